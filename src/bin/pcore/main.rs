@@ -1,0 +1,2 @@
+//! The `pcore` program.
+fn main() {}

@@ -1,0 +1,5 @@
+//! `pcore`: industrial visual anomaly detection.
+
+#![recursion_limit = "512"]
+
+pub mod score;
