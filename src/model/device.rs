@@ -1,0 +1,161 @@
+//! Where the network and the search run, chosen at run time.
+
+use super::ModelError;
+use burn::tensor::Device;
+use std::fmt;
+use std::str::FromStr;
+
+/// What `--device` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A GPU if this binary can use one and the machine has one, else the CPU.
+    Auto,
+    /// The fast CPU backend (burn-flex).
+    Cpu,
+    /// The slower ndarray CPU backend.
+    Ndarray,
+    /// A GPU through Vulkan, Metal or DX12: the default adapter, or the n-th.
+    Wgpu(Option<usize>),
+    /// An NVIDIA GPU through CUDA: the first, or the n-th.
+    Cuda(Option<usize>),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, ModelError> {
+        let unknown = || ModelError::UnknownDevice { name: text.to_owned() };
+        let (kind, index) = match text.split_once(':') {
+            Some((kind, index)) => (kind, Some(index.parse::<usize>().map_err(|_not_a_number| unknown())?)),
+            None => (text, None),
+        };
+        match (kind, index) {
+            ("auto", None) => Ok(Self::Auto),
+            ("cpu", None) => Ok(Self::Cpu),
+            ("ndarray", None) => Ok(Self::Ndarray),
+            ("wgpu", index) => Ok(Self::Wgpu(index)),
+            ("cuda", index) => Ok(Self::Cuda(index)),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Ndarray => f.write_str("ndarray"),
+            Self::Wgpu(None) => f.write_str("wgpu"),
+            Self::Wgpu(Some(index)) => write!(f, "wgpu:{index}"),
+            Self::Cuda(None) => f.write_str("cuda"),
+            Self::Cuda(Some(index)) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// A device that is ready for use.
+#[derive(Clone, Debug)]
+pub struct OpenDevice {
+    pub(crate) device: Device,
+    description: String,
+}
+
+impl OpenDevice {
+    /// Opens what was chosen.
+    ///
+    /// # Errors
+    /// [`ModelError::DeviceNotBuilt`] where this binary lacks the backend, [`ModelError::Device`] where the machine
+    /// lacks the device.
+    pub fn open(choice: DeviceChoice) -> Result<Self, ModelError> {
+        match choice {
+            DeviceChoice::Auto => Ok(best_gpu().unwrap_or_else(Self::cpu)),
+            DeviceChoice::Cpu => Ok(Self::cpu()),
+            DeviceChoice::Ndarray => ndarray(),
+            DeviceChoice::Wgpu(index) => wgpu(index),
+            DeviceChoice::Cuda(index) => cuda(index),
+        }
+    }
+
+    /// The CPU, which every build has.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), description: format!("cpu ({} threads)", rayon::current_num_threads()) }
+    }
+
+    /// What was opened, for people.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated, reason = "burn prefers its flex backend; the users named ndarray, so it stays selectable")]
+fn ndarray() -> Result<OpenDevice, ModelError> {
+    Ok(OpenDevice { device: Device::ndarray(), description: "ndarray".to_owned() })
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Result<OpenDevice, ModelError> {
+    Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Ndarray.to_string(), feature: "ndarray" })
+}
+
+#[cfg(feature = "gpu")]
+fn best_gpu() -> Option<OpenDevice> {
+    wgpu(None).ok()
+}
+
+#[cfg(not(feature = "gpu"))]
+fn best_gpu() -> Option<OpenDevice> {
+    None
+}
+
+#[cfg(feature = "gpu")]
+fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+    use burn::tensor::DeviceKind;
+    let kind = index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu);
+    let device = Device::wgpu_options()
+        .device_kind(kind)
+        .init()
+        .map_err(|e| ModelError::Device { reason: format!("no usable GPU adapter: {e}") })?;
+    let name = device.identity().map_or_else(|| "adapter".to_owned(), |identity| identity.name);
+    Ok(OpenDevice { device, description: format!("wgpu ({name})") })
+}
+
+#[cfg(not(feature = "gpu"))]
+fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+    Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Wgpu(index).to_string(), feature: "gpu" })
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+    let device = Device::cuda(index.unwrap_or(0));
+    let name = device.identity().map_or_else(|| "GPU".to_owned(), |identity| identity.name);
+    Ok(OpenDevice { device, description: format!("cuda ({name})") })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+    Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Cuda(index).to_string(), feature: "cuda" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names_round_trip() {
+        for name in ["auto", "cpu", "ndarray", "wgpu", "wgpu:1", "cuda", "cuda:0"] {
+            assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn unknown_devices_are_refused_with_the_choices() {
+        for name in ["", "gpu", "cpu:1", "wgpu:x", "wgpu:-1"] {
+            let message = name.parse::<DeviceChoice>().unwrap_err().to_string();
+            assert!(message.contains("expected auto, cpu, wgpu"), "{name}: {message}");
+        }
+    }
+}

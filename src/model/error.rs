@@ -1,0 +1,104 @@
+//! What can go wrong between weights and feature maps.
+
+/// Why a network can't be opened or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// No network of that name is built in.
+    #[error("unknown backbone '{name}': this binary holds {available}; put NAME.onnx into weights/ and build again to add one")]
+    UnknownBackbone {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        available: String,
+    },
+    /// The network has no such layer.
+    #[error("backbone '{network}' has no layer '{layer}': it offers {available}")]
+    UnknownLayer {
+        /// What was asked for.
+        layer: String,
+        /// The network.
+        network: String,
+        /// The layers there are.
+        available: String,
+    },
+    /// The network was exported for one input size.
+    #[error(
+        "backbone '{network}' takes only {expected_height} x {expected_width} images, found {height_px} x {width_px}: set --image-size {expected_height}x{expected_width}, or export it with a free height and width"
+    )]
+    InputSize {
+        /// The network.
+        network: String,
+        /// Rows it takes.
+        expected_height: usize,
+        /// Columns it takes.
+        expected_width: usize,
+        /// Rows found.
+        height_px: usize,
+        /// Columns found.
+        width_px: usize,
+    },
+    /// The image is smaller than the network can take.
+    #[error("backbone '{network}' needs images of at least {smallest} x {smallest} pixels, found {height_px} x {width_px}: set --image-size")]
+    TooSmall {
+        /// The network.
+        network: String,
+        /// Smallest side.
+        smallest: usize,
+        /// Rows found.
+        height_px: usize,
+        /// Columns found.
+        width_px: usize,
+    },
+    /// The token count of a transformer export fits no patch grid.
+    #[error("layer '{layer}' gives {n_tokens} tokens for a {height_px} x {width_px} image, which fits no patch grid: choose sides divisible by the patch size")]
+    TokenGrid {
+        /// The layer.
+        layer: String,
+        /// Tokens per image.
+        n_tokens: usize,
+        /// Rows of the image.
+        height_px: usize,
+        /// Columns of the image.
+        width_px: usize,
+    },
+    /// A batch whose length does not match its shape.
+    #[error("an image batch of {n_images} x 3 x {height_px} x {width_px} can't hold {n_values} values")]
+    BatchShape {
+        /// Images claimed.
+        n_images: usize,
+        /// Rows claimed.
+        height_px: usize,
+        /// Columns claimed.
+        width_px: usize,
+        /// Values found.
+        n_values: usize,
+    },
+    /// A feature map whose length does not match its shape.
+    #[error("a feature map of shape {shape:?} can't hold {n_values} values")]
+    FeatureShape {
+        /// Shape claimed.
+        shape: Vec<usize>,
+        /// Values found.
+        n_values: usize,
+    },
+    /// A device name that is none.
+    #[error("unknown device '{name}': expected auto, cpu, wgpu, wgpu:N, cuda, cuda:N or ndarray")]
+    UnknownDevice {
+        /// What was asked for.
+        name: String,
+    },
+    /// A device this binary was built without.
+    #[error("this binary was built without {device}: build it with --features {feature}, or use --device cpu")]
+    DeviceNotBuilt {
+        /// What was asked for.
+        device: String,
+        /// The feature that brings it.
+        feature: &'static str,
+    },
+    /// The device failed.
+    #[error("the device failed: {reason}; --device cpu always works")]
+    Device {
+        /// What it said.
+        reason: String,
+    },
+}
