@@ -1,6 +1,32 @@
-//! `pcore`: industrial visual anomaly detection.
+//! `pcore`: industrial visual anomaly detection from one binary.
+//!
+//! A detector is fitted on folders of normal images and then scores every new image, says whether it is anomalous, and
+//! shows where. The method is PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022).
+//!
+//! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
+//!
+//! [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`bank`] -> [`score`] -> [`bundle`] -> [`infer`] ->
+//! [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
 
 #![recursion_limit = "512"]
 
+pub mod image;
+pub mod dataset;
+
+pub mod synth;
+
+pub mod kernel;
 pub mod model;
+
+pub mod bank;
 pub mod score;
+
+pub mod bundle;
+
+pub mod progress;
+
+pub mod infer;
+pub mod train;
+
+pub mod eval;
+pub mod report;

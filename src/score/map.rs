@@ -1,5 +1,10 @@
 //! The anomaly map: one score per pixel.
 
+use crate::bank::Lerp;
+use crate::image::Placement;
+use crate::model::Grid;
+use rayon::prelude::*;
+
 /// Anomaly scores on a pixel grid, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnomalyMap {
@@ -9,4 +14,179 @@ pub struct AnomalyMap {
     pub height_px: usize,
     /// Columns.
     pub width_px: usize,
+}
+
+/// The Gaussian reaches this many standard deviations (SciPy's default).
+const TRUNCATE: f32 = 4.0;
+
+impl AnomalyMap {
+    /// Draws patch distances `[n_rows * n_cols]` at the network's input size: bilinear (`align_corners = false`), then a
+    /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as PatchCore's released code does.
+    #[must_use]
+    pub fn draw(patches: &[f32], grid: Grid, height_px: usize, width_px: usize, sigma_px: f32) -> Self {
+        let columns: Vec<Lerp> = (0..width_px).map(|x| Lerp::at(x, width_px, grid.n_cols)).collect();
+        let mut values = Vec::with_capacity(height_px * width_px);
+        for y in 0..height_px {
+            let row = Lerp::at(y, height_px, grid.n_rows);
+            values.extend(columns.iter().map(|column| bilinear(patches, grid.n_cols, row, *column)));
+        }
+        let mut map = Self { values, height_px, width_px };
+        if sigma_px > 0.0 {
+            map.blur(sigma_px);
+        }
+        map
+    }
+
+    /// The map on the source image's pixels, `[height_px * width_px]`: bilinear between the network's pixels. Pixels that
+    /// the network did not see (cropped away) are 0: no evidence against them.
+    #[must_use]
+    pub fn at_source(&self, placement: &Placement, height_px: usize, width_px: usize) -> Self {
+        let columns: Vec<Lerp> = (0..width_px).map(|x| Lerp::of(placement.to_input_x(x), self.width_px)).collect();
+        let mut values = vec![0.0; height_px * width_px];
+        values.par_chunks_mut(width_px).enumerate().for_each(|(y, out)| {
+            let row = Lerp::of(placement.to_input_y(y), self.height_px);
+            for (x, value) in out.iter_mut().enumerate() {
+                if placement.contains(y, x) {
+                    *value = bilinear(&self.values, self.width_px, row, columns[x]);
+                }
+            }
+        });
+        Self { values, height_px, width_px }
+    }
+
+    /// The largest value.
+    #[must_use]
+    pub fn max(&self) -> f32 {
+        self.values.iter().copied().fold(0.0, f32::max)
+    }
+
+    fn blur(&mut self, sigma_px: f32) {
+        let radius = (TRUNCATE * sigma_px + 0.5) as usize;
+        let weights: Vec<f64> =
+            (0..=radius).map(|d| (-0.5 * (d as f64 / f64::from(sigma_px)).powi(2)).exp()).collect();
+        let total = weights[0] + 2.0 * weights[1..].iter().sum::<f64>();
+        let weights: Vec<f32> = weights.into_iter().map(|w| (w / total) as f32).collect();
+        let (height, width) = (self.height_px, self.width_px);
+        let mut vertical = vec![0.0f32; self.values.len()];
+        for (y, out) in vertical.chunks_exact_mut(width).enumerate() {
+            for (distance, weight) in weights.iter().enumerate() {
+                let mut add = |row: usize| {
+                    for (o, v) in out.iter_mut().zip(&self.values[row * width..][..width]) {
+                        *o += weight * v;
+                    }
+                };
+                add(reflect(y as isize - distance as isize, height));
+                if distance > 0 {
+                    add(reflect(y as isize + distance as isize, height));
+                }
+            }
+        }
+        let mut padded = vec![0.0f32; width + 2 * radius];
+        for (row, out) in vertical.chunks_exact(width).zip(self.values.chunks_exact_mut(width)) {
+            for (x, value) in padded.iter_mut().enumerate() {
+                *value = row[reflect(x as isize - radius as isize, width)];
+            }
+            out.fill(0.0);
+            for (distance, weight) in weights.iter().enumerate() {
+                let (left, right) = (&padded[radius - distance..][..width], &padded[radius + distance..][..width]);
+                if distance == 0 {
+                    out.iter_mut().zip(left).for_each(|(o, v)| *o += weight * v);
+                } else {
+                    out.iter_mut().zip(left.iter().zip(right)).for_each(|(o, (l, r))| *o += weight * (l + r));
+                }
+            }
+        }
+    }
+}
+
+/// `d c b a | a b c d | d c b a`, for any distance.
+fn reflect(index: isize, n: usize) -> usize {
+    let period = 2 * n as isize;
+    let index = index.rem_euclid(period) as usize;
+    if index < n { index } else { 2 * n - 1 - index }
+}
+
+fn bilinear(values: &[f32], n_cols: usize, row: Lerp, column: Lerp) -> f32 {
+    let at = |y: usize, x: usize| values[y * n_cols + x];
+    let top = at(row.low, column.low) + column.share * (at(row.low, column.high) - at(row.low, column.low));
+    let bottom = at(row.high, column.low) + column.share * (at(row.high, column.high) - at(row.high, column.low));
+    top + row.share * (bottom - top)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Preprocessing, Resize};
+
+    #[test]
+    fn a_constant_grid_gives_a_constant_map() {
+        let map = AnomalyMap::draw(&[2.5; 12], Grid { n_rows: 3, n_cols: 4 }, 50, 70, 4.0);
+        assert!(map.values.iter().all(|v| (v - 2.5).abs() < 1e-5));
+    }
+
+    #[test]
+    fn the_blur_is_a_gaussian_with_repeated_edges() {
+        let (height, width, sigma) = (9usize, 7usize, 1.5f32);
+        let values: Vec<f32> = (0..height * width).map(|i| ((i * 37) % 11) as f32).collect();
+        let mut map = AnomalyMap { values: values.clone(), height_px: height, width_px: width };
+        map.blur(sigma);
+        let radius = (4.0 * sigma + 0.5) as isize;
+        let kernel = |d: isize| (-0.5 * (d as f64 / f64::from(sigma)).powi(2)).exp();
+        let total: f64 = (-radius..=radius).map(kernel).sum();
+        let mirror = |i: isize, n: usize| -> usize {
+            let mut i = i;
+            loop {
+                if i < 0 {
+                    i = -1 - i;
+                } else if i >= n as isize {
+                    i = 2 * n as isize - 1 - i;
+                } else {
+                    return i as usize;
+                }
+            }
+        };
+        for y in 0..height {
+            for x in 0..width {
+                let mut sum = 0.0;
+                for dy in -radius..=radius {
+                    for dx in -radius..=radius {
+                        let v = values[mirror(y as isize + dy, height) * width + mirror(x as isize + dx, width)];
+                        sum += kernel(dy) * kernel(dx) * f64::from(v);
+                    }
+                }
+                let expected = sum / (total * total);
+                assert!((f64::from(map.values[y * width + x]) - expected).abs() < 1e-4, "{y} {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hot_patch_stays_where_it_is_at_source_resolution() {
+        let grid = Grid { n_rows: 8, n_cols: 8 };
+        let mut patches = vec![0.0; 64];
+        patches[2 * 8 + 5] = 1.0;
+        for resize in [Resize::StretchBilinear, Resize::FitPad, Resize::ShortestCrop { shortest_px: 72 }] {
+            let spec = Preprocessing::imagenet(64, 64, resize);
+            let placement = spec.placement(120, 200);
+            let map = AnomalyMap::draw(&patches, grid, 64, 64, 2.0).at_source(&placement, 120, 200);
+            let hottest = (0..map.values.len()).max_by(|a, b| map.values[*a].total_cmp(&map.values[*b])).unwrap();
+            let (y, x) = (placement.to_input_y(hottest / 200), placement.to_input_x(hottest % 200));
+            // The centre of patch (2, 5) with 8 pixels a patch.
+            assert!((y - 19.5).abs() < 2.0 && (x - 43.5).abs() < 2.0, "{resize:?}: {y} {x}");
+        }
+    }
+
+    #[test]
+    fn cropped_away_pixels_carry_no_evidence() {
+        let spec = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
+        let placement = spec.placement(32, 96);
+        let map = AnomalyMap::draw(&[1.0; 16], Grid { n_rows: 4, n_cols: 4 }, 32, 32, 0.0).at_source(&placement, 32, 96);
+        assert_eq!((map.values[0], map.values[48], map.values[95]), (0.0, 1.0, 0.0));
+    }
+
+    #[test]
+    fn one_pixel_maps_work() {
+        let map = AnomalyMap::draw(&[3.0], Grid { n_rows: 1, n_cols: 1 }, 1, 1, 4.0);
+        assert!((map.values[0] - 3.0).abs() < 1e-5);
+    }
 }

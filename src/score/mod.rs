@@ -1,7 +1,13 @@
 //! Patch distances become an image score, an anomaly map and a verdict.
 
+mod calibration;
+mod error;
+mod image_score;
 mod map;
 mod verdict;
 
+pub use calibration::Conformal;
+pub use error::ScoreError;
+pub use image_score::ImageScore;
 pub use map::AnomalyMap;
 pub use verdict::Verdict;

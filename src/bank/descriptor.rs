@@ -1,0 +1,236 @@
+//! Patch descriptors: what a memory bank holds and what a query is.
+//!
+//! PatchCore (Roth et al., CVPR 2022, section 3.1): every patch takes in its neighbourhood, and the layers are brought
+//! to one grid and stacked.
+
+use super::BankError;
+use crate::model::{FeatureMap, Grid};
+use rayon::prelude::*;
+
+/// How feature maps become descriptors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescriptorSpec {
+    /// Side of the square neighbourhood whose mean replaces each patch; 1 leaves patches as they are.
+    pub neighbourhood: usize,
+}
+
+impl Default for DescriptorSpec {
+    fn default() -> Self {
+        Self { neighbourhood: 3 }
+    }
+}
+
+/// The descriptors of a batch of images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchDescriptors {
+    /// `[n_images * n_rows * n_cols, dim]`, row-major.
+    pub rows: Vec<f32>,
+    /// Images in the batch.
+    pub n_images: usize,
+    /// The patch grid of every image.
+    pub grid: Grid,
+    /// Values per descriptor.
+    pub dim: usize,
+}
+
+impl PatchDescriptors {
+    /// One image's `[n_rows * n_cols, dim]`.
+    #[must_use]
+    pub fn image(&self, index: usize) -> &[f32] {
+        let size = self.grid.n_patches() * self.dim;
+        &self.rows[index * size..][..size]
+    }
+}
+
+/// Builds the descriptors of a batch: neighbourhood mean of every layer (zero padding, divided by the full
+/// neighbourhood), layers resized to the finest grid (bilinear, `align_corners = false`), values concatenated.
+///
+/// # Shapes
+/// `layers[l]`: `[n_images, rows_l, cols_l, dim_l]`. Result: `[n_images * max rows * max cols, sum of dim_l]`.
+///
+/// # Errors
+/// [`BankError::NoLayers`], or [`BankError::BatchMismatch`] when the layers hold different numbers of images.
+pub fn describe(layers: &[FeatureMap], spec: &DescriptorSpec) -> Result<PatchDescriptors, BankError> {
+    let first = layers.first().ok_or(BankError::NoLayers)?;
+    let n_images = first.n_images();
+    if let Some(other) = layers.iter().find(|l| l.n_images() != n_images) {
+        return Err(BankError::BatchMismatch { expected: n_images, found: other.n_images() });
+    }
+    let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap_or(first.grid());
+    let dim = layers.iter().map(FeatureMap::dim).sum();
+    let mut rows = vec![0.0; n_images * grid.n_patches() * dim];
+    rows.par_chunks_mut(grid.n_patches() * dim).enumerate().for_each(|(image, out)| {
+        let mut offset = 0;
+        for layer in layers {
+            let pooled = neighbourhood_mean(layer.image(image), layer.grid(), layer.dim(), spec.neighbourhood);
+            place(&pooled, layer.grid(), layer.dim(), out, grid, dim, offset);
+            offset += layer.dim();
+        }
+    });
+    Ok(PatchDescriptors { rows, n_images, grid, dim })
+}
+
+/// Mean over `side x side` patches, outside counted as zero; the divisor is always `side * side`.
+///
+/// Rows are summed first, then columns: two short passes instead of one over the whole neighbourhood.
+fn neighbourhood_mean(values: &[f32], grid: Grid, dim: usize, side: usize) -> Vec<f32> {
+    if side <= 1 {
+        return values.to_vec();
+    }
+    let radius = side / 2;
+    let stride = grid.n_cols * dim;
+    let mut vertical = vec![0.0f32; stride];
+    let mut out = vec![0.0f32; values.len()];
+    let scale = 1.0 / (side * side) as f32;
+    for (row, out_row) in out.chunks_exact_mut(stride).enumerate() {
+        vertical.fill(0.0);
+        for source in row.saturating_sub(radius)..=(row + radius).min(grid.n_rows - 1) {
+            add(&mut vertical, &values[source * stride..][..stride]);
+        }
+        for (col, cell) in out_row.chunks_exact_mut(dim).enumerate() {
+            for source in col.saturating_sub(radius)..=(col + radius).min(grid.n_cols - 1) {
+                add(cell, &vertical[source * dim..][..dim]);
+            }
+            cell.iter_mut().for_each(|v| *v *= scale);
+        }
+    }
+    out
+}
+
+fn add(sum: &mut [f32], values: &[f32]) {
+    for (s, v) in sum.iter_mut().zip(values) {
+        *s += v;
+    }
+}
+
+/// Writes a layer into columns `offset..offset + dim` of the descriptors, resized to their grid.
+fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_dim: usize, offset: usize) {
+    let cells = out.chunks_exact_mut(out_dim).map(|row| &mut row[offset..offset + dim]);
+    if from == to {
+        for (cell, value) in cells.zip(values.chunks_exact(dim)) {
+            cell.copy_from_slice(value);
+        }
+        return;
+    }
+    let by_row: Vec<Lerp> = (0..to.n_rows).map(|i| Lerp::at(i, to.n_rows, from.n_rows)).collect();
+    let by_col: Vec<Lerp> = (0..to.n_cols).map(|i| Lerp::at(i, to.n_cols, from.n_cols)).collect();
+    let source = |row: usize, col: usize| &values[(row * from.n_cols + col) * dim..][..dim];
+    for (index, cell) in cells.enumerate() {
+        let (y, x) = (by_row[index / to.n_cols], by_col[index % to.n_cols]);
+        let corners = [source(y.low, x.low), source(y.low, x.high), source(y.high, x.low), source(y.high, x.high)];
+        let weights = [(1.0 - y.share) * (1.0 - x.share), (1.0 - y.share) * x.share, y.share * (1.0 - x.share), y.share * x.share];
+        for (k, value) in cell.iter_mut().enumerate() {
+            *value = weights[0] * corners[0][k] + weights[1] * corners[1][k] + weights[2] * corners[2][k] + weights[3] * corners[3][k];
+        }
+    }
+}
+
+/// Where an output index lies between two input indices (half-pixel centres, `align_corners = false`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lerp {
+    pub(crate) low: usize,
+    pub(crate) high: usize,
+    /// Weight of `high`, 0..1.
+    pub(crate) share: f32,
+}
+
+impl Lerp {
+    pub(crate) fn at(index: usize, n_out: usize, n_in: usize) -> Self {
+        let position = (index as f32 + 0.5) * (n_in as f32 / n_out as f32) - 0.5;
+        Self::of(position, n_in)
+    }
+
+    /// The neighbours of a fractional index, clamped to the edges.
+    pub(crate) fn of(position: f32, n_in: usize) -> Self {
+        let position = position.clamp(0.0, (n_in - 1) as f32);
+        let low = position as usize;
+        Self { low, high: (low + 1).min(n_in - 1), share: position - low as f32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn map(values: Vec<f32>, n_images: usize, n_rows: usize, n_cols: usize, dim: usize) -> FeatureMap {
+        FeatureMap::new(values, n_images, Grid { n_rows, n_cols }, dim).unwrap()
+    }
+
+    /// Pixel by pixel, straight from the definition.
+    fn naive(layers: &[FeatureMap], side: usize) -> Vec<f32> {
+        let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap();
+        let mut out = vec![];
+        for image in 0..layers[0].n_images() {
+            for r in 0..grid.n_rows {
+                for c in 0..grid.n_cols {
+                    for l in layers {
+                        let g = l.grid();
+                        let mean = |row: usize, col: usize, k: usize| {
+                            let (mut sum, radius) = (0.0f64, (side / 2) as isize);
+                            for dy in -radius..=radius {
+                                for dx in -radius..=radius {
+                                    let (y, x) = (row as isize + dy, col as isize + dx);
+                                    if y >= 0 && x >= 0 && y < g.n_rows as isize && x < g.n_cols as isize {
+                                        sum += f64::from(l.image(image)[((y as usize) * g.n_cols + x as usize) * l.dim() + k]);
+                                    }
+                                }
+                            }
+                            sum / (side * side) as f64
+                        };
+                        let position = |i: usize, n_out: usize, n_in: usize| {
+                            ((i as f64 + 0.5) * n_in as f64 / n_out as f64 - 0.5).clamp(0.0, (n_in - 1) as f64)
+                        };
+                        let (y, x) = (position(r, grid.n_rows, g.n_rows), position(c, grid.n_cols, g.n_cols));
+                        let (y0, x0) = (y.floor() as usize, x.floor() as usize);
+                        let (y1, x1) = ((y0 + 1).min(g.n_rows - 1), (x0 + 1).min(g.n_cols - 1));
+                        let (fy, fx) = (y - y0 as f64, x - x0 as f64);
+                        for k in 0..l.dim() {
+                            let top = (1.0 - fx) * mean(y0, x0, k) + fx * mean(y0, x1, k);
+                            let bottom = (1.0 - fx) * mean(y1, x0, k) + fx * mean(y1, x1, k);
+                            out.push(((1.0 - fy) * top + fy * bottom) as f32);
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_definition(
+            n_images in 1usize..3, rows in 1usize..7, cols in 1usize..7, small_rows in 1usize..5, small_cols in 1usize..5,
+            dims in (1usize..4, 1usize..4), side in prop::sample::select(vec![1usize, 3, 5]), seed in 0u32..1000,
+        ) {
+            let value = |i: usize| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) % 2000) as f32 / 1000.0 - 1.0;
+            let fine = map((0..n_images * rows * cols * dims.0).map(value).collect(), n_images, rows, cols, dims.0);
+            let (r, c) = (small_rows.min(rows), small_cols.min(cols));
+            let coarse = map((0..n_images * r * c * dims.1).map(|i| value(i + 77)).collect(), n_images, r, c, dims.1);
+            let layers = [fine, coarse];
+            let found = describe(&layers, &DescriptorSpec { neighbourhood: side }).unwrap();
+            prop_assert_eq!(found.dim, dims.0 + dims.1);
+            for (a, b) in found.rows.iter().zip(naive(&layers, side)) {
+                prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn an_images_descriptors_ignore_its_company() {
+        let values: Vec<f32> = (0..3 * 16 * 5).map(|i| (i as f32).sin()).collect();
+        let spec = DescriptorSpec::default();
+        let together = describe(&[map(values.clone(), 3, 4, 4, 5)], &spec).unwrap();
+        for i in 0..3 {
+            let alone = describe(&[map(values[i * 80..][..80].to_vec(), 1, 4, 4, 5)], &spec).unwrap();
+            assert_eq!(alone.rows, together.image(i));
+        }
+    }
+
+    #[test]
+    fn refuses_no_layers_and_mixed_batches() {
+        assert!(matches!(describe(&[], &DescriptorSpec::default()), Err(BankError::NoLayers)));
+        let (a, b) = (map(vec![0.0; 4], 1, 2, 2, 1), map(vec![0.0; 8], 2, 2, 2, 1));
+        assert!(matches!(describe(&[a, b], &DescriptorSpec::default()), Err(BankError::BatchMismatch { expected: 1, found: 2 })));
+    }
+}

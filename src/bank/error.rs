@@ -1,0 +1,65 @@
+//! What can go wrong between feature maps and a memory bank.
+
+/// Why a memory bank can't be built or searched.
+#[derive(Debug, thiserror::Error)]
+pub enum BankError {
+    /// No layer was given.
+    #[error("a patch descriptor needs at least one feature map")]
+    NoLayers,
+    /// The layers do not describe the same images.
+    #[error("the feature maps hold {expected} and {found} images: every layer must describe the same batch")]
+    BatchMismatch {
+        /// Images of the first layer.
+        expected: usize,
+        /// Images of the other.
+        found: usize,
+    },
+    /// A bank must hold rows.
+    #[error("a memory bank needs at least one row: no patch was left to choose from")]
+    Empty,
+    /// Rows and what is known of them do not fit.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// What was counted.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Queries and rows are different descriptors.
+    #[error("the queries have {found} values each and the bank's rows {expected}: use the backbone, layers and context the bank was fitted with")]
+    DimMismatch {
+        /// Values of a bank row.
+        expected: usize,
+        /// Values of a query.
+        found: usize,
+    },
+    /// A coreset size that is none.
+    #[error("--coreset {text}: expected a share above 0 and up to 1 (0.1), or a count of at least 1 (5000)")]
+    CoresetSize {
+        /// What was asked for.
+        text: String,
+    },
+    /// A condition rule that is none.
+    #[error("--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition")]
+    ConditionRule {
+        /// What was asked for.
+        text: String,
+    },
+    /// Too few images to find a limit between two conditions.
+    #[error("finding the limit between two conditions needs at least 4 images with different levels, found {n_images}: give it as --conditions p90:LIMIT")]
+    NoLimit {
+        /// Images looked at.
+        n_images: usize,
+    },
+    /// The device failed during the search.
+    #[error("the device failed during the nearest-neighbour search: {reason}; --device cpu always works")]
+    Device {
+        /// What it said.
+        reason: String,
+    },
+    /// A kernel refused its input.
+    #[error(transparent)]
+    Kernel(#[from] crate::kernel::KernelError),
+}

@@ -1,0 +1,219 @@
+//! Gates: which condition an image is in, told from the image alone.
+
+use super::BankError;
+
+/// One condition's intensity level: a normal distribution of the images' 90th percentiles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Level {
+    share: f64,
+    mean: f64,
+    std: f64,
+}
+
+impl Level {
+    /// Of labelled values; `None` where there are none.
+    fn of(values: &[f64], n_all: usize) -> Option<Self> {
+        let n = values.len() as f64;
+        if values.is_empty() {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        Some(Self { share: n / n_all as f64, mean, std: variance.sqrt() })
+    }
+
+    fn log_density(&self, value: f64, floor: f64) -> f64 {
+        let std = self.std.max(floor);
+        self.share.ln() - std.ln() - 0.5 * ((value - self.mean) / std).powi(2)
+    }
+}
+
+/// Tells the condition of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gate {
+    /// There is one condition, and every image is in it.
+    Single,
+    /// By the 90th intensity percentile: above `limit` the second condition, else the first.
+    P90 {
+        /// The limit.
+        limit: f32,
+        /// Width of the zone around the limit over which the confidence rises from 1/2 to about 0.9.
+        softness: f32,
+    },
+    /// Nothing in the image is known to tell: the condition must be given with it.
+    Abstain,
+}
+
+/// A gate's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Admission {
+    /// Index of the condition, `None` when the gate abstains.
+    pub condition: Option<usize>,
+    /// How sure the gate is, 0..1; 0 when it abstains.
+    pub confidence: f32,
+}
+
+impl Gate {
+    /// The condition of an image with that 90th percentile.
+    #[must_use]
+    pub fn admit(&self, p90: f32) -> Admission {
+        match self {
+            Self::Single => Admission { condition: Some(0), confidence: 1.0 },
+            Self::P90 { limit, softness } => {
+                let distance = (p90 - limit).abs() / softness.max(f32::MIN_POSITIVE);
+                Admission { condition: Some(usize::from(p90 > *limit)), confidence: 1.0 / (1.0 + (-2.2 * distance).exp()) }
+            }
+            Self::Abstain => Admission { condition: None, confidence: 0.0 },
+        }
+    }
+
+    /// A percentile gate at `limit`, its softness a quarter of the distance between the two levels it separates.
+    #[must_use]
+    pub fn p90(limit: f32, p90s: &[f32]) -> Self {
+        let mean = |above: bool| {
+            let side: Vec<f64> = p90s.iter().filter(|v| (**v > limit) == above).map(|v| f64::from(*v)).collect();
+            if side.is_empty() { f64::from(limit) } else { side.iter().sum::<f64>() / side.len() as f64 }
+        };
+        let softness = ((mean(true) - mean(false)) / 4.0) as f32;
+        Self::P90 { limit, softness: softness.max(limit.abs() * 1e-3).max(f32::MIN_POSITIVE) }
+    }
+}
+
+/// The 90th percentile of an image's grey values, linear between ranks (NumPy's default).
+#[must_use]
+pub fn percentile_90(values: &[f32]) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let mut values = values.to_vec();
+    let position = 0.9 * (values.len() - 1) as f64;
+    let low = position as usize;
+    let (_, at, above) = values.select_nth_unstable_by(low, f32::total_cmp);
+    let at = *at;
+    let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or(at);
+    (f64::from(at) + (position - low as f64) * f64::from(next - at)) as f32
+}
+
+/// Rounds of expectation maximisation; it settles within a few dozen.
+const EM_ROUNDS: usize = 200;
+
+/// Finds, without labels, the limit between two levels of `p90s`: a mixture of two normal distributions is fitted by
+/// expectation maximisation (Dempster et al., 1977) from Otsu's split, and the limit is where both are equally likely.
+/// Unlike Otsu's split alone it is not drawn towards the larger group when the shares are unequal.
+///
+/// # Errors
+/// [`BankError::NoLimit`] for fewer than four images, or when all have the same level.
+pub fn find_limit(p90s: &[f32]) -> Result<f32, BankError> {
+    let mut values: Vec<f64> = p90s.iter().map(|v| f64::from(*v)).collect();
+    values.sort_by(f64::total_cmp);
+    let no_limit = || BankError::NoLimit { n_images: p90s.len() };
+    let (Some(first), Some(last)) = (values.first().copied(), values.last().copied()) else { return Err(no_limit()) };
+    if values.len() < 4 || last <= first {
+        return Err(no_limit());
+    }
+    let cut = otsu(&values);
+    let (below, above) = values.split_at(cut);
+    let (Some(mut low), Some(mut high)) = (Level::of(below, values.len()), Level::of(above, values.len())) else {
+        return Err(no_limit());
+    };
+    // A single value must not become a spike of infinite density.
+    let floor = (last - first) * 1e-2;
+    for _ in 0..EM_ROUNDS {
+        let to_high: Vec<f64> = values
+            .iter()
+            .map(|v| 1.0 / (1.0 + (low.log_density(*v, floor) - high.log_density(*v, floor)).exp()))
+            .collect();
+        let (Some(next_low), Some(next_high)) = (weighted(&values, &to_high, false), weighted(&values, &to_high, true)) else {
+            break;
+        };
+        (low, high) = (next_low, next_high);
+    }
+    if low.mean >= high.mean {
+        return Ok(((values[cut - 1] + values[cut]) / 2.0) as f32);
+    }
+    // Between the means the difference of the densities changes sign once.
+    let (mut left, mut right) = (low.mean, high.mean);
+    for _ in 0..100 {
+        let middle = (left + right) / 2.0;
+        if low.log_density(middle, floor) > high.log_density(middle, floor) { left = middle } else { right = middle }
+    }
+    Ok(((left + right) / 2.0) as f32)
+}
+
+fn weighted(values: &[f64], to_high: &[f64], high: bool) -> Option<Level> {
+    let weight = |w: &f64| if high { *w } else { 1.0 - *w };
+    let total: f64 = to_high.iter().map(weight).sum();
+    if total < 1.0 {
+        return None;
+    }
+    let mean = values.iter().zip(to_high).map(|(v, w)| v * weight(w)).sum::<f64>() / total;
+    let variance = values.iter().zip(to_high).map(|(v, w)| (v - mean).powi(2) * weight(w)).sum::<f64>() / total;
+    Some(Level { share: total / values.len() as f64, mean, std: variance.sqrt() })
+}
+
+/// Otsu's split of sorted values: how many are in the lower group (at least one, not all).
+fn otsu(sorted: &[f64]) -> usize {
+    let n = sorted.len() as f64;
+    let total: f64 = sorted.iter().sum();
+    let (mut best, mut best_variance, mut sum) = (1, f64::NEG_INFINITY, 0.0);
+    for (i, value) in sorted.iter().enumerate().take(sorted.len() - 1) {
+        sum += value;
+        let n_low = (i + 1) as f64;
+        let between = n_low * (n - n_low) * (sum / n_low - (total - sum) / (n - n_low)).powi(2);
+        if between > best_variance {
+            (best, best_variance) = (i + 1, between);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, Normal};
+
+    fn levels(n_low: usize, n_high: usize) -> Vec<f32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut draw = |n: usize, mean: f32, std: f32| -> Vec<f32> {
+            let normal = Normal::new(mean, std).unwrap();
+            (0..n).map(|_| normal.sample(&mut rng)).collect()
+        };
+        let mut values = draw(n_low, 0.25, 0.012);
+        values.extend(draw(n_high, 0.36, 0.02));
+        values
+    }
+
+    #[test]
+    fn the_limit_between_two_levels_is_found_at_any_shares() {
+        for (n_low, n_high) in [(500, 500), (950, 50), (50, 950)] {
+            let limit = find_limit(&levels(n_low, n_high)).unwrap();
+            assert!((0.27..0.32).contains(&limit), "{n_low}:{n_high} gives {limit}");
+        }
+    }
+
+    #[test]
+    fn too_few_or_equal_levels_have_no_limit() {
+        assert!(find_limit(&[]).is_err());
+        assert!(find_limit(&[0.1, 0.2, 0.3]).is_err());
+        assert!(find_limit(&[0.5; 20]).is_err());
+    }
+
+    #[test]
+    fn the_percentile_is_linear_between_ranks() {
+        assert_eq!(percentile_90(&[3.0]), 3.0);
+        let values: Vec<f32> = (0..11).rev().map(|v| v as f32).collect();
+        assert_eq!(percentile_90(&values), 9.0);
+        assert!((percentile_90(&[0.0, 1.0]) - 0.9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn confidence_grows_with_the_distance_from_the_limit() {
+        let gate = Gate::p90(0.3, &levels(100, 100));
+        let (near, far) = (gate.admit(0.301), gate.admit(0.4));
+        assert_eq!((near.condition, far.condition, gate.admit(0.2).condition), (Some(1), Some(1), Some(0)));
+        assert!(near.confidence < 0.6 && far.confidence > 0.95, "{near:?} {far:?}");
+        assert_eq!(Gate::Abstain.admit(0.3).condition, None);
+    }
+}

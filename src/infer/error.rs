@@ -1,0 +1,55 @@
+//! What can go wrong between a bundle and an inspection.
+
+use crate::bank::BankError;
+use crate::bundle::BundleError;
+use crate::image::ImageError;
+use crate::model::ModelError;
+use crate::score::ScoreError;
+
+/// Why an image can't be inspected.
+#[derive(Debug, thiserror::Error)]
+pub enum InferError {
+    /// The bundle can't be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The image can't be read or resized.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The network can't be opened or run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The bank can't be searched.
+    #[error(transparent)]
+    Bank(#[from] BankError),
+    /// The distances can't be scored.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The bundle was fitted with other weights than this binary holds.
+    #[error(
+        "the bundle was fitted with {name} weights {expected}, this binary holds {found}: their features can't be compared; use the binary that fitted it, or fit again"
+    )]
+    OtherWeights {
+        /// The backbone.
+        name: String,
+        /// SHA-256 in the bundle.
+        expected: String,
+        /// SHA-256 of the weights at hand.
+        found: String,
+    },
+    /// The bundle's entry is not understood.
+    #[error("the bundle's {entry} is '{found}', which this version of pcore does not know: update pcore, or fit again")]
+    UnknownEntry {
+        /// Which entry.
+        entry: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// A condition that the bundle does not have.
+    #[error("unknown condition '{found}': the bundle knows {known}")]
+    UnknownCondition {
+        /// What was asked for.
+        found: String,
+        /// The conditions there are.
+        known: String,
+    },
+}

@@ -1,0 +1,24 @@
+//! How long work tells a program how far it is. The library never prints.
+
+/// Receives the progress of long work.
+pub trait Progress: Sync {
+    /// A stage of `total` steps begins.
+    fn begin(&self, stage: &str, total: usize);
+    /// `n` more steps of the stage are done.
+    fn advance(&self, n: usize);
+    /// The stage is over.
+    fn end(&self);
+    /// Something the user should know, which stops nothing.
+    fn note(&self, message: &str);
+}
+
+/// Ignores all progress.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _stage: &str, _total: usize) {}
+    fn advance(&self, _n: usize) {}
+    fn end(&self) {}
+    fn note(&self, _message: &str) {}
+}

@@ -1,0 +1,166 @@
+//! From patch distances to the one number of an image.
+
+use super::ScoreError;
+use crate::bank::{MemoryBank, Neighbours};
+use std::fmt;
+use std::str::FromStr;
+
+/// How patch distances become the image score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ImageScore {
+    /// The largest patch distance (PatchCore's released code).
+    Max,
+    /// The largest distance, weighted by how crowded the bank is around its nearest row
+    /// (Roth et al., CVPR 2022, equations 6 and 7), with that many neighbours.
+    Reweighted(usize),
+    /// The mean of the largest share of the distances, at least one (AnomalyDINO uses 0.01).
+    Top(f64),
+}
+
+impl FromStr for ImageScore {
+    type Err = ScoreError;
+
+    fn from_str(text: &str) -> Result<Self, ScoreError> {
+        let bad = || ScoreError::ImageScore { text: text.to_owned() };
+        match text.split_once(':') {
+            None if text == "max" => Ok(Self::Max),
+            None if text == "reweighted" => Ok(Self::Reweighted(9)),
+            None if text == "top" => Ok(Self::Top(0.01)),
+            Some(("reweighted", n)) => match n.parse() {
+                Ok(n) if n > 0 => Ok(Self::Reweighted(n)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+            Some(("top", share)) => match share.parse::<f64>() {
+                Ok(share) if share > 0.0 && share <= 1.0 => Ok(Self::Top(share)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+            Some(_) | None => Err(bad()),
+        }
+    }
+}
+
+impl fmt::Display for ImageScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Reweighted(n) => write!(f, "reweighted:{n}"),
+            Self::Top(share) => write!(f, "top:{share}"),
+        }
+    }
+}
+
+impl ImageScore {
+    /// The score of one image.
+    ///
+    /// `descriptors`: `[n_patches, dim]`; `nearest`: their neighbours in `bank`, `k >= 1`.
+    ///
+    /// # Errors
+    /// [`ScoreError::Bank`] when the bank can't be searched.
+    pub fn of(self, descriptors: &[f32], nearest: &Neighbours, bank: &MemoryBank) -> Result<f32, ScoreError> {
+        let distances: Vec<f32> = nearest.distances.iter().step_by(nearest.k).copied().collect();
+        match self {
+            Self::Max => Ok(distances.iter().copied().fold(0.0, f32::max)),
+            Self::Top(share) => Ok(top_mean(distances, share)),
+            Self::Reweighted(n) => reweighted(&distances, descriptors, nearest, bank, n),
+        }
+    }
+}
+
+fn top_mean(mut distances: Vec<f32>, share: f64) -> f32 {
+    let n = ((distances.len() as f64 * share) as usize).clamp(1, distances.len().max(1));
+    distances.sort_by(|a, b| b.total_cmp(a));
+    let top = &distances[..n.min(distances.len())];
+    (top.iter().map(|d| f64::from(*d)).sum::<f64>() / n as f64) as f32
+}
+
+/// Equation 7: `s = (1 - exp(s*) / sum over b in N(m*) of exp(|q* - b|)) s*`, where `N(m*)` are the `n` rows nearest to
+/// `m*`, itself included. The exponentials are shifted by the largest, so they can't overflow.
+fn reweighted(distances: &[f32], descriptors: &[f32], nearest: &Neighbours, bank: &MemoryBank, n: usize) -> Result<f32, ScoreError> {
+    let mut worst = 0;
+    for (patch, distance) in distances.iter().enumerate() {
+        if *distance > distances[worst] {
+            worst = patch;
+        }
+    }
+    let n = n.min(bank.n_rows());
+    let star = f64::from(distances[worst]);
+    if n == 1 {
+        return Ok(distances[worst]);
+    }
+    let query = &descriptors[worst * bank.dim()..][..bank.dim()];
+    let nearest_row = nearest.indices[worst * nearest.k] as usize;
+    let around = bank.nearest(bank.row(nearest_row), n)?;
+    let to_query: Vec<f64> = around
+        .indices
+        .iter()
+        .map(|row| {
+            let row = bank.row(*row as usize);
+            query.iter().zip(row).map(|(q, b)| f64::from(q - b).powi(2)).sum::<f64>().sqrt()
+        })
+        .collect();
+    let largest = to_query.iter().copied().fold(star, f64::max);
+    let total: f64 = to_query.iter().map(|d| (d - largest).exp()).sum();
+    Ok(((1.0 - (star - largest).exp() / total) * star) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::BankRow;
+    use crate::kernel::Metric;
+    use crate::model::OpenDevice;
+
+    fn bank(rows: &[f32], dim: usize) -> MemoryBank {
+        let origins = vec![BankRow { condition: 0, source: 0, position: 0 }; rows.len() / dim];
+        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+    }
+
+    fn score(kind: ImageScore, queries: &[f32], bank: &MemoryBank) -> f32 {
+        kind.of(queries, &bank.nearest(queries, 1).unwrap(), bank).unwrap()
+    }
+
+    #[test]
+    fn max_is_the_worst_patch_and_top_the_mean_of_the_worst() {
+        let bank = bank(&[0.0, 10.0], 1);
+        let queries = [1.0, 12.0, 4.0, 0.5];
+        assert_eq!(score(ImageScore::Max, &queries, &bank), 4.0);
+        assert_eq!(score(ImageScore::Top(0.5), &queries, &bank), 3.0);
+        assert_eq!(score(ImageScore::Top(0.001), &queries, &bank), 4.0);
+    }
+
+    #[test]
+    fn reweighting_follows_equation_7() {
+        let rows = [0.0f32, 1.0, 2.0, 9.0];
+        let bank = bank(&rows, 1);
+        let (queries, n) = ([4.0f32, 0.1], 3);
+        // Worst patch 4.0, nearest row 2.0; its three neighbours are 2.0, 1.0, 0.0.
+        let (star, sum) = (2.0f64, 2.0f64.exp() + 3.0f64.exp() + 4.0f64.exp());
+        let expected = (1.0 - star.exp() / sum) * star;
+        assert!((f64::from(score(ImageScore::Reweighted(n), &queries, &bank)) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn reweighting_takes_at_most_a_ninth_away_and_never_overflows() {
+        let rows: Vec<f32> = (0..40).map(|i| i as f32 * 3.0).collect();
+        let bank = bank(&rows, 1);
+        let query = [5000.0f32];
+        let (max, weighted) = (score(ImageScore::Max, &query, &bank), score(ImageScore::Reweighted(9), &query, &bank));
+        assert!(weighted.is_finite() && weighted < max && weighted >= max * 8.0 / 9.0 - 1.0, "{weighted} {max}");
+    }
+
+    #[test]
+    fn a_bank_smaller_than_the_neighbourhood_serves() {
+        let bank = bank(&[1.0], 1);
+        assert_eq!(score(ImageScore::Reweighted(9), &[3.0], &bank), 2.0);
+    }
+
+    #[test]
+    fn names_round_trip_and_nonsense_is_refused() {
+        for text in ["max", "reweighted:9", "top:0.01"] {
+            assert_eq!(text.parse::<ImageScore>().unwrap().to_string(), text);
+        }
+        for text in ["", "mean", "top:0", "top:2", "reweighted:0", "max:1"] {
+            assert!(text.parse::<ImageScore>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What can go wrong while fitting.
+
+use crate::bank::BankError;
+use crate::bundle::Defect;
+use crate::dataset::DatasetError;
+use crate::infer::InferError;
+use crate::score::ScoreError;
+
+/// Why no bundle could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The images can't be listed or labelled.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The images can't be described or scored.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// No bank can be made of the descriptors.
+    #[error(transparent)]
+    Bank(#[from] BankError),
+    /// The calibration is refused.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The parts do not make a bundle.
+    #[error("the fitted parts do not make a valid bundle: {0}")]
+    Bundle(#[from] Defect),
+    /// Not one image could be read.
+    #[error("none of the {n_images} training images could be read; the first: {first}")]
+    NothingReadable {
+        /// Images listed.
+        n_images: usize,
+        /// Why the first failed.
+        first: String,
+    },
+    /// Too few images to hold one out.
+    #[error("calibration needs at least 2 readable images per fit, one of them held out, found {n_images}: add normal images, or set the threshold yourself with --threshold")]
+    TooFew {
+        /// Images found.
+        n_images: usize,
+    },
+    /// A share outside its range.
+    #[error("--holdout {holdout}: expected a share from 0 up to, not including, 1, such as 0.2")]
+    Holdout {
+        /// What was asked for.
+        holdout: f64,
+    },
+    /// No images per condition were asked for.
+    #[error("--shots 0: expected at least one image per condition")]
+    NoShots,
+    /// An image has no condition.
+    #[error("no condition for {n_missing} of {n_images} training images, the first: {first}; add them to the table, or choose another rule with --conditions")]
+    NoCondition {
+        /// Images without.
+        n_missing: usize,
+        /// Images in all.
+        n_images: usize,
+        /// The first such image.
+        first: String,
+    },
+    /// The rows do not fit the memory allowed.
+    #[error(
+        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB, {allowed_mib} MiB are allowed: use fewer images (--shots), smaller ones (--image-size), fewer layers, or raise --memory"
+    )]
+    Memory {
+        /// Images for the bank.
+        n_images: usize,
+        /// Patches per image.
+        n_patches: usize,
+        /// Values per patch.
+        dim: usize,
+        /// MiB needed.
+        needed_mib: u64,
+        /// MiB allowed.
+        allowed_mib: u64,
+    },
+}

@@ -1,0 +1,385 @@
+//! The fit itself.
+
+use super::split::{Split, split};
+use super::{FitPlan, TrainError, condition_of};
+use crate::bank::{BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, percentile_90, select};
+use crate::bundle::{
+    self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
+};
+use crate::dataset::Sample;
+use crate::image::{self, Image, Limits};
+use crate::infer::{FeaturePipeline, InferError, convert, score};
+use crate::kernel::Metric;
+use crate::model::{Grid, OpenDevice};
+use crate::progress::Progress;
+use crate::score::Conformal;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A training image that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name in the listing.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a fit made.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The bundle.
+    pub contents: Contents,
+    /// Images left out because they could not be read.
+    pub failures: Vec<Failure>,
+    /// Names of the images held out for calibration, in the order of [`Contents::calibration_scores`].
+    pub held_out: Vec<String>,
+}
+
+/// What the first look at an image leaves: its level and its digest, not its pixels.
+struct Glance {
+    p90: f32,
+    digest: [u8; 32],
+}
+
+/// Descriptors of the bank's candidates.
+struct Candidates {
+    rows: Vec<f32>,
+    dim: usize,
+    grid: Grid,
+}
+
+/// Fits a memory bank to normal images.
+///
+/// # Errors
+/// [`TrainError`]; images that can't be read are no error as long as enough are left, see [`Fitted::failures`].
+pub fn fit(samples: &[Sample], plan: &FitPlan, device: &OpenDevice, progress: &dyn Progress) -> Result<Fitted, TrainError> {
+    if !(0.0..1.0).contains(&plan.holdout) {
+        return Err(TrainError::Holdout { holdout: plan.holdout });
+    }
+    if plan.shots == Some(0) {
+        return Err(TrainError::NoShots);
+    }
+    let pipeline = FeaturePipeline::open(&plan.pipeline, device)?;
+    let (samples, glances, failures) = look(samples, plan.batch, progress)?;
+    let (conditions, label, gate) = label(&samples, &glances, &plan.conditions)?;
+    let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
+    if plan.threshold.is_none() && held_out.is_empty() {
+        return Err(TrainError::TooFew { n_images: samples.len() });
+    }
+
+    let candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let n_patches = candidates.grid.n_patches();
+    let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
+    let covering_radius = picks.iter().map(|p| p.covering_radius).fold(0.0, f32::max);
+    let indices: Vec<usize> = picks.drain(..).flat_map(|p| p.candidates).collect();
+    let origins: Vec<BankRow> = indices
+        .iter()
+        .map(|candidate| {
+            let image = bank_images[candidate / n_patches];
+            BankRow { condition: label[image] as u32, source: image as u32, position: (candidate % n_patches) as u32 }
+        })
+        .collect();
+    let rows: Vec<f32> =
+        indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
+    let Candidates { dim, grid, rows: all_rows } = candidates;
+    let n_candidates = all_rows.len() / dim;
+    drop(all_rows);
+    let bank = MemoryBank::new(rows, dim, origins, Metric::Euclidean, device)?;
+
+    let held_out_scores = calibrate(&pipeline, &bank, plan, &samples, &held_out, progress)?;
+    let scores: Vec<f32> = held_out_scores.iter().map(|s| s.raw_score).collect();
+    let maxima: Vec<f32> = held_out_scores.iter().map(|s| s.map_max).collect();
+    let entry_of = |scores: &[f32]| -> Result<ConformalEntry, TrainError> {
+        let mut found = Conformal::of(scores, plan.alpha)?;
+        found.threshold = plan.threshold.or(found.threshold);
+        Ok(convert::conformal_entry(&found))
+    };
+    let mut per_condition = BTreeMap::new();
+    for (index, name) in conditions.iter().enumerate() {
+        let own: Vec<f32> = held_out.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
+        if !own.is_empty() {
+            per_condition.insert(name.clone(), entry_of(&own)?);
+        }
+    }
+    let method = if plan.threshold.is_some() { "constant" } else { "split-conformal" };
+    let condition_entries = conditions
+        .iter()
+        .enumerate()
+        .map(|(index, name)| ConditionEntry {
+            name: name.clone(),
+            n_images: bank_images.iter().filter(|i| label[**i] == index).count(),
+            n_rows: bank.origins().iter().filter(|o| o.condition as usize == index).count(),
+        })
+        .collect();
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
+        profile: "pcore".to_owned(),
+        domain: plan.domain.clone(),
+        backbone: convert::backbone_entry(pipeline.backbone()),
+        preprocessing: convert::preprocessing_entry(pipeline.preprocessing()),
+        descriptor: convert::descriptor_entry(pipeline.descriptor(), dim, grid),
+        metric: bundle::Metric::L2,
+        coreset: CoresetEntry {
+            ratio: match plan.coreset {
+                CoresetSize::Ratio(ratio) => Some(ratio),
+                CoresetSize::Count(_) => None,
+            },
+            n_picked: bank.n_rows(),
+            n_candidates: Some(n_candidates),
+            projection_dim: plan.projection_dim.filter(|p| *p < dim),
+            seed: plan.seed,
+            covering_radius: Some(covering_radius),
+        },
+        score: convert::score_entry(&plan.scoring),
+        conditions: condition_entries,
+        condition_rule: rule_name(&plan.conditions),
+        gate: convert::gate_entry(&gate),
+        calibration: CalibrationEntry { method: method.to_owned(), alpha: plan.alpha, global: entry_of(&scores)?, per_condition },
+        pixel_threshold: Conformal::of(&maxima, plan.alpha)?.threshold,
+        seed: plan.seed,
+        data_fingerprint: fingerprint(&samples, &glances),
+        sources: samples.iter().map(|s| s.name.clone()).collect(),
+        imported: None,
+    };
+    let contents = Contents {
+        manifest,
+        bank_rows: bank.rows().to_vec(),
+        row_condition: bank.origins().iter().map(|o| o.condition).collect(),
+        row_source: bank.origins().iter().map(|o| o.source).collect(),
+        row_position: bank.origins().iter().map(|o| o.position).collect(),
+        calibration_scores: scores,
+        calibration_condition: held_out.iter().map(|i| label[*i] as u32).collect(),
+    };
+    contents.check()?;
+    let held_out = held_out.iter().map(|i| samples[*i].name.clone()).collect();
+    Ok(Fitted { contents, failures, held_out })
+}
+
+/// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
+/// taken without keeping pixels.
+fn look<'a>(
+    samples: &'a [Sample],
+    batch: usize,
+    progress: &dyn Progress,
+) -> Result<(Vec<&'a Sample>, Vec<Glance>, Vec<Failure>), TrainError> {
+    let limits = Limits::default();
+    let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
+    progress.begin("reading", samples.len());
+    for chunk in samples.chunks(batch.max(1) * 4) {
+        let looked: Vec<Result<Glance, String>> = chunk
+            .par_iter()
+            .map(|sample| {
+                let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
+                Ok(Glance { p90: percentile_90(&image.luma()), digest: digest(&image) })
+            })
+            .collect();
+        for (sample, looked) in chunk.iter().zip(looked) {
+            match looked {
+                Ok(glance) => {
+                    readable.push(sample);
+                    glances.push(glance);
+                }
+                Err(reason) => failures.push(Failure { name: sample.name.clone(), reason }),
+            }
+        }
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    match failures.first() {
+        Some(first) if readable.is_empty() => {
+            Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })
+        }
+        Some(_) | None if readable.is_empty() => Err(TrainError::TooFew { n_images: 0 }),
+        Some(_) | None => Ok((readable, glances, failures)),
+    }
+}
+
+fn digest(image: &Image) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for side in [image.height_px(), image.width_px(), image.n_channels()] {
+        hash.update((side as u64).to_le_bytes());
+    }
+    for pixel in image.pixels() {
+        hash.update(pixel.to_le_bytes());
+    }
+    hash.finalize().into()
+}
+
+fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
+    let mut hash = Sha256::new();
+    for (sample, glance) in samples.iter().zip(glances) {
+        hash.update((sample.name.len() as u64).to_le_bytes());
+        hash.update(sample.name.as_bytes());
+        hash.update(glance.digest);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names of the conditions, sorted; the index of each image's; and the gate that tells them.
+fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRule) -> Result<(Vec<String>, Vec<usize>, Gate), TrainError> {
+    let p90s: Vec<f32> = glances.iter().map(|g| g.p90).collect();
+    let limit = match rule {
+        ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
+        ConditionRule::P90 { limit: None } => Some(find_limit(&p90s)?),
+        ConditionRule::None | ConditionRule::Index { .. } | ConditionRule::Folder | ConditionRule::Table(_) => None,
+    };
+    let names = condition_of(rule, samples, limit.map(|limit| (p90s.as_slice(), limit)))?;
+    let missing: Vec<usize> = (0..names.len()).filter(|i| names[*i].is_none()).collect();
+    if let Some(first) = missing.first() {
+        return Err(TrainError::NoCondition {
+            n_missing: missing.len(),
+            n_images: samples.len(),
+            first: samples[*first].name.clone(),
+        });
+    }
+    let names: Vec<String> = names.into_iter().flatten().collect();
+    let mut conditions: Vec<String> = match limit {
+        // The gate numbers them by level, and both exist even where the training images show only one.
+        Some(_) => vec![ConditionRule::LOW.to_owned(), ConditionRule::HIGH.to_owned()],
+        None => names.clone(),
+    };
+    conditions.sort();
+    conditions.dedup();
+    let index = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
+    let gate = match limit {
+        Some(limit) => Gate::p90(limit, &p90s),
+        None if conditions.len() == 1 => Gate::Single,
+        None => Gate::Abstain,
+    };
+    Ok((conditions, index, gate))
+}
+
+fn describe(
+    pipeline: &FeaturePipeline,
+    samples: &[&Sample],
+    bank_images: &[usize],
+    plan: &FitPlan,
+    progress: &dyn Progress,
+) -> Result<Candidates, TrainError> {
+    let mut found: Option<Candidates> = None;
+    progress.begin("describing", bank_images.len());
+    for chunk in bank_images.chunks(plan.batch.max(1)) {
+        let images = read_again(samples, chunk)?;
+        let descriptors = pipeline.describe(&images.iter().collect::<Vec<_>>())?;
+        if found.is_none() {
+            check_memory(bank_images.len(), descriptors.grid.n_patches(), descriptors.dim, plan.memory_bytes)?;
+        }
+        let all = found.get_or_insert_with(|| Candidates {
+            rows: Vec::with_capacity(bank_images.len() * descriptors.grid.n_patches() * descriptors.dim),
+            dim: descriptors.dim,
+            grid: descriptors.grid,
+        });
+        all.rows.extend_from_slice(&descriptors.rows);
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    found.ok_or(TrainError::Bank(BankError::Empty))
+}
+
+/// An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
+fn read_again(samples: &[&Sample], chunk: &[usize]) -> Result<Vec<Image>, TrainError> {
+    let limits = Limits::default();
+    let images: Result<_, _> = chunk.par_iter().map(|i| image::read(&samples[*i].path, &limits)).collect();
+    images.map_err(|e| TrainError::Infer(InferError::Image(e)))
+}
+
+fn check_memory(n_images: usize, n_patches: usize, dim: usize, allowed: u64) -> Result<(), TrainError> {
+    let needed = n_images as u64 * n_patches as u64 * dim as u64 * size_of::<f32>() as u64;
+    if needed <= allowed {
+        return Ok(());
+    }
+    Err(TrainError::Memory { n_images, n_patches, dim, needed_mib: needed >> 20, allowed_mib: allowed >> 20 })
+}
+
+/// One condition's picks, as indices of candidates.
+struct Picks {
+    candidates: Vec<usize>,
+    covering_radius: f32,
+}
+
+/// Each condition has a coreset of its own, so that a rare one is covered as well as a common one.
+fn pick(
+    candidates: &Candidates,
+    bank_images: &[usize],
+    label: &[usize],
+    n_conditions: usize,
+    plan: &FitPlan,
+    progress: &dyn Progress,
+) -> Result<Vec<Picks>, TrainError> {
+    let Candidates { rows, dim, grid } = candidates;
+    let n_patches = grid.n_patches();
+    let per_image = n_patches * dim;
+    let members = |condition: usize| -> Vec<usize> {
+        (0..bank_images.len()).filter(|slot| label[bank_images[*slot]] == condition).collect()
+    };
+    let total: usize = (0..n_conditions)
+        .map(|c| members(c).len() * n_patches)
+        .filter(|n_rows| *n_rows > 0)
+        .map(|n_rows| plan.coreset.of(n_rows))
+        .sum();
+    progress.begin("coreset", total);
+    let mut found = vec![];
+    for condition in 0..n_conditions {
+        let slots = members(condition);
+        if slots.is_empty() {
+            continue;
+        }
+        // All images of one condition are the common case: their rows need no copy.
+        let own: Vec<f32>;
+        let own_rows = if slots.len() == bank_images.len() {
+            rows.as_slice()
+        } else {
+            own = slots.iter().flat_map(|slot| &rows[slot * per_image..][..per_image]).copied().collect();
+            &own
+        };
+        let coreset =
+            select(own_rows, *dim, plan.coreset, plan.projection_dim, plan.seed, &mut |n| progress.advance(n))?;
+        if coreset.stopped_early {
+            progress.note(&format!(
+                "coreset: only {} different patches, all of them are kept",
+                coreset.indices.len()
+            ));
+        }
+        let candidates =
+            coreset.indices.iter().map(|i| slots[*i as usize / n_patches] * n_patches + *i as usize % n_patches).collect();
+        found.push(Picks { candidates, covering_radius: coreset.covering_radius });
+    }
+    progress.end();
+    Ok(found)
+}
+
+struct HeldOut {
+    raw_score: f32,
+    map_max: f32,
+}
+
+fn calibrate(
+    pipeline: &FeaturePipeline,
+    bank: &MemoryBank,
+    plan: &FitPlan,
+    samples: &[&Sample],
+    held_out: &[usize],
+    progress: &dyn Progress,
+) -> Result<Vec<HeldOut>, TrainError> {
+    let mut found = Vec::with_capacity(held_out.len());
+    progress.begin("calibrating", held_out.len());
+    for chunk in held_out.chunks(plan.batch.max(1)) {
+        let images = read_again(samples, chunk)?;
+        let scored = score(pipeline, bank, plan.scoring, &images.iter().collect::<Vec<_>>())?;
+        found.extend(scored.iter().map(|s| HeldOut { raw_score: s.raw_score, map_max: s.map.max() }));
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    Ok(found)
+}
+
+/// A table is named by its file alone: the same data fitted from another folder must give the same bundle.
+fn rule_name(rule: &ConditionRule) -> String {
+    match rule {
+        ConditionRule::Table(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => rule.to_string(),
+    }
+}

@@ -1,0 +1,16 @@
+//! Normal images become a bundle.
+//!
+//! ```text
+//! samples -> conditions -> held-out split -> descriptors -> coreset per condition -> bank -> held-out scores -> bundle
+//! ```
+
+mod error;
+mod fit;
+mod labels;
+mod plan;
+mod split;
+
+pub use error::TrainError;
+pub use fit::{Failure, Fitted, fit};
+pub use labels::condition_of;
+pub use plan::{DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX, FitPlan};
