@@ -1,0 +1,225 @@
+//! The manifest: how the bank was made and how its distances become verdicts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{exact, unique};
+
+/// Everything in a bundle that is not a tensor.
+///
+/// Field names are those of the JSON object in the file. A field that is added, removed or changes its
+/// meaning needs a new [`FORMAT_VERSION`](super::FORMAT_VERSION): a reader refuses fields it does not know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the file format. Set by the writer.
+    pub format_version: u32,
+    /// Version of the pcore that wrote the file. Set by the writer.
+    pub pcore_version: String,
+    /// Name of the profile the detector was fitted with: `pcore`, `amazon`, `anomalib`, `onnxdemo`.
+    pub profile: String,
+    /// Name of the product or machine the bank belongs to, as given to `--domain`.
+    pub domain: Option<String>,
+    /// The network the descriptors come from.
+    pub backbone: BackboneEntry,
+    /// How an image becomes the input of the network.
+    pub preprocessing: PreprocessingEntry,
+    /// How feature maps become patch descriptors.
+    pub descriptor: DescriptorEntry,
+    /// The distance between descriptors.
+    pub metric: Metric,
+    /// How the rows of the bank were chosen.
+    pub coreset: CoresetEntry,
+    /// How patch distances become an image score and an anomaly map.
+    pub score: ScoreEntry,
+    /// The operating conditions, at least one; `row_condition` and `calibration_condition` index this list.
+    pub conditions: Vec<ConditionEntry>,
+    /// The rule that labelled the training images: `none`, `p90`, `index:500`, `folder`, `file`.
+    pub condition_rule: String,
+    /// How the condition of a new image is recognised.
+    pub gate: GateEntry,
+    /// Scores of held-out normal images and the thresholds drawn from them.
+    pub calibration: CalibrationEntry,
+    /// Threshold of the anomaly map, for masks and contours; `None` where there is none.
+    #[serde(with = "exact")]
+    pub pixel_threshold: Option<f32>,
+    /// Seed of the whole fit.
+    pub seed: u64,
+    /// SHA-256, 64 lower-case hex digits, over names and content digests of the training images.
+    pub data_fingerprint: String,
+    /// Names of the training images; `row_source` indexes this list.
+    pub sources: Vec<String>,
+    /// Where the bank comes from when it was not fitted by pcore; `None` when it was.
+    pub imported: Option<ImportedEntry>,
+    /// SHA-256 of the tensor data, 64 lower-case hex digits. Set by the writer.
+    pub tensors_sha256: String,
+    /// SHA-256 of the header, 64 lower-case hex digits. Set by the writer.
+    pub header_sha256: String,
+}
+
+/// The network the descriptors come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackboneEntry {
+    /// Name under which the network is registered.
+    pub name: String,
+    /// The tapped layers, in the order in which they are concatenated; at least one.
+    pub layers: Vec<String>,
+    /// SHA-256 of the weight file, 64 lower-case hex digits.
+    pub weights_sha256: String,
+}
+
+/// How an image becomes the input of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreprocessingEntry {
+    /// Name of the resize rule: `stretch-bilinear`, `stretch-nearest`, `fit-pad`, `shortest-crop`.
+    pub resize: String,
+    /// Height of the network input, pixels.
+    pub height_px: usize,
+    /// Width of the network input, pixels.
+    pub width_px: usize,
+    /// Subtracted from each channel (red, green, blue) after scaling to 0..1.
+    #[serde(with = "exact")]
+    pub mean: [f32; 3],
+    /// Divides each channel after the mean is subtracted; above 0.
+    #[serde(with = "exact")]
+    pub std: [f32; 3],
+}
+
+/// How feature maps become patch descriptors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DescriptorEntry {
+    /// Side of the square of patches averaged into one descriptor; 1 averages nothing.
+    pub neighbourhood: usize,
+    /// Names of the context parts appended to a descriptor; empty when there are none.
+    pub context: Vec<String>,
+    /// Numbers per descriptor.
+    pub dim: usize,
+    /// Rows of the patch grid of one image.
+    pub grid_rows: usize,
+    /// Columns of the patch grid of one image.
+    pub grid_cols: usize,
+}
+
+/// The distance between descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Euclidean distance.
+    L2,
+    /// One minus the cosine of the angle.
+    Cosine,
+}
+
+/// How the rows of the bank were chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoresetEntry {
+    /// Share of the candidates asked for; `None` where a count was asked for or all rows were kept.
+    #[serde(with = "exact")]
+    pub ratio: Option<f64>,
+    /// Rows in the bank.
+    pub n_picked: usize,
+    /// Rows they were picked from; `None` where that is not known (an imported bank).
+    pub n_candidates: Option<usize>,
+    /// Dimension of the random projection used while picking; `None` without projection.
+    pub projection_dim: Option<usize>,
+    /// Seed of the projection and of the first pick.
+    pub seed: u64,
+    /// Largest distance from a candidate to its nearest picked row; `None` where not measured.
+    #[serde(with = "exact")]
+    pub covering_radius: Option<f32>,
+}
+
+/// How patch distances become an image score and an anomaly map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreEntry {
+    /// The image score: `max`, `reweighted:9` (Eq. 7 of Roth et al. 2022 with 9 neighbours), `top:0.01`.
+    pub image_score: String,
+    /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
+    #[serde(with = "exact")]
+    pub map_sigma_px: f32,
+}
+
+/// The files of another program that the bank was imported from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedEntry {
+    /// Name of the foreign format: `onnxdemo`.
+    pub format: String,
+    /// The small text files as they were, by file name, so that an export can give them back unchanged.
+    #[serde(deserialize_with = "unique::deserialize")]
+    pub files: BTreeMap<String, String>,
+}
+
+/// One operating condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConditionEntry {
+    /// Its name, unique in the bundle.
+    pub name: String,
+    /// Training images that had it.
+    pub n_images: usize,
+    /// Rows of the bank that come from them.
+    pub n_rows: usize,
+}
+
+/// How the condition of a new image is recognised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateEntry {
+    /// Name of the gate: `none`, `p90`, `knn`.
+    pub kind: String,
+    /// Limit the gate compares with, in the unit of its statistic; `None` where it has none.
+    #[serde(with = "exact")]
+    pub limit: Option<f32>,
+    /// Further numbers of this kind of gate, by name.
+    #[serde(with = "exact")]
+    pub parameters: BTreeMap<String, f64>,
+}
+
+/// Scores of held-out normal images and the thresholds drawn from them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationEntry {
+    /// Name of the method: `split-conformal`, `constant`, `none`.
+    pub method: String,
+    /// Wanted share of false alarms among normal images, between 0 and 1.
+    #[serde(with = "exact")]
+    pub alpha: f64,
+    /// All calibration scores together.
+    pub global: ConformalEntry,
+    /// The calibration scores of single conditions, by name; empty where all share one threshold.
+    #[serde(deserialize_with = "unique::deserialize")]
+    pub per_condition: BTreeMap<String, ConformalEntry>,
+}
+
+/// One group of calibration scores and its threshold.
+///
+/// The threshold is the split-conformal quantile: the `ceil((1 - alpha) * (n + 1))`-th smallest of `n`
+/// scores (Vovk, Gammerman, Shafer 2005; Angelopoulos and Bates 2021, Eq. 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConformalEntry {
+    /// Number of scores.
+    pub n: usize,
+    /// Wanted share of false alarms.
+    #[serde(with = "exact")]
+    pub alpha: f64,
+    /// Smallest share of false alarms `n` scores can promise: `1 / (n + 1)`.
+    #[serde(with = "exact")]
+    pub smallest_alpha: f64,
+    /// The threshold; an image is anomalous when its score is greater. `None` where `alpha` is out of reach.
+    #[serde(with = "exact")]
+    pub threshold: Option<f32>,
+    /// Mean of the scores; `None` where there are none.
+    #[serde(with = "exact")]
+    pub mean: Option<f32>,
+    /// Standard deviation of the scores; `None` where there are none.
+    #[serde(with = "exact")]
+    pub std: Option<f32>,
+}

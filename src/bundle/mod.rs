@@ -1,0 +1,68 @@
+//! The `.pcore` file: everything one fitted detector needs, in one verified file.
+//!
+//! A bundle is a [safetensors](https://github.com/huggingface/safetensors) file:
+//!
+//! ```text
+//! offset 0   u64 LE            n, length of the header in bytes
+//! offset 8   n bytes           header, JSON: {"__metadata__": {"pcore": MANIFEST},
+//!                              "bank_rows": {"dtype": .., "shape": .., "data_offsets": ..}, ..}
+//! offset 8+n                   tensor data, little endian, row-major, in this order:
+//!   bank_rows              f32 [n_rows, dim]     patch descriptors kept in the memory bank
+//!   row_condition          u32 [n_rows]          index into manifest.conditions
+//!   row_source             u32 [n_rows]          index into manifest.sources, or 2^32 - 1 = unknown
+//!   row_position           u32 [n_rows]          patch index in its grid, or 2^32 - 1 = unknown
+//!   calibration_scores     f32 [n_calibration]   raw scores of the held-out normal images
+//!   calibration_condition  u32 [n_calibration]   index into manifest.conditions
+//! ```
+//!
+//! `MANIFEST` is one JSON object, stored as a string: the fields of [`Manifest`]. Two SHA-256 sums in
+//! it cover the whole file: `tensors_sha256` the tensor data, `header_sha256` the length and the
+//! header (with the 64 digits of `header_sha256` itself read as zeros). So a flipped bit anywhere is
+//! noticed. The sums guard against damage, not against forgery: whoever can change the file can
+//! compute them anew.
+//!
+//! Python reads a bundle with the `safetensors` package:
+//!
+//! ```python
+//! import json
+//! from safetensors import safe_open
+//! with safe_open("C.pcore", framework="np") as bundle:
+//!     manifest = json.loads(bundle.metadata()["pcore"])
+//!     rows = bundle.get_tensor("bank_rows")  # float32 [n_rows, dim]
+//! ```
+//!
+//! The same contents always give the same bytes: a bundle holds no time stamp and no path of the
+//! machine that wrote it. The reasons for the format are in `docs/adr/0003-bundle-format.md`.
+
+mod contents;
+mod error;
+mod exact;
+mod header;
+mod manifest;
+mod read;
+mod unique;
+mod write;
+
+pub use contents::{Contents, UNKNOWN};
+pub use error::{BundleError, Defect};
+pub use manifest::{
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DescriptorEntry, GateEntry,
+    ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+};
+pub use read::{from_bytes, read};
+pub use write::{STALE_AFTER, to_bytes, write};
+
+/// The format this pcore writes, and the newest it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Most bytes a bundle may have: 16 GiB.
+pub const MAX_FILE_BYTES: u64 = 16 << 30;
+
+/// Most bytes the safetensors header may have: 64 MiB.
+pub const MAX_HEADER_BYTES: u64 = 64 << 20;
+
+/// Most bytes the manifest may have, as JSON text before it is escaped into the header: 32 MiB.
+pub const MAX_MANIFEST_BYTES: usize = 32 << 20;
+
+/// Key of the manifest in the metadata of the safetensors header.
+const MANIFEST_KEY: &str = "pcore";
