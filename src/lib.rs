@@ -3,3 +3,4 @@
 #![recursion_limit = "512"]
 
 pub mod score;
+pub mod synth;
