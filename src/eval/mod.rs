@@ -1,0 +1,31 @@
+//! How well scores and maps separate normal from anomalous images.
+//!
+//! Pure functions on host slices, reading order: [`ranking`] (one score per
+//! image), [`verdicts`] (decisions at the threshold), [`components`] and
+//! [`pixels`] (maps against masks), [`bootstrap`] (how sure the figures are),
+//! [`evaluation`] (all of it for a test set, by condition and by defect).
+//!
+//! Every figure is computed on unclamped scores. A score that was squeezed
+//! into `[0, 1]` for display ties images that the detector told apart, which
+//! lowers the area under the ROC curve; such scores don't belong here.
+//!
+//! A figure that the data leave undefined (no anomalous image, no mask) is
+//! `None`, never zero.
+
+mod bootstrap;
+mod components;
+mod error;
+mod evaluation;
+mod pixels;
+mod ranking;
+#[cfg(test)]
+mod twin;
+mod verdicts;
+
+pub use bootstrap::{Bootstrap, Interval, auroc_difference_interval, auroc_interval};
+pub use components::{Components, connected_components};
+pub use error::EvalError;
+pub use evaluation::{Evaluation, Metrics, PixelPair, ScoredImage, evaluate};
+pub use pixels::{DEFAULT_FPR_LIMIT, MaskedMap, PixelRanking, Segment, aupro, pixel_auroc};
+pub use ranking::{F1Max, RocPoint, average_precision, f1_max, image_auroc, roc_curve};
+pub use verdicts::Confusion;
