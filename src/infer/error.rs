@@ -52,4 +52,7 @@ pub enum InferError {
         /// The conditions there are.
         known: String,
     },
+    /// The bundle has no threshold.
+    #[error("the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold")]
+    NoThreshold,
 }

@@ -53,6 +53,8 @@ pub struct Inspection {
     pub calibrated_score: f32,
     /// Raw scores above it are anomalous.
     pub threshold: f32,
+    /// The threshold in the unit of the calibrated score.
+    pub calibrated_threshold: f32,
     /// The decision.
     pub verdict: Verdict,
     /// The image's condition, `None` when nothing tells it.
@@ -117,6 +119,12 @@ impl Inspector {
         &self.global
     }
 
+    /// Calibration of each condition; that of all images where it has no held-out ones.
+    #[must_use]
+    pub fn per_condition(&self) -> &[Conformal] {
+        &self.per_condition
+    }
+
     /// Scores images, deciding nothing. An image's answer does not depend on the others.
     ///
     /// # Errors
@@ -152,12 +160,12 @@ impl Inspector {
             Calibration::Condition => own.unwrap_or(&self.global),
             Calibration::Global => &self.global,
         };
-        // A bundle without any threshold is refused when it is opened.
-        let threshold = conformal.threshold.or(self.global.threshold).unwrap_or(f32::INFINITY);
+        let threshold = conformal.threshold.or(self.global.threshold).ok_or(InferError::NoThreshold)?;
         Ok(Inspection {
             raw_score: scored.raw_score,
             calibrated_score: conformal.standardise(scored.raw_score),
             threshold,
+            calibrated_threshold: conformal.standardise(threshold),
             verdict: Verdict::of(scored.raw_score, threshold),
             condition: condition.and_then(|c| self.conditions.get(c)).cloned(),
             gate_confidence,

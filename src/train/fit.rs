@@ -143,6 +143,9 @@ pub fn fit(samples: &[Sample], plan: &FitPlan, device: &OpenDevice, progress: &d
         data_fingerprint: fingerprint(&samples, &glances),
         sources: samples.iter().map(|s| s.name.clone()).collect(),
         imported: None,
+        // Filled in by the writer.
+        header_sha256: String::new(),
+        tensors_sha256: String::new(),
     };
     let contents = Contents {
         manifest,

@@ -1,2 +1,63 @@
-//! The `pcore` program.
-fn main() {}
+//! The `pcore` program: arguments, messages, exit codes. All work is done by the library.
+
+#![recursion_limit = "512"]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "this is the program: it speaks and exits")]
+
+mod args;
+mod commands;
+mod console;
+mod home;
+mod run_info;
+
+use args::{Args, Verb};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// How a command that did its work can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All done.
+    Done,
+    /// Anomalies were found, and `--fail-on-anomaly` was asked for.
+    Anomalous,
+    /// Some inputs could not be used.
+    SomeFailed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Anomalous => Self::from(1),
+            Outcome::SomeFailed => Self::from(3),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.verb {
+        Verb::Fit(args) => commands::fit::run(args),
+        Verb::Infer(args) => commands::infer::run(args),
+        Verb::Eval(args) => commands::eval::run(args),
+        Verb::Inspect(args) => commands::inspect::run(args),
+        Verb::Demo(args) => commands::demo::run(args),
+        Verb::Synth(args) => commands::synth::run(args),
+        Verb::Devices => commands::devices::run(),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,349 @@
+//! What can be typed.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use pcore::bank::{ConditionRule, CoresetSize};
+use pcore::image::Resize;
+use pcore::infer::Calibration;
+use pcore::model::DeviceChoice;
+use pcore::score::ImageScore;
+use pcore::synth::hdmap::Domain;
+use std::path::PathBuf;
+
+/// Industrial visual anomaly detection: fit on normal images, inspect every new one.
+#[derive(Parser)]
+#[command(name = "pcore", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pcore demo                                    see everything work on simulated data
+  pcore fit --domain C --normal train/          learn from normal images
+  pcore infer test/                             inspect new images
+  pcore eval dataset/ --json                    measure on a labelled dataset
+
+Exit codes: 0 done, 1 anomalies found (only with --fail-on-anomaly), 2 error, 3 some inputs could not be read";
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Fit a memory bank to a folder of normal images
+    Fit(FitArgs),
+    /// Inspect images: score, verdict and heat map of each
+    Infer(InferArgs),
+    /// Measure a fitted bank on a labelled dataset
+    Eval(EvalArgs),
+    /// Show what a bundle holds, and verify it
+    Inspect(InspectArgs),
+    /// Simulate a gearbox, fit, evaluate and write report.html
+    Demo(DemoArgs),
+    /// Make simulated data
+    Synth(SynthArgs),
+    /// List the devices this binary can run on, and the backbones it holds
+    Devices,
+}
+
+/// Settings of a fit.
+#[derive(ClapArgs)]
+pub(crate) struct FitArgs {
+    /// Folder of normal images; train/good, good/ or domain_X/train/good are found in it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) normal: PathBuf,
+    /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What a fit makes of its images; shared by `fit` and `demo`.
+#[derive(ClapArgs)]
+pub(crate) struct MethodArgs {
+    /// Network that describes the patches (see `pcore devices`)
+    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE)]
+    pub(crate) backbone: String,
+    /// Layers of the network, comma-separated [default: all it offers]
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    pub(crate) layers: Vec<String>,
+    /// Size of the network's input
+    #[arg(long, value_name = "HxW", default_value = "256x256", value_parser = parse_size)]
+    pub(crate) image_size: (usize, usize),
+    /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
+    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear")]
+    pub(crate) resize: Resize,
+    /// What tells a training image's condition: none, p90, p90:LIMIT, index:N, folder, or a CSV with path,condition
+    #[arg(long, value_name = "RULE", default_value = "none")]
+    pub(crate) conditions: ConditionRule,
+    /// Rows to keep of each condition's patches: a share (0.01) or a count (5000)
+    #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
+    pub(crate) coreset: CoresetSize,
+    /// Choose the coreset in so many random directions (0: in all values)
+    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_PROJECTION)]
+    pub(crate) projection: usize,
+    /// Side of the square neighbourhood that each patch averages (1: none)
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
+    pub(crate) neighbourhood: usize,
+    /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
+    #[arg(long, value_name = "KIND", default_value = "max")]
+    pub(crate) image_score: ImageScore,
+    /// Smoothing of the anomaly map, standard deviation in network pixels (0: none)
+    #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma)]
+    pub(crate) sigma: f32,
+    /// Use only so many images of each condition for the bank
+    #[arg(long, value_name = "N")]
+    pub(crate) shots: Option<usize>,
+    /// Share of the normal images held out to set the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = pcore::train::DEFAULT_HOLDOUT)]
+    pub(crate) holdout: f64,
+    /// False alarms wanted among normal images
+    #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA)]
+    pub(crate) alpha: f64,
+    /// Use this raw score as the threshold instead of one from held-out images
+    #[arg(long, value_name = "SCORE", value_parser = parse_threshold)]
+    pub(crate) threshold: Option<f32>,
+    /// Seed of every random choice
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Memory that the patches may take, such as 8GiB or 500MiB
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_bytes)]
+    pub(crate) memory: u64,
+}
+
+/// How to run; shared by all verbs that use a network.
+#[derive(ClapArgs)]
+pub(crate) struct RunArgs {
+    /// Where to compute: auto, cpu, ndarray, wgpu[:N] or cuda[:N]
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Images per pass through the network
+    #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive)]
+    pub(crate) batch: usize,
+    /// Print results as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which bundle, and how to decide.
+#[derive(ClapArgs)]
+pub(crate) struct BundleArgs {
+    /// The bundle of this domain, and domain_X in an HDMAP tree
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// The bundle file [default: that of --domain, else of the domain named in the path, else the last one fitted]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Known conditions: a CSV with the columns path,condition, its paths relative to its folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conditions: Option<PathBuf>,
+    /// Compare with held-out images of the same condition, or with all of them
+    #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
+    pub(crate) calibrate: CalibrateArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum CalibrateArg {
+    /// With those of the image's condition
+    Condition,
+    /// With all of them
+    Global,
+}
+
+impl From<CalibrateArg> for Calibration {
+    fn from(arg: CalibrateArg) -> Self {
+        match arg {
+            CalibrateArg::Condition => Self::Condition,
+            CalibrateArg::Global => Self::Global,
+        }
+    }
+}
+
+/// Settings of an inspection.
+#[derive(ClapArgs)]
+pub(crate) struct InferArgs {
+    /// Images, folders or patterns such as 'line1/*.png'
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Also write anomaly maps at source resolution: png (16 bits per mille of the threshold), tiff (32-bit float)
+    #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
+    pub(crate) maps: Vec<MapFormat>,
+    /// End with exit code 1 when an image is anomalous
+    #[arg(long)]
+    pub(crate) fail_on_anomaly: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MapFormat {
+    /// Grey, 8 bits: 0 to twice the pixel threshold
+    Png,
+    /// 32-bit float distances
+    Tiff,
+}
+
+/// Settings of an evaluation.
+#[derive(ClapArgs)]
+pub(crate) struct EvalArgs {
+    /// Labelled dataset: test/good, test/DEFECT, optionally ground_truth/DEFECT
+    #[arg(value_name = "ROOT")]
+    pub(crate) root: PathBuf,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// The bundle file
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    /// Print the whole manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Folder for data, bundle and report
+    #[arg(long, value_name = "DIR", default_value = "pcore-demo")]
+    pub(crate) dir: PathBuf,
+    /// Normal training maps
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = parse_positive)]
+    pub(crate) train: usize,
+    /// Test maps, half of them faulty
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = parse_positive)]
+    pub(crate) test: usize,
+    /// Seed of the simulation and of the fit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct SynthArgs {
+    #[command(subcommand)]
+    pub(crate) kind: SynthKind,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SynthKind {
+    /// Gearbox health data maps: 31 x 95 float TIFF, cold and warm, with fault masks
+    Hdmap(HdmapArgs),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct HdmapArgs {
+    /// Folder to write domain_X/ into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Domain to imitate: A, B, C or D
+    #[arg(long, value_name = "X", default_value = "C")]
+    pub(crate) domain: Domain,
+    /// Normal training maps
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) train: usize,
+    /// Normal test maps, the first half cold
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) good: usize,
+    /// Faulty test maps, the first half cold
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) fault: usize,
+    /// Share of cold maps among the training maps
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub(crate) cold_share: f64,
+    /// Seed: the machine and all its maps
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = match text.split_once(['x', 'X']) {
+        Some((height, width)) => (height.parse(), width.parse()),
+        None => (text.parse(), text.parse()),
+    };
+    match sides {
+        (Ok(height), Ok(width)) if (1..=8192).contains(&height) && (1..=8192).contains(&width) => Ok((height, width)),
+        _ => Err("expected HEIGHTxWIDTH in pixels, 1 to 8192 each, such as 256x256".to_owned()),
+    }
+}
+
+fn parse_odd(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n % 2 == 1 && n <= 31 => Ok(n),
+        _ => Err("expected an odd number from 1 to 31, such as 3".to_owned()),
+    }
+}
+
+fn parse_positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn parse_sigma(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(sigma) if (0.0..=100.0).contains(&sigma) => Ok(sigma),
+        _ => Err("expected a number of pixels from 0 to 100".to_owned()),
+    }
+}
+
+fn parse_threshold(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(threshold) if threshold.is_finite() => Ok(threshold),
+        _ => Err("expected a finite number".to_owned()),
+    }
+}
+
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" | "k" | "kb" => 1 << 10,
+        "mib" | "m" | "mb" => 1 << 20,
+        "gib" | "g" | "gb" => 1 << 30,
+        "tib" | "t" | "tb" => 1 << 40,
+        _ => 0,
+    };
+    match digits.trim().parse::<f64>() {
+        Ok(number) if factor > 0 && number > 0.0 && number.is_finite() => Ok((number * factor as f64) as u64),
+        _ => Err("expected a size such as 8GiB or 500MiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_bytes_parse_as_people_write_them() {
+        assert_eq!(parse_size("31x95"), Ok((31, 95)));
+        assert_eq!(parse_size("224"), Ok((224, 224)));
+        assert!(parse_size("0x5").is_err() && parse_size("axb").is_err() && parse_size("").is_err());
+        assert_eq!(parse_bytes("8GiB"), Ok(8 << 30));
+        assert_eq!(parse_bytes("1.5k"), Ok(1536));
+        assert!(parse_bytes("8XB").is_err() && parse_bytes("-1").is_err() && parse_bytes("").is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! `pcore eval`: a labelled dataset to figures.
+
+use super::open::{Opened, condition_table, open};
+use super::page::{self, Page, report_image};
+use crate::Outcome;
+use crate::args::{EvalArgs, RunArgs};
+use crate::console::Console;
+use crate::run_info::RunInfo;
+use anyhow::Result;
+use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
+use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
+use pcore::image::{Limits, read_mask};
+use pcore::infer::{Calibration, Inspection, inspect_all};
+use pcore::report::{EvaluationJson, ReportImage, evaluation_table};
+use std::path::Path;
+use std::time::Instant;
+
+pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
+    let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
+    let opened = open(&args.bundle, &args.run, std::slice::from_ref(&args.root))?;
+    let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
+    let how = How {
+        table: table.as_ref(),
+        calibration: args.bundle.calibrate.into(),
+        run: &args.run,
+        out: args.out.as_deref(),
+        title: format!("Evaluation on {}", args.root.display()),
+    };
+    let evaluated = evaluate_listing(&opened, &listing, &how)?;
+    if args.run.json {
+        println!("{}", serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?);
+    } else {
+        print!("{}", evaluation_table(&evaluated.evaluation));
+    }
+    Ok(if evaluated.n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// The figures, and how many images or masks could not be read.
+pub(super) struct Evaluated {
+    pub(super) evaluation: Evaluation,
+    pub(super) n_failed: usize,
+}
+
+/// How to evaluate.
+pub(super) struct How<'a> {
+    /// Known conditions; the gate tells the others.
+    pub(super) table: Option<&'a ConditionTable>,
+    pub(super) calibration: Calibration,
+    pub(super) run: &'a RunArgs,
+    /// Where to write everything, if anywhere.
+    pub(super) out: Option<&'a Path>,
+    pub(super) title: String,
+}
+
+/// Scores every labelled image, computes the figures and, given a folder, writes everything there.
+pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>) -> Result<Evaluated> {
+    let How { table, calibration, run, out, title } = how;
+    let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
+    let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) = (vec![], vec![], vec![]);
+    let mut n_failed = 0;
+    let start = Instant::now();
+    inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
+        match &item.outcome {
+            Ok((_, inspection)) => {
+                let anomalous = item.sample.label == Some(Label::Anomalous);
+                let condition = inspection.condition.as_ref().map(ToString::to_string);
+                if has_masks {
+                    match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
+                        Ok(pair) => pixels.extend(pair),
+                        Err(error) => {
+                            eprintln!("mask left out: {error:#}");
+                            n_failed += 1;
+                        }
+                    }
+                }
+                scored.push(ScoredImage {
+                    anomalous,
+                    raw_score: inspection.raw_score,
+                    calibrated_score: inspection.calibrated_score,
+                    verdict: inspection.verdict,
+                    condition,
+                    defect: item.sample.defect.clone(),
+                });
+            }
+            Err(error) => {
+                eprintln!("left out: {error}");
+                n_failed += 1;
+            }
+        }
+        images.push(report_image(item.sample, page::row(&item)));
+        anyhow::Ok(())
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    let evaluation = evaluate(&scored, &pixels)?;
+    if let Some(folder) = out {
+        let mut info = RunInfo::new("eval", &opened.path, opened.inspector.manifest(), &opened.device);
+        info.finish(images.len(), n_failed, seconds);
+        page::write_results(folder, &images)?;
+        page::write_run(folder, &info)?;
+        let json = serde_json::to_string_pretty(&EvaluationJson::from(&evaluation))? + "\n";
+        page::write_text(&folder.join("evaluation.json"), &json)?;
+        let page = Page {
+            title: title.clone(),
+            samples: &listing.samples,
+            images,
+            evaluation: Some(evaluation.clone()),
+            table: *table,
+            calibration: *calibration,
+        };
+        page::write_report(folder, opened, &info, page)?;
+        eprintln!("written to {}", folder.display());
+    }
+    Ok(Evaluated { evaluation, n_failed })
+}
+
+/// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
+fn pixel_pair(
+    sample: &Sample,
+    inspection: &Inspection,
+    anomalous: bool,
+    condition: Option<String>,
+) -> Result<Option<PixelPair>> {
+    let map = &inspection.map;
+    let mask = match &sample.mask {
+        Some(path) => {
+            let mask = read_mask(path, &Limits::default())?;
+            mask_at_input(&mask, &inspection.placement, map.height_px, map.width_px)
+        }
+        None if anomalous => return Ok(None),
+        None => vec![false; map.values.len()],
+    };
+    Ok(Some(PixelPair { map: map.clone(), mask, condition, defect: sample.defect.clone() }))
+}

@@ -1,0 +1,131 @@
+//! `pcore fit`: normal images to a bundle.
+
+use crate::Outcome;
+use crate::args::{FitArgs, MethodArgs, RunArgs};
+use crate::console::Console;
+use crate::home;
+use anyhow::{Context, Result};
+use pcore::bank::DescriptorSpec;
+use pcore::bundle::{self, ConformalEntry, Manifest};
+use pcore::dataset::{self, Listing};
+use pcore::image::Preprocessing;
+use pcore::infer::{PipelineSpec, Scoring};
+use pcore::model::OpenDevice;
+use pcore::train::{self, FitPlan, Fitted};
+use serde_json::json;
+use std::path::Path;
+
+pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
+    let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
+    let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    let plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
+    let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
+    if args.run.json {
+        let failed: Vec<_> = fitted.failures.iter().map(|f| json!({"path": f.name, "error": f.reason})).collect();
+        let summary = json!({
+            "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
+        });
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print!("{}", summary(&fitted.contents.manifest));
+        println!("bundle       {}  ({seconds:.1} s)", path.display());
+    }
+    Ok(if fitted.failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Fits, writes the bundle and remembers it; says on stderr what was left out.
+pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
+    let start = std::time::Instant::now();
+    let device = OpenDevice::open(run.device)?;
+    eprintln!("fitting on {} images of {}, device {}", listing.samples.len(), listing.root.display(), device.description());
+    let fitted = train::fit(&listing.samples, plan, &device, &Console::new())
+        .with_context(|| format!("fitting on {}", listing.root.display()))?;
+    for failure in &fitted.failures {
+        eprintln!("left out: {}: {}", failure.name, failure.reason);
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+    }
+    bundle::write(path, &fitted.contents)?;
+    home::remember(path)?;
+    Ok((fitted, start.elapsed().as_secs_f64()))
+}
+
+/// What was typed, as a plan.
+pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> FitPlan {
+    let (height_px, width_px) = method.image_size;
+    FitPlan {
+        domain: domain.map(str::to_owned),
+        pipeline: PipelineSpec {
+            backbone: method.backbone.clone(),
+            layers: method.layers.clone(),
+            preprocessing: Preprocessing::imagenet(height_px, width_px, method.resize),
+            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood },
+        },
+        scoring: Scoring { image_score: method.image_score, map_sigma_px: method.sigma },
+        coreset: method.coreset,
+        projection_dim: (method.projection > 0).then_some(method.projection),
+        conditions: method.conditions.clone(),
+        shots: method.shots,
+        holdout: method.holdout,
+        alpha: method.alpha,
+        threshold: method.threshold,
+        seed: method.seed,
+        batch: run.batch,
+        memory_bytes: method.memory,
+    }
+}
+
+/// A bundle in a few lines.
+pub(super) fn summary(manifest: &Manifest) -> String {
+    let Manifest { backbone, preprocessing, descriptor, coreset, conditions, gate, calibration, .. } = manifest;
+    let mut lines = vec![
+        format!("backbone     {} ({})", backbone.name, backbone.layers.join(", ")),
+        format!(
+            "input        {} x {} pixels, {}; grid {} x {}",
+            preprocessing.height_px, preprocessing.width_px, preprocessing.resize, descriptor.grid_rows, descriptor.grid_cols
+        ),
+        format!(
+            "bank         {} rows of {} values, out of {}",
+            coreset.n_picked,
+            descriptor.dim,
+            coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string())
+        ),
+    ];
+    for condition in conditions.iter().filter(|_| conditions.len() > 1) {
+        lines.push(format!("condition    {}: {} images, {} rows", condition.name, condition.n_images, condition.n_rows));
+    }
+    if let Some(limit) = gate.limit {
+        lines.push(format!("gate         {} at {limit:.4}", gate.kind));
+    }
+    let many = calibration.per_condition.len() > 1;
+    lines.push(threshold_line(if many { "all" } else { "" }, &calibration.global, &calibration.method));
+    for (name, entry) in calibration.per_condition.iter().filter(|_| many) {
+        lines.push(threshold_line(name, entry, &calibration.method));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn threshold_line(name: &str, entry: &ConformalEntry, method: &str) -> String {
+    let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+    let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
+    if method == "constant" {
+        return format!("threshold    {name}{threshold} as set by the user");
+    }
+    let promise = if entry.alpha >= entry.smallest_alpha {
+        format!("at most {} false alarms", percent(entry.alpha))
+    } else {
+        format!(
+            "at most {} false alarms; {} was asked for, which takes {} held-out images",
+            percent(entry.smallest_alpha),
+            percent(entry.alpha),
+            (1.0 / entry.alpha).ceil() - 1.0
+        )
+    };
+    format!("threshold    {name}{threshold:.4} from {} held-out normals: {promise}", entry.n)
+}
+
+pub(super) fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}

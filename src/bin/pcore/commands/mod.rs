@@ -1,0 +1,13 @@
+//! One file per verb, and what several verbs share.
+
+pub(crate) mod demo;
+pub(crate) mod devices;
+pub(crate) mod eval;
+pub(crate) mod fit;
+pub(crate) mod infer;
+pub(crate) mod inspect;
+pub(crate) mod synth;
+
+mod open;
+mod page;
+mod pictures;

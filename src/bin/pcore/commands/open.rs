@@ -1,0 +1,56 @@
+//! Opening a bundle for a verb that uses one.
+
+use crate::args::{BundleArgs, RunArgs};
+use crate::home;
+use anyhow::{Context, Result};
+use pcore::bundle;
+use pcore::dataset::{ConditionTable, Listing};
+use pcore::infer::Inspector;
+use pcore::model::OpenDevice;
+use std::path::{Path, PathBuf};
+
+/// A bundle, ready.
+pub(super) struct Opened {
+    pub(super) inspector: Inspector,
+    pub(super) device: OpenDevice,
+    pub(super) path: PathBuf,
+}
+
+pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Result<Opened> {
+    let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), paths)?;
+    open_file(&path, &how, run)
+}
+
+pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
+    let contents = bundle::read(path)?;
+    let device = OpenDevice::open(run.device)?;
+    let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
+    eprintln!("bundle {} ({how}), device {}", path.display(), device.description());
+    Ok(Opened { inspector, device, path: path.to_owned() })
+}
+
+/// Tables that are used without being named, when they lie at the dataset's root.
+const KNOWN_TABLES: [&str; 2] = ["conditions.csv", "manifest.csv"];
+
+/// The condition table: `--conditions`, else one at the listing's root that names conditions of the bundle.
+pub(super) fn condition_table(args: &BundleArgs, listing: &Listing, inspector: &Inspector) -> Result<Option<ConditionTable>> {
+    if let Some(path) = &args.conditions {
+        return Ok(Some(ConditionTable::read(path)?));
+    }
+    if inspector.conditions().len() < 2 {
+        return Ok(None);
+    }
+    let roots = listing.root.ancestors().take(2);
+    for path in roots.flat_map(|root| KNOWN_TABLES.map(|name| root.join(name))) {
+        if !path.is_file() {
+            continue;
+        }
+        let table = ConditionTable::read(&path)?;
+        let known = |c: &str| inspector.conditions().iter().any(|k| k.as_str() == c);
+        if table.conditions().into_iter().all(known) {
+            eprintln!("conditions from {} (--conditions chooses another table)", path.display());
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,141 @@
+//! What `infer`, `eval` and `demo` write into their output folder.
+
+use super::open::Opened;
+use super::pictures::overlay_png;
+use crate::run_info::RunInfo;
+use anyhow::{Context, Result};
+use pcore::dataset::{ConditionTable, Label, Sample};
+use pcore::eval::Evaluation;
+use pcore::image::{self, Limits};
+use pcore::infer::{Calibration, Inspection, Item};
+use pcore::report::{
+    CsvResults, GalleryItem, JsonlResults, Report, ReportImage, ResultRow, ThresholdNote, html_page, select_gallery,
+};
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::Path;
+
+/// Pictures per group of the report's gallery.
+const GALLERY_PER_GROUP: usize = 8;
+/// Longer side of the gallery's pictures.
+const GALLERY_SIDE_PX: usize = 480;
+
+/// The row of an outcome.
+pub(super) fn row(item: &Item<'_>) -> ResultRow {
+    let path = item.sample.path.display().to_string();
+    match &item.outcome {
+        Ok((_, inspection)) => inspected_row(path, inspection, item.ms),
+        Err(error) => ResultRow { path, error: Some(error.to_string()), ..ResultRow::default() },
+    }
+}
+
+fn inspected_row(path: String, inspection: &Inspection, ms: f64) -> ResultRow {
+    ResultRow {
+        path,
+        raw_score: Some(inspection.raw_score),
+        score: Some(inspection.calibrated_score),
+        threshold: Some(inspection.calibrated_threshold),
+        verdict: Some(inspection.verdict),
+        condition: inspection.condition.as_ref().map(ToString::to_string),
+        gate_confidence: Some(inspection.gate_confidence),
+        ms: Some(ms),
+        error: None,
+    }
+}
+
+/// The report's view of an outcome.
+pub(super) fn report_image(sample: &Sample, row: ResultRow) -> ReportImage {
+    let anomalous = sample.label.map(|label| match label {
+        Label::Anomalous => true,
+        Label::Normal => false,
+    });
+    ReportImage { row, anomalous, defect: sample.defect.clone() }
+}
+
+/// Opens a file for writing, its folder made.
+pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    Ok(BufWriter::new(File::create(path).with_context(|| format!("creating {}", path.display()))?))
+}
+
+/// `results.csv` and `results.jsonl`.
+pub(super) fn write_results(folder: &Path, images: &[ReportImage]) -> Result<()> {
+    let mut csv = CsvResults::new(create(&folder.join("results.csv"))?)?;
+    let mut jsonl = JsonlResults::new(create(&folder.join("results.jsonl"))?);
+    for image in images {
+        csv.write(&image.row)?;
+        jsonl.write(&image.row)?;
+    }
+    csv.finish()?;
+    Ok(jsonl.finish()?)
+}
+
+/// `run.json`.
+pub(super) fn write_run(folder: &Path, run: &RunInfo) -> Result<()> {
+    write_text(&folder.join("run.json"), &(serde_json::to_string_pretty(run)? + "\n"))
+}
+
+pub(super) fn write_text(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+/// What a report is about.
+pub(super) struct Page<'a> {
+    pub(super) title: String,
+    pub(super) samples: &'a [Sample],
+    pub(super) images: Vec<ReportImage>,
+    pub(super) evaluation: Option<Evaluation>,
+    pub(super) table: Option<&'a ConditionTable>,
+    pub(super) calibration: Calibration,
+}
+
+/// `report.html`. The pictures of the gallery are made here, from the few images it shows.
+pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: Page<'_>) -> Result<()> {
+    let inspector = &opened.inspector;
+    let manifest = inspector.manifest();
+    let limits = Limits::default();
+    let mut gallery = vec![];
+    for pick in select_gallery(&page.images, GALLERY_PER_GROUP) {
+        let sample = &page.samples[pick.image_idx];
+        // A file that vanished since it was scored just has no picture.
+        let Ok(image) = image::read(&sample.path, &limits) else { continue };
+        let known = page.table.and_then(|t| t.get(sample));
+        for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
+            let png = overlay_png(&image, &inspection, manifest.pixel_threshold, Some(GALLERY_SIDE_PX))?;
+            gallery.push(GalleryItem { group: pick.group, image_idx: pick.image_idx, png });
+        }
+    }
+    let report = Report {
+        title: page.title,
+        subtitle: format!("{} images, scored by {}", page.images.len(), opened.path.display()),
+        evaluation: page.evaluation,
+        images: page.images,
+        thresholds: thresholds(opened, page.calibration),
+        gallery,
+        facts: run.facts(manifest),
+    };
+    write_text(&folder.join("report.html"), &html_page(&report))
+}
+
+/// In the unit of the calibrated score, as everywhere in the report.
+fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
+    let inspector = &opened.inspector;
+    let note = |condition: Option<String>, conformal: &pcore::score::Conformal| {
+        let threshold = conformal.standardise(conformal.threshold?);
+        Some(ThresholdNote { condition, threshold, n: conformal.n, alpha: conformal.alpha })
+    };
+    match calibration {
+        Calibration::Condition if inspector.conditions().len() > 1 => inspector
+            .conditions()
+            .iter()
+            .zip(inspector.per_condition())
+            .filter_map(|(condition, conformal)| note(Some(condition.to_string()), conformal))
+            .collect(),
+        Calibration::Condition | Calibration::Global => note(None, inspector.global()).into_iter().collect(),
+    }
+}

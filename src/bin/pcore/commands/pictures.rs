@@ -1,0 +1,76 @@
+//! Pictures of inspections.
+
+use anyhow::Result;
+use pcore::image::Image;
+use pcore::infer::Inspection;
+use pcore::report::{Caption, ColourScale, Overlay, SourceImage, overlay};
+use std::path::{Path, PathBuf};
+
+/// The overlay of an image as PNG bytes, its longer side at most `max_side_px`.
+pub(super) fn overlay_png(
+    image: &Image,
+    inspection: &Inspection,
+    pixel_threshold: Option<f32>,
+    max_side_px: Option<usize>,
+) -> Result<Vec<u8>> {
+    let (height_px, width_px) = (image.height_px(), image.width_px());
+    let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
+    let threshold = pixel_threshold.filter(|t| *t > 0.0).unwrap_or_else(|| map.max().max(f32::MIN_POSITIVE));
+    let rgb = display_rgb(image);
+    let picture = overlay(&Overlay {
+        source: SourceImage { rgb: &rgb, height_px, width_px },
+        map: &map,
+        scale: ColourScale::around_threshold(threshold / 2.0, threshold)?,
+        contour: pixel_threshold,
+        caption: Some(Caption {
+            verdict: inspection.verdict,
+            score: inspection.calibrated_score,
+            threshold: inspection.calibrated_threshold,
+            condition: inspection.condition.as_ref().map(pcore::bank::Condition::as_str),
+        }),
+        max_side_px,
+    })?;
+    Ok(picture.png()?)
+}
+
+/// Grey or RGB in 0..1 as 8-bit RGB. Images that use less than half of that range, or go beyond it (float maps), are
+/// shown with their 99.5th percentile as white; scores never see this.
+fn display_rgb(image: &Image) -> Vec<u8> {
+    let mut sorted = image.pixels().to_vec();
+    let rank = (sorted.len() as f64 * 0.995) as usize;
+    let rank = rank.min(sorted.len() - 1);
+    let (_, white, _) = sorted.select_nth_unstable_by(rank, f32::total_cmp);
+    let white = *white;
+    let scale = if white > 0.0 && !(0.5..=1.0).contains(&white) { 255.0 / white } else { 255.0 };
+    let byte = |v: &f32| (v * scale).clamp(0.0, 255.0).round() as u8;
+    match image.n_channels() {
+        1 => image.pixels().iter().flat_map(|v| [byte(v); 3]).collect(),
+        _ => image.pixels().iter().map(byte).collect(),
+    }
+}
+
+/// Where the picture of `name` goes: `folder/name.png`, sub-folders and the original extension kept, so that `a.png` and
+/// `a.tif` do not meet. Parts that would lead out of `folder` are dropped.
+pub(super) fn picture_path(folder: &Path, name: &str, extension: &str) -> PathBuf {
+    let mut path = folder.to_owned();
+    for part in name.split(['/', '\\']).filter(|p| !p.is_empty() && *p != "." && *p != ".." && !p.ends_with(':')) {
+        path.push(part);
+    }
+    let mut file = path.file_name().unwrap_or_default().to_os_string();
+    file.push(".");
+    file.push(extension);
+    path.with_file_name(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_stay_in_their_folder() {
+        let folder = Path::new("out/overlays");
+        assert_eq!(picture_path(folder, "test/good/0.tiff", "png"), folder.join("test/good/0.tiff.png"));
+        assert_eq!(picture_path(folder, "../../etc/passwd", "png"), folder.join("etc/passwd.png"));
+        assert_eq!(picture_path(folder, "/abs/x.png", "png"), folder.join("abs/x.png.png"));
+    }
+}

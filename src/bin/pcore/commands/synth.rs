@@ -1,0 +1,50 @@
+//! `pcore synth`: simulated data.
+
+use crate::Outcome;
+use crate::args::{HdmapArgs, SynthArgs, SynthKind};
+use crate::console::Console;
+use anyhow::Result;
+use pcore::progress::Progress;
+use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
+use std::path::Path;
+
+pub(crate) fn run(args: &SynthArgs) -> Result<Outcome> {
+    match &args.kind {
+        SynthKind::Hdmap(args) => hdmap(args),
+    }
+}
+
+fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
+    let plan = HdmapPlan {
+        domain: args.domain,
+        seed: args.seed,
+        n_train: args.train,
+        n_test_good: args.good,
+        n_test_fault: args.fault,
+        cold_share: args.cold_share,
+    };
+    let summary = simulate(&plan, &args.out)?;
+    println!(
+        "{}: {} cold and {} warm normal maps to fit on, {} normal and {} faulty maps to test with; truth in {}",
+        summary.folder.display(),
+        summary.n_train_cold,
+        summary.n_train_warm,
+        summary.n_test_good,
+        summary.n_test_fault,
+        summary.manifest.display()
+    );
+    Ok(Outcome::Done)
+}
+
+/// Writes the tree with a progress bar.
+pub(super) fn simulate(plan: &HdmapPlan, out: &Path) -> Result<Summary> {
+    let console = Console::new();
+    console.begin("simulating", plan.total());
+    let mut before = 0;
+    let summary = write_tree(plan, out, |done, _total| {
+        console.advance(done - before);
+        before = done;
+    })?;
+    console.end();
+    Ok(summary)
+}

@@ -1,0 +1,77 @@
+//! What the program shows while it works. Results go to stdout, everything here to stderr.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use pcore::progress::Progress;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
+pub(crate) struct Console {
+    state: Mutex<State>,
+    is_terminal: bool,
+}
+
+struct State {
+    bar: ProgressBar,
+    stage: String,
+    total: usize,
+    done: usize,
+    begun: Instant,
+    last_line: Instant,
+}
+
+/// Elsewhere than on a terminal, a line at most this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+impl Console {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        let state =
+            State { bar: ProgressBar::hidden(), stage: String::new(), total: 0, done: 0, begun: now, last_line: now };
+        Self { state: Mutex::new(state), is_terminal: std::io::stderr().is_terminal() }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        // A poisoned lock only means that another thread died while drawing.
+        work(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl Progress for Console {
+    fn begin(&self, stage: &str, total: usize) {
+        self.with(|state| {
+            let now = Instant::now();
+            *state = State { bar: ProgressBar::hidden(), stage: stage.to_owned(), total, done: 0, begun: now, last_line: now };
+            if self.is_terminal {
+                let template = "{msg:12} {bar:32} {pos}/{len} [{elapsed} elapsed, {eta} left]";
+                let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+                state.bar = ProgressBar::new(total as u64).with_style(style).with_message(stage.to_owned());
+            }
+        });
+    }
+
+    fn advance(&self, n: usize) {
+        self.with(|state| {
+            state.done += n;
+            state.bar.inc(n as u64);
+            if !self.is_terminal && state.last_line.elapsed() >= LINE_EVERY && state.done < state.total {
+                state.last_line = Instant::now();
+                let elapsed = state.begun.elapsed().as_secs_f64();
+                let left = elapsed * (state.total - state.done) as f64 / state.done.max(1) as f64;
+                eprintln!("{}: {}/{}, about {left:.0} s left", state.stage, state.done, state.total);
+            }
+        });
+    }
+
+    fn end(&self) {
+        self.with(|state| {
+            state.bar.finish_and_clear();
+            eprintln!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
+        });
+    }
+
+    fn note(&self, message: &str) {
+        self.with(|state| state.bar.suspend(|| eprintln!("note: {message}")));
+    }
+}

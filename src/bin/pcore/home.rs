@@ -1,0 +1,72 @@
+//! Where bundles live when nobody says.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Name of a bundle without a domain.
+const NO_DOMAIN: &str = "default";
+/// The file that names the last bundle fitted.
+const LAST: &str = "last";
+
+/// `$PCORE_HOME`, or `.pcore` in the working folder.
+pub(crate) fn home() -> PathBuf {
+    env::var_os("PCORE_HOME").filter(|h| !h.is_empty()).map_or_else(|| PathBuf::from(".pcore"), PathBuf::from)
+}
+
+/// `C` for `C` and `domain_C`: the name without its prefix.
+pub(crate) fn domain_name(domain: &str) -> Result<&str> {
+    let name = domain.strip_prefix("domain_").unwrap_or(domain);
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    if !is_plain {
+        bail!("--domain '{domain}': expected a name of letters, digits, '_' and '-', since it names the bundle file; use --bundle FILE for another place");
+    }
+    Ok(name)
+}
+
+/// Where a fit writes: `--bundle`, else by domain.
+pub(crate) fn bundle_to_write(bundle: Option<&Path>, domain: Option<&str>) -> Result<PathBuf> {
+    if let Some(bundle) = bundle {
+        return Ok(bundle.to_owned());
+    }
+    let name = domain.map(domain_name).transpose()?.unwrap_or(NO_DOMAIN);
+    Ok(home().join(format!("{name}.pcore")))
+}
+
+/// Remembers the bundle for a later `pcore infer` without arguments.
+pub(crate) fn remember(bundle: &Path) -> Result<()> {
+    let folder = home();
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let absolute = std::path::absolute(bundle).with_context(|| format!("resolving {}", bundle.display()))?;
+    let path = folder.join(LAST);
+    let text = absolute.to_str().context("the bundle's path is not UTF-8, so it can't be remembered; use --bundle next time")?;
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+/// The bundle to read, and how it was found.
+pub(crate) fn bundle_to_read(bundle: Option<&Path>, domain: Option<&str>, paths: &[PathBuf]) -> Result<(PathBuf, String)> {
+    if let Some(bundle) = bundle {
+        return Ok((bundle.to_owned(), "--bundle".to_owned()));
+    }
+    if let Some(domain) = domain {
+        let path = home().join(format!("{}.pcore", domain_name(domain)?));
+        if !path.exists() {
+            bail!("no bundle for domain {domain} at {}: fit one with pcore fit --domain {domain} --normal DIR, or name it with --bundle", path.display());
+        }
+        return Ok((path, "--domain".to_owned()));
+    }
+    for name in paths.iter().flat_map(|p| p.iter()).filter_map(|part| part.to_str()?.strip_prefix("domain_")) {
+        let path = home().join(format!("{name}.pcore"));
+        if path.exists() {
+            return Ok((path, format!("domain_{name} in the path")));
+        }
+    }
+    let last = home().join(LAST);
+    match fs::read_to_string(&last) {
+        Ok(path) => Ok((PathBuf::from(path.trim_end()), "the last one fitted".to_owned())),
+        Err(_) => bail!(
+            "no bundle: none was fitted in {} yet; run pcore fit --domain NAME --normal DIR first, or name one with --bundle FILE",
+            home().display()
+        ),
+    }
+}

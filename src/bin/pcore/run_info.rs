@@ -1,0 +1,70 @@
+//! The facts of a run, for `run.json` and the report.
+
+use pcore::bundle::Manifest;
+use pcore::model::OpenDevice;
+use serde::Serialize;
+
+/// What one needs to know to repeat a run.
+#[derive(Serialize)]
+pub(crate) struct RunInfo {
+    pub(crate) pcore_version: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) bundle: String,
+    pub(crate) backbone: String,
+    pub(crate) layers: Vec<String>,
+    pub(crate) weights_sha256: String,
+    pub(crate) data_fingerprint: String,
+    pub(crate) seed: u64,
+    pub(crate) device: String,
+    pub(crate) n_images: usize,
+    pub(crate) n_failed: usize,
+    pub(crate) seconds: f64,
+    pub(crate) ms_per_image: f64,
+}
+
+impl RunInfo {
+    pub(crate) fn new(command: &'static str, bundle: &std::path::Path, manifest: &Manifest, device: &OpenDevice) -> Self {
+        Self {
+            pcore_version: env!("CARGO_PKG_VERSION"),
+            command,
+            bundle: bundle.display().to_string(),
+            backbone: manifest.backbone.name.clone(),
+            layers: manifest.backbone.layers.clone(),
+            weights_sha256: manifest.backbone.weights_sha256.clone(),
+            data_fingerprint: manifest.data_fingerprint.clone(),
+            seed: manifest.seed,
+            device: device.description().to_owned(),
+            n_images: 0,
+            n_failed: 0,
+            seconds: 0.0,
+            ms_per_image: 0.0,
+        }
+    }
+
+    pub(crate) fn finish(&mut self, n_images: usize, n_failed: usize, seconds: f64) {
+        self.n_images = n_images;
+        self.n_failed = n_failed;
+        self.seconds = seconds;
+        self.ms_per_image = seconds * 1e3 / n_images.max(1) as f64;
+    }
+
+    /// As the report shows them.
+    pub(crate) fn facts(&self, manifest: &Manifest) -> Vec<(String, String)> {
+        let fact = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            fact("pcore", self.pcore_version.to_owned()),
+            fact("bundle", self.bundle.clone()),
+            fact("backbone", format!("{} ({})", self.backbone, self.layers.join(", "))),
+            fact("weights", format!("sha256 {}", self.weights_sha256)),
+            fact("training data", format!("sha256 {}", self.data_fingerprint)),
+            fact("memory bank", format!("{} rows of {}", manifest.coreset.n_picked, manifest.descriptor.dim)),
+            fact("input", {
+                let p = &manifest.preprocessing;
+                format!("{} x {} pixels, {}", p.height_px, p.width_px, p.resize)
+            }),
+            fact("seed", self.seed.to_string()),
+            fact("device", self.device.clone()),
+            fact("time", format!("{:.1} s for {} images, {:.1} ms each", self.seconds, self.n_images, self.ms_per_image)),
+        ]
+    }
+}
