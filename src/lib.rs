@@ -2,4 +2,6 @@
 
 #![recursion_limit = "512"]
 
+pub mod dataset;
+pub mod image;
 pub mod score;
