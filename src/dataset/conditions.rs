@@ -1,0 +1,132 @@
+//! Named conditions from a CSV file.
+//!
+//! ```text
+//! path,condition
+//! train/good/000.png,mono
+//! test/defect/014.png,poly
+//! ```
+//! Paths are relative to the CSV file's folder, or absolute. Further columns are ignored.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::place::absolute;
+use super::walk::failed;
+use super::{DatasetError, Sample};
+
+/// Length of a condition table: 256 MiB, several million lines.
+pub const MAX_TABLE_BYTES: u64 = 256 << 20;
+
+/// The condition of each image a CSV file names.
+#[derive(Clone, Debug)]
+pub struct ConditionTable {
+    /// Condition and line of each image, by its real path, or its cleaned absolute path where there
+    /// is no such file.
+    by_path: HashMap<PathBuf, Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    condition: String,
+    line: u64,
+}
+
+impl ConditionTable {
+    /// Reads the table. Lines may name images that do not exist.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is larger than [`MAX_TABLE_BYTES`], a column is missing, or a
+    /// line is damaged, has an empty field, or names an image for the second time (whatever
+    /// condition it gives); lines are named by their number.
+    pub fn read(csv: &Path) -> Result<Self, DatasetError> {
+        let bytes = read_bytes(csv)?;
+        let folder = absolute(csv)?.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
+        let header = reader.headers().map_err(|error| line_error(csv, &error))?.clone();
+        let column = |wanted: &'static str| {
+            header.iter().position(|name| name == wanted).ok_or_else(|| DatasetError::TableColumns {
+                path: csv.to_path_buf(),
+                missing: wanted,
+                found: header.iter().map(str::to_owned).collect(),
+            })
+        };
+        let (path_column, condition_column) = (column("path")?, column("condition")?);
+
+        let mut table = ConditionTable { by_path: HashMap::new() };
+        for record in reader.records() {
+            let record = record.map_err(|error| line_error(csv, &error))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let refuse = |reason: String| Err(DatasetError::TableLine { path: csv.to_path_buf(), line, reason });
+            let field = |column| record.get(column).unwrap_or("");
+            let (image, condition) = (field(path_column), field(condition_column));
+            if image.is_empty() || condition.is_empty() {
+                return refuse("path and condition must not be empty".to_owned());
+            }
+            let entry = Entry { condition: condition.to_owned(), line };
+            if let Some(first) = table.by_path.insert(key(&folder, image)?, entry) {
+                return refuse(if first.condition == condition {
+                    format!("{image} is already named in line {}", first.line)
+                } else {
+                    format!("{image} has condition {condition} here and {} in line {}", first.condition, first.line)
+                });
+            }
+        }
+        Ok(table)
+    }
+
+    /// The condition of an image, if the table names it, by whichever path it was reached.
+    pub fn get(&self, sample: &Sample) -> Option<&str> {
+        let key = real_path(&sample.path).ok()?;
+        self.by_path.get(&key).map(|entry| entry.condition.as_str())
+    }
+
+    /// All conditions that occur, sorted.
+    pub fn conditions(&self) -> BTreeSet<&str> {
+        self.by_path.values().map(|entry| entry.condition.as_str()).collect()
+    }
+
+    /// Number of images named.
+    pub fn len(&self) -> usize {
+        self.by_path.len()
+    }
+
+    /// Whether no image is named.
+    pub fn is_empty(&self) -> bool {
+        self.by_path.is_empty()
+    }
+}
+
+fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {
+    if !csv.exists() {
+        return Err(DatasetError::NotFound { path: csv.to_path_buf() });
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(csv).map_err(failed("open", csv))?;
+    let n_read = file.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes);
+    let found = n_read.map_err(failed("read", csv))? as u64;
+    if found > MAX_TABLE_BYTES {
+        let (path, limit) = (csv.to_path_buf(), MAX_TABLE_BYTES);
+        return Err(DatasetError::TableSize { path, found, limit });
+    }
+    Ok(bytes)
+}
+
+/// The image a line names. Tables written on Windows separate folders by `\`.
+fn key(folder: &Path, image: &str) -> Result<PathBuf, DatasetError> {
+    let as_written = folder.join(image);
+    if image.contains('\\') && !as_written.exists() {
+        return real_path(&folder.join(image.replace('\\', "/")));
+    }
+    real_path(&as_written)
+}
+
+fn real_path(path: &Path) -> Result<PathBuf, DatasetError> {
+    path.canonicalize().or_else(|_| absolute(path))
+}
+
+fn line_error(csv: &Path, error: &csv::Error) -> DatasetError {
+    let line = error.position().map_or(1, csv::Position::line);
+    DatasetError::TableLine { path: csv.to_path_buf(), line, reason: error.to_string() }
+}

@@ -1,0 +1,60 @@
+//! From files met on a walk to a sorted listing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::place::{Role, absolute, domain_name, domain_of};
+use super::walk::{FoundFile, Walk};
+use super::{DatasetError, Layout, Listing, Sample};
+
+/// Names, sorts and removes double files. `shown` is the root as the user wrote it.
+pub(super) fn build(
+    shown: &Path,
+    layout: Layout,
+    walk: Walk,
+    domain: Option<&str>,
+    mut role: impl FnMut(&Path) -> Role,
+) -> Result<Listing, DatasetError> {
+    let root = absolute(shown)?;
+    let mut named: Vec<(String, FoundFile)> =
+        walk.files.into_iter().map(|found| (name(&root, &found.place), found)).collect();
+    // The path decides where names that are no valid Unicode look alike.
+    named.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.path.cmp(&b.1.path)));
+
+    let mut skipped = walk.skipped;
+    let mut samples: Vec<Sample> = Vec::with_capacity(named.len());
+    let mut taken: HashMap<PathBuf, usize> = HashMap::new();
+    let mut in_domain = false;
+    for (name, found) in named {
+        // A dangling link has no real path; it stands for itself.
+        let real = found.path.canonicalize().unwrap_or_else(|_| found.place.clone());
+        if let Some(&first) = taken.get(&real) {
+            // The same path given twice is no news; another name for the same file is.
+            if samples[first].name != name {
+                skipped.push((found.path, format!("same file as {}", samples[first].name)));
+            }
+            continue;
+        }
+        taken.insert(real, samples.len());
+        let Role { label, defect, mask } = role(&found.place);
+        let own_domain = domain_of(&found.place);
+        in_domain |= own_domain.is_some();
+        let domain = own_domain.or(domain.map(|name| domain_name(name).to_owned()));
+        samples.push(Sample { path: found.path, name, label, defect, mask, domain });
+    }
+    if samples.is_empty() {
+        let path = shown.to_path_buf();
+        return Err(DatasetError::NoImages { path, n_others: skipped.len() });
+    }
+    skipped.sort();
+    // A part of a domain given by its own path is HDMAP as well.
+    let layout = if in_domain && layout != Layout::Flat { Layout::Hdmap } else { layout };
+    Ok(Listing { root: shown.to_path_buf(), layout, samples, skipped })
+}
+
+/// The path below `root`, joined by `/` on every system.
+fn name(root: &Path, place: &Path) -> String {
+    let below = place.strip_prefix(root).unwrap_or(place);
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}

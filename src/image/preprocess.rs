@@ -1,0 +1,120 @@
+//! From an image of any shape to the network's input, the same for fitting and inference.
+
+use super::resample::{Axis, bilinear};
+use super::resize::nearest_index;
+use super::{Image, ImageError, Placement, Resize};
+
+/// Mean of the ImageNet training images per channel, in red, green, blue.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of the ImageNet training images per channel, in red, green, blue.
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+/// Rows, columns and short side that a preprocessing may ask for.
+pub const MAX_INPUT_PX: usize = 8192;
+
+/// Resize and normalisation in front of a network.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Preprocessing {
+    /// How the image fills the input.
+    pub resize: Resize,
+    /// Rows of the input.
+    pub height_px: usize,
+    /// Columns of the input.
+    pub width_px: usize,
+    /// Subtracted per channel (red, green, blue), in units of full scale.
+    pub mean: [f32; 3],
+    /// Divided by per channel after the mean is taken off.
+    pub std: [f32; 3],
+}
+
+impl Preprocessing {
+    /// Normalisation by the ImageNet statistics, which the public backbones were trained with.
+    pub fn imagenet(height_px: usize, width_px: usize, resize: Resize) -> Self {
+        Preprocessing { resize, height_px, width_px, mean: IMAGENET_MEAN, std: IMAGENET_STD }
+    }
+
+    /// Checks what may have come from a file or a command line.
+    ///
+    /// # Errors
+    /// If a size is 0 or beyond [`MAX_INPUT_PX`], a mean is not finite, or a deviation is not
+    /// finite and positive.
+    pub fn check(&self) -> Result<(), ImageError> {
+        let mut sizes = vec![("height", self.height_px), ("width", self.width_px)];
+        match self.resize {
+            Resize::StretchBilinear | Resize::StretchNearest | Resize::FitPad => {}
+            Resize::ShortestCrop { shortest_px } => sizes.push(("short side", shortest_px)),
+        }
+        for (name, px) in sizes {
+            if !(1..=MAX_INPUT_PX).contains(&px) {
+                return refuse(format!("the {name} is {px} pixels; choose 1 to {MAX_INPUT_PX}"));
+            }
+        }
+        if let Some(mean) = self.mean.iter().find(|mean| !mean.is_finite()) {
+            return refuse(format!("the mean {mean} is not finite"));
+        }
+        if let Some(std) = self.std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
+            return refuse(format!("the standard deviation {std} is not a positive number"));
+        }
+        Ok(())
+    }
+
+    /// Resizes and normalises: `[3, height_px, width_px]`, one plane per channel. A grey image
+    /// fills all three; padding is 0, which is the mean colour.
+    ///
+    /// Resizing works in `f32` without rounding to the file's depth and never clips. The result
+    /// depends on nothing but the image and `self`: same bits in any thread, order and processor.
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::check`], and if a value leaves the range of `f32`.
+    pub fn apply(&self, image: &Image) -> Result<Vec<f32>, ImageError> {
+        self.check()?;
+        let placement = self.placement(image.height_px(), image.width_px());
+        let (rows, columns) = placement.axes();
+        let n_channels = image.n_channels();
+        let resized = match self.resize {
+            Resize::StretchNearest => nearest(image.pixels(), n_channels, &rows, &columns),
+            Resize::StretchBilinear | Resize::FitPad | Resize::ShortestCrop { .. } => {
+                bilinear(image.pixels(), n_channels, &rows, &columns)
+            }
+        };
+        let mut input = vec![0.0; 3 * self.height_px * self.width_px];
+        let planes = input.chunks_exact_mut(self.height_px * self.width_px);
+        for (channel, plane) in planes.enumerate() {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let source = channel.min(n_channels - 1);
+            let visible = plane.chunks_exact_mut(self.width_px).skip(placement.input_rows().start);
+            for (to, from) in visible.zip(resized.chunks_exact(columns.window.len() * n_channels)) {
+                let to = &mut to[placement.input_columns()];
+                for (value, pixel) in to.iter_mut().zip(from.chunks_exact(n_channels)) {
+                    *value = (pixel[source] - mean) / std;
+                }
+            }
+            if plane.iter().any(|value| !value.is_finite()) {
+                return Err(ImageError::Overflow { channel });
+            }
+        }
+        Ok(input)
+    }
+
+    /// Where the pixels of a source image of this size lie in the result of
+    /// [`Preprocessing::apply`].
+    pub fn placement(&self, source_height_px: usize, source_width_px: usize) -> Placement {
+        let source = [source_height_px, source_width_px];
+        Placement::new(self.resize, source, [self.height_px, self.width_px])
+    }
+}
+
+fn refuse(reason: String) -> Result<(), ImageError> {
+    Err(ImageError::Preprocessing { reason })
+}
+
+fn nearest(pixels: &[f32], n_channels: usize, rows: &Axis, columns: &Axis) -> Vec<f32> {
+    let mut result = Vec::with_capacity(rows.window.len() * columns.window.len() * n_channels);
+    for y in rows.window.clone() {
+        let row = nearest_index(y, rows.n_source, rows.n_target) * columns.n_source;
+        for x in columns.window.clone() {
+            let start = (row + nearest_index(x, columns.n_source, columns.n_target)) * n_channels;
+            result.extend_from_slice(&pixels[start..start + n_channels]);
+        }
+    }
+    result
+}
