@@ -3,4 +3,5 @@
 #![recursion_limit = "512"]
 
 pub mod eval;
+pub mod report;
 pub mod score;
