@@ -1,0 +1,10 @@
+//! Charts: drawn once as a scene, shown as SVG (in the page) or as a picture.
+
+mod axis;
+mod histogram;
+mod roc;
+mod scene;
+
+pub use histogram::{HistogramData, score_histogram};
+pub use roc::roc_chart;
+pub use scene::Scene;

@@ -1,0 +1,203 @@
+//! The report as one self-contained HTML page.
+//!
+//! No network, no script needed (a few lines sort and filter the table of
+//! images), readable on a phone and in print, in light and dark. A content
+//! security policy in the page forbids everything but its own styles, script
+//! and embedded pictures.
+
+mod figures;
+mod images;
+mod text;
+
+use std::fmt::Write;
+
+use super::gallery::GalleryItem;
+use super::results::ResultRow;
+use crate::eval::Evaluation;
+use crate::score::Verdict;
+
+pub(super) use text::html_escape;
+
+/// Most pictures in a page.
+pub const MAX_GALLERY_ITEMS: usize = 60;
+/// Most bytes of PNG in a page, before base64.
+pub const MAX_GALLERY_BYTES: usize = 24 << 20;
+/// Most rows of the table of images.
+pub const MAX_TABLE_ROWS: usize = 2_000;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// Everything a page is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Headline, such as the name of the product line.
+    pub title: String,
+    /// One line below it: what was inspected, when, with what.
+    pub subtitle: String,
+    /// The figures, if the truth is known.
+    pub evaluation: Option<Evaluation>,
+    /// Every image, in any order.
+    pub images: Vec<ReportImage>,
+    /// The threshold of each condition, or one for all.
+    pub thresholds: Vec<ThresholdNote>,
+    /// Pictures for what [`super::select_gallery`] picked; items that name no
+    /// image of the list are left out.
+    pub gallery: Vec<GalleryItem>,
+    /// Versions, seed, device, weights hash, timings: name and value.
+    pub facts: Vec<(String, String)>,
+}
+
+/// One image of the report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportImage {
+    /// What was measured.
+    pub row: ResultRow,
+    /// The truth, where known.
+    pub anomalous: Option<bool>,
+    /// The defect type, where known.
+    pub defect: Option<String>,
+}
+
+/// Where a threshold comes from: the split-conformal quantile of held-out
+/// normal scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdNote {
+    /// The condition it is for; `None` for all images.
+    pub condition: Option<String>,
+    /// Scores above it are anomalous.
+    pub threshold: f32,
+    /// Held-out normal images it was computed from.
+    pub n: usize,
+    /// The false alarm rate asked for.
+    pub alpha: f64,
+}
+
+impl ReportImage {
+    /// How far the score lies above its threshold.
+    pub(super) fn margin(&self) -> Option<f32> {
+        Some(self.row.score? - self.row.threshold?).filter(|margin| !margin.is_nan())
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.row.verdict, self.anomalous) {
+            (None, _) => Outcome::Failed,
+            (Some(Verdict::Normal), Some(true)) => Outcome::MissedFault,
+            (Some(Verdict::Anomalous), Some(false)) => Outcome::FalseAlarm,
+            (Some(Verdict::Anomalous), _) => Outcome::Anomalous,
+            (Some(Verdict::Normal), _) => Outcome::Normal,
+        }
+    }
+}
+
+impl ThresholdNote {
+    /// The smallest false alarm rate that `n` images can promise: `1 / (n + 1)`.
+    #[must_use]
+    pub fn smallest_alpha(&self) -> f64 {
+        1.0 / (self.n as f64 + 1.0)
+    }
+}
+
+/// What became of an image, as a word and a style class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Failed,
+    MissedFault,
+    FalseAlarm,
+    Anomalous,
+    Normal,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "not inspected",
+            Self::MissedFault => "missed fault",
+            Self::FalseAlarm => "false alarm",
+            Self::Anomalous => "anomalous",
+            Self::Normal => "normal",
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::MissedFault => "missed",
+            Self::FalseAlarm => "alarm",
+            Self::Anomalous => "anomalous",
+            Self::Normal => "normal",
+        }
+    }
+
+    fn badge(self) -> String {
+        format!("<span class=\"badge {}\">{}</span>", self.class(), self.word())
+    }
+}
+
+/// The page as text; write it to `report.html`.
+///
+/// All text is escaped. At most [`MAX_GALLERY_ITEMS`] pictures,
+/// [`MAX_GALLERY_BYTES`] of them and [`MAX_TABLE_ROWS`] table rows are
+/// included; the page says so where it leaves something out.
+#[must_use]
+pub fn html_page(report: &Report) -> String {
+    let title = html_escape(&report.title);
+    let subtitle = html_escape(&report.subtitle);
+    let mut page = format!(
+        "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<meta name=\"color-scheme\" content=\"light dark\">
+<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
+style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">
+<meta name=\"generator\" content=\"pcore {version}\">
+<title>{title}</title>
+<style>
+{STYLE}</style>
+</head>
+<body>
+<header>
+<p class=\"mark\">pcore inspection report</p>
+<h1>{title}</h1>
+<p class=\"subtitle\">{subtitle}</p>
+</header>
+<main>
+",
+        version = env!("CARGO_PKG_VERSION")
+    );
+    page += &figures::headline(report);
+    page += &figures::threshold(&report.thresholds);
+    page += &figures::charts(report);
+    page += &figures::tables(report.evaluation.as_ref());
+    page += &images::gallery(report);
+    page += &images::table(&report.images);
+    page += &facts(&report.facts);
+    // Writing to a String can't fail.
+    let _ = write!(
+        page,
+        "</main>
+<footer>Made by pcore {}. This file is complete: it loads nothing from elsewhere.</footer>
+<script>
+{SCRIPT}</script>
+</body>
+</html>
+",
+        env!("CARGO_PKG_VERSION")
+    );
+    page
+}
+
+fn facts(facts: &[(String, String)]) -> String {
+    if facts.is_empty() {
+        return String::new();
+    }
+    let rows = facts
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", html_escape(name), html_escape(value)));
+    format!("<section>\n<h2>About this run</h2>\n<dl class=\"facts\">\n{}</dl>\n</section>\n", rows.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! The page as a whole: complete, escaped, limited.
+
+use super::*;
+use crate::eval::{ScoredImage, evaluate};
+use crate::report::{GalleryGroup, GalleryItem};
+
+fn image(path: &str, score: f32, anomalous: bool) -> ReportImage {
+    ReportImage {
+        row: ResultRow {
+            path: path.to_owned(),
+            raw_score: Some(score),
+            score: Some(score),
+            threshold: Some(2.0),
+            verdict: Some(Verdict::of(score, 2.0)),
+            ms: Some(3.25),
+            ..ResultRow::default()
+        },
+        anomalous: Some(anomalous),
+        defect: anomalous.then(|| "crack".to_owned()),
+    }
+}
+
+fn report() -> Report {
+    let images = vec![
+        image("good/0.png", 1.0, false),
+        image("good/1.png", 2.5, false),
+        image("crack/0.png", 5.0, true),
+        image("crack/1.png", 1.5, true),
+    ];
+    let scored: Vec<ScoredImage> = images
+        .iter()
+        .map(|image| ScoredImage {
+            anomalous: image.anomalous.unwrap(),
+            raw_score: image.row.raw_score.unwrap(),
+            calibrated_score: image.row.score.unwrap(),
+            verdict: image.row.verdict.unwrap(),
+            condition: None,
+            defect: image.defect.clone(),
+        })
+        .collect();
+    Report {
+        title: "Line 7".to_owned(),
+        evaluation: Some(evaluate(&scored, &[]).unwrap()),
+        images,
+        thresholds: vec![ThresholdNote { condition: None, threshold: 2.0, n: 199, alpha: 0.01 }],
+        ..Report::default()
+    }
+}
+
+#[test]
+fn the_page_states_the_figures_and_what_the_threshold_means() {
+    let page = html_page(&report());
+    for expected in [
+        "<title>Line 7</title>",
+        "<p class=\"value\">0.7500</p>",
+        "1 of 2 normal images",
+        "1 of 2 faults found, 1 missed",
+        "exceeds <strong>2.000</strong>: a limit set from 199 normal images",
+        "at most <strong>1.0 %</strong>.",
+        "<span class=\"badge missed\">missed fault</span>",
+        "<span class=\"badge alarm\">false alarm</span>",
+        "By defect",
+        "<svg class=\"chart\"",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("AUPRO") && !page.contains("By condition"));
+}
+
+#[test]
+fn too_few_images_for_the_rate_asked_for_is_said() {
+    let mut report = report();
+    report.thresholds[0].n = 39;
+    let page = html_page(&report);
+    assert!(page.contains("at most <strong>2.5 %</strong>. But 39 images can promise no rate below 2.5 %"));
+    report.thresholds.push(ThresholdNote { condition: Some("cold".to_owned()), threshold: 9.0, n: 9, alpha: 0.01 });
+    let page = html_page(&report);
+    assert!(page.contains("<th scope=\"row\">cold</th><td>9.000</td><td>9</td><td>1.0 %</td><td>10.0 %</td>"));
+}
+
+#[test]
+fn nothing_is_loaded_from_elsewhere() {
+    let mut report = report();
+    report.gallery.push(GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![1, 2, 3] });
+    let page = html_page(&report);
+    assert!(page.contains("src=\"data:image/png;base64,AQID\""));
+    assert_eq!(page.matches(" src=").count(), 1);
+    for forbidden in ["http://", "https://", "//cdn", "url(", "@import", " href="] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn every_text_is_escaped() {
+    let attack = "<script>alert('x')</script>\"&";
+    let mut report = report();
+    report.title = attack.to_owned();
+    report.subtitle = attack.to_owned();
+    report.facts.push((attack.to_owned(), attack.to_owned()));
+    report.thresholds.push(ThresholdNote { condition: Some(attack.to_owned()), threshold: 1.0, n: 1, alpha: 0.5 });
+    let image = &mut report.images[3];
+    image.row.path = attack.to_owned();
+    image.row.condition = Some(attack.to_owned());
+    image.row.error = Some(attack.to_owned());
+    image.defect = Some(attack.to_owned());
+    let evaluation = report.evaluation.as_mut().unwrap();
+    evaluation.per_condition.insert(attack.to_owned(), evaluation.overall);
+    evaluation.per_defect.insert(attack.to_owned(), evaluation.overall);
+    report.gallery.push(GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![] });
+    let page = html_page(&report);
+    assert_eq!(page.matches("<script>").count(), 1, "the page's own");
+    assert!(!page.contains("alert('x')"));
+    assert_eq!(page.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;").count(), 16);
+}
+
+#[test]
+fn large_reports_are_cut_and_say_so() {
+    let mut report = report();
+    report.images = (0..MAX_TABLE_ROWS + 5).map(|i| image(&format!("{i}.png"), i as f32 / 100.0, false)).collect();
+    let item = |image_idx| GalleryItem { group: GalleryGroup::FalseAlarm, image_idx, png: vec![0; 10] };
+    report.gallery = (0..MAX_GALLERY_ITEMS + 3).map(item).collect();
+    report.gallery.push(item(usize::MAX));
+    let page = html_page(&report);
+    assert_eq!(page.matches("<figure class=\"card\">").count(), MAX_GALLERY_ITEMS);
+    assert!(page.contains("60 of 63 pictures are shown"));
+    assert!(page.contains("The first 2000 of 2005 images; all are in results.csv."));
+    assert_eq!(page.matches("<td class=\"path\">").count(), MAX_TABLE_ROWS);
+    report.gallery = vec![item(0), GalleryItem { png: vec![0; MAX_GALLERY_BYTES], ..item(1) }];
+    assert!(html_page(&report).contains("1 of 2 pictures are shown"));
+}
+
+#[test]
+fn without_truth_the_page_counts_and_without_images_it_still_stands() {
+    let mut report = report();
+    report.evaluation = None;
+    for image in &mut report.images {
+        image.anomalous = None;
+        image.defect = None;
+    }
+    let failed =
+        ResultRow { path: "broken.tif".to_owned(), error: Some("cut short".to_owned()), ..ResultRow::default() };
+    report.images.push(ReportImage { row: failed, anomalous: None, defect: None });
+    let page = html_page(&report);
+    assert!(page.contains("50.0 % of the inspected images") && page.contains("cut short"));
+    assert!(page.contains("Histogram of calibrated score: 4 all images"), "all four in one series");
+    assert!(!page.contains("ROC curve"));
+    let empty = html_page(&Report::default());
+    assert!(empty.contains("</html>") && !empty.contains("<svg") && !empty.contains("<table"));
+}

@@ -1,0 +1,31 @@
+//! What people and other programs get to see: result files, tables, pictures
+//! and the page.
+//!
+//! - [`CsvResults`], [`JsonlResults`]: one row per image, for machines.
+//! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
+//! - [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
+//! - [`html_page`]: all of it in one file that needs no network.
+//!
+//! Nothing here opens a file: writers take any output, pages and pictures are
+//! bytes in memory.
+
+mod chart;
+mod error;
+mod gallery;
+mod html;
+mod number;
+mod picture;
+mod results;
+mod table;
+mod wire;
+
+pub use chart::{HistogramData, Scene, roc_chart, score_histogram};
+pub use error::ReportError;
+pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
+pub use html::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, html_page};
+pub use picture::{Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, overlay};
+pub use results::{CsvResults, JsonlResults, ResultRow};
+pub use table::evaluation_table;
+pub use wire::EvaluationJson;
+
+use html::html_escape;

@@ -1,0 +1,13 @@
+//! Pictures: 8-bit RGB in memory, and as PNG.
+
+mod canvas;
+mod colour_map;
+mod font;
+mod overlay;
+mod resample;
+
+pub use canvas::{MAX_SIDE_PX, Picture};
+pub use colour_map::{ColourScale, colour};
+pub use overlay::{Caption, Overlay, SourceImage, overlay};
+
+pub(super) use canvas::text_width_px;

@@ -1,0 +1,205 @@
+//! One row per image: `results.csv` and `results.jsonl`.
+
+use std::io::Write;
+
+use serde::{Serialize, Serializer};
+
+use super::ReportError;
+use crate::score::Verdict;
+
+/// What is recorded about one image; a failed one has an error and no scores.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ResultRow {
+    /// As it was given; never altered.
+    pub path: String,
+    /// Score as measured.
+    pub raw_score: Option<f32>,
+    /// Calibrated score, the one that is compared with the threshold.
+    pub score: Option<f32>,
+    /// What it was compared with.
+    pub threshold: Option<f32>,
+    /// `normal` or `anomalous`.
+    #[serde(serialize_with = "verdict_word")]
+    pub verdict: Option<Verdict>,
+    /// The condition the threshold belongs to.
+    pub condition: Option<String>,
+    /// How sure the gate was of the condition, in `[0, 1]`.
+    pub gate_confidence: Option<f32>,
+    /// Time spent on the image, in milliseconds.
+    pub ms: Option<f64>,
+    /// Why the image could not be inspected.
+    pub error: Option<String>,
+}
+
+const COLUMNS: [&str; 9] =
+    ["path", "raw_score", "score", "threshold", "verdict", "condition", "gate_confidence", "ms", "error"];
+
+/// Writes `results.csv`: a header, then one line per row (RFC 4180 quoting).
+///
+/// Floats are the shortest text that reads back as the same value; missing
+/// values are empty cells. Paths are written as they are, also where a
+/// spreadsheet would take them for a formula.
+pub struct CsvResults<W: Write> {
+    writer: csv::Writer<W>,
+}
+
+impl<W: Write> CsvResults<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Csv`] if the output refuses.
+    pub fn new(output: W) -> Result<Self, ReportError> {
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(output);
+        writer.write_record(COLUMNS)?;
+        Ok(Self { writer })
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Csv`] if the output refuses.
+    pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
+        Ok(self.writer.serialize(row)?)
+    }
+
+    /// Flushes everything; without this call, a late write error goes unseen.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Io`] if the output refuses.
+    pub fn finish(mut self) -> Result<(), ReportError> {
+        Ok(self.writer.flush()?)
+    }
+}
+
+/// Writes `results.jsonl`: one JSON object per line, missing values `null`.
+pub struct JsonlResults<W: Write> {
+    output: W,
+}
+
+impl<W: Write> JsonlResults<W> {
+    /// Takes the output; hand in a buffered one.
+    pub fn new(output: W) -> Self {
+        Self { output }
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Json`] or [`ReportError::Io`] if the output refuses.
+    pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
+        serde_json::to_writer(&mut self.output, row)?;
+        Ok(self.output.write_all(b"\n")?)
+    }
+
+    /// Flushes everything; without this call, a late write error goes unseen.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Io`] if the output refuses.
+    pub fn finish(mut self) -> Result<(), ReportError> {
+        Ok(self.output.flush()?)
+    }
+}
+
+// The signature is serde's.
+#[allow(clippy::ref_option)]
+fn verdict_word<S: Serializer>(verdict: &Option<Verdict>, serializer: S) -> Result<S::Ok, S::Error> {
+    verdict.map(Verdict::as_str).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn row(path: &str, score: f32) -> ResultRow {
+        ResultRow {
+            path: path.to_owned(),
+            raw_score: Some(score),
+            score: Some(score * 0.5),
+            threshold: Some(1.0),
+            verdict: Some(Verdict::of(score * 0.5, 1.0)),
+            condition: Some("cold".to_owned()),
+            gate_confidence: None,
+            ms: Some(12.5),
+            error: None,
+        }
+    }
+
+    fn csv_text(rows: &[ResultRow]) -> String {
+        let mut bytes = Vec::new();
+        let mut writer = CsvResults::new(&mut bytes).unwrap();
+        for row in rows {
+            writer.write(row).unwrap();
+        }
+        writer.finish().unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn jsonl_text(rows: &[ResultRow]) -> String {
+        let mut bytes = Vec::new();
+        let mut writer = JsonlResults::new(&mut bytes);
+        for row in rows {
+            writer.write(row).unwrap();
+        }
+        writer.finish().unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn csv_has_a_header_and_the_documented_cells() {
+        let failed = ResultRow {
+            path: "b, \"c\".tiff".to_owned(),
+            error: Some("not a TIFF".to_owned()),
+            ..ResultRow::default()
+        };
+        let expected = "\
+path,raw_score,score,threshold,verdict,condition,gate_confidence,ms,error
+a.png,2.2,1.1,1.0,anomalous,cold,,12.5,
+\"b, \"\"c\"\".tiff\",,,,,,,,not a TIFF
+";
+        assert_eq!(csv_text(&[row("a.png", 2.2), failed]), expected);
+        assert_eq!(csv_text(&[]).lines().count(), 1);
+    }
+
+    #[test]
+    fn jsonl_has_one_object_per_line() {
+        let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
+        let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\
+\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"ms\":12.5,\"error\":null}";
+        assert_eq!(text.lines().next().unwrap(), expected);
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_not_a_loss() {
+        let disk = std::io::Cursor::new([0u8; 20]);
+        let mut writer = JsonlResults::new(disk);
+        assert!(writer.write(&row("a.png", 1.0)).is_err());
+        let mut writer = CsvResults::new(std::io::Cursor::new([0u8; 20])).unwrap();
+        let written = writer.write(&row("a.png", 1.0));
+        assert!(written.is_err() || writer.finish().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn paths_and_floats_read_back_unchanged(path in "\\PC{0,12}|[=+@,\"\r\n-]{1,6}", bits in any::<u32>()) {
+            let score = f32::from_bits(bits);
+            prop_assume!(score.is_finite());
+            let rows = [row(&path, score)];
+            let text = csv_text(&rows);
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            prop_assert_eq!(&record[0], &path);
+            prop_assert_eq!(record[1].parse::<f32>().unwrap().to_bits(), score.to_bits());
+            let value: serde_json::Value = serde_json::from_str(jsonl_text(&rows).trim_end()).unwrap();
+            prop_assert_eq!(value["path"].as_str().unwrap(), &path);
+            let read: f32 = value["raw_score"].to_string().parse().unwrap();
+            prop_assert_eq!(read.to_bits(), score.to_bits());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! An evaluation as the JSON object that machines read.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::eval::{Evaluation, Metrics};
+
+/// The twin of [`Evaluation`] with the published key names.
+///
+/// Undefined figures are `null`; `pixel_AUROC` and `AUPRO` are left out when
+/// the test set has no masks.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluationJson {
+    #[serde(flatten)]
+    overall: MetricsJson,
+    per_condition: BTreeMap<String, MetricsJson>,
+    per_defect: BTreeMap<String, MetricsJson>,
+}
+
+impl From<&Evaluation> for EvaluationJson {
+    fn from(evaluation: &Evaluation) -> Self {
+        let part = |metrics: &Metrics| MetricsJson::of(metrics, evaluation.has_masks);
+        let parts =
+            |map: &BTreeMap<String, Metrics>| map.iter().map(|(name, metrics)| (name.clone(), part(metrics))).collect();
+        Self {
+            overall: part(&evaluation.overall),
+            per_condition: parts(&evaluation.per_condition),
+            per_defect: parts(&evaluation.per_defect),
+        }
+    }
+}
+
+/// A figure that is absent, undefined, or a number.
+#[derive(Clone, Copy, Debug)]
+enum PixelFigure {
+    NoMasks,
+    Masks(Option<f64>),
+}
+
+impl PixelFigure {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::NoMasks)
+    }
+}
+
+impl Serialize for PixelFigure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::NoMasks => serializer.serialize_none(),
+            Self::Masks(figure) => figure.serialize(serializer),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MetricsJson {
+    #[serde(rename = "image_AUROC")]
+    image_auroc: Option<f64>,
+    #[serde(rename = "calibrated_image_AUROC")]
+    calibrated_image_auroc: Option<f64>,
+    #[serde(rename = "image_AP")]
+    image_ap: Option<f64>,
+    #[serde(rename = "image_F1Max")]
+    image_f1_max: Option<f64>,
+    #[serde(rename = "pixel_AUROC", skip_serializing_if = "PixelFigure::is_absent")]
+    pixel_auroc: PixelFigure,
+    #[serde(rename = "AUPRO", skip_serializing_if = "PixelFigure::is_absent")]
+    aupro: PixelFigure,
+    accuracy: Option<f64>,
+    precision: Option<f64>,
+    recall: Option<f64>,
+    false_alarm_rate: Option<f64>,
+    n_normal: usize,
+    n_anomalous: usize,
+}
+
+impl MetricsJson {
+    fn of(metrics: &Metrics, has_masks: bool) -> Self {
+        let pixel = |figure| if has_masks { PixelFigure::Masks(figure) } else { PixelFigure::NoMasks };
+        Self {
+            image_auroc: metrics.image_auroc,
+            calibrated_image_auroc: metrics.calibrated_image_auroc,
+            image_ap: metrics.image_ap,
+            image_f1_max: metrics.image_f1_max,
+            pixel_auroc: pixel(metrics.pixel_auroc),
+            aupro: pixel(metrics.aupro),
+            accuracy: metrics.accuracy,
+            precision: metrics.precision,
+            recall: metrics.recall,
+            false_alarm_rate: metrics.false_alarm_rate,
+            n_normal: metrics.n_normal,
+            n_anomalous: metrics.n_anomalous,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 12] = [
+        "AUPRO",
+        "accuracy",
+        "calibrated_image_AUROC",
+        "false_alarm_rate",
+        "image_AP",
+        "image_AUROC",
+        "image_F1Max",
+        "n_anomalous",
+        "n_normal",
+        "pixel_AUROC",
+        "precision",
+        "recall",
+    ];
+
+    fn object(evaluation: &Evaluation) -> serde_json::Map<String, serde_json::Value> {
+        let value = serde_json::to_value(EvaluationJson::from(evaluation)).unwrap();
+        value.as_object().unwrap().clone()
+    }
+
+    fn sorted_keys(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
+        let mut keys: Vec<String> = object.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn keys_are_the_published_ones_and_undefined_figures_null() {
+        let mut evaluation = Evaluation { has_masks: true, ..Evaluation::default() };
+        evaluation.overall.image_auroc = Some(0.1 + 0.2);
+        evaluation.per_defect.insert("crack".to_owned(), Metrics::default());
+        let found = object(&evaluation);
+        let mut expected: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
+        assert_eq!(sorted_keys(found["per_defect"]["crack"].as_object().unwrap()), expected);
+        expected.extend(["per_condition".to_owned(), "per_defect".to_owned()]);
+        expected.sort();
+        assert_eq!(sorted_keys(&found), expected);
+        assert_eq!(found["image_AUROC"].as_f64(), Some(0.1 + 0.2));
+        assert!(found["AUPRO"].is_null() && found["recall"].is_null());
+        assert_eq!(found["n_normal"], 0);
+    }
+
+    #[test]
+    fn pixel_figures_are_left_out_without_masks() {
+        let found = object(&Evaluation::default());
+        assert!(!found.contains_key("pixel_AUROC") && !found.contains_key("AUPRO"));
+        assert_eq!(found.len(), 12);
+    }
+}
