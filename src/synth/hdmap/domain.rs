@@ -161,7 +161,7 @@ static A: Model = Model {
     fault_structure: 0.75,
     fault_noise: 1.10,
     fault_contrast: ramp(0.32, 0.40),
-    impact: (3.4, 8.4),
+    impact: (3.2, 8.2),
 };
 
 static B: Model = Model {
@@ -183,7 +183,7 @@ static B: Model = Model {
     fault_structure: 0.70,
     fault_noise: 1.25,
     fault_contrast: ramp(0.32, 0.40),
-    impact: (3.4, 8.4),
+    impact: (3.2, 8.2),
 };
 
 static C: Model = Model {
@@ -197,15 +197,15 @@ static C: Model = Model {
     cols: ramp(0.075, 0.085),
     modulation: ramp(0.07, 0.085),
     texture: ramp(0.165, 0.185),
-    noise: ramp(0.205, 0.22),
+    noise: ramp(0.205, 0.223),
     persistence: ramp(0.65, 0.80),
     floor: ramp(0.20, 0.18),
-    worn: 0.95,
+    worn: 0.68,
     fault_level: ramp(1.133, 1.162),
     fault_structure: 1.0,
     fault_noise: 1.10,
     fault_contrast: ramp(0.32, 0.40),
-    impact: (3.4, 8.4),
+    impact: (3.2, 8.2),
 };
 
 static D: Model = Model {
@@ -227,7 +227,7 @@ static D: Model = Model {
     fault_structure: 0.80,
     fault_noise: 1.12,
     fault_contrast: ramp(0.32, 0.40),
-    impact: (3.4, 8.4),
+    impact: (3.2, 8.2),
 };
 
 #[cfg(test)]

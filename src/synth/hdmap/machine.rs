@@ -24,7 +24,7 @@ pub(super) struct Machine {
     rows: Signature<N_ROWS>,
     cols: Signature<N_COLS>,
     phases: [f64; 2],
-    /// The planet tooth and ring tooth at the worst mesh.
+    /// Planet tooth and ring tooth of the worst mesh.
     worn: (usize, usize),
 }
 
@@ -50,7 +50,8 @@ impl Machine {
         };
         let cols = Signature::new(ring(), ring(), COL_KEPT);
         let phases = [rng.random_range(0.0..TAU), rng.random_range(0.0..TAU)];
-        let worn = (rng.random_range(0..N_ROWS), rng.random_range(0..N_COLS));
+        // The teeth that stand out most when cold wear first.
+        let worn = (highest(&rows.cold), highest(&cols.cold));
         Self { rows, cols, phases, worn }
     }
 
@@ -110,6 +111,10 @@ impl<const N: usize> Signature<N> {
 
 fn mean<const N: usize>(values: [f64; N]) -> f64 {
     values.iter().sum::<f64>() / N as f64
+}
+
+fn highest(values: &[f64]) -> usize {
+    values.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place)
 }
 
 fn standardised<const N: usize>(values: [f64; N]) -> [f64; N] {

@@ -13,7 +13,7 @@ const WARMTH_STEEPNESS: f64 = 20.0;
 const TRANSIENT_MEAN: f64 = 0.4;
 const TRANSIENT_DEVIATION: f64 = 0.3;
 /// The worn section speaks less when warm, by this share.
-const WORN_FADE: f64 = 0.6;
+const WORN_FADE: f64 = 0.5;
 
 /// How far the machine is on its way from cold (0) to warm (1) at state u.
 pub(super) fn warmth(u: f64) -> f64 {
