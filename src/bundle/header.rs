@@ -209,8 +209,8 @@ fn checksum(text: &str) -> Result<(std::ops::Range<usize>, String), Defect> {
         return Err(bad("its manifest does not have exactly one header_sha256"));
     };
     let digits = place + CHECKSUM_PREFIX.len()..place + CHECKSUM_PREFIX.len() + NO_CHECKSUM.len();
-    if text.get(digits.clone()).is_none() {
-        return Err(bad("its header_sha256 is cut short"));
+    if text.get(digits.clone()).is_none() || !text[digits.end..].starts_with(r#"\""#) {
+        return Err(bad("its header_sha256 does not have 64 digits"));
     }
     let mut sum = Sha256::new();
     sum.update((text.len() as u64).to_le_bytes());

@@ -39,7 +39,9 @@ mod error;
 mod exact;
 mod header;
 mod manifest;
+pub mod onnxdemo;
 mod read;
+mod replace;
 mod unique;
 mod write;
 
@@ -50,7 +52,8 @@ pub use manifest::{
     ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
-pub use write::{STALE_AFTER, to_bytes, write};
+pub use replace::STALE_AFTER;
+pub use write::{to_bytes, write};
 
 /// The format this pcore writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use pcore::bundle::{self, BundleError, Contents, STALE_AFTER};
 
@@ -37,7 +37,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_kill_at_any_moment_leaves_the_old_or_the_new_bundle() {
     const TEST: &str = "atomic::a_kill_at_any_moment_leaves_the_old_or_the_new_bundle";
-    const KILLS: u64 = 40;
+    const KILLS: u32 = 40;
     let (even, odd) = (alternative(0.5), alternative(1.5));
     if let Some(path) = child_path() {
         for contents in [&even, &odd].into_iter().cycle() {
@@ -46,7 +46,9 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_bundle() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
+    let started = Instant::now();
     bundle::write(&path, &even).unwrap();
+    let write_time = started.elapsed();
     let (mut n_even, mut n_odd) = (0, 0);
     for kill in 0..KILLS {
         let first = fs::metadata(&path).unwrap().modified().unwrap();
@@ -57,12 +59,13 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_bundle() {
             .spawn()
             .unwrap();
         // Not before the child has replaced the file once, or only its start would be hit.
-        let started = SystemTime::now();
+        let started = Instant::now();
         while fs::metadata(&path).unwrap().modified().unwrap() == first {
-            assert!(started.elapsed().unwrap() < Duration::from_secs(60), "the child writes nothing");
+            assert!(started.elapsed() < Duration::from_secs(60), "the child writes nothing");
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_micros(kill * 7919 % 20_000));
+        // Spread over three writes, in no order.
+        std::thread::sleep(write_time * (kill * 7 % KILLS * 3) / KILLS);
         child.kill().unwrap();
         child.wait().unwrap();
         let rows = bundle::read(&path).unwrap().bank_rows;

@@ -185,9 +185,12 @@ fn refuses_keys_that_come_twice() {
         twice(text, r#"\"warm\":"#, &format!(r#"\"warm\":{entry},\"warm\":"#))
     });
     assert_refused(read, "`warm` comes twice");
-    let read =
-        read_with_text(|text| twice(text, r#"\"header_sha256\":"#, r#"\"header_sha256\":\"\",\"header_sha256\":"#));
+    let key = r#"\"header_sha256\":"#;
+    let zeros = "0".repeat(64);
+    let read = read_with_text(|text| twice(text, key, &format!(r#"{key}\"{zeros}\",{key}"#)));
     assert_refused(read, "exactly one header_sha256");
+    let read = read_with_text(|text| twice(text, key, &format!(r#"{key}\"\",{key}"#)));
+    assert_refused(read, "does not have 64 digits");
 }
 
 #[test]

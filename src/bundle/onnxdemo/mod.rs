@@ -1,0 +1,116 @@
+//! The files of the .NET line station: a PatchCore bank for one layer, compared by cosine.
+//!
+//! ```text
+//! gallery_f32.bin   f32 LE, no header, [n_rows, dim] row-major, every row of Euclidean length 1
+//! threshold.json    {"value": 0.0509, "metric": "cosine", "q": 0.998, "ntotal": n_rows}
+//! meta.json         {"input_size": 224, "mean": [r, g, b], "std": [r, g, b], "grid": [rows, cols],
+//!                    "metric": "cosine", "backbone": "wrn50_l3", "layers": ["layer3"], "data_name": ".."}
+//! ```
+//!
+//! The station scores an image with the largest patch distance `1 - max dot(query, row)` and rejects it
+//! when the score is greater than `value` rounded to f32. The network (`*.onnx`) is the fourth file of
+//! the folder; it is no business of this module.
+//!
+//! `q`, `ntotal`, `layers` and `data_name` may be missing. Other fields are kept as they are.
+
+mod error;
+mod json;
+mod read;
+mod write;
+
+use std::path::PathBuf;
+
+pub use error::StationError;
+pub use read::{parse_meta, parse_threshold, read};
+pub use write::write;
+
+/// File name of the memory bank.
+pub const GALLERY_FILE: &str = "gallery_f32.bin";
+
+/// File name of the threshold.
+pub const THRESHOLD_FILE: &str = "threshold.json";
+
+/// File name of the description.
+pub const META_FILE: &str = "meta.json";
+
+/// Most bytes a gallery may have: 8 GiB.
+pub const MAX_GALLERY_BYTES: u64 = 8 << 30;
+
+/// Most bytes `threshold.json` or `meta.json` may have: 1 MiB.
+pub const MAX_JSON_BYTES: u64 = 1 << 20;
+
+/// Largest deviation of the length of a row from 1. Rows normalised in half precision stay well below.
+pub const NORM_TOLERANCE: f64 = 1e-3;
+
+/// The only distance the station knows.
+const METRIC: &str = "cosine";
+
+/// What the station keeps of one product.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StationArtefact {
+    /// Memory bank `[n_rows, dim]`, row-major; finite, every row of Euclidean length 1.
+    pub rows: Vec<f32>,
+    /// Numbers per row.
+    pub dim: usize,
+    /// The content of `threshold.json`.
+    pub threshold: StationThreshold,
+    /// The content of `meta.json`.
+    pub meta: StationMeta,
+}
+
+impl StationArtefact {
+    /// Rows of the memory bank.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.rows.len().checked_div(self.dim).unwrap_or(0)
+    }
+}
+
+/// The content of `threshold.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StationThreshold {
+    /// The threshold as written; see [`cut`](Self::cut).
+    pub value: f64,
+    /// Quantile of the leave-one-out distances of the bank rows from which the value was taken.
+    pub q: Option<f64>,
+    /// Rows of the bank; `None` where the file does not say (or says 0, which means the same there).
+    pub n_rows: Option<u64>,
+    /// The file as it was read; written back as it is while the other fields agree with it.
+    pub text: Option<String>,
+}
+
+impl StationThreshold {
+    /// What the station compares with: an image is rejected when its score is greater.
+    #[must_use]
+    pub fn cut(&self) -> f32 {
+        self.value as f32
+    }
+}
+
+/// The content of `meta.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StationMeta {
+    /// Side of the square network input, pixels.
+    pub input_size_px: u32,
+    /// Subtracted from each channel (red, green, blue) after scaling to 0..1.
+    pub mean: [f64; 3],
+    /// Divides each channel after the mean is subtracted; above 0.
+    pub std: [f64; 3],
+    /// Rows of the patch grid.
+    pub grid_rows: u32,
+    /// Columns of the patch grid.
+    pub grid_cols: u32,
+    /// Name of the network.
+    pub backbone: String,
+    /// Names of the tapped layers; `None` where the file does not say.
+    pub layers: Option<Vec<String>>,
+    /// Name of the product; `None` where the file does not say.
+    pub data_name: Option<String>,
+    /// The file as it was read; written back as it is while the other fields agree with it.
+    pub text: Option<String>,
+}
+
+/// Where a file of the station lies.
+fn in_folder(folder: &std::path::Path, file: &str) -> PathBuf {
+    folder.join(file)
+}
