@@ -2,4 +2,5 @@
 
 #![recursion_limit = "512"]
 
+pub mod kernel;
 pub mod score;
