@@ -1,5 +1,7 @@
 //! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv]`. Medians and minima in ms.
 
+#![allow(clippy::print_stdout, reason = "a benchmark reports")]
+
 use std::time::Instant;
 
 use pcore::kernel::{self, Metric, PreparedRows};
@@ -12,6 +14,9 @@ fn main() {
     println!("level {}, {} threads", kernel::simd::Level::best().name(), rayon::current_num_threads());
     if wanted("nearest") {
         nearest();
+    }
+    if wanted("coreset") {
+        coreset();
     }
 }
 
@@ -75,4 +80,56 @@ fn nearest() {
             println!("    {:.0} GFLOP/s", 2.0 * (784 * dim * n) as f64 / ms / 1e6);
         }
     }
+}
+
+fn coreset() {
+    let (n, dim) = (100_000, 128);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let gauss: Vec<f32> = (0..n * dim).map(|_| rng.sample(rand_distr::StandardNormal)).collect();
+    for (name, rows) in [("patch-like", patches(4, n, dim, 0.3)), ("Gaussian", gauss)] {
+        let ms = time(&format!("coreset one pass per pick, {n} x {dim} {name}, 100"), 1, || {
+            std::hint::black_box(one_pass(&rows, dim, 100));
+        });
+        for (picks, reps) in [(1000, 3), (10_000, 1)] {
+            let lazy = time(&format!("coreset lazy, {n} x {dim} {name}, {picks}"), reps, || {
+                std::hint::black_box(kernel::greedy_k_center(&rows, dim, picks, 0, &mut |_| {}).unwrap());
+            });
+            println!("    {:.4} of one pass per pick", lazy / (ms * picks as f64 / 100.0));
+        }
+    }
+}
+
+/// The plain algorithm with distance, minimum and maximum in one pass.
+fn one_pass(rows: &[f32], dim: usize, picks: usize) -> Vec<usize> {
+    use rayon::prelude::*;
+    const CHUNK: usize = 2048;
+    let level = kernel::simd::Level::best();
+    let mut nearest = vec![f32::INFINITY; rows.len() / dim];
+    let mut indices = vec![0];
+    while indices.len() < picks {
+        let center = &rows[indices[indices.len() - 1] * dim..][..dim];
+        let far = nearest
+            .par_chunks_mut(CHUNK)
+            .zip(rows.par_chunks(CHUNK * dim))
+            .enumerate()
+            .map(|(c, (nearest, rows))| {
+                let mut distances = [0.0; CHUNK];
+                let distances = &mut distances[..nearest.len()];
+                kernel::simd::squared_distances(level, rows, center, distances);
+                let mut best = (f32::NEG_INFINITY, 0);
+                for (i, (d, new)) in nearest.iter_mut().zip(distances).enumerate() {
+                    *d = d.min(*new);
+                    if *d > best.0 {
+                        best = (*d, c * CHUNK + i);
+                    }
+                }
+                best
+            })
+            .reduce(
+                || (f32::NEG_INFINITY, usize::MAX),
+                |a, b| if b.0 > a.0 || (b.0 == a.0 && b.1 < a.1) { b } else { a },
+            );
+        indices.push(far.1);
+    }
+    indices
 }

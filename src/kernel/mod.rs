@@ -8,9 +8,11 @@
 //! number is computed by one thread in a fixed order of operations. Distances that are *returned* are direct sums of
 //! squared differences in an order that is the same at every SIMD level, so they agree bit for bit between machines.
 
+mod coreset;
 mod nearest;
 pub mod simd;
 
+pub use coreset::{Picks, greedy_k_center};
 pub use nearest::{Metric, Neighbours, PreparedRows};
 
 /// What a kernel can refuse.
