@@ -1,0 +1,135 @@
+//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv]`. Medians and minima in ms.
+
+#![allow(clippy::print_stdout, reason = "a benchmark reports")]
+
+use std::time::Instant;
+
+use pcore::kernel::{self, Metric, PreparedRows};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn main() {
+    let only: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|o| o == name);
+    println!("level {}, {} threads", kernel::simd::Level::best().name(), rayon::current_num_threads());
+    if wanted("nearest") {
+        nearest();
+    }
+    if wanted("coreset") {
+        coreset();
+    }
+}
+
+/// Runs `f` once to warm up and `n` times; prints the median wall time and the least processor time per thread (which
+/// other load on the machine disturbs less). Returns the latter in ms.
+fn time(what: &str, n: usize, mut f: impl FnMut()) -> f64 {
+    f();
+    let (mut wall, mut cpu) = (vec![], vec![]);
+    for _ in 0..n {
+        let (start, before) = (Instant::now(), processor_ms());
+        f();
+        wall.push(start.elapsed().as_secs_f64() * 1e3);
+        cpu.push((processor_ms() - before) / rayon::current_num_threads() as f64);
+    }
+    wall.sort_by(f64::total_cmp);
+    cpu.sort_by(f64::total_cmp);
+    println!("{what:<52} wall {:9.2} ms  processor {:9.2} ms", wall[n / 2], cpu[0]);
+    cpu[0].max(1e-3)
+}
+
+/// Processor time of all threads so far, from the scheduler's statistics; 0 where the system has none.
+fn processor_ms() -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
+    let ns = |task: std::fs::DirEntry| -> Option<f64> {
+        std::fs::read_to_string(task.path().join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    tasks.flatten().filter_map(ns).sum::<f64>() / 1e6
+}
+
+/// Patches of few images resemble each other: points near a curved surface of low dimension, plus noise.
+fn patches(seed: u64, n: usize, dim: usize, noise: f32) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    const LATENT: usize = 12;
+    let mix: Vec<f32> = (0..LATENT * dim).map(|_| rng.random::<f32>() - 0.5).collect();
+    let centers: Vec<f32> = (0..32 * LATENT).map(|_| 4.0 * rng.random::<f32>() - 2.0).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..n)
+        .flat_map(|_| {
+            let c = rng.random_range(0..32) * LATENT;
+            let z: Vec<f32> = (0..LATENT).map(|j| centers[c + j] + rng.random::<f32>() - 0.5).collect();
+            let row: Vec<f32> = (0..dim)
+                .map(|d| {
+                    let s: f32 = (0..LATENT).map(|j| z[j] * mix[j * dim + d]).sum();
+                    s.max(0.0) + noise * (rng.random::<f32>() - 0.5)
+                })
+                .collect();
+            row
+        })
+        .collect()
+}
+
+fn nearest() {
+    let dim = 1536;
+    let queries = patches(1, 784, dim, 0.1);
+    for n in [10_000, 50_000] {
+        let rows = PreparedRows::new(patches(2, n, dim, 0.1), dim, Metric::Euclidean).unwrap();
+        for k in [1, 9] {
+            let ms = time(&format!("nearest 784 x {dim}, {n} rows, k {k}"), 5, || {
+                std::hint::black_box(rows.nearest(&queries, k).unwrap());
+            });
+            println!("    {:.0} GFLOP/s", 2.0 * (784 * dim * n) as f64 / ms / 1e6);
+        }
+    }
+}
+
+fn coreset() {
+    let (n, dim) = (100_000, 128);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let gauss: Vec<f32> = (0..n * dim).map(|_| rng.sample(rand_distr::StandardNormal)).collect();
+    for (name, rows) in [("patch-like", patches(4, n, dim, 0.3)), ("Gaussian", gauss)] {
+        let ms = time(&format!("coreset one pass per pick, {n} x {dim} {name}, 100"), 1, || {
+            std::hint::black_box(one_pass(&rows, dim, 100));
+        });
+        for (picks, reps) in [(1000, 3), (10_000, 1)] {
+            let lazy = time(&format!("coreset lazy, {n} x {dim} {name}, {picks}"), reps, || {
+                std::hint::black_box(kernel::greedy_k_center(&rows, dim, picks, 0, &mut |_| {}).unwrap());
+            });
+            println!("    {:.4} of one pass per pick", lazy / (ms * picks as f64 / 100.0));
+        }
+    }
+}
+
+/// The plain algorithm with distance, minimum and maximum in one pass.
+fn one_pass(rows: &[f32], dim: usize, picks: usize) -> Vec<usize> {
+    use rayon::prelude::*;
+    const CHUNK: usize = 2048;
+    let level = kernel::simd::Level::best();
+    let mut nearest = vec![f32::INFINITY; rows.len() / dim];
+    let mut indices = vec![0];
+    while indices.len() < picks {
+        let center = &rows[indices[indices.len() - 1] * dim..][..dim];
+        let far = nearest
+            .par_chunks_mut(CHUNK)
+            .zip(rows.par_chunks(CHUNK * dim))
+            .enumerate()
+            .map(|(c, (nearest, rows))| {
+                let mut distances = [0.0; CHUNK];
+                let distances = &mut distances[..nearest.len()];
+                kernel::simd::squared_distances(level, rows, center, distances);
+                let mut best = (f32::NEG_INFINITY, 0);
+                for (i, (d, new)) in nearest.iter_mut().zip(distances).enumerate() {
+                    *d = d.min(*new);
+                    if *d > best.0 {
+                        best = (*d, c * CHUNK + i);
+                    }
+                }
+                best
+            })
+            .reduce(
+                || (f32::NEG_INFINITY, usize::MAX),
+                |a, b| if b.0 > a.0 || (b.0 == a.0 && b.1 < a.1) { b } else { a },
+            );
+        indices.push(far.1);
+    }
+    indices
+}

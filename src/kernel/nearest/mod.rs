@@ -1,0 +1,157 @@
+//! Exact nearest neighbours by brute force at the speed of a matrix product.
+//!
+//! The squared distance is expanded to `|q|^2 + |b|^2 - 2 q.b`; the products are computed in blocks that stay in the
+//! second-level cache and compared with a running limit per query, so no distance matrix exists. The expansion loses
+//! digits, so its values only *select*: every row whose value lies within a rigorous rounding bound of the k-th best is
+//! measured again by [`squared_distance`](super::simd::squared_distance), and these direct distances decide. Hence the
+//! answer is that of the naive search, bit for bit, at every SIMD level, batch size and number of threads.
+
+mod bound;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use super::simd::{Level, dot, squared_distance};
+use super::{KernelError, check_rows};
+use rayon::prelude::*;
+
+/// How rows are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Euclidean distance, `|q - b|`.
+    Euclidean,
+    /// Cosine distance, `1 - q.b / (|q| |b|)`, from 0 to 2; 1 where a row is zero.
+    Cosine,
+}
+
+/// The `k` nearest rows of each query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbours {
+    /// `[n_queries, k]` row-major: distances, ascending within a query.
+    pub distances: Vec<f32>,
+    /// `[n_queries, k]` row-major: the rows at these distances; among equal distances the lowest index comes first.
+    pub indices: Vec<u32>,
+    /// Neighbours per query.
+    pub k: usize,
+}
+
+/// Rows made ready for searching: checked once, with their norms.
+///
+/// `R` is whatever holds the row-major values: a `Vec<f32>`, an `Arc<[f32]>`, a borrowed slice or a mapped file. The rows
+/// are not copied; the search packs the (far smaller) set of queries instead.
+#[derive(Debug, Clone)]
+pub struct PreparedRows<R = Vec<f32>> {
+    rows: R,
+    dim: usize,
+    n: usize,
+    metric: Metric,
+    /// Euclidean norm of each row.
+    norms: Vec<f32>,
+    /// Squared norm of each row.
+    squares: Vec<f32>,
+    /// The largest of `norms`.
+    largest_norm: f32,
+    level: Level,
+}
+
+impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
+    /// Prepares the rows of `[n, dim]` for searching.
+    ///
+    /// # Errors
+    /// [`KernelError::Shape`], [`KernelError::Empty`], [`KernelError::TooManyRows`] or [`KernelError::NotFinite`].
+    pub fn new(rows: R, dim: usize, metric: Metric) -> Result<Self, KernelError> {
+        Self::with_level(rows, dim, metric, Level::best())
+    }
+
+    /// [`new`](Self::new) at a given SIMD level; the results are the same, only slower.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_level(rows: R, dim: usize, metric: Metric, level: Level) -> Result<Self, KernelError> {
+        let n = check_rows("rows", rows.as_ref(), dim)?;
+        if n == 0 {
+            return Err(KernelError::Empty { what: "rows" });
+        }
+        let (norms, squares): (Vec<f32>, _) = rows.as_ref().par_chunks(dim).map(norm_and_square).unzip();
+        let largest_norm = norms.iter().fold(0.0, |a: f32, b| a.max(*b));
+        Ok(Self { rows, dim, n, metric, norms, squares, largest_norm, level })
+    }
+
+    /// Number of rows, at least one.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.n
+    }
+
+    /// Values per row.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// How rows are compared.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The values, row-major.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        self.rows.as_ref()
+    }
+
+    /// The `k` nearest rows of each query of `[n_queries, dim]`.
+    ///
+    /// # Errors
+    /// [`KernelError::Shape`] or [`KernelError::NotFinite`] for the queries, [`KernelError::OutOfRange`] unless
+    /// `1 <= k <= n_rows`.
+    pub fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, KernelError> {
+        check_rows("queries", queries, self.dim)?;
+        if k == 0 || k > self.n {
+            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: self.n });
+        }
+        let found = search::search(self, queries, k);
+        let (mut distances, mut indices) = (Vec::with_capacity(found.len() * k), Vec::with_capacity(found.len() * k));
+        for (value, index) in found.into_iter().flatten() {
+            distances.push(match self.metric {
+                Metric::Euclidean => value.sqrt(),
+                Metric::Cosine => value,
+            });
+            indices.push(index);
+        }
+        Ok(Neighbours { distances, indices, k })
+    }
+
+    fn row(&self, index: usize) -> &[f32] {
+        &self.rows.as_ref()[index * self.dim..][..self.dim]
+    }
+
+    /// What decides the order: the squared Euclidean or the cosine distance, computed directly.
+    fn measure(&self, query: &[f32], query_norm: f32, index: usize) -> f32 {
+        let row = self.row(index);
+        match self.metric {
+            Metric::Euclidean => squared_distance(self.level, query, row),
+            Metric::Cosine => {
+                let scale = query_norm * self.norms[index];
+                // Also false for an overflow to infinity divided by itself.
+                let cosine = if scale > 0.0 { dot(self.level, query, row) / scale } else { 0.0 };
+                (1.0 - cosine).clamp(0.0, 2.0)
+            }
+        }
+    }
+}
+
+/// Norm and squared norm, summed in double precision (eight partial sums) and rounded once each.
+fn norm_and_square(row: &[f32]) -> (f32, f32) {
+    let mut sums = [0.0f64; 8];
+    let (eights, rest) = row.as_chunks::<8>();
+    for eight in eights {
+        for (sum, &x) in sums.iter_mut().zip(eight) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+    }
+    let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let square = sums.iter().sum::<f64>() + rest;
+    (square.sqrt() as f32, square as f32)
+}

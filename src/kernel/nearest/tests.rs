@@ -1,0 +1,119 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Measures every pair and sorts.
+fn naive(rows: &[f32], queries: &[f32], dim: usize, metric: Metric, k: usize) -> Neighbours {
+    let level = Level::supported()[Level::supported().len() - 1];
+    let (mut distances, mut indices) = (vec![], vec![]);
+    for q in queries.chunks(dim) {
+        let mut all: Vec<(f32, u32)> = rows
+            .chunks(dim)
+            .enumerate()
+            .map(|(i, r)| {
+                let value = match metric {
+                    Metric::Euclidean => squared_distance(level, q, r),
+                    Metric::Cosine => {
+                        let scale = norm_and_square(q).0 * norm_and_square(r).0;
+                        let c = if scale > 0.0 { dot(level, q, r) / scale } else { 0.0 };
+                        (1.0 - c).clamp(0.0, 2.0)
+                    }
+                };
+                (value, i as u32)
+            })
+            .collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for (v, i) in &all[..k] {
+            distances.push(if metric == Metric::Euclidean { v.sqrt() } else { *v });
+            indices.push(*i);
+        }
+    }
+    Neighbours { distances, indices, k }
+}
+
+/// Pseudo-random values with many exact and near ties: a few distinct rows, shifted by a large common offset.
+fn values(seed: u64, n: usize, dim: usize, offset: f32, distinct: usize) -> Vec<f32> {
+    use rand::{Rng, SeedableRng};
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let base: Vec<f32> = (0..distinct * dim).map(|_| offset + rng.random::<f32>()).collect();
+    (0..n)
+        .flat_map(|_| {
+            let i = rng.random_range(0..distinct);
+            let nudge = if rng.random::<bool>() { 0.0 } else { 1e-5 * rng.random::<f32>() };
+            base[i * dim..][..dim].iter().map(|x| x + nudge).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn equals_the_naive_search_bit_for_bit_at_every_level(
+        seed: u64, n in 1usize..400, nq in 1usize..70, dim in 1usize..300, k in 1usize..6,
+        offset in prop_oneof![Just(0.0f32), Just(-0.5), Just(100.0)], distinct in 1usize..200, cosine: bool,
+    ) {
+        let metric = if cosine { Metric::Cosine } else { Metric::Euclidean };
+        let k = k.min(n);
+        let rows = values(seed, n, dim, offset, distinct);
+        let queries = values(seed ^ 1, nq, dim, offset, distinct);
+        let expected = naive(&rows, &queries, dim, metric, k);
+        for level in Level::supported() {
+            let prepared = PreparedRows::with_level(&rows[..], dim, metric, level).unwrap();
+            prop_assert_eq!(&prepared.nearest(&queries, k).unwrap(), &expected, "{}", level.name());
+        }
+    }
+}
+
+#[test]
+fn a_query_does_not_depend_on_batch_or_threads() {
+    let (n, dim, k) = (3000, 96, 4);
+    let (rows, queries) = (values(1, n, dim, 3.0, 2500), values(2, 1100, dim, 3.0, 1100));
+    let prepared = PreparedRows::new(rows, dim, Metric::Euclidean).unwrap();
+    let all = prepared.nearest(&queries, k).unwrap();
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for size in [1, 7, 64, 1100] {
+            let parts: Vec<Neighbours> =
+                pool.install(|| queries.chunks(size * dim).take(12).map(|q| prepared.nearest(q, k).unwrap()).collect());
+            let distances: Vec<f32> = parts.iter().flat_map(|p| p.distances.clone()).collect();
+            let indices: Vec<u32> = parts.iter().flat_map(|p| p.indices.clone()).collect();
+            assert_eq!(distances, all.distances[..distances.len()]);
+            assert_eq!(indices, all.indices[..indices.len()]);
+        }
+    }
+}
+
+#[test]
+fn a_row_is_at_distance_zero_of_itself() {
+    let rows = values(3, 500, 64, 1000.0, 500);
+    let prepared = PreparedRows::new(rows.clone(), 64, Metric::Euclidean).unwrap();
+    assert!(prepared.nearest(&rows, 1).unwrap().distances.iter().all(|d| *d == 0.0));
+}
+
+#[test]
+fn values_whose_squares_overflow_are_still_ordered() {
+    let rows: Vec<f32> = (0..64).flat_map(|i| [1e19 * i as f32, 3e19]).collect();
+    let prepared = PreparedRows::new(rows.clone(), 2, Metric::Euclidean).unwrap();
+    let found = prepared.nearest(&rows, 1).unwrap();
+    assert_eq!(found.indices, (0..64).collect::<Vec<u32>>());
+}
+
+#[test]
+fn tiny_values_are_still_ordered() {
+    let rows: Vec<f32> = (0..64).flat_map(|i| [1e-22 * i as f32, 3e-23]).collect();
+    let expected = naive(&rows, &rows, 2, Metric::Euclidean, 2);
+    let prepared = PreparedRows::new(rows.clone(), 2, Metric::Euclidean).unwrap();
+    assert_eq!(prepared.nearest(&rows, 2).unwrap(), expected);
+}
+
+#[test]
+fn refuses_what_cannot_be_searched() {
+    let make = |rows: &[f32], dim| PreparedRows::new(rows.to_vec(), dim, Metric::Euclidean).map(|_| ());
+    assert_eq!(make(&[], 3), Err(KernelError::Empty { what: "rows" }));
+    assert_eq!(make(&[1.0; 4], 3), Err(KernelError::Shape { what: "rows", len: 4, dim: 3 }));
+    assert_eq!(make(&[1.0; 4], 0), Err(KernelError::Shape { what: "rows", len: 4, dim: 0 }));
+    assert_eq!(make(&[1.0, 2.0, f32::NAN, 1.0], 2), Err(KernelError::NotFinite { what: "rows", row: 1 }));
+    let prepared = PreparedRows::new(vec![0.0; 6], 3, Metric::Euclidean).unwrap();
+    assert!(matches!(prepared.nearest(&[0.0; 3], 3), Err(KernelError::OutOfRange { found: 3, high: 2, .. })));
+    assert!(matches!(prepared.nearest(&[f32::INFINITY; 3], 1), Err(KernelError::NotFinite { row: 0, .. })));
+    assert!(prepared.nearest(&[], 1).unwrap().indices.is_empty());
+}

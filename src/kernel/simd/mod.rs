@@ -1,0 +1,100 @@
+//! The only unsafe code of the crate: inner loops on sixteen lanes, behind functions that check every length.
+//!
+//! [`Level`] is a proof that the processor has an instruction set: it can only be had from [`Level::best`] and
+//! [`Level::supported`]. Each public function takes one, checks its slices and then runs the copy of the loop that was
+//! compiled for that level.
+#![allow(unsafe_code, reason = "instruction sets chosen at run time and register tiles need raw pointers")]
+#![allow(clippy::needless_range_loop, reason = "register tiles are indexed by row and vector")]
+
+mod lanes;
+mod rows;
+mod tile;
+
+pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
+pub use tile::{Finish, Product, Start, gemm_tile, prefetch};
+
+use std::sync::OnceLock;
+
+/// An instruction set that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Level {
+    /// The fastest level of this processor.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| Self::supported()[0])
+    }
+
+    /// All levels of this processor, fastest first; the last one is portable code.
+    #[must_use]
+    pub fn supported() -> Vec<Self> {
+        let mut levels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma") {
+                levels.push(Self(Kind::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                levels.push(Self(Kind::Avx2));
+            }
+        }
+        levels.push(Self(Kind::Portable));
+        levels
+    }
+
+    /// Name for reports: `avx512`, `avx2` or `portable`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            Kind::Portable => "portable",
+        }
+    }
+}
+
+/// Defines a safe function that runs the generic `$body` compiled for the level asked for.
+macro_rules! dispatch {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
+        $(#[$doc])*
+        $vis fn $name(level: $crate::kernel::simd::Level, $($arg: $type),*) $(-> $ret)? {
+            use $crate::kernel::simd::{Kind, lanes};
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            fn avx512($($arg: $type),*) $(-> $ret)? {
+                // SAFETY: this function is only entered where the features exist; the body checks its slices.
+                unsafe { $body::<lanes::Avx512>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $type),*) $(-> $ret)? {
+                // SAFETY: as above.
+                unsafe { $body::<lanes::Avx2>($($arg),*) }
+            }
+            match level.0 {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a `Level` of this kind exists only where the processor has the features.
+                Kind::Avx512 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Kind::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: arrays need no processor feature.
+                Kind::Portable => unsafe { $body::<[f32; 16]>($($arg),*) },
+            }
+        }
+    };
+}
+pub(crate) use dispatch;
