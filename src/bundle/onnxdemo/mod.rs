@@ -18,8 +18,6 @@ mod json;
 mod read;
 mod write;
 
-use std::path::PathBuf;
-
 pub use error::StationError;
 pub use read::{parse_meta, parse_threshold, read};
 pub use write::write;
@@ -108,9 +106,4 @@ pub struct StationMeta {
     pub data_name: Option<String>,
     /// The file as it was read; written back as it is while the other fields agree with it.
     pub text: Option<String>,
-}
-
-/// Where a file of the station lies.
-fn in_folder(folder: &std::path::Path, file: &str) -> PathBuf {
-    folder.join(file)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::json::{MetaJson, ThresholdJson, parse};
 use super::{
     GALLERY_FILE, MAX_GALLERY_BYTES, MAX_JSON_BYTES, META_FILE, METRIC, NORM_TOLERANCE, StationArtefact, StationError,
-    StationMeta, StationThreshold, THRESHOLD_FILE, in_folder,
+    StationMeta, StationThreshold, THRESHOLD_FILE,
 };
 
 /// Bytes read and converted at a time.
@@ -22,9 +22,9 @@ const CHUNK_BYTES: usize = 1 << 16;
 /// A [`StationError`] where a file is missing, does not read, contradicts another one, or where the
 /// gallery is cut short, not finite or not normalised.
 pub fn read(folder: &Path, dim: Option<usize>) -> Result<StationArtefact, StationError> {
-    let threshold = parse_threshold(read_text(&in_folder(folder, THRESHOLD_FILE))?)?;
-    let meta = parse_meta(read_text(&in_folder(folder, META_FILE))?)?;
-    let path = in_folder(folder, GALLERY_FILE);
+    let threshold = parse_threshold(read_text(&folder.join(THRESHOLD_FILE))?)?;
+    let meta = parse_meta(read_text(&folder.join(META_FILE))?)?;
+    let path = folder.join(GALLERY_FILE);
     let (mut file, n_bytes) = open(&path, MAX_GALLERY_BYTES)?;
     let dim = gallery_dim(n_bytes, dim, threshold.n_rows)?;
     let rows = read_values(&mut file, &path, n_bytes)?;
@@ -145,7 +145,7 @@ fn gallery_dim(n_bytes: u64, dim: Option<usize>, n_rows: Option<u64>) -> Result<
         (None, None) => return Err(StationError::NoDim),
     };
     let row_bytes = (dim as u64).saturating_mul(4);
-    if row_bytes == 0 || n_bytes % row_bytes != 0 {
+    if row_bytes == 0 || !n_bytes.is_multiple_of(row_bytes) {
         return Err(StationError::RaggedGallery { n_bytes, row_bytes, dim });
     }
     let found = n_bytes / row_bytes;

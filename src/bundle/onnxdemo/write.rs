@@ -10,7 +10,7 @@ use crate::bundle::replace::Failure;
 use super::json::{MetaJson, ThresholdJson, parse};
 use super::{
     GALLERY_FILE, META_FILE, METRIC, StationArtefact, StationError, StationMeta, StationThreshold, THRESHOLD_FILE,
-    in_folder, parse_meta, parse_threshold,
+    parse_meta, parse_threshold,
 };
 
 /// Values converted to bytes at a time.
@@ -81,7 +81,7 @@ fn replace(
     name: &str,
     fill: impl FnOnce(&mut BufWriter<&std::fs::File>) -> io::Result<()>,
 ) -> Result<(), StationError> {
-    let path = in_folder(folder, name);
+    let path = folder.join(name);
     crate::bundle::replace::replace(&path, fill).map_err(|failure| {
         let source = match failure {
             Failure::NoFileName => io::ErrorKind::InvalidFilename.into(),
