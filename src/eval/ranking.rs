@@ -28,10 +28,10 @@ pub struct RocPoint {
 /// Area under the ROC curve: the chance that a random anomalous image scores
 /// above a random normal one, ties counting one half.
 ///
-/// This is the Mann-Whitney statistic `U / (n_normal * n_anomalous)`
-/// (Hanley and McNeil, *The meaning and use of the area under a receiver
-/// operating characteristic curve*, Radiology 143, 1982). It is counted in
-/// integers, so only the last division rounds.
+/// This is the Mann-Whitney statistic `U / (n_normal * n_anomalous)` (*The
+/// meaning and use of the area under a receiver operating characteristic
+/// curve*, Radiology 143, 29-36, 1982). It is counted in integers, so only the
+/// last division rounds.
 #[must_use]
 pub fn image_auroc(scores: &[f32], anomalous: &[bool]) -> Option<f64> {
     let steps = Steps::of(scores, anomalous)?;

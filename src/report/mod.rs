@@ -22,7 +22,9 @@ mod wire;
 pub use chart::{HistogramData, Scene, roc_chart, score_histogram};
 pub use error::ReportError;
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
-pub use html::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, html_page};
+pub use html::{
+    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, html_page,
+};
 pub use picture::{Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, overlay};
 pub use results::{CsvResults, JsonlResults, ResultRow};
 pub use table::evaluation_table;

@@ -13,6 +13,16 @@ pub(super) fn short(score: f32) -> String {
     }
 }
 
+/// As [`short`], without zeros that only fill up: the end of a scale.
+pub(super) fn tick(score: f32) -> String {
+    let text = short(score);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 /// A figure in `[0, 1]` with four decimals; a dash where undefined.
 pub(super) fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
@@ -42,6 +52,14 @@ mod tests {
         ];
         for (score, expected) in cases {
             assert_eq!(short(score), expected);
+        }
+    }
+
+    #[test]
+    fn ticks_drop_trailing_zeros() {
+        let cases = [(0.9, "0.9"), (10.0, "10"), (0.0, "0"), (1.5e-7, "1.50e-7"), (2000.0, "2000"), (1.025, "1.025")];
+        for (score, expected) in cases {
+            assert_eq!(tick(score), expected);
         }
     }
 

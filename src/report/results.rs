@@ -106,7 +106,6 @@ impl<W: Write> JsonlResults<W> {
 }
 
 // The signature is serde's.
-#[allow(clippy::ref_option)]
 fn verdict_word<S: Serializer>(verdict: &Option<Verdict>, serializer: S) -> Result<S::Ok, S::Error> {
     verdict.map(Verdict::as_str).serialize(serializer)
 }

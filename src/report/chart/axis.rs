@@ -35,7 +35,7 @@ impl Axis {
 }
 
 fn label(value: f64, step: f64, decimals: usize) -> String {
-    if step >= 1e6 || step < 1e-5 {
+    if !(1e-5..1e6).contains(&step) {
         format!("{value:.1e}")
     } else {
         // Adding 0 turns -0 into 0.

@@ -8,7 +8,7 @@ const WIDTH: f32 = 460.0;
 const HEIGHT: f32 = 310.0;
 const LEFT: f32 = 46.0;
 const RIGHT: f32 = 448.0;
-const TOP: f32 = 40.0;
+const TOP: f32 = 48.0;
 const BOTTOM: f32 = 264.0;
 const N_BINS: usize = 48;
 
@@ -46,8 +46,16 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
     let (normal_bins, anomalous_bins) = (shares(&normal, &x), shares(&anomalous, &x));
     let tallest = |bins: &[f64]| bins.iter().copied().fold(0.0, f64::max);
     let (up, down) = (tallest(&normal_bins), tallest(&anomalous_bins));
-    let per_share = f64::from(BOTTOM - TOP) / (up + down);
-    let base = TOP + (up * per_share) as f32;
+    // Each class fills its own part of the height: a broad one stays visible beside a narrow one.
+    let base = match (up > 0.0, down > 0.0) {
+        (true, true) => TOP + (BOTTOM - TOP) * 0.56,
+        (true, false) => BOTTOM,
+        (false, _) => TOP,
+    };
+    let halves = [
+        Half { bins: normal_bins, tallest: up, end: TOP, base, role: Role::Normal },
+        Half { bins: anomalous_bins, tallest: down, end: BOTTOM, base, role: Role::Anomalous },
+    ];
 
     let mut marks = Vec::new();
     let shown = threshold.map(|threshold| x.at(threshold));
@@ -59,33 +67,26 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
         marks.push(line([(at, BOTTOM), (at, BOTTOM + 4.0)], Role::Axis));
         marks.push(text(at, BOTTOM + 18.0, Anchor::Middle, Role::Muted, label));
     }
-    share_ticks(&mut marks, up, down, base, per_share);
-    let bar_width = (RIGHT - LEFT) / N_BINS as f32;
-    for (bins, direction, role) in [(&normal_bins, -1.0f32, Role::Normal), (&anomalous_bins, 1.0, Role::Anomalous)] {
-        for (bin, &share) in bins.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            let height = ((share * per_share) as f32).max(1.0);
-            let y = if direction < 0.0 { base - height } else { base };
-            let x = LEFT + bin as f32 * bar_width + 0.5;
-            marks.push(Mark::Rect { x, y, width: bar_width - 1.0, height, role });
-        }
+    for half in halves.iter().filter(|half| half.tallest > 0.0) {
+        half.draw(&mut marks);
     }
     marks.push(line([(LEFT, base), (RIGHT, base)], Role::Axis));
     let name = if data.labelled { "normal" } else { "all images" };
     if !normal.is_empty() {
         let label = format!("{name}{}, n = {}", if data.labelled { " (up)" } else { "" }, normal.len());
-        marks.push(text(LEFT, TOP - 22.0, Anchor::Start, Role::Normal, label));
+        marks.push(text(LEFT, 14.0, Anchor::Start, Role::Normal, label));
     }
     if !anomalous.is_empty() {
         let label = format!("anomalous (down), n = {}", anomalous.len());
-        marks.push(text(LEFT + 150.0, TOP - 22.0, Anchor::Start, Role::Anomalous, label));
+        marks.push(text(RIGHT, 14.0, Anchor::End, Role::Anomalous, label));
     }
     if let (Some(at), Some(threshold)) = (shown, threshold) {
-        let points = vec![(at, TOP - 6.0), (at, BOTTOM)];
+        let points = vec![(at, TOP - 5.0), (at, BOTTOM)];
         marks.push(Mark::Line { points, width: 1.5, dashed: true, role: Role::Threshold });
         let label = format!("threshold {}", short(threshold as f32));
-        let anchor = if at > (LEFT + RIGHT) / 2.0 { Anchor::End } else { Anchor::Start };
-        let at = if anchor == Anchor::End { at + 4.0 } else { at - 4.0 };
-        marks.push(text(at.min(RIGHT), TOP - 9.0, anchor, Role::Text, label));
+        let room = label.len() as f32 * 3.5;
+        let middle = at.clamp(LEFT + room, RIGHT - room);
+        marks.push(text(middle, TOP - 9.0, Anchor::Middle, Role::Text, label));
     }
     marks.push(text((LEFT + RIGHT) / 2.0, HEIGHT - 8.0, Anchor::Middle, Role::Muted, data.score_name.clone()));
     let description =
@@ -114,20 +115,31 @@ fn shares(values: &[f64], x: &Axis) -> Vec<f64> {
     bins
 }
 
-/// Grid lines at round shares, upwards and downwards from the base.
-fn share_ticks(marks: &mut Vec<Mark>, up: f64, down: f64, base: f32, per_share: f64) {
-    let largest = up.max(down);
-    let axis = Axis { low: 0.0, high: largest, start: 0.0, end: (largest * per_share) as f32 };
-    let decimals = if largest < 0.03 { 1 } else { 0 };
-    for (share, _) in axis.ticks(if up.min(down) > 0.0 { 3 } else { 5 }) {
-        let label = format!("{:.decimals$} %", share * 100.0);
-        for (limit, direction) in [(up, -1.0), (down, 1.0)] {
-            let repeats_the_base = share == 0.0 && direction > 0.0;
-            if share <= limit && limit > 0.0 && !repeats_the_base {
-                let y = base + direction * axis.at(share);
-                marks.push(line([(LEFT, y), (RIGHT, y)], Role::Grid));
-                marks.push(text(LEFT - 6.0, y + 4.0, Anchor::End, Role::Muted, label.clone()));
-            }
+/// The bars of one class, growing from `base` to `end`.
+struct Half {
+    bins: Vec<f64>,
+    tallest: f64,
+    base: f32,
+    end: f32,
+    role: Role,
+}
+
+impl Half {
+    fn draw(&self, marks: &mut Vec<Mark>) {
+        let y = Axis { low: 0.0, high: self.tallest, start: self.base, end: self.end };
+        let decimals = usize::from(self.tallest < 0.04);
+        for (share, _) in y.ticks(3).into_iter().filter(|tick| tick.0 > 0.0) {
+            let at = y.at(share);
+            marks.push(line([(LEFT, at), (RIGHT, at)], Role::Grid));
+            let label = format!("{:.decimals$} %", share * 100.0);
+            marks.push(text(LEFT - 6.0, at + 4.0, Anchor::End, Role::Muted, label));
+        }
+        let bar_width = (RIGHT - LEFT) / N_BINS as f32;
+        for (bin, &share) in self.bins.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+            let height = (y.at(share) - self.base).abs().max(1.0);
+            let top = if self.end < self.base { self.base - height } else { self.base };
+            let x = LEFT + bin as f32 * bar_width + 0.5;
+            marks.push(Mark::Rect { x, y: top, width: bar_width - 1.0, height, role: self.role });
         }
     }
 }

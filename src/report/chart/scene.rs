@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::picture::text_width_px;
+use crate::report::picture::{ASCENT, text_width_px};
 use crate::report::{Picture, ReportError, html_escape};
 
 /// Picture pixels per scene unit.
@@ -175,7 +175,7 @@ impl Scene {
                         Anchor::Middle => pixels(*x).saturating_sub(width / 2),
                         Anchor::End => pixels(*x).saturating_sub(width),
                     };
-                    let top = pixels(*y).saturating_sub(7 * ZOOM);
+                    let top = pixels(*y).saturating_sub(ASCENT * ZOOM);
                     picture.text(top, left, ZOOM, role.colour().0, text);
                 }
             }

@@ -3,7 +3,7 @@
 use super::{Report, ReportImage, ThresholdNote, html_escape};
 use crate::eval::{Bootstrap, Evaluation, Metrics, auroc_interval, image_auroc, roc_curve};
 use crate::report::chart::{HistogramData, roc_chart, score_histogram};
-use crate::report::number::{figure, percent, short};
+use crate::report::number::{figure, percent as spaced_percent, short};
 use crate::score::Verdict;
 
 /// Beyond this many images the interval is narrower than the figure's digits
@@ -35,11 +35,10 @@ struct Tile {
 
 fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile> {
     let all = &evaluation.overall;
-    let part = |rate: Option<f64>, n: usize| (rate.unwrap_or(0.0) * n as f64).round() as usize;
     let n_false = part(all.false_alarm_rate, all.n_normal);
     let n_found = part(all.recall, all.n_anomalous);
     let mut tiles = vec![
-        Tile { name: "Image AUROC", value: figure(all.image_auroc), note: auroc_note(images) },
+        Tile { name: "Image AUROC", value: figure(all.image_auroc), note: auroc_note(all, images) },
         Tile {
             name: "False alarm rate",
             value: percent(all.false_alarm_rate),
@@ -61,8 +60,19 @@ fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile>
     tiles
 }
 
-/// The bootstrap interval, when the images carry their truth.
-fn auroc_note(images: &[ReportImage]) -> String {
+/// A percentage that is not torn from its sign at the end of a line.
+fn percent(value: Option<f64>) -> String {
+    spaced_percent(value).replace(' ', "\u{a0}")
+}
+
+/// How many images a rate stands for.
+fn part(rate: Option<f64>, n: usize) -> usize {
+    (rate.unwrap_or(0.0) * n as f64).round() as usize
+}
+
+/// The bootstrap interval, when the images carry their truth, and the figure
+/// on calibrated scores.
+fn auroc_note(all: &Metrics, images: &[ReportImage]) -> String {
     let labelled: Vec<(f32, bool)> =
         images.iter().filter_map(|image| Some((image.row.raw_score?, image.anomalous?))).collect();
     let (scores, anomalous): (Vec<f32>, Vec<bool>) = labelled.into_iter().unzip();
@@ -70,8 +80,13 @@ fn auroc_note(images: &[ReportImage]) -> String {
         .then(|| auroc_interval(&scores, &anomalous, Bootstrap::default()))
         .flatten();
     match interval {
-        Some(interval) => format!("95 % interval {:.3} to {:.3}", interval.low, interval.high),
-        None => "chance that a fault outranks a normal image".to_owned(),
+        Some(interval) => format!(
+            "95 % interval {:.3} to {:.3}; calibrated {}",
+            interval.low,
+            interval.high,
+            figure(all.calibrated_image_auroc)
+        ),
+        None => format!("calibrated {}", figure(all.calibrated_image_auroc)),
     }
 }
 
@@ -100,7 +115,8 @@ fn inspected_tiles(images: &[ReportImage]) -> Vec<Tile> {
 }
 
 /// What the threshold promises, in words, and its values.
-pub(super) fn threshold(notes: &[ThresholdNote]) -> String {
+pub(super) fn threshold(report: &Report) -> String {
+    let notes: &[ThresholdNote] = &report.thresholds;
     let Some(first) = notes.first() else {
         return String::new();
     };
@@ -131,6 +147,14 @@ at most <strong>{}</strong>, or the smallest rate that so many images can promis
             html_escape(&percent(Some(first.alpha)))
         )
     };
+    let seen = report.evaluation.as_ref().map_or_else(String::new, |evaluation| {
+        let all = &evaluation.overall;
+        if all.n_normal == 0 {
+            return String::new();
+        }
+        let n_false = part(all.false_alarm_rate, all.n_normal);
+        format!(" In this test {n_false} of {} normal images did ({}).", all.n_normal, percent(all.false_alarm_rate))
+    });
     let mut rows = String::new();
     if notes.len() > 1 {
         for note in notes {
@@ -149,7 +173,7 @@ at most <strong>{}</strong>, or the smallest rate that so many images can promis
 <th scope=\"col\">Smallest reachable</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
         );
     }
-    format!("<section>\n<h2>What the threshold means</h2>\n<p class=\"prose\">{sentence}</p>\n{rows}</section>\n")
+    format!("<section>\n<h2>What the threshold means</h2>\n<p class=\"prose\">{sentence}{seen}</p>\n{rows}</section>\n")
 }
 
 /// Histogram and ROC curve.

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use super::text::base64;
-use super::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Outcome, Report, ReportImage, html_escape};
+use super::{Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Outcome, Report, ReportImage, html_escape};
 use crate::report::gallery::{GalleryGroup, GalleryItem};
-use crate::report::number::short;
+use crate::report::number::{short, tick};
+use crate::report::picture::colour;
 
 /// The pictures, group by group.
 pub(super) fn gallery(report: &Report) -> String {
@@ -44,8 +45,35 @@ pub(super) fn gallery(report: &Report) -> String {
         String::new()
     };
     format!(
-        "<section>\n<h2>Images</h2>\n<p class=\"small\">Brighter means more anomalous; the blue line encloses what \
-exceeds the pixel threshold. A selection:{left_out} all images are in the table below.</p>\n{groups}</section>\n"
+        "<section>\n<h2>Images</h2>\n{}<p class=\"small\">Brighter means more anomalous.{left_out} All images are in the \
+table below.</p>\n{groups}</section>\n",
+        legend(report.legend)
+    )
+}
+
+/// The colour scale, once for all pictures.
+fn legend(legend: Option<Legend>) -> String {
+    let Some(legend) = legend else {
+        return String::new();
+    };
+    let stops = (0..=16).map(|stop| {
+        let [red, green, blue] = colour(stop as f32 / 16.0);
+        format!("rgb({red},{green},{blue})")
+    });
+    let stops: Vec<String> = stops.collect();
+    let mark = legend.contour.map_or_else(String::new, |contour| {
+        format!("<i style=\"left:{:.1}%\"></i>", legend.scale.position(contour) * 100.0)
+    });
+    let line = legend
+        .contour
+        .map_or_else(String::new, |contour| format!("<span class=\"line contour\">exceeds {}</span>", tick(contour)));
+    let truth = if legend.truth_outlined { "<span class=\"line truth\">true fault</span>" } else { "" };
+    format!(
+        "<div class=\"legend\"><span>{}</span><span class=\"bar\" style=\"background:linear-gradient(90deg,{})\">{mark}\
+</span><span>\u{2265} {}</span>{line}{truth}</div>\n",
+        tick(legend.scale.low()),
+        stops.join(","),
+        tick(legend.scale.high())
     )
 }
 

@@ -12,6 +12,7 @@ mod text;
 use std::fmt::Write;
 
 use super::gallery::GalleryItem;
+use super::picture::ColourScale;
 use super::results::ResultRow;
 use crate::eval::Evaluation;
 use crate::score::Verdict;
@@ -44,6 +45,9 @@ pub struct Report {
     /// Pictures for what [`super::select_gallery`] picked; items that name no
     /// image of the list are left out.
     pub gallery: Vec<GalleryItem>,
+    /// What the colours of the gallery mean, if all its pictures share one
+    /// scale; otherwise draw the legend into each picture.
+    pub legend: Option<Legend>,
     /// Versions, seed, device, weights hash, timings: name and value.
     pub facts: Vec<(String, String)>,
 }
@@ -57,6 +61,17 @@ pub struct ReportImage {
     pub anomalous: Option<bool>,
     /// The defect type, where known.
     pub defect: Option<String>,
+}
+
+/// What the pictures of the gallery have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Legend {
+    /// The scores that the colours span.
+    pub scale: ColourScale,
+    /// The score along the contour.
+    pub contour: Option<f32>,
+    /// Whether true faults are outlined.
+    pub truth_outlined: bool,
 }
 
 /// Where a threshold comes from: the split-conformal quantile of held-out
@@ -168,7 +183,7 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
         version = env!("CARGO_PKG_VERSION")
     );
     page += &figures::headline(report);
-    page += &figures::threshold(&report.thresholds);
+    page += &figures::threshold(report);
     page += &figures::charts(report);
     page += &figures::tables(report.evaluation.as_ref());
     page += &images::gallery(report);

@@ -56,7 +56,7 @@ fn the_page_states_the_figures_and_what_the_threshold_means() {
         "1 of 2 normal images",
         "1 of 2 faults found, 1 missed",
         "exceeds <strong>2.000</strong>: a limit set from 199 normal images",
-        "at most <strong>1.0 %</strong>.",
+        "at most <strong>1.0\u{a0}%</strong>. In this test 1 of 2 normal images did (50.0\u{a0}%).",
         "<span class=\"badge missed\">missed fault</span>",
         "<span class=\"badge alarm\">false alarm</span>",
         "By defect",
@@ -72,10 +72,12 @@ fn too_few_images_for_the_rate_asked_for_is_said() {
     let mut report = report();
     report.thresholds[0].n = 39;
     let page = html_page(&report);
-    assert!(page.contains("at most <strong>2.5 %</strong>. But 39 images can promise no rate below 2.5 %"));
+    assert!(page.contains("at most <strong>2.5\u{a0}%</strong>. But 39 images can promise no rate below 2.5\u{a0}%"));
     report.thresholds.push(ThresholdNote { condition: Some("cold".to_owned()), threshold: 9.0, n: 9, alpha: 0.01 });
     let page = html_page(&report);
-    assert!(page.contains("<th scope=\"row\">cold</th><td>9.000</td><td>9</td><td>1.0 %</td><td>10.0 %</td>"));
+    assert!(
+        page.contains("<th scope=\"row\">cold</th><td>9.000</td><td>9</td><td>1.0\u{a0}%</td><td>10.0\u{a0}%</td>")
+    );
 }
 
 #[test]
@@ -88,6 +90,22 @@ fn nothing_is_loaded_from_elsewhere() {
     for forbidden in ["http://", "https://", "//cdn", "url(", "@import", " href="] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
+}
+
+#[test]
+fn a_shared_legend_is_drawn_once_above_the_pictures() {
+    let mut report = report();
+    let picture = || GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![1] };
+    report.gallery = vec![picture(), picture()];
+    let scale = ColourScale::new(0.5, 2.5).unwrap();
+    report.legend = Some(Legend { scale, contour: Some(1.0), truth_outlined: true });
+    let page = html_page(&report);
+    assert_eq!(page.matches("class=\"legend\"").count(), 1);
+    for expected in ["<span>0.5</span>", "left:25.0%", "\u{2265} 2.5<", "exceeds 1<", "true fault"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    report.legend = None;
+    assert!(!html_page(&report).contains("class=\"legend\""));
 }
 
 #[test]
@@ -141,7 +159,7 @@ fn without_truth_the_page_counts_and_without_images_it_still_stands() {
         ResultRow { path: "broken.tif".to_owned(), error: Some("cut short".to_owned()), ..ResultRow::default() };
     report.images.push(ReportImage { row: failed, anomalous: None, defect: None });
     let page = html_page(&report);
-    assert!(page.contains("50.0 % of the inspected images") && page.contains("cut short"));
+    assert!(page.contains("50.0\u{a0}% of the inspected images") && page.contains("cut short"));
     assert!(page.contains("Histogram of calibrated score: 4 all images"), "all four in one series");
     assert!(!page.contains("ROC curve"));
     let empty = html_page(&Report::default());

@@ -61,6 +61,7 @@ impl Picture {
     }
 
     /// The colour of a pixel inside the picture.
+    #[cfg(test)]
     pub(in crate::report) fn at(&self, row: usize, column: usize) -> [u8; 3] {
         let start = (row * self.width_px + column) * 3;
         [self.pixels[start], self.pixels[start + 1], self.pixels[start + 2]]

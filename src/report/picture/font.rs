@@ -8,7 +8,7 @@ pub(super) const GLYPH_WIDTH: usize = 5;
 /// Columns from one glyph to the next.
 pub(super) const ADVANCE: usize = 6;
 /// Rows above the baseline.
-pub(super) const ASCENT: usize = 7;
+pub(in crate::report) const ASCENT: usize = 7;
 /// Rows of a line, tails included.
 pub(super) const GLYPH_HEIGHT: usize = 9;
 

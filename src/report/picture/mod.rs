@@ -11,3 +11,4 @@ pub use colour_map::{ColourScale, colour};
 pub use overlay::{Caption, Overlay, SourceImage, overlay};
 
 pub(super) use canvas::text_width_px;
+pub(super) use font::ASCENT;

@@ -2,7 +2,10 @@
 
 use super::canvas::{Picture, check_extent, text_width_px};
 use super::{ColourScale, colour, resample};
-use crate::report::{ReportError, number::short};
+use crate::report::{
+    ReportError,
+    number::{short, tick},
+};
 use crate::score::{AnomalyMap, Verdict};
 
 /// Longest side below which an image is shown enlarged by a whole factor.
@@ -19,6 +22,7 @@ const ALARM: [u8; 3] = [255, 138, 76];
 const CALM: [u8; 3] = [120, 190, 255];
 /// A hue that inferno does not contain.
 const CONTOUR: [u8; 3] = [0, 229, 255];
+const TRUTH: [u8; 3] = [255; 3];
 
 /// An 8-bit RGB image.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,10 @@ pub struct Overlay<'a> {
     pub scale: ColourScale,
     /// Score at which a contour is drawn.
     pub contour: Option<f32>,
+    /// The true fault, of the map's size, outlined in white.
+    pub truth: Option<&'a [bool]>,
+    /// Whether the colour scale is drawn below the picture.
+    pub legend: bool,
     /// Lines above the picture.
     pub caption: Option<Caption<'a>>,
     /// Shrinks the image to this longest side; `None` keeps its resolution.
@@ -79,29 +87,44 @@ pub fn overlay(spec: &Overlay<'_>) -> Result<Picture, ReportError> {
     check_size("the image", source.rgb.len(), 3, source.height_px, source.width_px)?;
     check_size("the anomaly map", spec.map.values.len(), 1, spec.map.height_px, spec.map.width_px)?;
 
+    if let Some(truth) = spec.truth {
+        check_size("the mask", truth.len(), 1, spec.map.height_px, spec.map.width_px)?;
+    }
+
     let shown = shown_size(source.height_px, source.width_px, spec.max_side_px);
     let (height, width) = shown;
     let mut heat = resample::source(source.rgb, (source.height_px, source.width_px), shown);
-    let values = resample::map(&spec.map.values, (spec.map.height_px, spec.map.width_px), shown);
+    let map_size = (spec.map.height_px, spec.map.width_px);
+    let values = resample::map(&spec.map.values, map_size, shown);
     for (index, &value) in values.iter().enumerate() {
         let position = spec.scale.position(value);
         heat.blend(index / width, index % width, colour(position), MAX_ALPHA * position.powf(1.5));
     }
+    if let Some(truth) = spec.truth {
+        let inside: Vec<f32> = truth.iter().map(|&fault| f32::from(u8::from(fault))).collect();
+        draw_contour(&mut heat, &resample::map(&inside, map_size, shown), 0.5, TRUTH);
+    }
     if let Some(limit) = spec.contour {
-        draw_contour(&mut heat, &values, limit);
+        draw_contour(&mut heat, &values, limit, CONTOUR);
+    }
+    if spec.caption.is_none() && !spec.legend {
+        return Ok(heat);
     }
 
     let full_width = width.max(MIN_WIDTH_PX);
     let font = (full_width / 320).clamp(1, 6);
     let panel = Panel { font, width: full_width };
     let top = spec.caption.map_or(0, |_| panel.caption_height());
-    let full_height = top + height + panel.legend_height(spec.contour);
+    let below = if spec.legend { panel.legend_height(spec.contour) } else { panel.margin() };
+    let full_height = top + height + below;
     let mut picture = Picture::filled(full_height, full_width, PANEL)?;
     if let Some(caption) = spec.caption {
         panel.draw_caption(&mut picture, caption);
     }
     picture.paste(top, (full_width - width) / 2, &heat);
-    panel.draw_legend(&mut picture, top + height, spec.scale, spec.contour);
+    if spec.legend {
+        panel.draw_legend(&mut picture, top + height, spec.scale, spec.contour);
+    }
     Ok(picture)
 }
 
@@ -129,7 +152,7 @@ fn shown_size(height: usize, width: usize, max_side: Option<usize>) -> (usize, u
 }
 
 /// Marks pixels above `limit` that touch one at or below it.
-fn draw_contour(picture: &mut Picture, values: &[f32], limit: f32) {
+fn draw_contour(picture: &mut Picture, values: &[f32], limit: f32, ink: [u8; 3]) {
     let (height, width) = (picture.height_px(), picture.width_px());
     let brush = (height.max(width) / 500).max(1);
     let above = |row: usize, column: usize| values[row * width + column] > limit;
@@ -142,7 +165,7 @@ fn draw_contour(picture: &mut Picture, values: &[f32], limit: f32) {
                 && (column + 1 == width || above(row, column + 1));
             if above(row, column) && !inside {
                 let start = |at: usize| at.saturating_sub((brush - 1) / 2);
-                picture.fill(start(row), start(column), brush, brush, CONTOUR);
+                picture.fill(start(row), start(column), brush, brush, ink);
             }
         }
     }
@@ -194,12 +217,12 @@ impl Panel {
             picture.fill(bar_top, left + column, bar_height, 1, colour(position));
         }
         let label_top = bar_top + bar_height + 4 * font;
-        picture.text(label_top, left, font, MUTED, &short(scale.low()));
-        let high = format!(">= {}", short(scale.high()));
+        picture.text(label_top, left, font, MUTED, &tick(scale.low()));
+        let high = format!(">= {}", tick(scale.high()));
         let high_left = left + length.saturating_sub(text_width_px(high.len(), font));
         picture.text(label_top, high_left, font, MUTED, &high);
         if let Some(limit) = contour {
-            let label = format!("contour at {}", short(limit));
+            let label = format!("contour at {}", tick(limit));
             let at = left + (scale.position(limit) * (length - 1) as f32).round() as usize;
             let label_width = text_width_px(label.len(), font);
             let label_left =
@@ -235,6 +258,8 @@ mod tests {
             map,
             scale: ColourScale::new(0.0, 2.0).unwrap(),
             contour: None,
+            truth: None,
+            legend: true,
             caption: None,
             max_side_px: None,
         }
@@ -285,6 +310,22 @@ mod tests {
         spec.contour = Some(1.5);
         let none = overlay(&spec).unwrap();
         assert!((0..height).all(|row| none.at(row, 50) != CONTOUR), "the score must exceed the limit");
+    }
+
+    #[test]
+    fn the_true_fault_is_outlined_and_a_bare_picture_has_no_panel() {
+        let map = flat(400, 400, vec![0.0; 400 * 400]);
+        let mut truth = vec![false; 400 * 400];
+        truth[7 * 400 + 9] = true;
+        let rgb = vec![40; 400 * 400 * 3];
+        let mut spec = spec(&rgb, &map, 400, 400);
+        spec.truth = Some(&truth);
+        spec.legend = false;
+        let picture = overlay(&spec).unwrap();
+        assert_eq!((picture.height_px(), picture.width_px()), (400, 400));
+        assert_eq!((picture.at(7, 9), picture.at(7, 10)), (TRUTH, [40; 3]));
+        spec.truth = Some(&truth[1..]);
+        assert!(matches!(overlay(&spec), Err(ReportError::Size { what: "the mask", .. })));
     }
 
     #[test]
