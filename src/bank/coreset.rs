@@ -4,7 +4,7 @@
 //! rows picked so far. Its covering radius is at most twice the optimum (Gonzalez, 1985).
 
 use super::BankError;
-use crate::kernel;
+use crate::kernel::{Projection, greedy_k_center};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::str::FromStr;
@@ -65,7 +65,7 @@ pub struct Coreset {
 /// The same rows, size and seed give the same picks, whatever the number of threads.
 ///
 /// # Errors
-/// [`BankError::Empty`] when there are no rows.
+/// [`BankError::Empty`] when there are no rows, [`BankError::Kernel`] when a value is not finite.
 pub fn select(
     rows: &[f32],
     dim: usize,
@@ -85,9 +85,14 @@ pub fn select(
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let start = rng.random_range(0..n_rows);
+    let mut before = 0;
+    let mut selected = |n: usize| {
+        advance(n - before);
+        before = n;
+    };
     let picks = match projection_dim.filter(|p| *p < dim) {
-        Some(p) => kernel::greedy_k_center(&kernel::project(rows, dim, p, seed), p, n_picks, start, advance),
-        None => kernel::greedy_k_center(rows, dim, n_picks, start, advance),
+        Some(p) => greedy_k_center(&Projection::new(dim, p, seed)?.apply(rows)?, p, n_picks, start, &mut selected)?,
+        None => greedy_k_center(rows, dim, n_picks, start, &mut selected)?,
     };
     Ok(Coreset { indices: picks.indices, covering_radius: picks.covering_radius, stopped_early: picks.stopped_early })
 }
