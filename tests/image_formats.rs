@@ -1,5 +1,7 @@
 //! Every flavour that is read gives the values that were written.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 #[path = "support/image_bytes.rs"]
 mod image_bytes;
 

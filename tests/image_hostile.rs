@@ -1,5 +1,7 @@
 //! Damaged and hostile files: an error or a correct result, never a panic.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 #[path = "support/image_bytes.rs"]
 mod image_bytes;
 

@@ -1,6 +1,8 @@
 //! Hostile files must not take memory before they are refused. Alone in its program, because the
 //! measure is that of the whole process.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 #[path = "support/image_bytes.rs"]
 mod image_bytes;
 

@@ -97,7 +97,7 @@ fn check_chunks(decoder: &Decoder<Cursor<&[u8]>>, planar: bool, height: u32, wid
     }
     let (tile_width, tile_height) = decoder.chunk_dimensions();
     // The decoder takes the overhang of a tile in the second and third plane for that of another.
-    if planar && (width % tile_width != 0 || height % tile_height != 0) {
+    if planar && (!width.is_multiple_of(tile_width) || !height.is_multiple_of(tile_height)) {
         return Err(unsupported("one plane per channel and tiles that reach beyond the image".to_owned()));
     }
     for (what, found, limit) in [
