@@ -70,7 +70,9 @@ fn every_tiff_layout_gives_the_floats_back() {
 #[test]
 fn every_tiff_sample_type_keeps_its_precision() {
     let half = [0x3800_u16, 0x3e00, 0xc000];
-    let cases: [(u16, u16, [Vec<u8>; 3], [f32; 3]); 6] = [
+    /// Bits, sample format, samples as stored, values read.
+    type Case = (u16, u16, [Vec<u8>; 3], [f32; 3]);
+    let cases: [Case; 6] = [
         (8, 1, [0_u8, 128, 255].map(|v| vec![v]), [0.0, 128.0 / 255.0, 1.0]),
         (16, 1, [0_u16, 32_769, 65_535].map(|v| v.to_le_bytes().to_vec()), [0.0, 32_769.0 / 65_535.0, 1.0]),
         (32, 1, [0_u32, 1 << 30, u32::MAX].map(|v| v.to_le_bytes().to_vec()), [0.0, 0.25, 1.0]),
