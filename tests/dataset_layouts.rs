@@ -1,5 +1,7 @@
 //! Which images a folder holds, and what their place says about them.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::path::{Path, PathBuf};
 
 use pcore::dataset::{DatasetError, Label, Layout, Listing, inputs, labelled, normals};
@@ -276,8 +278,8 @@ fn nothing_to_read_is_said_with_a_way_out() {
     let empty = tree(&[]);
     let others = tree(&["a.txt", "b.csv", "c"]);
     let missing = empty.path().join("missing");
-    let lists: [fn(&Path) -> Result<Listing, DatasetError>; 2] =
-        [|path| normals(path, None), |path| inputs(&[path.to_path_buf()], None)];
+    type List = fn(&Path) -> Result<Listing, DatasetError>;
+    let lists: [List; 2] = [|path| normals(path, None), |path| inputs(&[path.to_path_buf()], None)];
     for list in lists {
         let error = list(others.path()).unwrap_err().to_string();
         assert!(error.contains("found 3 other files"), "{error}");

@@ -1,5 +1,7 @@
 //! Damaged and hostile files: an error or a correct result, never a panic.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 #[path = "support/image_bytes.rs"]
 mod image_bytes;
 
@@ -51,12 +53,12 @@ fn a_file_cut_at_any_length_is_an_error_or_whole() {
         let mut n_errors = 0;
         for length in 0..file.len() {
             match read(&file[..length]) {
-                // What is cut off held no pixel, e.g. the end chunk of a PNG.
+                // What is cut off held no pixel: the end chunk of a PNG, the overhang of a tile.
                 Ok(image) => assert_eq!(image, whole, "{name} cut to {length} of {}", file.len()),
                 Err(_) => n_errors += 1,
             }
         }
-        assert!(n_errors * 10 >= file.len() * 9, "{name}: {n_errors} errors of {}", file.len());
+        assert!(n_errors * 10 >= file.len() * 8, "{name}: {n_errors} errors of {}", file.len());
     }
 }
 

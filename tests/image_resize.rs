@@ -1,5 +1,7 @@
 //! Resizes: against Pillow, against a plain twin, and where each source pixel goes.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 #[path = "golden/resize/parity.rs"]
 mod parity;
 

@@ -87,19 +87,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
 
 fn decode_png(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), foreign(limits));
-    from_decoder(decoder.map_err(|error| explain(Format::Png, &error))?, Format::Png, limits)
+    from_decoder(decoder.map_err(|error| explain(Format::Png, limits, &error))?, Format::Png, limits)
 }
 
 fn decode_jpeg(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
     let decoder = JpegDecoder::new(Cursor::new(bytes));
-    let decoder = decoder.map_err(|error| explain(Format::Jpeg, &error))?;
+    let decoder = decoder.map_err(|error| explain(Format::Jpeg, limits, &error))?;
     jpeg::check_complete(bytes)?;
     from_decoder(decoder, Format::Jpeg, limits)
 }
 
 fn decode_bmp(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
     let decoder = BmpDecoder::new(Cursor::new(bytes));
-    from_decoder(decoder.map_err(|error| explain(Format::Bmp, &error))?, Format::Bmp, limits)
+    from_decoder(decoder.map_err(|error| explain(Format::Bmp, limits, &error))?, Format::Bmp, limits)
 }
 
 /// Checks the size the header claims, then lets the decoder have its memory.
@@ -109,8 +109,8 @@ fn from_decoder(mut decoder: impl ImageDecoder, format: Format, limits: &Limits)
     let n_channels = if color.has_color() { 3 } else { 1 };
     let bytes_per_pixel = u64::from(color.bytes_per_pixel());
     limits.check_size(height_px.into(), width_px.into(), bytes_per_pixel, n_channels)?;
-    decoder.set_limits(foreign(limits)).map_err(|error| explain(format, &error))?;
-    let pixels = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, &error))?;
+    decoder.set_limits(foreign(limits)).map_err(|error| explain(format, limits, &error))?;
+    let pixels = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, limits, &error))?;
     let (height_px, width_px) = (height_px as usize, width_px as usize);
     match pixels {
         DynamicImage::ImageLuma8(image) => unsigned8(&image, 1, 1, height_px, width_px),
@@ -178,17 +178,17 @@ pub(super) fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageE
 
 /// Our limits in the words of the `image` crate.
 fn foreign(limits: &Limits) -> ::image::Limits {
+    // Width and height are checked here, so that every format refuses them in the same words.
     let mut foreign = ::image::Limits::no_limits();
-    foreign.max_image_width = Some(u32::try_from(limits.max_width_px).unwrap_or(u32::MAX));
-    foreign.max_image_height = Some(u32::try_from(limits.max_height_px).unwrap_or(u32::MAX));
     foreign.max_alloc = Some(limits.max_decoded_bytes);
     foreign
 }
 
-fn explain(format: Format, error: &::image::ImageError) -> ImageError {
+fn explain(format: Format, limits: &Limits, error: &::image::ImageError) -> ImageError {
     let format = format.name();
     match error {
         ::image::ImageError::Unsupported(found) => ImageError::Unsupported { format, found: found.to_string() },
+        ::image::ImageError::Limits(_) => ImageError::DecoderMemory { format, limit: limits.max_decoded_bytes },
         // Everything else a decoder reports on bytes in memory is about those bytes.
         other => ImageError::Malformed { format, reason: other.to_string() },
     }

@@ -58,6 +58,14 @@ pub enum ImageError {
         /// The most that is allowed.
         limit: u64,
     },
+    /// A decoder would need more memory than allowed.
+    #[error("decoding this {format} file takes more than {limit} bytes; raise the limit if the file is trusted")]
+    DecoderMemory {
+        /// Name of the format.
+        format: &'static str,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// A NaN or an infinity among the pixels.
     #[error(
         "pixel at row {row}, column {column}, channel {channel} is {value}; only finite values can be scored, repair or leave out the image"

@@ -103,7 +103,7 @@ impl AxisPlacement {
             // Half the excess, halves rounded to even as torchvision's centre crop does.
             let excess = n_resized - n_input;
             let half = excess / 2;
-            let up = if excess % 2 == 1 { half % 2 } else { 0 };
+            let up = if excess.is_multiple_of(2) { 0 } else { half % 2 };
             -((half + up) as i64)
         } else {
             ((n_input - n_resized) / 2) as i64

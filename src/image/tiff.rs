@@ -41,7 +41,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError>
     // A planar file is interleaved through a second buffer of `f32`.
     let n_values = if layout.planar { 2 * n_stored } else { layout.n_kept as u64 };
     limits.check_size(height.into(), width.into(), stored_bytes, n_values)?;
-    check_chunks(&decoder, height, width)?;
+    check_chunks(&decoder, layout.planar, height, width)?;
 
     let mut decoder_limits = DecoderLimits::default();
     decoder_limits.decoding_buffer_size = usize::try_from(limits.max_decoded_bytes).unwrap_or(usize::MAX);
@@ -91,11 +91,15 @@ fn layout(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Layout, ImageError> {
 }
 
 /// Bounds the row buffers, which the decoder sizes by the tile and not by the image.
-fn check_chunks(decoder: &Decoder<Cursor<&[u8]>>, height: u32, width: u32) -> Result<(), ImageError> {
+fn check_chunks(decoder: &Decoder<Cursor<&[u8]>>, planar: bool, height: u32, width: u32) -> Result<(), ImageError> {
     if decoder.get_chunk_type() == ChunkType::Strip {
         return Ok(());
     }
     let (tile_width, tile_height) = decoder.chunk_dimensions();
+    // The decoder takes the overhang of a tile in the second and third plane for that of another.
+    if planar && (!width.is_multiple_of(tile_width) || !height.is_multiple_of(tile_height)) {
+        return Err(unsupported("one plane per channel and tiles that reach beyond the image".to_owned()));
+    }
     for (what, found, limit) in [
         ("the tile width in pixels", tile_width, width.saturating_add(MAX_TILE_PADDING_PX)),
         ("the tile height in pixels", tile_height, height.saturating_add(MAX_TILE_PADDING_PX)),

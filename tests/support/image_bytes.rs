@@ -4,30 +4,30 @@ use std::io::Cursor;
 
 /// A TIFF flavour. Samples are given little-endian, one byte string each, and turned as needed.
 #[derive(Clone, Copy, Debug)]
-pub struct TiffFlavour {
-    pub big_endian: bool,
-    pub big_tiff: bool,
+pub(crate) struct TiffFlavour {
+    pub(crate) big_endian: bool,
+    pub(crate) big_tiff: bool,
     /// Rows and columns of a tile; strips otherwise.
-    pub tile: Option<(usize, usize)>,
-    pub rows_per_strip: usize,
-    pub pack_bits: bool,
+    pub(crate) tile: Option<(usize, usize)>,
+    pub(crate) rows_per_strip: usize,
+    pub(crate) pack_bits: bool,
     /// One plane per channel.
-    pub planar: bool,
-    pub n_channels: usize,
+    pub(crate) planar: bool,
+    pub(crate) n_channels: usize,
     /// 0 white is zero, 1 black is zero, 2 RGB, 3 palette.
-    pub photometric: u16,
+    pub(crate) photometric: u16,
     /// Value of the `ExtraSamples` tag: 2 is alpha.
-    pub extra_sample: Option<u16>,
-    pub bits: u16,
+    pub(crate) extra_sample: Option<u16>,
+    pub(crate) bits: u16,
     /// 1 unsigned, 2 signed, 3 float.
-    pub sample_format: u16,
+    pub(crate) sample_format: u16,
     /// Replaces the compression tag's value.
-    pub compression: Option<u16>,
+    pub(crate) compression: Option<u16>,
     /// Replaces rows and columns in the directory, not in the data.
-    pub claimed_size: Option<(u32, u32)>,
+    pub(crate) claimed_size: Option<(u32, u32)>,
 }
 
-pub const GREY_F32: TiffFlavour = TiffFlavour {
+pub(crate) const GREY_F32: TiffFlavour = TiffFlavour {
     big_endian: false,
     big_tiff: false,
     tile: None,
@@ -46,7 +46,7 @@ pub const GREY_F32: TiffFlavour = TiffFlavour {
 impl TiffFlavour {
     /// The file: header, directory, long values, pixel data. `samples` is
     /// `[height, width, n_channels]`, interleaved.
-    pub fn build(&self, samples: &[Vec<u8>], height: usize, width: usize) -> Vec<u8> {
+    pub(crate) fn build(&self, samples: &[Vec<u8>], height: usize, width: usize) -> Vec<u8> {
         assert_eq!(samples.len(), height * width * self.n_channels);
         let chunks: Vec<Vec<u8>> =
             self.planes(samples).iter().flat_map(|(plane, n)| self.chunks(plane, *n, height, width)).collect();
@@ -198,7 +198,7 @@ fn pack_bits(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A PNG: `header` is depth and colour type, `rows` are filter byte and packed samples each.
-pub fn png(width: u32, height: u32, header: [u8; 2], extra: &[(&[u8; 4], &[u8])], rows: &[u8]) -> Vec<u8> {
+pub(crate) fn png(width: u32, height: u32, header: [u8; 2], extra: &[(&[u8; 4], &[u8])], rows: &[u8]) -> Vec<u8> {
     let mut ihdr = [width.to_be_bytes(), height.to_be_bytes()].concat();
     ihdr.extend([header[0], header[1], 0, 0, 0]);
     // zlib with one stored block.
@@ -233,7 +233,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// An RGB picture in one of the formats that the `image` crate encodes.
-pub fn encoded(format: image::ImageFormat, height: u32, width: u32) -> Vec<u8> {
+pub(crate) fn encoded(format: image::ImageFormat, height: u32, width: u32) -> Vec<u8> {
     let picture =
         image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 20) as u8, (y * 30) as u8, (x * y) as u8]));
     let mut file = Cursor::new(Vec::new());
@@ -242,6 +242,6 @@ pub fn encoded(format: image::ImageFormat, height: u32, width: u32) -> Vec<u8> {
 }
 
 /// Little-endian `f32` samples.
-pub fn f32_samples(values: &[f32]) -> Vec<Vec<u8>> {
+pub(crate) fn f32_samples(values: &[f32]) -> Vec<Vec<u8>> {
     values.iter().map(|value| value.to_le_bytes().to_vec()).collect()
 }

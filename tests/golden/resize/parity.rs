@@ -61,7 +61,7 @@ fn resizes_agree_with_pillow() {
         n_cases += 1;
     }
     assert_eq!(n_cases, 16);
-    // The tolerance is what is promised; bit for bit is what is observed, except for a rare last
-    // bit where Pillow's compiler fused a multiplication and an addition.
+    // The tolerance is what is promised; 99 % are the same bits, the rest differ in the last one.
+    assert!(n_identical * 100 >= n_values * 99, "{n_identical} of {n_values}");
     println!("{n_identical} of {n_values} values are identical bit for bit");
 }
