@@ -47,7 +47,7 @@ struct Row {
 
 /// Writes the maps of `plan` below `out_dir`: `domain_X/{train/good,test/good,test/fault}/000000.tiff` (float32),
 /// masks `ground_truth/fault/000000_mask.png` (255 where the fault raised the map), and last `manifest.csv` with the
-/// columns path, label, condition, u, fault_row, fault_cols, mask. Paths in it are relative to its folder; its
+/// columns path, label, condition, u, `fault_row`, `fault_cols`, mask. Paths in it are relative to its folder; its
 /// columns path and condition make it a condition table. `fault_row` and `fault_cols` are `first-last`, counted from
 /// 0; the line is broken in between, the mask has the exact pixels.
 ///
