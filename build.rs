@@ -3,7 +3,7 @@
 //! Reads only files of the tree, in sorted order, and writes only to `OUT_DIR`: two builds of one tree are the same.
 //! `src/model/generated.rs` includes what is written here.
 
-use onnx_ir::{ArgType, Argument, OnnxGraphBuilder};
+use onnx_ir::{ArgType, Argument, Message, ModelProto, OnnxGraphBuilder};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,14 @@ impl Network {
         let [input] = graph.inputs.as_slice() else {
             return Err(format!("expected one input [n, 3, h, w], found {}", graph.inputs.len()));
         };
-        let outputs = graph.outputs.iter().map(|o| Ok((output_name(o)?, rank(o)?))).collect::<Result<Vec<_>, String>>()?;
+        // The importer renames values; layers keep the names their exporter gave them.
+        let model = ModelProto::parse_from_bytes(&bytes).map_err(|e| e.to_string())?;
+        let names = model.graph.output.iter().map(|o| o.name.clone());
+        let ranks = graph.outputs.iter().map(rank).collect::<Result<Vec<_>, String>>()?;
+        if names.len() != ranks.len() || names.clone().any(|name| name.is_empty()) {
+            return Err(format!("expected {} named outputs, found {:?}", ranks.len(), names.collect::<Vec<_>>()));
+        }
+        let outputs = names.zip(ranks).collect();
         Ok(Self { name, outputs, input_size: input_size(input)?, sha256: hex(&Sha256::digest(&bytes)) })
     }
 
@@ -101,10 +108,6 @@ impl Network {
             layers.join(", ")
         );
     }
-}
-
-fn output_name(output: &Argument) -> Result<String, String> {
-    if output.name.is_empty() { Err("an output has no name".to_owned()) } else { Ok(output.name.clone()) }
 }
 
 fn rank(output: &Argument) -> Result<usize, String> {

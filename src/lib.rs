@@ -10,8 +10,8 @@
 
 #![recursion_limit = "512"]
 
-pub mod image;
 pub mod dataset;
+pub mod image;
 
 pub mod synth;
 

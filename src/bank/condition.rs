@@ -75,7 +75,9 @@ impl FromStr for ConditionRule {
                 Ok(limit) if limit.is_finite() => Ok(Self::P90 { limit: Some(limit) }),
                 Ok(_) | Err(_) => Err(bad()),
             },
-            Some(("index", boundary)) => boundary.parse().map(|boundary| Self::Index { boundary }).map_err(|_not_a_number| bad()),
+            Some(("index", boundary)) => {
+                boundary.parse().map(|boundary| Self::Index { boundary }).map_err(|_not_a_number| bad())
+            }
             Some(_) | None => Err(bad()),
         }
     }

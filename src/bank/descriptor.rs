@@ -118,9 +118,17 @@ fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_
     for (index, cell) in cells.enumerate() {
         let (y, x) = (by_row[index / to.n_cols], by_col[index % to.n_cols]);
         let corners = [source(y.low, x.low), source(y.low, x.high), source(y.high, x.low), source(y.high, x.high)];
-        let weights = [(1.0 - y.share) * (1.0 - x.share), (1.0 - y.share) * x.share, y.share * (1.0 - x.share), y.share * x.share];
+        let weights = [
+            (1.0 - y.share) * (1.0 - x.share),
+            (1.0 - y.share) * x.share,
+            y.share * (1.0 - x.share),
+            y.share * x.share,
+        ];
         for (k, value) in cell.iter_mut().enumerate() {
-            *value = weights[0] * corners[0][k] + weights[1] * corners[1][k] + weights[2] * corners[2][k] + weights[3] * corners[3][k];
+            *value = weights[0] * corners[0][k]
+                + weights[1] * corners[1][k]
+                + weights[2] * corners[2][k]
+                + weights[3] * corners[3][k];
         }
     }
 }
@@ -172,7 +180,9 @@ mod tests {
                                 for dx in -radius..=radius {
                                     let (y, x) = (row as isize + dy, col as isize + dx);
                                     if y >= 0 && x >= 0 && y < g.n_rows as isize && x < g.n_cols as isize {
-                                        sum += f64::from(l.image(image)[((y as usize) * g.n_cols + x as usize) * l.dim() + k]);
+                                        sum += f64::from(
+                                            l.image(image)[((y as usize) * g.n_cols + x as usize) * l.dim() + k],
+                                        );
                                     }
                                 }
                             }
@@ -231,6 +241,9 @@ mod tests {
     fn refuses_no_layers_and_mixed_batches() {
         assert!(matches!(describe(&[], &DescriptorSpec::default()), Err(BankError::NoLayers)));
         let (a, b) = (map(vec![0.0; 4], 1, 2, 2, 1), map(vec![0.0; 8], 2, 2, 2, 1));
-        assert!(matches!(describe(&[a, b], &DescriptorSpec::default()), Err(BankError::BatchMismatch { expected: 1, found: 2 })));
+        assert!(matches!(
+            describe(&[a, b], &DescriptorSpec::default()),
+            Err(BankError::BatchMismatch { expected: 1, found: 2 })
+        ));
     }
 }

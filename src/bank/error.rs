@@ -28,7 +28,9 @@ pub enum BankError {
         found: usize,
     },
     /// Queries and rows are different descriptors.
-    #[error("the queries have {found} values each and the bank's rows {expected}: use the backbone, layers and context the bank was fitted with")]
+    #[error(
+        "the queries have {found} values each and the bank's rows {expected}: use the backbone, layers and context the bank was fitted with"
+    )]
     DimMismatch {
         /// Values of a bank row.
         expected: usize,
@@ -42,13 +44,17 @@ pub enum BankError {
         text: String,
     },
     /// A condition rule that is none.
-    #[error("--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition")]
+    #[error(
+        "--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition"
+    )]
     ConditionRule {
         /// What was asked for.
         text: String,
     },
     /// Too few images to find a limit between two conditions.
-    #[error("finding the limit between two conditions needs at least 4 images with different levels, found {n_images}: give it as --conditions p90:LIMIT")]
+    #[error(
+        "finding the limit between two conditions needs at least 4 images with different levels, found {n_images}: give it as --conditions p90:LIMIT"
+    )]
     NoLimit {
         /// Images looked at.
         n_images: usize,

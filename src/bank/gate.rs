@@ -61,7 +61,10 @@ impl Gate {
             Self::Single => Admission { condition: Some(0), confidence: 1.0 },
             Self::P90 { limit, softness } => {
                 let distance = (p90 - limit).abs() / softness.max(f32::MIN_POSITIVE);
-                Admission { condition: Some(usize::from(p90 > *limit)), confidence: 1.0 / (1.0 + (-2.2 * distance).exp()) }
+                Admission {
+                    condition: Some(usize::from(p90 > *limit)),
+                    confidence: 1.0 / (1.0 + (-2.2 * distance).exp()),
+                }
             }
             Self::Abstain => Admission { condition: None, confidence: 0.0 },
         }
@@ -123,7 +126,8 @@ pub fn find_limit(p90s: &[f32]) -> Result<f32, BankError> {
             .iter()
             .map(|v| 1.0 / (1.0 + (low.log_density(*v, floor) - high.log_density(*v, floor)).exp()))
             .collect();
-        let (Some(next_low), Some(next_high)) = (weighted(&values, &to_high, false), weighted(&values, &to_high, true)) else {
+        let (Some(next_low), Some(next_high)) = (weighted(&values, &to_high, false), weighted(&values, &to_high, true))
+        else {
             break;
         };
         (low, high) = (next_low, next_high);

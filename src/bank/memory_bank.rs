@@ -31,12 +31,22 @@ impl MemoryBank {
     ///
     /// # Errors
     /// [`BankError::Empty`] without rows; [`BankError::Shape`] when rows and origins differ in number.
-    pub fn new(rows: Vec<f32>, dim: usize, origins: Vec<BankRow>, metric: kernel::Metric, device: &OpenDevice) -> Result<Self, BankError> {
+    pub fn new(
+        rows: Vec<f32>,
+        dim: usize,
+        origins: Vec<BankRow>,
+        metric: kernel::Metric,
+        device: &OpenDevice,
+    ) -> Result<Self, BankError> {
         if rows.is_empty() || dim == 0 {
             return Err(BankError::Empty);
         }
         if rows.len() != origins.len() * dim {
-            return Err(BankError::Shape { what: "values of the bank's rows", expected: origins.len() * dim, found: rows.len() });
+            return Err(BankError::Shape {
+                what: "values of the bank's rows",
+                expected: origins.len() * dim,
+                found: rows.len(),
+            });
         }
         #[cfg(any(feature = "gpu", feature = "cuda"))]
         let search = (!device.is_cpu()).then(|| super::device_search::DeviceSearch::new(&rows, dim, device));

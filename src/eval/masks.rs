@@ -15,7 +15,9 @@ pub fn mask_at_input(mask: &Mask, placement: &Placement, height_px: usize, width
     (0..height_px)
         .flat_map(|y| {
             let row = source(y, scale_y, offset_y, mask.height_px);
-            columns.iter().map(move |x| matches!((row, x), (Some(row), Some(x)) if mask.values[row * mask.width_px + x]))
+            columns
+                .iter()
+                .map(move |x| matches!((row, x), (Some(row), Some(x)) if mask.values[row * mask.width_px + x]))
         })
         .collect()
 }

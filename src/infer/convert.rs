@@ -2,7 +2,9 @@
 
 use super::{FeaturePipeline, InferError, Inspector, PipelineSpec, Scoring};
 use crate::bank::{BankRow, Condition, DescriptorSpec, Gate, MemoryBank};
-use crate::bundle::{self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateEntry, PreprocessingEntry, ScoreEntry};
+use crate::bundle::{
+    self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateEntry, PreprocessingEntry, ScoreEntry,
+};
 use crate::image::Preprocessing;
 use crate::kernel;
 use crate::model::{BackboneSpec, Grid, OpenDevice};
@@ -63,17 +65,35 @@ pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
 
 pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
     let Preprocessing { resize, height_px, width_px, mean, std } = spec;
-    PreprocessingEntry { resize: resize.to_string(), height_px: *height_px, width_px: *width_px, mean: *mean, std: *std }
+    PreprocessingEntry {
+        resize: resize.to_string(),
+        height_px: *height_px,
+        width_px: *width_px,
+        mean: *mean,
+        std: *std,
+    }
 }
 
 fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError> {
     let PreprocessingEntry { resize, height_px, width_px, mean, std } = entry;
-    Ok(Preprocessing { resize: parse("resize", resize)?, height_px: *height_px, width_px: *width_px, mean: *mean, std: *std })
+    Ok(Preprocessing {
+        resize: parse("resize", resize)?,
+        height_px: *height_px,
+        width_px: *width_px,
+        mean: *mean,
+        std: *std,
+    })
 }
 
 pub(crate) fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
     let DescriptorSpec { neighbourhood } = spec;
-    DescriptorEntry { neighbourhood: *neighbourhood, context: vec![], dim, grid_rows: grid.n_rows, grid_cols: grid.n_cols }
+    DescriptorEntry {
+        neighbourhood: *neighbourhood,
+        context: vec![],
+        dim,
+        grid_rows: grid.n_rows,
+        grid_cols: grid.n_cols,
+    }
 }
 
 pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {

@@ -53,6 +53,8 @@ pub enum InferError {
         known: String,
     },
     /// The bundle has no threshold.
-    #[error("the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold")]
+    #[error(
+        "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
+    )]
     NoThreshold,
 }

@@ -144,7 +144,11 @@ impl Inspector {
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, InferError> {
         let scored = self.score(images)?;
-        scored.into_iter().enumerate().map(|(i, s)| self.decide(s, conditions.get(i).copied().flatten(), calibration)).collect()
+        scored
+            .into_iter()
+            .enumerate()
+            .map(|(i, s)| self.decide(s, conditions.get(i).copied().flatten(), calibration))
+            .collect()
     }
 
     fn decide(&self, scored: Scored, given: Option<&str>, calibration: Calibration) -> Result<Inspection, InferError> {

@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No network of that name is built in.
-    #[error("unknown backbone '{name}': this binary holds {available}; put NAME.onnx into weights/ and build again to add one")]
+    #[error(
+        "unknown backbone '{name}': this binary holds {available}; put NAME.onnx into weights/ and build again to add one"
+    )]
     UnknownBackbone {
         /// What was asked for.
         name: String,
@@ -38,7 +40,9 @@ pub enum ModelError {
         width_px: usize,
     },
     /// The image is smaller than the network can take.
-    #[error("backbone '{network}' needs images of at least {smallest} x {smallest} pixels, found {height_px} x {width_px}: set --image-size")]
+    #[error(
+        "backbone '{network}' needs images of at least {smallest} x {smallest} pixels, found {height_px} x {width_px}: set --image-size"
+    )]
     TooSmall {
         /// The network.
         network: String,
@@ -50,7 +54,9 @@ pub enum ModelError {
         width_px: usize,
     },
     /// The token count of a transformer export fits no patch grid.
-    #[error("layer '{layer}' gives {n_tokens} tokens for a {height_px} x {width_px} image, which fits no patch grid: choose sides divisible by the patch size")]
+    #[error(
+        "layer '{layer}' gives {n_tokens} tokens for a {height_px} x {width_px} image, which fits no patch grid: choose sides divisible by the patch size"
+    )]
     TokenGrid {
         /// The layer.
         layer: String,

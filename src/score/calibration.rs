@@ -37,7 +37,8 @@ impl Conformal {
         let rank = ((1.0 - alpha) * (n + 1) as f64 - 1e-9).ceil() as usize;
         let threshold = sorted.get(rank.clamp(1, n.max(1)) - 1).copied();
         let mean = scores.iter().map(|s| f64::from(*s)).sum::<f64>() / n.max(1) as f64;
-        let variance = scores.iter().map(|s| (f64::from(*s) - mean).powi(2)).sum::<f64>() / n.saturating_sub(1).max(1) as f64;
+        let variance =
+            scores.iter().map(|s| (f64::from(*s) - mean).powi(2)).sum::<f64>() / n.saturating_sub(1).max(1) as f64;
         let std = if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 };
         Ok(Self { n, alpha, threshold, mean: mean as f32, std })
     }

@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// An image score that is none.
-    #[error("--image-score {text}: expected max, reweighted, reweighted:NEIGHBOURS, top or top:SHARE with a share above 0 and up to 1")]
+    #[error(
+        "--image-score {text}: expected max, reweighted, reweighted:NEIGHBOURS, top or top:SHARE with a share above 0 and up to 1"
+    )]
     ImageScore {
         /// What was asked for.
         text: String,

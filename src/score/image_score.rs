@@ -75,7 +75,13 @@ fn top_mean(mut distances: Vec<f32>, share: f64) -> f32 {
 
 /// Equation 7: `s = (1 - exp(s*) / sum over b in N(m*) of exp(|q* - b|)) s*`, where `N(m*)` are the `n` rows nearest to
 /// `m*`, itself included. The exponentials are shifted by the largest, so they can't overflow.
-fn reweighted(distances: &[f32], descriptors: &[f32], nearest: &Neighbours, bank: &MemoryBank, n: usize) -> Result<f32, ScoreError> {
+fn reweighted(
+    distances: &[f32],
+    descriptors: &[f32],
+    nearest: &Neighbours,
+    bank: &MemoryBank,
+    n: usize,
+) -> Result<f32, ScoreError> {
     let mut worst = 0;
     for (patch, distance) in distances.iter().enumerate() {
         if *distance > distances[worst] {

@@ -62,8 +62,7 @@ impl AnomalyMap {
 
     fn blur(&mut self, sigma_px: f32) {
         let radius = (TRUNCATE * sigma_px + 0.5) as usize;
-        let weights: Vec<f64> =
-            (0..=radius).map(|d| (-0.5 * (d as f64 / f64::from(sigma_px)).powi(2)).exp()).collect();
+        let weights: Vec<f64> = (0..=radius).map(|d| (-0.5 * (d as f64 / f64::from(sigma_px)).powi(2)).exp()).collect();
         let total = weights[0] + 2.0 * weights[1..].iter().sum::<f64>();
         let weights: Vec<f32> = weights.into_iter().map(|w| (w / total) as f32).collect();
         let (height, width) = (self.height_px, self.width_px);
@@ -180,7 +179,8 @@ mod tests {
     fn cropped_away_pixels_carry_no_evidence() {
         let spec = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
         let placement = spec.placement(32, 96);
-        let map = AnomalyMap::draw(&[1.0; 16], Grid { n_rows: 4, n_cols: 4 }, 32, 32, 0.0).at_source(&placement, 32, 96);
+        let map =
+            AnomalyMap::draw(&[1.0; 16], Grid { n_rows: 4, n_cols: 4 }, 32, 32, 0.0).at_source(&placement, 32, 96);
         assert_eq!((map.values[0], map.values[48], map.values[95]), (0.0, 1.0, 0.0));
     }
 

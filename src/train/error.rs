@@ -33,7 +33,9 @@ pub enum TrainError {
         first: String,
     },
     /// Too few images to hold one out.
-    #[error("calibration needs at least 2 readable images per fit, one of them held out, found {n_images}: add normal images, or set the threshold yourself with --threshold")]
+    #[error(
+        "calibration needs at least 2 readable images per fit, one of them held out, found {n_images}: add normal images, or set the threshold yourself with --threshold"
+    )]
     TooFew {
         /// Images found.
         n_images: usize,
@@ -48,7 +50,9 @@ pub enum TrainError {
     #[error("--shots 0: expected at least one image per condition")]
     NoShots,
     /// An image has no condition.
-    #[error("no condition for {n_missing} of {n_images} training images, the first: {first}; add them to the table, or choose another rule with --conditions")]
+    #[error(
+        "no condition for {n_missing} of {n_images} training images, the first: {first}; add them to the table, or choose another rule with --conditions"
+    )]
     NoCondition {
         /// Images without.
         n_missing: usize,

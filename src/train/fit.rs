@@ -2,7 +2,9 @@
 
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
-use crate::bank::{BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, percentile_90, select};
+use crate::bank::{
+    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, percentile_90, select,
+};
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
@@ -54,7 +56,12 @@ struct Candidates {
 ///
 /// # Errors
 /// [`TrainError`]; images that can't be read are no error as long as enough are left, see [`Fitted::failures`].
-pub fn fit(samples: &[Sample], plan: &FitPlan, device: &OpenDevice, progress: &dyn Progress) -> Result<Fitted, TrainError> {
+pub fn fit(
+    samples: &[Sample],
+    plan: &FitPlan,
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainError> {
     if !(0.0..1.0).contains(&plan.holdout) {
         return Err(TrainError::Holdout { holdout: plan.holdout });
     }
@@ -98,7 +105,8 @@ pub fn fit(samples: &[Sample], plan: &FitPlan, device: &OpenDevice, progress: &d
     };
     let mut per_condition = BTreeMap::new();
     for (index, name) in conditions.iter().enumerate() {
-        let own: Vec<f32> = held_out.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
+        let own: Vec<f32> =
+            held_out.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
         if !own.is_empty() {
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
@@ -137,7 +145,12 @@ pub fn fit(samples: &[Sample], plan: &FitPlan, device: &OpenDevice, progress: &d
         conditions: condition_entries,
         condition_rule: rule_name(&plan.conditions),
         gate: convert::gate_entry(&gate),
-        calibration: CalibrationEntry { method: method.to_owned(), alpha: plan.alpha, global: entry_of(&scores)?, per_condition },
+        calibration: CalibrationEntry {
+            method: method.to_owned(),
+            alpha: plan.alpha,
+            global: entry_of(&scores)?,
+            per_condition,
+        },
         pixel_threshold: Conformal::of(&maxima, plan.alpha)?.threshold,
         seed: plan.seed,
         data_fingerprint: fingerprint(&samples, &glances),
@@ -222,7 +235,11 @@ fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
 }
 
 /// Names of the conditions, sorted; the index of each image's; and the gate that tells them.
-fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRule) -> Result<(Vec<String>, Vec<usize>, Gate), TrainError> {
+fn label(
+    samples: &[&Sample],
+    glances: &[Glance],
+    rule: &ConditionRule,
+) -> Result<(Vec<String>, Vec<usize>, Gate), TrainError> {
     let p90s: Vec<f32> = glances.iter().map(|g| g.p90).collect();
     let limit = match rule {
         ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
@@ -341,13 +358,13 @@ fn pick(
         let coreset =
             select(own_rows, *dim, plan.coreset, plan.projection_dim, plan.seed, &mut |n| progress.advance(n))?;
         if coreset.stopped_early {
-            progress.note(&format!(
-                "coreset: only {} different patches, all of them are kept",
-                coreset.indices.len()
-            ));
+            progress.note(&format!("coreset: only {} different patches, all of them are kept", coreset.indices.len()));
         }
-        let candidates =
-            coreset.indices.iter().map(|i| slots[*i as usize / n_patches] * n_patches + *i as usize % n_patches).collect();
+        let candidates = coreset
+            .indices
+            .iter()
+            .map(|i| slots[*i as usize / n_patches] * n_patches + *i as usize % n_patches)
+            .collect();
         found.push(Picks { candidates, covering_radius: coreset.covering_radius });
     }
     progress.end();
@@ -383,6 +400,8 @@ fn calibrate(
 fn rule_name(rule: &ConditionRule) -> String {
     match rule {
         ConditionRule::Table(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => rule.to_string(),
+        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => {
+            rule.to_string()
+        }
     }
 }

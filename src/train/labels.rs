@@ -37,7 +37,9 @@ pub fn condition_of(
         }
         ConditionRule::Folder => samples
             .iter()
-            .map(|s| folder(s).rsplit('/').find(|part| !part.is_empty() && !LABEL_FOLDERS.contains(part)).map(str::to_owned))
+            .map(|s| {
+                folder(s).rsplit('/').find(|part| !part.is_empty() && !LABEL_FOLDERS.contains(part)).map(str::to_owned)
+            })
             .collect(),
         ConditionRule::Table(path) => {
             let table = ConditionTable::read(path)?;
@@ -74,7 +76,8 @@ mod tests {
 
     #[test]
     fn an_index_counts_within_each_folder() {
-        let found = labels("index:1", &["test/fault/0.png", "test/fault/1.png", "test/good/0.png", "test/good/1.png"], None);
+        let found =
+            labels("index:1", &["test/fault/0.png", "test/fault/1.png", "test/good/0.png", "test/good/1.png"], None);
         assert_eq!(found, ["cold", "warm", "cold", "warm"].map(|c| Some(c.to_owned())));
     }
 

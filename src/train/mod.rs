@@ -13,4 +13,6 @@ mod split;
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub use labels::condition_of;
-pub use plan::{DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX, FitPlan};
+pub use plan::{
+    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX, FitPlan,
+};

@@ -1,7 +1,7 @@
 //! Which images make the bank and which calibrate it.
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// Indices of the training images, split.
@@ -15,7 +15,13 @@ pub(super) struct Split {
 
 /// Splits within each condition, so that every condition is represented on both sides: `holdout` of its images, rounded,
 /// but at least one where it has two, are held out; of the others at most `shots` make the bank.
-pub(super) fn split(condition_of: &[usize], n_conditions: usize, holdout: f64, shots: Option<usize>, seed: u64) -> Split {
+pub(super) fn split(
+    condition_of: &[usize],
+    n_conditions: usize,
+    holdout: f64,
+    shots: Option<usize>,
+    seed: u64,
+) -> Split {
     let mut found = Split::default();
     for condition in 0..n_conditions {
         let mut members: Vec<usize> = (0..condition_of.len()).filter(|i| condition_of[*i] == condition).collect();

@@ -2,9 +2,19 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pcore::progress::Progress;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+/// Prints a result; unlike `print!` it reports a reader that went away, instead of panicking.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes())
+}
+
+/// [`print`] with a line end.
+pub(crate) fn print_line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
 
 /// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
 pub(crate) struct Console {
@@ -42,7 +52,14 @@ impl Progress for Console {
     fn begin(&self, stage: &str, total: usize) {
         self.with(|state| {
             let now = Instant::now();
-            *state = State { bar: ProgressBar::hidden(), stage: stage.to_owned(), total, done: 0, begun: now, last_line: now };
+            *state = State {
+                bar: ProgressBar::hidden(),
+                stage: stage.to_owned(),
+                total,
+                done: 0,
+                begun: now,
+                last_line: now,
+            };
             if self.is_terminal {
                 let template = "{msg:12} {bar:32} {pos}/{len} [{elapsed} elapsed, {eta} left]";
                 let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -19,7 +19,9 @@ pub(crate) fn domain_name(domain: &str) -> Result<&str> {
     let name = domain.strip_prefix("domain_").unwrap_or(domain);
     let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     if !is_plain {
-        bail!("--domain '{domain}': expected a name of letters, digits, '_' and '-', since it names the bundle file; use --bundle FILE for another place");
+        bail!(
+            "--domain '{domain}': expected a name of letters, digits, '_' and '-', since it names the bundle file; use --bundle FILE for another place"
+        );
     }
     Ok(name)
 }
@@ -39,19 +41,28 @@ pub(crate) fn remember(bundle: &Path) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let absolute = std::path::absolute(bundle).with_context(|| format!("resolving {}", bundle.display()))?;
     let path = folder.join(LAST);
-    let text = absolute.to_str().context("the bundle's path is not UTF-8, so it can't be remembered; use --bundle next time")?;
+    let text = absolute
+        .to_str()
+        .context("the bundle's path is not UTF-8, so it can't be remembered; use --bundle next time")?;
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 /// The bundle to read, and how it was found.
-pub(crate) fn bundle_to_read(bundle: Option<&Path>, domain: Option<&str>, paths: &[PathBuf]) -> Result<(PathBuf, String)> {
+pub(crate) fn bundle_to_read(
+    bundle: Option<&Path>,
+    domain: Option<&str>,
+    paths: &[PathBuf],
+) -> Result<(PathBuf, String)> {
     if let Some(bundle) = bundle {
         return Ok((bundle.to_owned(), "--bundle".to_owned()));
     }
     if let Some(domain) = domain {
         let path = home().join(format!("{}.pcore", domain_name(domain)?));
         if !path.exists() {
-            bail!("no bundle for domain {domain} at {}: fit one with pcore fit --domain {domain} --normal DIR, or name it with --bundle", path.display());
+            bail!(
+                "no bundle for domain {domain} at {}: fit one with pcore fit --domain {domain} --normal DIR, or name it with --bundle",
+                path.display()
+            );
         }
         return Ok((path, "--domain".to_owned()));
     }

@@ -23,7 +23,12 @@ pub(crate) struct RunInfo {
 }
 
 impl RunInfo {
-    pub(crate) fn new(command: &'static str, bundle: &std::path::Path, manifest: &Manifest, device: &OpenDevice) -> Self {
+    pub(crate) fn new(
+        command: &'static str,
+        bundle: &std::path::Path,
+        manifest: &Manifest,
+        device: &OpenDevice,
+    ) -> Self {
         Self {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
@@ -64,7 +69,10 @@ impl RunInfo {
             }),
             fact("seed", self.seed.to_string()),
             fact("device", self.device.clone()),
-            fact("time", format!("{:.1} s for {} images, {:.1} ms each", self.seconds, self.n_images, self.ms_per_image)),
+            fact(
+                "time",
+                format!("{:.1} s for {} images, {:.1} ms each", self.seconds, self.n_images, self.ms_per_image),
+            ),
         ]
     }
 }

@@ -6,6 +6,7 @@ use super::open::open_file;
 use super::synth::simulate;
 use crate::Outcome;
 use crate::args::DemoArgs;
+use crate::console::print_line;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
 use pcore::dataset;
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     let bundle = args.dir.join("C.pcore");
     let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, &args.run)?;
     if !args.run.json {
-        println!("{}", summary(&fitted.contents.manifest));
+        print_line(&summary(&fitted.contents.manifest))?;
     }
 
     eprintln!("3/3  inspecting maps the fit has never seen");
@@ -57,10 +58,14 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     };
     let evaluated = evaluate_listing(&opened, &listing, &how)?;
     if args.run.json {
-        println!("{}", serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?);
+        print_line(&serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?)?;
     } else {
-        println!("{}", evaluation_table(&evaluated.evaluation));
+        print_line(&evaluation_table(&evaluated.evaluation))?;
     }
-    eprintln!("open {} in a browser; all done in {:.0} s", args.dir.join("report.html").display(), start.elapsed().as_secs_f64());
+    eprintln!(
+        "open {} in a browser; all done in {:.0} s",
+        args.dir.join("report.html").display(),
+        start.elapsed().as_secs_f64()
+    );
     Ok(if evaluated.n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }

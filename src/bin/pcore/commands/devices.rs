@@ -1,20 +1,21 @@
 //! `pcore devices`: where this binary can run, and with which networks.
 
 use crate::Outcome;
+use crate::console::print_line;
 use anyhow::Result;
 use pcore::model::{self, DeviceChoice, OpenDevice};
 
 pub(crate) fn run() -> Result<Outcome> {
     for choice in [DeviceChoice::Cpu, DeviceChoice::Ndarray, DeviceChoice::Wgpu(None), DeviceChoice::Cuda(None)] {
-        match OpenDevice::open(choice) {
-            Ok(device) => println!("{choice:8} {}", device.description()),
-            Err(error) => println!("{choice:8} not available: {error}"),
-        }
+        let state = match OpenDevice::open(choice) {
+            Ok(device) => device.description().to_owned(),
+            Err(error) => format!("not available: {error}"),
+        };
+        print_line(&format!("{:8} {state}", choice.to_string()))?;
     }
-    println!("auto     {}", OpenDevice::open(DeviceChoice::Auto)?.description());
-    println!();
+    print_line(&format!("auto     {}\n", OpenDevice::open(DeviceChoice::Auto)?.description()))?;
     for (name, layers) in model::available() {
-        println!("backbone {name}: layers {}", layers.join(", "));
+        print_line(&format!("backbone {name}: layers {}", layers.join(", ")))?;
     }
     Ok(Outcome::Done)
 }

@@ -4,7 +4,7 @@ use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::Console;
+use crate::console::{Console, print, print_line};
 use crate::run_info::RunInfo;
 use anyhow::Result;
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
@@ -28,9 +28,9 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     };
     let evaluated = evaluate_listing(&opened, &listing, &how)?;
     if args.run.json {
-        println!("{}", serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?);
+        print_line(&serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?)?;
     } else {
-        print!("{}", evaluation_table(&evaluated.evaluation));
+        print(&evaluation_table(&evaluated.evaluation))?;
     }
     Ok(if evaluated.n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -56,7 +56,8 @@ pub(super) struct How<'a> {
 pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>) -> Result<Evaluated> {
     let How { table, calibration, run, out, title } = how;
     let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
-    let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) = (vec![], vec![], vec![]);
+    let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
+        (vec![], vec![], vec![]);
     let mut n_failed = 0;
     let start = Instant::now();
     inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
-use crate::console::Console;
+use crate::console::{Console, print, print_line};
 use crate::home;
 use anyhow::{Context, Result};
 use pcore::bank::DescriptorSpec;
@@ -25,10 +25,10 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         let summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
         });
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {
-        print!("{}", summary(&fitted.contents.manifest));
-        println!("bundle       {}  ({seconds:.1} s)", path.display());
+        print(&summary(&fitted.contents.manifest))?;
+        print_line(&format!("bundle       {}  ({seconds:.1} s)", path.display()))?;
     }
     Ok(if fitted.failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -37,7 +37,12 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
     let device = OpenDevice::open(run.device)?;
-    eprintln!("fitting on {} images of {}, device {}", listing.samples.len(), listing.root.display(), device.description());
+    eprintln!(
+        "fitting on {} images of {}, device {}",
+        listing.samples.len(),
+        listing.root.display(),
+        device.description()
+    );
     let fitted = train::fit(&listing.samples, plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
@@ -83,7 +88,11 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         format!("backbone     {} ({})", backbone.name, backbone.layers.join(", ")),
         format!(
             "input        {} x {} pixels, {}; grid {} x {}",
-            preprocessing.height_px, preprocessing.width_px, preprocessing.resize, descriptor.grid_rows, descriptor.grid_cols
+            preprocessing.height_px,
+            preprocessing.width_px,
+            preprocessing.resize,
+            descriptor.grid_rows,
+            descriptor.grid_cols
         ),
         format!(
             "bank         {} rows of {} values, out of {}",
@@ -93,7 +102,8 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         ),
     ];
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
-        lines.push(format!("condition    {}: {} images, {} rows", condition.name, condition.n_images, condition.n_rows));
+        lines
+            .push(format!("condition    {}: {} images, {} rows", condition.name, condition.n_images, condition.n_rows));
     }
     if let Some(limit) = gate.limit {
         lines.push(format!("gate         {} at {limit:.4}", gate.kind));

@@ -2,7 +2,7 @@
 
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
-use super::pictures::{overlay_png, picture_path};
+use super::pictures::{Style, overlay_png, picture_path};
 use crate::Outcome;
 use crate::args::{InferArgs, MapFormat};
 use crate::console::Console;
@@ -27,15 +27,23 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
     let mut printer = Printer::new(args.run.json);
     let start = Instant::now();
-    inspect_all(&opened.inspector, &listing.samples, table.as_ref(), calibration, args.run.batch, &Console::new(), |item| {
-        let row = page::row(&item);
-        printer.print(&row)?;
-        if let Some(folder) = &args.out {
-            write_pictures(folder, &item, pixel_threshold, &args.maps)?;
-        }
-        images.push(report_image(item.sample, row));
-        anyhow::Ok(())
-    })?;
+    inspect_all(
+        &opened.inspector,
+        &listing.samples,
+        table.as_ref(),
+        calibration,
+        args.run.batch,
+        &Console::new(),
+        |item| {
+            let row = page::row(&item);
+            printer.print(&row)?;
+            if let Some(folder) = &args.out {
+                write_pictures(folder, &item, pixel_threshold, &args.maps)?;
+            }
+            images.push(report_image(item.sample, row));
+            anyhow::Ok(())
+        },
+    )?;
     printer.finish()?;
     let n_failed = images.iter().filter(|i| i.row.error.is_some()).count();
     let n_anomalous = images.iter().filter(|i| i.row.verdict == Some(Verdict::Anomalous)).count();
@@ -111,7 +119,8 @@ fn write_pictures(folder: &Path, item: &Item<'_>, pixel_threshold: Option<f32>, 
         fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))
     };
     in_folder(&path)?;
-    let png = overlay_png(image, inspection, pixel_threshold, None)?;
+    let style = Style { pixel_threshold, truth: None, legend: true, max_side_px: None };
+    let png = overlay_png(image, inspection, &style)?;
     fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
     if maps.is_empty() {
         return Ok(());
@@ -130,7 +139,8 @@ fn write_pictures(folder: &Path, item: &Item<'_>, pixel_threshold: Option<f32>, 
                 in_folder(&path)?;
                 // The pixel threshold is mid-grey, so that a map can be read without its numbers.
                 let full = 2.0 * pixel_threshold.unwrap_or_else(|| map.max()).max(f32::MIN_POSITIVE);
-                let bytes: Vec<u8> = map.values.iter().map(|v| (v / full * 255.0).clamp(0.0, 255.0).round() as u8).collect();
+                let bytes: Vec<u8> =
+                    map.values.iter().map(|v| (v / full * 255.0).clamp(0.0, 255.0).round() as u8).collect();
                 write_png_grey8(&path, &bytes, height_px, width_px)?;
             }
         }

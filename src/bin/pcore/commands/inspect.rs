@@ -3,6 +3,7 @@
 use super::fit::summary;
 use crate::Outcome;
 use crate::args::InspectArgs;
+use crate::console::{print, print_line};
 use anyhow::Result;
 use pcore::bundle;
 
@@ -10,17 +11,17 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
     let contents = bundle::read(&args.bundle)?;
     let manifest = &contents.manifest;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(manifest)?);
+        print_line(&serde_json::to_string_pretty(manifest)?)?;
         return Ok(Outcome::Done);
     }
-    println!("{}: verified", args.bundle.display());
-    println!("format       {}, written by pcore {}", manifest.format_version, manifest.pcore_version);
+    print_line(&format!("{}: verified", args.bundle.display()))?;
+    print_line(&format!("format       {}, written by pcore {}", manifest.format_version, manifest.pcore_version))?;
     if let Some(domain) = &manifest.domain {
-        println!("domain       {domain}");
+        print_line(&format!("domain       {domain}"))?;
     }
-    println!("images       {}, sha256 {}", manifest.sources.len(), manifest.data_fingerprint);
-    println!("weights      sha256 {}", manifest.backbone.weights_sha256);
-    print!("{}", summary(manifest));
-    println!("seed         {}", manifest.seed);
+    print_line(&format!("images       {}, sha256 {}", manifest.sources.len(), manifest.data_fingerprint))?;
+    print_line(&format!("weights      sha256 {}", manifest.backbone.weights_sha256))?;
+    print(&summary(manifest))?;
+    print_line(&format!("seed         {}", manifest.seed))?;
     Ok(Outcome::Done)
 }

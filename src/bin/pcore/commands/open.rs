@@ -33,7 +33,11 @@ pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened>
 const KNOWN_TABLES: [&str; 2] = ["conditions.csv", "manifest.csv"];
 
 /// The condition table: `--conditions`, else one at the listing's root that names conditions of the bundle.
-pub(super) fn condition_table(args: &BundleArgs, listing: &Listing, inspector: &Inspector) -> Result<Option<ConditionTable>> {
+pub(super) fn condition_table(
+    args: &BundleArgs,
+    listing: &Listing,
+    inspector: &Inspector,
+) -> Result<Option<ConditionTable>> {
     if let Some(path) = &args.conditions {
         return Ok(Some(ConditionTable::read(path)?));
     }

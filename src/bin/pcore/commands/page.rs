@@ -1,7 +1,7 @@
 //! What `infer`, `eval` and `demo` write into their output folder.
 
 use super::open::Opened;
-use super::pictures::overlay_png;
+use super::pictures::{Style, overlay_png, scale};
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{ConditionTable, Label, Sample};
@@ -9,7 +9,8 @@ use pcore::eval::Evaluation;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
 use pcore::report::{
-    CsvResults, GalleryItem, JsonlResults, Report, ReportImage, ResultRow, ThresholdNote, html_page, select_gallery,
+    CsvResults, GalleryItem, JsonlResults, Legend, Report, ReportImage, ResultRow, ThresholdNote, html_page,
+    select_gallery,
 };
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -100,16 +101,32 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
     let manifest = inspector.manifest();
     let limits = Limits::default();
     let mut gallery = vec![];
+    let mut legend_map = None;
     for pick in select_gallery(&page.images, GALLERY_PER_GROUP) {
         let sample = &page.samples[pick.image_idx];
         // A file that vanished since it was scored just has no picture.
         let Ok(image) = image::read(&sample.path, &limits) else { continue };
+        let size = (image.height_px(), image.width_px());
+        let truth = sample.mask.as_ref().and_then(|path| image::read_mask(path, &limits).ok());
+        let truth = truth.filter(|mask| (mask.height_px, mask.width_px) == size).map(|mask| mask.values);
         let known = page.table.and_then(|t| t.get(sample));
         for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
-            let png = overlay_png(&image, &inspection, manifest.pixel_threshold, Some(GALLERY_SIDE_PX))?;
+            let style = Style {
+                pixel_threshold: manifest.pixel_threshold,
+                truth: truth.as_deref(),
+                legend: false,
+                max_side_px: Some(GALLERY_SIDE_PX),
+            };
+            let png = overlay_png(&image, &inspection, &style)?;
+            legend_map.get_or_insert(inspection.map);
             gallery.push(GalleryItem { group: pick.group, image_idx: pick.image_idx, png });
         }
     }
+    let legend = legend_map.map(|map| scale(manifest.pixel_threshold, &map)).transpose()?.map(|scale| Legend {
+        scale,
+        contour: manifest.pixel_threshold,
+        truth_outlined: page.samples.iter().any(|s| s.mask.is_some()),
+    });
     let report = Report {
         title: page.title,
         subtitle: format!("{} images, scored by {}", page.images.len(), opened.path.display()),
@@ -117,6 +134,7 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         images: page.images,
         thresholds: thresholds(opened, page.calibration),
         gallery,
+        legend,
         facts: run.facts(manifest),
     };
     write_text(&folder.join("report.html"), &html_page(&report))

@@ -4,31 +4,44 @@ use anyhow::Result;
 use pcore::image::Image;
 use pcore::infer::Inspection;
 use pcore::report::{Caption, ColourScale, Overlay, SourceImage, overlay};
+use pcore::score::AnomalyMap;
 use std::path::{Path, PathBuf};
 
-/// The overlay of an image as PNG bytes, its longer side at most `max_side_px`.
-pub(super) fn overlay_png(
-    image: &Image,
-    inspection: &Inspection,
-    pixel_threshold: Option<f32>,
-    max_side_px: Option<usize>,
-) -> Result<Vec<u8>> {
+/// The colours of every picture of one bundle: they begin at half the pixel threshold.
+pub(super) fn scale(pixel_threshold: Option<f32>, map: &AnomalyMap) -> Result<ColourScale> {
+    let threshold = pixel_threshold.filter(|t| *t > 0.0).unwrap_or_else(|| map.max().max(f32::MIN_POSITIVE));
+    Ok(ColourScale::around_threshold(threshold / 2.0, threshold)?)
+}
+
+/// How a picture is drawn.
+pub(super) struct Style<'a> {
+    /// Where the contour lies, in map units.
+    pub(super) pixel_threshold: Option<f32>,
+    /// The true fault, of the image's size.
+    pub(super) truth: Option<&'a [bool]>,
+    pub(super) legend: bool,
+    pub(super) max_side_px: Option<usize>,
+}
+
+/// The overlay of an image as PNG bytes.
+pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<'_>) -> Result<Vec<u8>> {
     let (height_px, width_px) = (image.height_px(), image.width_px());
     let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
-    let threshold = pixel_threshold.filter(|t| *t > 0.0).unwrap_or_else(|| map.max().max(f32::MIN_POSITIVE));
     let rgb = display_rgb(image);
     let picture = overlay(&Overlay {
         source: SourceImage { rgb: &rgb, height_px, width_px },
         map: &map,
-        scale: ColourScale::around_threshold(threshold / 2.0, threshold)?,
-        contour: pixel_threshold,
+        scale: scale(style.pixel_threshold, &map)?,
+        contour: style.pixel_threshold,
+        truth: style.truth,
+        legend: style.legend,
         caption: Some(Caption {
             verdict: inspection.verdict,
             score: inspection.calibrated_score,
             threshold: inspection.calibrated_threshold,
             condition: inspection.condition.as_ref().map(pcore::bank::Condition::as_str),
         }),
-        max_side_px,
+        max_side_px: style.max_side_px,
     })?;
     Ok(picture.png()?)
 }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{HdmapArgs, SynthArgs, SynthKind};
-use crate::console::Console;
+use crate::console::{Console, print_line};
 use anyhow::Result;
 use pcore::progress::Progress;
 use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
@@ -24,7 +24,7 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
         cold_share: args.cold_share,
     };
     let summary = simulate(&plan, &args.out)?;
-    println!(
+    print_line(&format!(
         "{}: {} cold and {} warm normal maps to fit on, {} normal and {} faulty maps to test with; truth in {}",
         summary.folder.display(),
         summary.n_train_cold,
@@ -32,7 +32,7 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
         summary.n_test_good,
         summary.n_test_fault,
         summary.manifest.display()
-    );
+    ))?;
     Ok(Outcome::Done)
 }
 
