@@ -10,10 +10,13 @@
 
 mod coreset;
 mod nearest;
+pub mod plan;
+mod project;
 pub mod simd;
 
 pub use coreset::{Picks, greedy_k_center};
 pub use nearest::{Metric, Neighbours, PreparedRows};
+pub use project::Projection;
 
 /// What a kernel can refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
