@@ -1,6 +1,6 @@
 //! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv]`. Medians and minima in ms.
 
-#![allow(clippy::print_stdout, reason = "a benchmark reports")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark reports, and stops where something is wrong")]
 
 use std::time::Instant;
 

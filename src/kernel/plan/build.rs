@@ -51,7 +51,7 @@ pub(super) fn build(
                 Work::Pool(Pool { window, pooling: Pooling::Mean { count_padding: false }, from, to })
             }
         };
-        Step { work, input: place[input], residual, output: place[f.end], len: to.len() }
+        Step { work, input: place[input], residual, output: place[f.end], input_len: from.len(), len: to.len() }
     });
     Ok(Plan {
         level,

@@ -9,6 +9,8 @@ use crate::kernel::simd::{
 
 /// Values of gathered windows that a task holds at a time; they stay in the second-level cache.
 const GATHERED: usize = 192 * 1024;
+/// Transformed values (in and out) that Winograd's convolution holds at a time, unless its weights are more.
+const TRANSFORMED: usize = 2 << 20;
 /// Padding of gathered rows: keeps rows of a power-of-two length out of one cache set.
 const PADDING: usize = 16;
 /// Row lengths (in values) that are multiples of this one map all rows to one set of the first-level cache.
@@ -71,7 +73,7 @@ impl PackedConv {
         Self { level, window, groups, from, to, bias, low, high, weights }
     }
 
-    /// Computes `out` from `image`, adding `residual` before the bounds are applied.
+    /// Computes `out` from one or more images, adding `residual` before the bounds are applied.
     pub(super) fn run(
         &self,
         image: &[f32],
@@ -91,7 +93,7 @@ impl PackedConv {
         let (per_group, co) = (self.from.channels / self.groups, self.to.channels);
         let depth = self.window.size[0] * self.window.size[1] * per_group;
         let (height, width) = (self.level.tile_height(), self.level.panel_width());
-        let pixels = self.to.height * self.to.width;
+        let pixels = out.len() / co;
         let direct = self.window == Window::square(1, 1, 0) && self.groups == 1 && !depth.is_multiple_of(CONFLICT);
         let most = (GATHERED / depth / height).clamp(1, 16) * height;
         let tasks = pixels.div_ceil(most).next_multiple_of(threads).min(pixels.div_ceil(height).max(threads));
@@ -140,6 +142,9 @@ impl PackedConv {
     /// Copies the window of one output pixel: `[kernel rows, kernel columns, channels]`.
     fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
         let Window { size: [kh, kw], stride, pad } = self.window;
+        let pixels = self.to.height * self.to.width;
+        let image = &image[pixel / pixels * self.from.len()..];
+        let pixel = pixel % pixels;
         let (top, left) = (pixel / self.to.width * stride[0], pixel % self.to.width * stride[1]);
         for (ky, row) in row.chunks_mut(kw * channels).enumerate().take(kh) {
             let y = (top + ky).wrapping_sub(pad[0]);
@@ -163,7 +168,8 @@ impl PackedConv {
         let Window { size: [kh, kw], stride, pad } = self.window;
         let c = self.to.channels;
         let line = self.to.width * c;
-        chunks(out, line, threads, |oy, out| {
+        chunks(out, line, threads, |i, out| {
+            let (image, oy) = (&image[i / self.to.height * self.from.len()..], i % self.to.height);
             for (ox, pixel) in out.chunks_mut(c).enumerate() {
                 pixel.copy_from_slice(&self.bias);
                 for ky in 0..kh {
@@ -177,14 +183,34 @@ impl PackedConv {
                     }
                 }
             }
-            super::run::finish(self.level, out, residual.map(|r| &r[oy * line..]), self.low, self.high);
+            super::run::finish(self.level, out, residual.map(|r| &r[i * line..]), self.low, self.high);
         });
     }
 
+    /// A few images at a time: as many as keep the transformed values within the size of the weights or [`TRANSFORMED`].
     fn winograd(
         &self,
         packed: &[f32],
-        image: &[f32],
+        images: &[f32],
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+        scratch: &mut Vec<f32>,
+        threads: usize,
+    ) {
+        let tiles = self.to.height.div_ceil(4) * self.to.width.div_ceil(4);
+        let each = tiles * (WINOGRAD_VALUES * (self.from.channels + self.to.channels) + PADDING);
+        let group = (packed.len().max(TRANSFORMED) / each).max(1);
+        let groups = images.chunks(group * self.from.len()).zip(out.chunks_mut(group * self.to.len()));
+        for (g, (images, out)) in groups.enumerate() {
+            let residual = residual.map(|r| &r[g * group * self.to.len()..]);
+            self.winograd_group(packed, images, residual, out, scratch, threads);
+        }
+    }
+
+    fn winograd_group(
+        &self,
+        packed: &[f32],
+        images: &[f32],
         residual: Option<&[f32]>,
         out: &mut [f32],
         scratch: &mut Vec<f32>,
@@ -193,7 +219,8 @@ impl PackedConv {
         let (ci, co) = (self.from.channels, self.to.channels);
         let (height, width) = (self.level.tile_height(), self.level.panel_width());
         let (n_rows, n_columns) = (self.to.height.div_ceil(4), self.to.width.div_ceil(4));
-        let tiles = n_rows * n_columns;
+        let per_image = n_rows * n_columns;
+        let tiles = out.len() / self.to.len() * per_image;
         let stride = WINOGRAD_VALUES * ci + PADDING;
         let plane = tiles * co;
         scratch.resize((tiles * stride + WINOGRAD_VALUES * plane).max(scratch.len()), 0.0);
@@ -201,6 +228,7 @@ impl PackedConv {
         let products = &mut products[..WINOGRAD_VALUES * plane];
         let pad = self.window.pad;
         chunks(transformed, stride, threads, |tile, out| {
+            let (image, tile) = (&images[tile / per_image * self.from.len()..], tile % per_image);
             let place = Place {
                 height: self.from.height,
                 width: self.from.width,
@@ -216,26 +244,30 @@ impl PackedConv {
             let groups = tiles.div_ceil(height);
             for p in 0..panels {
                 let panel = &packed[(value * panels + p) * ci * width..][..ci * width];
+                let columns = width.min(co - p * width);
                 for g in 0..groups {
                     let (from, to) = (g * tiles / groups, (g + 1) * tiles / groups);
                     let rows = &transformed[from * stride + value * ci..];
                     let product = Product { rows, stride, height: to - from, depth: ci, panel };
-                    let columns = width.min(co - p * width);
                     gemm_tile(self.level, &product, Start::Zero, None, &mut out[from * co + p * width..], co, columns);
                 }
             }
         });
         let products = &*products;
         let line = 4 * self.to.width * co;
-        chunks(out, line, threads, |row, out| {
-            let strip = out.len() / (self.to.width * co);
+        // Strips of four rows; the last strip of an image can be lower.
+        let mut strips: Vec<&mut [f32]> =
+            out.chunks_mut(self.to.len()).flat_map(|image| image.chunks_mut(line)).collect();
+        chunks(&mut strips, 1, threads, |strip, out| {
+            let out = &mut *out[0];
+            let at = strip / n_rows * self.to.len() + strip % n_rows * line;
+            let residual = residual.map(|r| &r[at..]);
+            let ending = Ending { bias: &self.bias, residual, low: self.low, high: self.high };
+            let height = out.len() / (self.to.width * co);
             for column in 0..n_columns {
                 // The strip is an image of its own.
-                let place =
-                    Place { height: strip, width: self.to.width, channels: co, top: 0, left: (column * 4) as isize };
-                let residual = residual.map(|r| &r[row * line..]);
-                let ending = Ending { bias: &self.bias, residual, low: self.low, high: self.high };
-                let products = &products[(row * n_columns + column) * co..];
+                let place = Place { height, width: self.to.width, channels: co, top: 0, left: (column * 4) as isize };
+                let products = &products[(strip * n_columns + column) * co..];
                 winograd_output(self.level, products, plane, &ending, &place, out);
             }
         });

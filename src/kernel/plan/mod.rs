@@ -18,12 +18,16 @@ pub use graph::{Conv, Graph, Node, NodeId, Window};
 
 use super::simd::Level;
 use conv::PackedConv;
-use rayon::prelude::*;
 use run::{Map, Pool, Shape};
 use std::sync::Mutex;
 
 /// Largest number of values that one image may have at any place in the network.
 pub const MAX_VALUES: usize = 1 << 30;
+
+/// Images run together: weights are read from memory once for all of them.
+const TOGETHER: usize = 8;
+/// Values that all buffers hold at most, as far as more than one image is concerned.
+const HELD: usize = 64 << 20;
 
 /// Why a graph cannot be planned or a plan not be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +91,8 @@ struct Step {
     input: usize,
     residual: Option<usize>,
     output: usize,
+    /// Values per image of the input and the output.
+    input_len: usize,
     len: usize,
 }
 
@@ -132,38 +138,47 @@ impl Plan {
         if !images.len().is_multiple_of(size) {
             return Err(PlanError::Images { len: images.len(), image: size });
         }
-        let threads = rayon::current_num_threads();
         let batch = images.len() / size;
-        // One image per thread where there are enough: no waiting between steps. The rest share their threads.
-        let alone = batch / threads * threads;
-        let (alone, shared) = images.split_at(if threads > 1 { alone * size } else { 0 });
-        let mut results: Vec<Vec<Vec<f32>>> =
-            alone.par_chunks(size).with_max_len(1).map(|image| self.run_one(image, 1)).collect();
-        results.extend(shared.chunks(size).map(|image| self.run_one(image, threads)));
-        let features = self.outputs.iter().enumerate().map(|(o, (_, shape))| {
-            let mut values = Vec::with_capacity(batch * shape.len());
-            results.iter().for_each(|image| values.extend_from_slice(&image[o]));
-            Features { values, height: shape.height, width: shape.width, channels: shape.channels }
-        });
-        Ok(features.collect())
+        let mut features: Vec<Features> = self
+            .outputs
+            .iter()
+            .map(|(_, shape)| Features {
+                values: Vec::with_capacity(batch * shape.len()),
+                height: shape.height,
+                width: shape.width,
+                channels: shape.channels,
+            })
+            .collect();
+        let held: usize = self.buffers.iter().sum();
+        let together = (HELD / held.max(1)).clamp(1, TOGETHER);
+        for images in images.chunks(together * size) {
+            self.run_together(images, &mut features);
+        }
+        Ok(features)
     }
 
-    fn run_one(&self, image: &[f32], threads: usize) -> Vec<Vec<f32>> {
+    /// Runs a few images step by step and appends their outputs.
+    fn run_together(&self, images: &[f32], features: &mut [Features]) {
+        let threads = rayon::current_num_threads();
         let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let held = idle().pop();
-        let mut workspace = held.unwrap_or_else(|| Workspace {
-            buffers: self.buffers.iter().map(|&n| vec![0.0; n]).collect(),
-            scratch: Vec::new(),
-        });
-        let pixels = self.input.height * self.input.width;
-        for (at, pixel) in workspace.buffers[0].chunks_mut(self.input.channels).take(pixels).enumerate() {
-            pixel.iter_mut().enumerate().for_each(|(c, x)| *x = image[c * pixels + at]);
-        }
+        let mut workspace =
+            held.unwrap_or_else(|| Workspace { buffers: vec![vec![]; self.buffers.len()], scratch: vec![] });
         let Workspace { buffers, scratch } = &mut workspace;
+        let n = images.len() / self.input.len();
+        for (buffer, &size) in buffers.iter_mut().zip(&self.buffers) {
+            buffer.resize((n * size).max(buffer.len()), 0.0);
+        }
+        let (pixels, channels) = (self.input.height * self.input.width, self.input.channels);
+        for (image, out) in images.chunks(self.input.len()).zip(buffers[0].chunks_mut(self.input.len())) {
+            for (at, pixel) in out.chunks_mut(channels).enumerate() {
+                pixel.iter_mut().enumerate().for_each(|(c, x)| *x = image[c * pixels + at]);
+            }
+        }
         for step in &self.steps {
             let mut output = std::mem::take(&mut buffers[step.output]);
-            let (input, out) = (&buffers[step.input], &mut output[..step.len]);
-            let residual = step.residual.map(|r| buffers[r].as_slice());
+            let (input, out) = (&buffers[step.input][..n * step.input_len], &mut output[..n * step.len]);
+            let residual = step.residual.map(|r| &buffers[r][..out.len()]);
             match &step.work {
                 Work::Conv(conv) => conv.run(input, residual, out, scratch, threads),
                 Work::Map(map) => map.run(self.level, input, residual, out, threads),
@@ -171,8 +186,9 @@ impl Plan {
             }
             buffers[step.output] = output;
         }
-        let outputs = self.outputs.iter().map(|(buffer, shape)| buffers[*buffer][..shape.len()].to_vec()).collect();
+        for ((buffer, shape), features) in self.outputs.iter().zip(features) {
+            features.values.extend_from_slice(&buffers[*buffer][..n * shape.len()]);
+        }
         idle().push(workspace);
-        outputs
     }
 }

@@ -19,7 +19,7 @@ impl Shape {
 }
 
 /// Calls `f` with each chunk of `out` and its number, on several threads if there are `threads` to share the work.
-pub(super) fn chunks(out: &mut [f32], size: usize, threads: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn chunks<T: Send>(out: &mut [T], size: usize, threads: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     if threads > 1 {
         out.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| f(i, chunk));
     } else {
@@ -83,7 +83,8 @@ impl Pool {
     pub(super) fn run(&self, level: Level, image: &[f32], out: &mut [f32], threads: usize) {
         let Window { size: [kh, kw], stride, pad } = self.window;
         let c = self.to.channels;
-        chunks(out, self.to.width * c, threads, |oy, out| {
+        chunks(out, self.to.width * c, threads, |i, out| {
+            let (image, oy) = (&image[i / self.to.height * self.from.len()..], i % self.to.height);
             for (ox, pixel) in out.chunks_mut(c).enumerate() {
                 let start = if self.pooling == Pooling::Max { f32::NEG_INFINITY } else { 0.0 };
                 pixel.fill(start);
