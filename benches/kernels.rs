@@ -1,10 +1,11 @@
-//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv]`. Medians and minima in ms.
+//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv|transformer]`. Medians and minima in ms.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark reports, and stops where something is wrong")]
 
 use std::time::Instant;
 
 use pcore::kernel::plan::{Conv, Graph, Node, NodeId, Plan, Window};
+use pcore::kernel::transformer::{Block, Linear, Norm};
 use pcore::kernel::{self, Metric, PreparedRows};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +22,9 @@ fn main() {
     }
     if wanted("conv") {
         conv();
+    }
+    if wanted("transformer") {
+        transformer();
     }
 }
 
@@ -227,5 +231,38 @@ fn conv() {
             }) / batch as f64;
             println!("    {ms:.1} ms per image, {:.0} GFLOP/s of the direct arithmetic", 2.0 * macs as f64 / ms / 1e6);
         }
+    }
+}
+
+/// The twelve blocks of ViT-S/14 (DINOv2-S) with random weights.
+fn transformer() {
+    let (dim, hidden, heads) = (384, 1536, 6);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut linear = |from: usize, to: usize| {
+        let bound = (1.0 / from as f32).sqrt();
+        let weight: Vec<f32> = (0..from * to).map(|_| rng.random_range(-bound..bound)).collect();
+        Linear::new(&weight, &vec![0.01; to], from).unwrap()
+    };
+    let norm = || Norm { scale: vec![1.0; dim], shift: vec![0.0; dim], epsilon: 1e-6 };
+    let blocks: Vec<Block> = (0..12)
+        .map(|_| Block {
+            norm1: norm(),
+            qkv: linear(dim, 3 * dim),
+            projection: linear(dim, dim),
+            norm2: norm(),
+            up: linear(dim, hidden),
+            down: linear(hidden, dim),
+            heads,
+        })
+        .collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for (size, tokens, reps) in [(224, 257, 15), (518, 1370, 3)] {
+        let values: Vec<f32> = (0..tokens * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let ms = time(&format!("ViT-S/14, 12 blocks, {size}, batch 1"), reps, || {
+            let run = |x: Vec<f32>, block: &Block| block.apply(&x, tokens).unwrap();
+            std::hint::black_box(blocks.iter().fold(values.clone(), run));
+        });
+        let macs = 12 * tokens * dim * (4 * dim + 2 * hidden + 2 * tokens);
+        println!("    {:.0} GFLOP/s", 2.0 * macs as f64 / ms / 1e6);
     }
 }

@@ -13,6 +13,7 @@ mod nearest;
 pub mod plan;
 mod project;
 pub mod simd;
+pub mod transformer;
 
 pub use coreset::{Picks, greedy_k_center};
 pub use nearest::{Metric, Neighbours, PreparedRows};

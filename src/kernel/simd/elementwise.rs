@@ -62,6 +62,7 @@ macro_rules! by_lanes {
         }
     }};
 }
+pub(super) use by_lanes;
 
 /// # Safety
 /// The processor has the instructions of `L`.
