@@ -55,6 +55,11 @@ dispatch! {
     ) -> () = output_body
 }
 
+/// Whether `values` has room for an array of this shape.
+fn holds(values: &[f32], shape: [usize; 3]) -> bool {
+    shape.into_iter().try_fold(1, usize::checked_mul).is_some_and(|n| n <= values.len())
+}
+
 /// `B^T d` for six vectors.
 ///
 /// # Safety
@@ -95,7 +100,7 @@ unsafe fn output_1d<L: Lanes>(m: [L; 6]) -> [L; 4] {
 unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, out: &mut [f32]) {
     let Place { height, width, channels, top, left } = *place;
     assert!(channels.is_multiple_of(16), "whole vectors of channels");
-    assert!(image.len() >= height * width * channels && out.len() >= WINOGRAD_VALUES * channels, "slices too short");
+    assert!(holds(image, [height, width, channels]) && holds(out, [WINOGRAD_VALUES, channels, 1]), "slices too short");
     for c in (0..channels).step_by(16) {
         // SAFETY: pixels are tested to lie inside the image, whose length was checked, as was that of `out`.
         unsafe {
@@ -133,10 +138,11 @@ unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, out: &mut [f32]) {
 unsafe fn output_body<L: Lanes>(products: &[f32], step: usize, ending: &Ending<'_>, place: &Place, image: &mut [f32]) {
     let Place { height, width, channels, top, left } = *place;
     let Ending { bias, residual, low, high } = *ending;
-    let size = height * width * channels;
     assert!(channels.is_multiple_of(16) && bias.len() >= channels, "whole vectors of channels");
-    assert!(products.len() >= (WINOGRAD_VALUES - 1) * step + channels && image.len() >= size, "slices too short");
-    assert!(residual.is_none_or(|r| r.len() >= size) && top >= 0 && left >= 0, "residual too short");
+    let last = step.checked_mul(WINOGRAD_VALUES - 1).and_then(|x| x.checked_add(channels));
+    assert!(last.is_some_and(|x| x <= products.len()) && holds(image, [height, width, channels]), "slices too short");
+    assert!(residual.is_none_or(|r| holds(r, [height, width, channels])), "residual too short");
+    assert!(top >= 0 && left >= 0, "results start inside the image");
     for c in (0..channels).step_by(16) {
         // SAFETY: as above; pixels outside the image are skipped.
         unsafe {
