@@ -1,9 +1,11 @@
-//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv]`. Medians and minima in ms.
+//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv|transformer]`. Medians and minima in ms.
 
-#![allow(clippy::print_stdout, reason = "a benchmark reports")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark reports, and stops where something is wrong")]
 
 use std::time::Instant;
 
+use pcore::kernel::plan::{Conv, Graph, Node, NodeId, Plan, Window};
+use pcore::kernel::transformer::{Block, Linear, Norm};
 use pcore::kernel::{self, Metric, PreparedRows};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +19,12 @@ fn main() {
     }
     if wanted("coreset") {
         coreset();
+    }
+    if wanted("conv") {
+        conv();
+    }
+    if wanted("transformer") {
+        transformer();
     }
 }
 
@@ -132,4 +140,129 @@ fn one_pass(rows: &[f32], dim: usize, picks: usize) -> Vec<usize> {
         indices.push(far.1);
     }
     indices
+}
+
+/// Networks with random weights: speed does not depend on their values.
+struct Maker {
+    rng: ChaCha8Rng,
+    nodes: Vec<Node>,
+    weights: Vec<f32>,
+    macs: usize,
+    /// Channels, rows and columns of the last value.
+    shape: [usize; 3],
+}
+
+impl Maker {
+    fn conv(&mut self, input: NodeId, ci: usize, co: usize, window: Window, [h, w]: [usize; 2], relu: bool) -> NodeId {
+        let [h, w] = window.output(h, w).unwrap();
+        let fan = ci * window.size[0] * window.size[1];
+        self.macs += fan * co * h * w;
+        self.shape = [co, h, w];
+        let weight = self.weights.len();
+        let bound = (3.0 / fan as f32).sqrt();
+        self.weights.extend((0..fan * co).map(|_| self.rng.random_range(-bound..bound)));
+        let bias = Some(self.weights.len());
+        self.weights.extend((0..co).map(|_| 0.1));
+        self.nodes.push(Node::Conv(Conv { input, weight, bias, out_channels: co, groups: 1, window }));
+        if relu {
+            self.push(Node::Clip { input: self.nodes.len() - 1, low: 0.0, high: f32::INFINITY })
+        } else {
+            self.nodes.len() - 1
+        }
+    }
+
+    fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+}
+
+/// A ResNet to its third stage.
+fn resnet(blocks: [usize; 3], inner: usize, expansion: usize, bottleneck: bool, size: usize) -> (Graph, usize) {
+    let rng = ChaCha8Rng::seed_from_u64(1);
+    let mut m = Maker { rng, nodes: vec![Node::Input], weights: vec![], macs: 0, shape: [3, size, size] };
+    let mut x = m.conv(0, 3, 64, Window::square(7, 2, 3), [size, size], true);
+    x = m.push(Node::MaxPool { input: x, window: Window::square(3, 2, 1) });
+    let (mut c, mut hw) = (64, [size / 4, size / 4]);
+    let mut outputs = vec![];
+    for (stage, n) in blocks.into_iter().enumerate() {
+        let width = inner << stage;
+        let out = (64 << stage) * expansion;
+        for block in 0..n {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            let down = Window::square(1, stride, 0);
+            let y = if bottleneck {
+                let a = m.conv(x, c, width, Window::square(1, 1, 0), hw, true);
+                let b = m.conv(a, width, width, Window::square(3, stride, 1), hw, true);
+                let hw = [m.shape[1], m.shape[2]];
+                m.conv(b, width, out, Window::square(1, 1, 0), hw, false)
+            } else {
+                let a = m.conv(x, c, width, Window::square(3, stride, 1), hw, true);
+                let hw = [m.shape[1], m.shape[2]];
+                m.conv(a, width, out, Window::square(3, 1, 1), hw, false)
+            };
+            if stride == 2 || c != out {
+                x = m.conv(x, c, out, down, hw, false);
+            }
+            hw = [m.shape[1], m.shape[2]];
+            x = m.push(Node::Add { a: y, b: x });
+            x = m.push(Node::Clip { input: x, low: 0.0, high: f32::INFINITY });
+            c = out;
+        }
+        if stage > 0 {
+            outputs.push(x);
+        }
+    }
+    (Graph { in_channels: 3, nodes: m.nodes, outputs, weights: m.weights.into() }, m.macs)
+}
+
+fn conv() {
+    let cases = [
+        ("WRN50 to layer3", resnet([3, 4, 6], 128, 4, true, 224), 224),
+        ("ResNet-18 to layer3", resnet([2, 2, 2], 64, 1, false, 256), 256),
+    ];
+    for (name, (graph, macs), size) in cases {
+        let plan = Plan::new(&graph, size, size).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for batch in [1, 8] {
+            let images: Vec<f32> = (0..batch * 3 * size * size).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let ms = time(&format!("{name}, {size}, batch {batch}"), 24 / batch, || {
+                std::hint::black_box(plan.run(&images).unwrap());
+            }) / batch as f64;
+            println!("    {ms:.1} ms per image, {:.0} GFLOP/s of the direct arithmetic", 2.0 * macs as f64 / ms / 1e6);
+        }
+    }
+}
+
+/// The twelve blocks of ViT-S/14 (DINOv2-S) with random weights.
+fn transformer() {
+    let (dim, hidden, heads) = (384, 1536, 6);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut linear = |from: usize, to: usize| {
+        let bound = (1.0 / from as f32).sqrt();
+        let weight: Vec<f32> = (0..from * to).map(|_| rng.random_range(-bound..bound)).collect();
+        Linear::new(&weight, &vec![0.01; to], from).unwrap()
+    };
+    let norm = || Norm { scale: vec![1.0; dim], shift: vec![0.0; dim], epsilon: 1e-6 };
+    let blocks: Vec<Block> = (0..12)
+        .map(|_| Block {
+            norm1: norm(),
+            qkv: linear(dim, 3 * dim),
+            projection: linear(dim, dim),
+            norm2: norm(),
+            up: linear(dim, hidden),
+            down: linear(hidden, dim),
+            heads,
+        })
+        .collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for (size, tokens, reps) in [(224, 257, 15), (518, 1370, 3)] {
+        let values: Vec<f32> = (0..tokens * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let ms = time(&format!("ViT-S/14, 12 blocks, {size}, batch 1"), reps, || {
+            let run = |x: Vec<f32>, block: &Block| block.apply(&x, tokens).unwrap();
+            std::hint::black_box(blocks.iter().fold(values.clone(), run));
+        });
+        let macs = 12 * tokens * dim * (4 * dim + 2 * hidden + 2 * tokens);
+        println!("    {:.0} GFLOP/s", 2.0 * macs as f64 / ms / 1e6);
+    }
 }

@@ -1,4 +1,5 @@
-//! CPU kernels on plain slices: nearest neighbours, greedy k-center selection, random projection.
+//! CPU kernels on plain slices: nearest neighbours, greedy k-center selection, random projection, convolutional networks
+//! ([`plan`]) and vision transformer blocks ([`transformer`]).
 //!
 //! Everything here works on row-major `f32` slices and knows nothing of tensors. Each kernel is written once against
 //! 16 abstract lanes ([`simd`]) and compiled for AVX-512, AVX2 + FMA and portable code; the best level the processor
@@ -7,11 +8,17 @@
 //! **Determinism.** No result depends on the number of threads, on the size of a batch or on what else is in it: every
 //! number is computed by one thread in a fixed order of operations. Distances that are *returned* are direct sums of
 //! squared differences in an order that is the same at every SIMD level, so they agree bit for bit between machines.
+//! Products (projections, features) agree between machines up to rounding.
 
 mod coreset;
 mod nearest;
+<<<<<<< HEAD
+=======
+pub mod plan;
+>>>>>>> kernels
 mod project;
 pub mod simd;
+pub mod transformer;
 
 pub use coreset::{Picks, greedy_k_center};
 pub use nearest::{Metric, Neighbours, PreparedRows};

@@ -22,7 +22,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Draws the matrix with ChaCha8 seeded by `seed`; the same on every machine.
+    /// Draws the matrix with `ChaCha8` seeded by `seed`; the same on every machine.
     ///
     /// # Errors
     /// [`KernelError::OutOfRange`] where a dimension is zero or exceeds 2^20.

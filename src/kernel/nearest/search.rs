@@ -4,6 +4,7 @@ use super::bound::{Bound, round_up};
 use super::{Metric, PreparedRows, norm_and_square};
 use crate::kernel::simd::{Level, Product, Start, gemm_tile, prefetch, scan_at_most};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Steps of the sums computed at a time: a slab of packed queries of this depth stays in the second-level cache.
 const DEPTH: usize = 256;
@@ -126,13 +127,20 @@ fn blocked<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: u
     let packed = pack(rows.level, queries, rows.dim);
     let block = TILES * rows.level.tile_height();
     let n_blocks = rows.n.div_ceil(block);
-    let n_tasks = (4 * rayon::current_num_threads()).min(n_blocks);
+    // One state per thread, and blocks handed out one by one: every state pays for finding its first neighbours. Which
+    // state sees which block changes the candidates, but not those within reach of the merged bounds.
+    let n_tasks = rayon::current_num_threads().min(n_blocks);
+    let next = AtomicUsize::new(0);
     let found = (0..n_tasks)
         .into_par_iter()
-        .map(|task| {
+        .map(|_| {
             let mut state = fresh.clone();
             let mut scratch = Scratch::new(rows.level, fresh.len());
-            for b in task * n_blocks / n_tasks..(task + 1) * n_blocks / n_tasks {
+            loop {
+                let b = next.fetch_add(1, Ordering::Relaxed);
+                if b >= n_blocks {
+                    break;
+                }
                 scan_block(rows, &packed, b * block..((b + 1) * block).min(rows.n), &mut state, &mut scratch, k);
             }
             state

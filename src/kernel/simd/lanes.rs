@@ -21,6 +21,11 @@ pub(super) trait Lanes: Copy {
     unsafe fn max(self, o: Self) -> Self;
     /// Bit `i` is set where lane `i` of `self` is at most that of `o`.
     unsafe fn le(self, o: Self) -> u32;
+    unsafe fn div(self, o: Self) -> Self;
+    /// The nearest integers, ties to even.
+    unsafe fn round(self) -> Self;
+    /// Two to the power of whole numbers from -126 to 127.
+    unsafe fn pow2(self) -> Self;
     /// Sum of the lanes: halves are added until one is left (8, 4, 2, 1).
     unsafe fn sum(self) -> f32;
 }
@@ -95,6 +100,29 @@ impl Lanes for [f32; 16] {
             mask |= u32::from(self[i] <= o[i]) << i;
         }
         mask
+    }
+    #[inline(always)]
+    unsafe fn div(mut self, o: Self) -> Self {
+        for i in 0..16 {
+            self[i] /= o[i];
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn round(mut self) -> Self {
+        // Adding and subtracting 1.5 * 2^23 rounds to even and needs no library call; for magnitudes below 2^22.
+        const MAGIC: f32 = 12_582_912.0;
+        for i in 0..16 {
+            self[i] = (self[i] + MAGIC) - MAGIC;
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn pow2(mut self) -> Self {
+        for i in 0..16 {
+            self[i] = f32::from_bits((((self[i] as i32) + 127) as u32) << 23);
+        }
+        self
     }
     #[inline(always)]
     unsafe fn sum(mut self) -> f32 {
@@ -181,6 +209,21 @@ mod x86 {
             unsafe { u32::from(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, o.0)) }
         }
         #[inline(always)]
+        unsafe fn div(self, o: Self) -> Self {
+            unsafe { Self(_mm512_div_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            unsafe { Self(_mm512_roundscale_ps::<8>(self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn pow2(self) -> Self {
+            unsafe {
+                let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+                Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+            }
+        }
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe {
                 let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
@@ -236,6 +279,24 @@ mod x86 {
                 let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(self.0, o.0));
                 let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(self.1, o.1));
                 (low | (high << 8)) as u32
+            }
+        }
+        #[inline(always)]
+        unsafe fn div(self, o: Self) -> Self {
+            unsafe { Self(_mm256_div_ps(self.0, o.0), _mm256_div_ps(self.1, o.1)) }
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            unsafe { Self(_mm256_round_ps::<8>(self.0), _mm256_round_ps::<8>(self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn pow2(self) -> Self {
+            unsafe {
+                let power = |x| {
+                    let biased = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+                };
+                Self(power(self.0), power(self.1))
             }
         }
         #[inline(always)]

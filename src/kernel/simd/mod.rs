@@ -6,12 +6,18 @@
 #![allow(unsafe_code, reason = "instruction sets chosen at run time and register tiles need raw pointers")]
 #![allow(clippy::needless_range_loop, reason = "register tiles are indexed by row and vector")]
 
+mod elementwise;
 mod lanes;
 mod rows;
 mod tile;
+mod transformer;
+mod winograd;
 
+pub use elementwise::{add_assign, clip, max_assign, multiply_add};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use tile::{Finish, Product, Start, gemm_tile, prefetch};
+pub use transformer::{exp_sum, gelu, normalize};
+pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_input, winograd_output};
 
 use std::sync::OnceLock;
 

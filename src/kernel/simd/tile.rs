@@ -3,6 +3,8 @@
 use super::lanes::Lanes;
 use super::{Kind, Level};
 
+/// How many steps of a panel are asked for ahead of their use.
+const PREFETCH_STEPS: usize = 32;
 /// Largest height and width of a tile at any level.
 const MAX_HEIGHT: usize = 14;
 const MAX_WIDTH: usize = 32;
@@ -70,15 +72,21 @@ pub struct Finish<'a> {
     pub high: f32,
 }
 
-/// Asks the processor to bring `values` into its second-level cache; changes nothing else.
-pub fn prefetch(values: &[f32]) {
+/// Asks the processor for the cache line at `p`, which need not be a valid address.
+#[inline(always)]
+fn prefetch_line(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
-    for line in values.chunks(16) {
-        // SAFETY: prefetching never faults, and SSE is part of the architecture.
-        unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T1 }>(line.as_ptr().cast()) };
+    // SAFETY: prefetching never faults, and SSE is part of the architecture.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = values;
+    let _ = p;
+}
+
+/// Asks the processor to bring `values` into its caches; changes nothing else.
+pub fn prefetch(values: &[f32]) {
+    values.chunks(16).for_each(|line| prefetch_line(line.as_ptr()));
 }
 
 /// Writes `start + rows * panel`, finished, to the first `width` columns of `height` rows of `out`.
@@ -261,6 +269,10 @@ unsafe fn tile<L: Lanes, const M: usize, const V: usize>(t: &Task) {
         }
         let (mut a, mut b) = (t.rows, t.panel);
         for _ in 0..t.depth {
+            // The panel comes from the second- or third-level cache; past its end most often lies the next one.
+            for v in 0..V {
+                prefetch_line(b.wrapping_add(PREFETCH_STEPS * 16 * V + 16 * v));
+            }
             let mut column = [L::splat(0.0); V];
             for v in 0..V {
                 column[v] = L::load(b.add(16 * v));

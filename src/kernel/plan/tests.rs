@@ -1,0 +1,344 @@
+use super::*;
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Evaluates a graph node by node in double precision; images are NCHW, values NHWC.
+fn naive(graph: &Graph, height: usize, width: usize, image: &[f32]) -> Vec<Vec<f64>> {
+    struct Value {
+        h: usize,
+        w: usize,
+        c: usize,
+        v: Vec<f64>,
+    }
+    impl Value {
+        fn at(&self, y: isize, x: isize, c: usize) -> Option<f64> {
+            let inside = y >= 0 && x >= 0 && (y as usize) < self.h && (x as usize) < self.w;
+            inside.then(|| self.v[(y as usize * self.w + x as usize) * self.c + c])
+        }
+    }
+    let weight = |i: usize| f64::from(graph.weights[i]);
+    let mut values: Vec<Value> = vec![];
+    for node in &graph.nodes {
+        let windows = |i: usize, window: Window, channels: usize, f: &dyn Fn(&Value, isize, isize, usize) -> f64| {
+            let from = &values[i];
+            let [h, w] = window.output(from.h, from.w).unwrap();
+            let mut v = vec![];
+            for y in 0..h {
+                for x in 0..w {
+                    let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
+                    let left = (x * window.stride[1]) as isize - window.pad[1] as isize;
+                    v.extend((0..channels).map(|c| f(from, top, left, c)));
+                }
+            }
+            Value { h, w, c: channels, v }
+        };
+        let map = |i: usize, f: &dyn Fn(usize, f64) -> f64| {
+            let from = &values[i];
+            let v = from.v.iter().enumerate().map(|(j, x)| f(j, *x)).collect();
+            Value { h: from.h, w: from.w, c: from.c, v }
+        };
+        let value = match *node {
+            Node::Input => {
+                let c = graph.in_channels;
+                let v = (0..height * width * c).map(|i| f64::from(image[i % c * height * width + i / c])).collect();
+                Value { h: height, w: width, c, v }
+            }
+            Node::Conv(conv) => {
+                let [kh, kw] = conv.window.size;
+                let ci = values[conv.input].c / conv.groups;
+                windows(conv.input, conv.window, conv.out_channels, &|from, top, left, o| {
+                    let group = o / (conv.out_channels / conv.groups);
+                    let mut sum = conv.bias.map_or(0.0, |b| weight(b + o));
+                    for i in 0..ci * kh * kw {
+                        let (c, ky, kx) = (i / (kh * kw), i / kw % kh, i % kw);
+                        let x = from.at(top + ky as isize, left + kx as isize, group * ci + c).unwrap_or(0.0);
+                        sum += x * weight(conv.weight + o * ci * kh * kw + i);
+                    }
+                    sum
+                })
+            }
+            Node::Affine { input, scale, shift } => {
+                let c = values[input].c;
+                map(input, &|i, x| x * weight(scale + i % c) + weight(shift + i % c))
+            }
+            Node::Clip { input, low, high } => map(input, &|_, x| x.max(f64::from(low)).min(f64::from(high))),
+            Node::Add { a, b } => map(a, &|i, x| x + values[b].v[i]),
+            Node::MaxPool { input, window } => windows(input, window, values[input].c, &|from, top, left, c| {
+                let [kh, kw] = window.size.map(|n| n as isize);
+                (0..kh * kw).filter_map(|i| from.at(top + i / kw, left + i % kw, c)).fold(f64::NEG_INFINITY, f64::max)
+            }),
+            Node::AveragePool { input, window, count_padding } => {
+                windows(input, window, values[input].c, &|from, top, left, c| {
+                    let [kh, kw] = window.size.map(|n| n as isize);
+                    let inside: Vec<f64> =
+                        (0..kh * kw).filter_map(|i| from.at(top + i / kw, left + i % kw, c)).collect();
+                    // These tests never slide a window beyond the padding.
+                    inside.iter().sum::<f64>() / if count_padding { (kh * kw) as f64 } else { inside.len() as f64 }
+                })
+            }
+            Node::GlobalAveragePool { input } => {
+                let from = &values[input];
+                let mean = |c| from.v.iter().skip(c).step_by(from.c).sum::<f64>() / (from.h * from.w) as f64;
+                Value { h: 1, w: 1, c: from.c, v: (0..from.c).map(mean).collect() }
+            }
+        };
+        values.push(value);
+    }
+    graph.outputs.iter().map(|&o| values[o].v.clone()).collect()
+}
+
+/// Collects nodes and random parameters.
+struct Maker {
+    rng: ChaCha8Rng,
+    nodes: Vec<Node>,
+    weights: Vec<f32>,
+}
+
+impl Maker {
+    fn new(seed: u64) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), nodes: vec![Node::Input], weights: vec![] }
+    }
+
+    fn node(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    fn random(&mut self, n: usize, low: f32, high: f32) -> usize {
+        let at = self.weights.len();
+        self.weights.extend((0..n).map(|_| self.rng.random_range(low..high)));
+        at
+    }
+
+    fn conv(
+        &mut self,
+        input: NodeId,
+        ci: usize,
+        out_channels: usize,
+        groups: usize,
+        window: Window,
+        bias: bool,
+    ) -> NodeId {
+        let fan = ci / groups * window.size[0] * window.size[1];
+        let bound = (6.0 / fan as f32).sqrt();
+        let weight = self.random(fan * out_channels, -bound, bound);
+        let bias = bias.then(|| self.random(out_channels, -0.5, 0.5));
+        self.node(Node::Conv(Conv { input, weight, bias, out_channels, groups, window }))
+    }
+
+    fn affine(&mut self, input: NodeId, c: usize) -> NodeId {
+        let (scale, shift) = (self.random(c, 0.5, 1.5), self.random(c, -0.5, 0.5));
+        self.node(Node::Affine { input, scale, shift })
+    }
+
+    fn graph(self, in_channels: usize, outputs: Vec<NodeId>) -> Graph {
+        Graph { in_channels, nodes: self.nodes, outputs, weights: self.weights.into() }
+    }
+}
+
+const RELU: [f32; 2] = [0.0, f32::INFINITY];
+
+fn image(seed: u64, len: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// Largest difference relative to the largest magnitude, over all outputs.
+fn difference(found: &[Features], expected: &[Vec<f64>]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let each = found.iter().zip(expected).map(|(f, e)| {
+        assert_eq!(f.values.len(), e.len());
+        let size = e.iter().fold(1e-20f64, |m, x| m.max(x.abs()));
+        f.values.iter().zip(e).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max) / size
+    });
+    each.fold(0.0, f64::max)
+}
+
+/// A basic or bottleneck residual network with a stem, as `ResNet`s have.
+fn residual_network(seed: u64, widths: &[usize], bottleneck: bool) -> Graph {
+    let mut m = Maker::new(seed);
+    let relu = |m: &mut Maker, input| m.node(Node::Clip { input, low: RELU[0], high: RELU[1] });
+    let mut c = 16;
+    let mut x = m.conv(0, 3, c, 1, Window::square(7, 2, 3), false);
+    x = m.affine(x, c);
+    x = relu(&mut m, x);
+    x = m.node(Node::MaxPool { input: x, window: Window::square(3, 2, 1) });
+    let mut outputs = vec![];
+    for (stage, &width) in widths.iter().enumerate() {
+        for block in 0..2 {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            let out = if bottleneck { 2 * width } else { width };
+            let mut y = x;
+            let convs = if bottleneck {
+                vec![(1, 1, width), (3, stride, width), (1, 1, out)]
+            } else {
+                vec![(3, stride, width), (3, 1, out)]
+            };
+            let mut cy = c;
+            for (i, &(size, stride, to)) in convs.iter().enumerate() {
+                y = m.conv(y, cy, to, 1, Window::square(size, stride, size / 2), i == 1);
+                y = m.affine(y, to);
+                if i + 1 < convs.len() {
+                    y = relu(&mut m, y);
+                }
+                cy = to;
+            }
+            if stride == 2 || c != out {
+                x = m.conv(x, c, out, 1, Window::square(1, stride, 0), false);
+                x = m.affine(x, out);
+            }
+            x = m.node(Node::Add { a: y, b: x });
+            x = relu(&mut m, x);
+            c = out;
+        }
+        outputs.push(x);
+    }
+    m.graph(3, outputs)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_convolution_with_all_that_follows_equals_the_naive_one(
+        seed: u64, height in 1usize..24, width in 1usize..24, groups in prop_oneof![3 => Just(1usize), 1 => 1usize..5],
+        ci in prop_oneof![1usize..9, Just(16usize), Just(32usize)], co in prop_oneof![1usize..9, Just(16usize), Just(48usize)],
+        size in [1usize..6, 1usize..6], square3: bool, stride in [1usize..3, 1usize..3], pad in [0usize..3, 0usize..3, 0usize..3, 0usize..3],
+        depthwise: bool, follow in 0usize..16,
+    ) {
+        let (ci, co, groups) = if depthwise && groups > 1 { (ci, ci, ci) } else { (ci * groups, co * groups, groups) };
+        let window = if square3 { Window { size: [3, 3], stride: [1, 1], pad } } else { Window { size, stride, pad } };
+        prop_assume!(window.output(height, width).is_some());
+        let mut m = Maker::new(seed);
+        let mut x = m.conv(0, ci, co, groups, window, follow & 1 > 0);
+        if follow & 2 > 0 {
+            x = m.affine(x, co);
+        }
+        if follow & 4 > 0 {
+            let other = m.conv(0, ci, co, 1, window, true);
+            x = m.node(Node::Add { a: other, b: x });
+        }
+        if follow & 8 > 0 {
+            x = m.node(Node::Clip { input: x, low: -1.5, high: 2.0 });
+        }
+        let graph = m.graph(ci, vec![x]);
+        let pixels = image(seed, ci * height * width);
+        let expected = naive(&graph, height, width, &pixels);
+        for level in Level::supported() {
+            for winograd in [false, true] {
+                let plan = build::build(&graph, height, width, level, winograd).unwrap();
+                let error = difference(&plan.run(&pixels).unwrap(), &expected);
+                prop_assert!(error < if winograd { 1e-4 } else { 1e-5 }, "{error} at {} winograd {winograd}", level.name());
+            }
+        }
+    }
+
+    #[test]
+    fn pooling_and_elementwise_steps_equal_the_naive_ones(
+        seed: u64, height in 3usize..14, width in 3usize..14, c in 1usize..40, size in 2usize..4, stride in 1usize..4, pad in 0usize..2,
+        count_padding: bool,
+    ) {
+        let mut m = Maker::new(seed);
+        let window = Window::square(size, stride, pad);
+        let a = m.affine(0, c);
+        let b = m.node(Node::Clip { input: a, low: -0.5, high: 0.75 });
+        let sum = m.node(Node::Add { a: b, b: 0 });
+        let doubled = m.node(Node::Add { a: sum, b: sum });
+        let max = m.node(Node::MaxPool { input: doubled, window });
+        let mean = m.node(Node::AveragePool { input: doubled, window, count_padding });
+        let all = m.node(Node::Add { a: max, b: mean });
+        let global = m.node(Node::GlobalAveragePool { input: all });
+        let graph = m.graph(c, vec![b, all, global]);
+        let pixels = image(seed, c * height * width);
+        let expected = naive(&graph, height, width, &pixels);
+        for level in Level::supported() {
+            let plan = build::build(&graph, height, width, level, true).unwrap();
+            prop_assert!(difference(&plan.run(&pixels).unwrap(), &expected) < 2e-6);
+        }
+    }
+}
+
+#[test]
+fn residual_networks_equal_the_naive_evaluation() {
+    for (bottleneck, widths, height, width) in [(false, [16, 32, 48], 70, 64), (true, [16, 32, 64], 64, 96)] {
+        let graph = residual_network(3, &widths, bottleneck);
+        let pixels = image(4, 3 * height * width);
+        let expected = naive(&graph, height, width, &pixels);
+        for level in Level::supported() {
+            let plan = build::build(&graph, height, width, level, true).unwrap();
+            let error = difference(&plan.run(&pixels).unwrap(), &expected);
+            assert!(error < 2e-5, "{error} at {}", level.name());
+        }
+    }
+}
+
+#[test]
+fn an_image_does_not_depend_on_batch_or_threads() {
+    let (height, width) = (64, 48);
+    let graph = residual_network(5, &[16, 32], true);
+    let pixels = image(6, 7 * 3 * height * width);
+    let plan = Plan::new(&graph, height, width).unwrap();
+    let expected: Vec<Vec<Features>> = pixels.chunks(3 * height * width).map(|i| plan.run(i).unwrap()).collect();
+    for threads in [1, 2, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| plan.run(&pixels).unwrap());
+        for (o, found) in found.iter().enumerate() {
+            let size = found.height * found.width * found.channels;
+            for (i, values) in found.values.chunks(size).enumerate() {
+                assert!(values == expected[i][o].values, "image {i}, output {o}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn residual_sum_and_bounds_are_fused_and_buffers_used_again() {
+    let graph = residual_network(7, &[16, 16], false);
+    let plan = Plan::new(&graph, 64, 64).unwrap();
+    // Stem, pool, then two convolutions per block and one for the change of stride.
+    assert_eq!(plan.steps.len(), 2 + 4 * 2 + 1);
+    assert!(plan.buffers.len() <= 6, "{:?}", plan.buffers);
+}
+
+#[test]
+fn refuses_graphs_that_do_not_fit() {
+    let plan = |nodes: Vec<Node>, outputs: Vec<NodeId>, n: usize| {
+        let graph = Graph { in_channels: 2, nodes, outputs, weights: vec![0.0; n].into() };
+        Plan::new(&graph, 8, 8).map(|_| ())
+    };
+    let conv = |out_channels, groups, window| {
+        Node::Conv(Conv { input: 0, weight: 0, bias: None, out_channels, groups, window })
+    };
+    let three = Window::square(3, 1, 1);
+    assert!(matches!(plan(vec![Node::Input], vec![1], 0), Err(PlanError::Outputs { .. })));
+    assert!(matches!(plan(vec![], vec![], 0), Err(PlanError::Outputs { .. })));
+    let cases = [
+        (vec![Node::Add { a: 0, b: 0 }], 0),
+        (vec![Node::Input, conv(4, 1, three)], 71),
+        (vec![Node::Input, conv(4, 3, three)], 72),
+        (vec![Node::Input, conv(4, 0, three)], 72),
+        (vec![Node::Input, conv(4, 1, Window::square(3, 0, 1))], 72),
+        (vec![Node::Input, conv(4, 1, Window::square(9, 1, 0))], 9000),
+        (vec![Node::Input, conv(usize::MAX / 2, 1, three)], 72),
+        (vec![Node::Input, Node::Affine { input: 0, scale: 0, shift: usize::MAX }], 72),
+        (vec![Node::Input, Node::Clip { input: 0, low: 1.0, high: 0.0 }], 0),
+        (vec![Node::Input, Node::MaxPool { input: 0, window: Window::square(2, 1, 2) }], 0),
+        (vec![Node::Input, Node::GlobalAveragePool { input: 0 }, Node::Add { a: 0, b: 1 }], 0),
+    ];
+    for (nodes, n) in cases {
+        let last = nodes.len() - 1;
+        assert_eq!(
+            plan(nodes.clone(), vec![last], n).map_err(|e| matches!(e, PlanError::Node { .. })),
+            Err(true),
+            "{nodes:?}"
+        );
+    }
+    assert_eq!(plan(vec![Node::Input, conv(4, 1, three)], vec![1], 72), Ok(()));
+    let graph = Graph { in_channels: 2, nodes: vec![Node::Input], outputs: vec![0], weights: vec![].into() };
+    let plan = Plan::new(&graph, 2, 2).unwrap();
+    assert_eq!(plan.run(&[0.0; 9]), Err(PlanError::Images { len: 9, image: 8 }));
+    assert_eq!(
+        plan.run(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap()[0].values,
+        [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]
+    );
+}
