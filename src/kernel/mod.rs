@@ -12,10 +12,7 @@
 
 mod coreset;
 mod nearest;
-<<<<<<< HEAD
-=======
 pub mod plan;
->>>>>>> kernels
 mod project;
 pub mod simd;
 pub mod transformer;
