@@ -65,8 +65,7 @@ impl Network {
         let [input] = graph.inputs.as_slice() else {
             return Err(format!("expected one input [n, 3, h, w], found {}", graph.inputs.len()));
         };
-        let outputs =
-            graph.outputs.iter().map(|o| Ok((output_name(o)?, rank(o)?))).collect::<Result<Vec<_>, String>>()?;
+        let outputs = graph.outputs.iter().map(|o| Ok((output_name(o)?, rank(o)?))).collect::<Result<Vec<_>, String>>()?;
         Ok(Self { name, outputs, input_size: input_size(input)?, sha256: hex(&Sha256::digest(&bytes)) })
     }
 

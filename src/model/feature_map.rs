@@ -36,10 +36,7 @@ impl FeatureMap {
     /// [`ModelError::FeatureShape`] when the length is not that product, or the product is zero.
     pub fn new(values: Vec<f32>, n_images: usize, grid: Grid, dim: usize) -> Result<Self, ModelError> {
         if values.is_empty() || values.len() != n_images * grid.n_patches() * dim {
-            return Err(ModelError::FeatureShape {
-                shape: vec![n_images, grid.n_rows, grid.n_cols, dim],
-                n_values: values.len(),
-            });
+            return Err(ModelError::FeatureShape { shape: vec![n_images, grid.n_rows, grid.n_cols, dim], n_values: values.len() });
         }
         Ok(Self { values, n_images, dim, grid })
     }
@@ -56,10 +53,7 @@ impl FeatureMap {
         let [n_images, n_tokens, dim] = tokens.dims();
         let n_patches = grid.n_patches();
         let Some(n_extra) = n_tokens.checked_sub(n_patches) else {
-            return Err(ModelError::FeatureShape {
-                shape: vec![n_images, n_tokens, dim],
-                n_values: n_images * n_patches * dim,
-            });
+            return Err(ModelError::FeatureShape { shape: vec![n_images, n_tokens, dim], n_values: n_images * n_patches * dim });
         };
         let values = host_values(tokens.slice([0..n_images, n_extra..n_tokens, 0..dim]))?;
         Self::new(values, n_images, grid, dim)

@@ -79,16 +79,8 @@ impl Backbone for Generated {
     fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
         let (height_px, width_px) = (images.height_px(), images.width_px());
         let network = || self.spec.name.clone();
-        if let Some((expected_height, expected_width)) =
-            self.spec.input_size.filter(|size| *size != (height_px, width_px))
-        {
-            return Err(ModelError::InputSize {
-                network: network(),
-                expected_height,
-                expected_width,
-                height_px,
-                width_px,
-            });
+        if let Some((expected_height, expected_width)) = self.spec.input_size.filter(|size| *size != (height_px, width_px)) {
+            return Err(ModelError::InputSize { network: network(), expected_height, expected_width, height_px, width_px });
         }
         if height_px.min(width_px) < SMALLEST_SIDE_PX {
             return Err(ModelError::TooSmall { network: network(), smallest: SMALLEST_SIDE_PX, height_px, width_px });
