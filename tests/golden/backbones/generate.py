@@ -2,7 +2,7 @@
 
     python -m venv venv && venv/bin/pip install torch torchvision timm onnx safetensors numpy
     venv/bin/python generate.py              # rewrites the files beside this script
-    venv/bin/python generate.py --full DIR   # full-size networks for the table in docs/parity.md
+    venv/bin/python generate.py --full DIR [--onnx RESNET18.onnx]   # full-size networks for docs/parity.md
 
 The residual networks are torchvision's and timm's own classes with few channels. The DINOv2 reference below follows
 the papers (arXiv 2304.07193, 2309.16588) with the tensor names, the interpolation of position embeddings and the
@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import pathlib
+import shutil
 
 import numpy as np
 import safetensors.torch
@@ -275,8 +276,28 @@ def export(net, path, fold):
                       dynamic_axes=names, opset_version=17, dynamo=False, training=mode, do_constant_folding=fold)
 
 
+def save_reference(path, pixels, maps):
+    safetensors.torch.save_file({"pixels": pixels} | {k: v.contiguous() for k, v in maps.items()}, path)
+
+
+def runtime(folder, onnx):
+    """A ResNet-18 in an ONNX file with outputs layer2 and layer3, computed by ONNX Runtime."""
+    import onnxruntime
+
+    print("onnxruntime", onnxruntime.__version__)
+    shutil.copyfile(onnx, folder / "resnet18.onnx")
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    layers, references = ["layer2", "layer3"], []
+    for height, width in [(224, 224), (256, 256), (320, 320), (448, 448), (518, 518), (240, 352)]:
+        x = images(1, height, width)
+        maps = dict(zip(layers, map(torch.from_numpy, session.run(layers, {"input": x.numpy()}))))
+        references.append(f"onnx_{height}x{width}.safetensors")
+        save_reference(folder / references[-1], x, maps)
+    return {"network": "resnet18", "weights": "resnet18.onnx", "layers": layers, "references": references}
+
+
 @torch.no_grad()
-def full(folder):
+def full(folder, onnx):
     """Full-size random networks; features of the layers in use, as NumPy files, with a list for the comparison."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -289,6 +310,7 @@ def full(folder):
     for seed, (name, net, layers, sizes) in enumerate(plan):
         randomise(net, seed)
         torch.save(net.state_dict(), folder / f"{name}.pth")
+        references = []
         for height, width in sizes:
             x = images(1, height, width)
             if isinstance(net, Dino):
@@ -296,15 +318,18 @@ def full(folder):
                 maps = {f"blocks.{i}": t for i, t in enumerate(plain)} | {f"norm:blocks.{i}": t for i, t in enumerate(normed)}
             else:
                 maps = dict(zip(STAGES, resnet_features(net, x)))
-            out = {"pixels": x} | {k: maps[k] for k in layers}
-            safetensors.torch.save_file({k: v.contiguous() for k, v in out.items()}, folder / f"{name}_{height}x{width}.safetensors")
-            cases.append({"network": name, "height": height, "width": width, "layers": layers})
+            references.append(f"{name}_{height}x{width}.safetensors")
+            save_reference(folder / references[-1], x, {k: maps[k] for k in layers})
+        cases.append({"network": name, "weights": f"{name}.pth", "layers": layers, "references": references})
+    if onnx:
+        cases.append(runtime(folder, onnx))
     (folder / "cases.json").write_text(json.dumps(cases, indent=1))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--full")
-    full_folder = parser.parse_args().full
+    parser.add_argument("--onnx")
+    arguments = parser.parse_args()
     print("torch", torch.__version__, "torchvision", torchvision.__version__, "timm", timm.__version__, "numpy", np.__version__)
-    full(full_folder) if full_folder else small()
+    full(arguments.full, arguments.onnx) if arguments.full else small()

@@ -197,13 +197,15 @@ fn place(
     tensor: &TensorRef,
     locate: &mut impl FnMut(&rebuild::StorageRef) -> Result<(u64, u64), WeightsError>,
 ) -> Result<StoredTensor, WeightsError> {
-    StoredTensor::count(&tensor.shape)?;
+    let count = StoredTensor::count(&tensor.shape)?;
     let (start, bytes) = locate(&tensor.storage)?;
     let size = tensor.storage.dtype.size() as u64;
     let span = StoredTensor::span(&tensor.shape, &tensor.strides).and_then(|span| span.checked_add(tensor.offset));
     let needed = span.and_then(|span| span.checked_mul(size));
+    // Strides of zero would let a tensor unfold to more than the file holds.
+    let unfolds = count.saturating_mul(size) > bytes;
     match needed {
-        Some(needed) if needed <= bytes => Ok(StoredTensor {
+        Some(needed) if needed <= bytes && !unfolds => Ok(StoredTensor {
             dtype: tensor.storage.dtype,
             shape: tensor.shape.clone(),
             strides: Some(tensor.strides.clone()),
