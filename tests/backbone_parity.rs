@@ -2,6 +2,8 @@
 //!
 //! `tests/golden/backbones/generate.py` made the files.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::path::PathBuf;
 
 use pcore::model::dinov2::{DinoV2, DinoV2Config};

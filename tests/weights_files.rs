@@ -1,5 +1,7 @@
 //! What the weight readers refuse, and the weight store.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

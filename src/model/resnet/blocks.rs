@@ -7,7 +7,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-/// A residual block: convolutions with ReLU between them, plus the shortcut.
+/// A residual block: convolutions with `ReLU` between them, plus the shortcut.
 #[derive(Module, Debug)]
 pub(super) struct Block {
     /// The main path.

@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
             None => input.to_owned(),
         };
         let last = plan.convs.last().map_or("", |conv| &conv.name);
-        let adds = self.after(&value, "Add").find(|node| node.inputs.iter().any(|name| *name == shortcut));
+        let adds = self.after(&value, "Add").find(|node| node.inputs.contains(&shortcut));
         let sum = adds
             .ok_or_else(|| self.other(format!("{last} is not added to the shortcut of its block")))?
             .output()
