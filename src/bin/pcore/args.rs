@@ -41,6 +41,8 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     /// Make simulated data
     Synth(SynthArgs),
+    /// Keep the weights of known networks
+    Weights(WeightsArgs),
     /// List the devices this binary can run on, and the backbones it holds
     Devices,
 }
@@ -235,6 +237,34 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct WeightsArgs {
+    #[command(subcommand)]
+    pub(crate) action: WeightsAction,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WeightsAction {
+    /// List the weights at hand, and the networks whose weights could be added
+    List,
+    /// Check a weight file (.safetensors, .pth, .pt, .onnx) and keep it under a network's name
+    Add {
+        /// The file
+        file: PathBuf,
+        /// Name for --backbone: the network, with a tag after a dot for a second set (wide_resnet50_2.line3)
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+    },
+    /// Read all weights at hand and compare them with their checksums
+    Verify,
+    /// Download known weights, check them and keep them
+    #[cfg(feature = "fetch")]
+    Fetch {
+        /// Name, as `pcore weights list` shows it
+        name: String,
+    },
 }
 
 #[derive(ClapArgs)]

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Demo(args) => commands::demo::run(args),
         Verb::Synth(args) => commands::synth::run(args),
+        Verb::Weights(args) => commands::weights::run(args),
         Verb::Devices => commands::devices::run(),
     };
     match result {
