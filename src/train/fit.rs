@@ -3,7 +3,7 @@
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
-    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, percentile_90, select,
+    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, normalise_rows, percentile_90, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
@@ -11,7 +11,6 @@ use crate::bundle::{
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::infer::{FeaturePipeline, InferError, convert, score};
-use crate::kernel::Metric;
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -76,7 +75,10 @@ pub fn fit(
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
 
-    let candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    if plan.metric == bundle::Metric::Cosine {
+        normalise_rows(&mut candidates.rows, candidates.dim);
+    }
     let n_patches = candidates.grid.n_patches();
     let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
     let covering_radius = picks.iter().map(|p| p.covering_radius).fold(0.0, f32::max);
@@ -93,7 +95,7 @@ pub fn fit(
     let Candidates { dim, grid, rows: all_rows } = candidates;
     let n_candidates = all_rows.len() / dim;
     drop(all_rows);
-    let bank = MemoryBank::new(rows, dim, origins, Metric::Euclidean, device)?;
+    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric), device)?;
 
     let held_out_scores = calibrate(&pipeline, &bank, plan, &samples, &held_out, progress)?;
     let scores: Vec<f32> = held_out_scores.iter().map(|s| s.raw_score).collect();
@@ -129,7 +131,7 @@ pub fn fit(
         backbone: convert::backbone_entry(pipeline.backbone()),
         preprocessing: convert::preprocessing_entry(pipeline.preprocessing()),
         descriptor: convert::descriptor_entry(pipeline.descriptor(), dim, grid),
-        metric: bundle::Metric::L2,
+        metric: plan.metric,
         coreset: CoresetEntry {
             ratio: match plan.coreset {
                 CoresetSize::Ratio(ratio) => Some(ratio),
