@@ -136,3 +136,63 @@ fn zeros(values: &[f32]) -> f64 {
 fn norm_error(row: &[f32]) -> f64 {
     (row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() - 1.0).abs()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::normalise_rows;
+    use crate::bundle::onnxdemo::StationThreshold;
+    use crate::model::Grid;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const GRID: Grid = Grid { n_rows: 10, n_cols: 12 };
+    const DIM: usize = 16;
+
+    /// Features behind a rectifier, `positive` of them above zero.
+    fn rectified(seed: u64, positive: f32) -> PatchDescriptors {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut value = || (rng.random::<f32>() - 1.0 + positive).max(0.0);
+        let rows = (0..GRID.n_patches() * DIM).map(|_| value()).collect();
+        PatchDescriptors { rows, n_images: 1, grid: GRID, dim: DIM }
+    }
+
+    fn artefact(features: &PatchDescriptors, neighbourhood: usize) -> StationArtefact {
+        let map = FeatureMap::new(features.rows.clone(), 1, GRID, DIM).unwrap();
+        let mut rows = describe(&[map], &DescriptorSpec { neighbourhood }).unwrap().rows;
+        normalise_rows(&mut rows, DIM);
+        let meta = StationMeta {
+            input_size_px: 224,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            grid_rows: 10,
+            grid_cols: 12,
+            backbone: "any".to_owned(),
+            layers: None,
+            data_name: None,
+            text: None,
+        };
+        let threshold = StationThreshold { value: 0.1, q: None, n_rows: None, text: None };
+        StationArtefact { rows, dim: DIM, threshold, meta }
+    }
+
+    #[test]
+    fn averaged_rows_are_told_from_single_patches_by_their_zeros() {
+        let is_averaged = |w: &StationWarning| matches!(w, StationWarning::Averaged { .. });
+        // Other images of another sparseness than the probe.
+        for positive in [0.2, 0.3, 0.4] {
+            let (probe, product) = (rectified(1, 0.3), rectified(2, positive));
+            for (neighbourhood, averaged) in [(1, false), (3, true)] {
+                let found = warnings(&artefact(&product, neighbourhood), &probe).unwrap();
+                assert_eq!(found.iter().any(is_averaged), averaged, "{positive} {neighbourhood}: {found:?}");
+                assert!(!found.contains(&StationWarning::PerhapsAveraged));
+            }
+        }
+    }
+
+    #[test]
+    fn the_probe_image_is_one() {
+        let image = probe_image().unwrap();
+        assert!(image.pixels().iter().all(|x| (0.0..=1.0).contains(x)));
+    }
+}

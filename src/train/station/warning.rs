@@ -49,6 +49,9 @@ impl StationWarning {
     ///
     /// The arguments are shares of zeros, 0..1: of the gallery, of the network's single patches, and of these averaged
     /// over 3 x 3. `None` when the gallery looks like single patches.
+    ///
+    /// On magnetic tiles (30 images) and a synthetic probe image the shares were: ResNet-18 `layer3` 48 % single and
+    /// 23 % averaged, the middle of the probe 36 %; ResNet-50v2 `layer3` 77, 49 and 67 %; MobileNetV2 69, 50 and 53 %.
     pub(super) fn neighbourhood(gallery_zeros: f64, single_zeros: f64, averaged_zeros: f64) -> Option<Self> {
         if single_zeros - averaged_zeros < TELLING {
             return Some(Self::PerhapsAveraged);

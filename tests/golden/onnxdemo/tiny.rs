@@ -172,23 +172,28 @@ fn the_import_says_what_is_known_and_what_is_not() {
 }
 
 #[test]
-fn warnings_tell_averaged_rows_from_single_patches() {
-    let good = samples("good");
-    let folder = tempfile::tempdir().unwrap();
-    let is_averaged = |w: &StationWarning| matches!(w, StationWarning::Averaged { .. });
-    for (neighbourhood, averaged) in [(1, false), (3, true)] {
-        let mut rows = describe(&good, neighbourhood).rows;
-        normalise_rows(&mut rows, 256);
-        let mut artefact = onnxdemo::read(&golden("tiny/station"), None).unwrap();
-        artefact.threshold.n_rows = Some((rows.len() / 256) as u64);
-        artefact.rows = rows;
-        onnxdemo::write(folder.path(), &artefact).unwrap();
-        let warnings = import(folder.path()).unwrap().warnings;
-        assert_eq!(warnings.iter().any(is_averaged), averaged, "{warnings:?}");
-    }
+fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
     let warnings = import(&golden("tiny/station")).unwrap().warnings;
-    assert_eq!(warnings, [StationWarning::Threshold { q: Some(0.998) }, StationWarning::HeatMap]);
+    // This network makes no zeros, so averaged patches look like single ones.
+    let expected =
+        [StationWarning::Threshold { q: Some(0.998) }, StationWarning::PerhapsAveraged, StationWarning::HeatMap];
+    assert_eq!(warnings, expected);
     assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("--recalibrate"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut artefact = onnxdemo::read(&golden("tiny/station"), None).unwrap();
+    artefact.threshold.q = None;
+    artefact.meta.input_size_px = 320;
+    (artefact.meta.grid_rows, artefact.meta.grid_cols) = (20, 20);
+    artefact.rows[..256].iter_mut().for_each(|x| *x *= 1.0005);
+    onnxdemo::write(folder.path(), &artefact).unwrap();
+    let warnings = import(folder.path()).unwrap().warnings;
+    assert_eq!(warnings[0], StationWarning::Threshold { q: None });
+    assert!(warnings.contains(&StationWarning::InputSize { said_px: 320 }));
+    assert!(warnings.contains(&StationWarning::Grid { said: (20, 20), found: (14, 14) }));
+    assert!(
+        warnings.iter().any(|w| matches!(w, StationWarning::Norm { norm_error } if (norm_error - 5e-4).abs() < 1e-5))
+    );
 }
 
 #[test]
@@ -315,7 +320,9 @@ fn truncated_and_missing_files_are_refused() {
     let mut n_refused = 0;
     for file in FILES {
         let folder = tempfile::tempdir().unwrap();
-        FILES.iter().for_each(|f| drop(fs::copy(golden("tiny/station").join(f), folder.path().join(f)).unwrap()));
+        for f in FILES {
+            fs::copy(golden("tiny/station").join(f), folder.path().join(f)).unwrap();
+        }
         let path = folder.path().join(file);
         let bytes = fs::read(&path).unwrap();
         // The last byte of meta.json is a line end, which is no loss.
