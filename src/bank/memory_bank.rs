@@ -113,4 +113,84 @@ impl MemoryBank {
         }
         Ok(self.rows.nearest(queries, k)?)
     }
+
+    /// The nearest row of each query `[n_queries, dim]` among those that do not come from image `source`: what the bank
+    /// would say of that image had it never seen it. `None` when all rows come from it.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn nearest_of_others(&self, queries: &[f32], source: u32) -> Result<Option<Neighbours>, BankError> {
+        if self.origins.iter().all(|origin| origin.source == source) {
+            return Ok(None);
+        }
+        let mut found = self.nearest(queries, 1)?;
+        let is_own = |row: u32| self.origins[row as usize].source == source;
+        let mut open: Vec<usize> = (0..found.indices.len()).filter(|q| is_own(found.indices[*q])).collect();
+        let mut k = 1;
+        // Few queries have one of their own image's rows nearest, and fewer several: widen the search for those alone.
+        while !open.is_empty() {
+            k = (k * 4).min(self.n_rows());
+            let again: Vec<f32> = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
+            let wider = self.nearest(&again, k)?;
+            let mut still_open = vec![];
+            for (slot, query) in open.into_iter().enumerate() {
+                let candidates = slot * wider.k..(slot + 1) * wider.k;
+                match candidates.into_iter().find(|c| !is_own(wider.indices[*c])) {
+                    Some(c) => (found.distances[query], found.indices[query]) = (wider.distances[c], wider.indices[c]),
+                    None => still_open.push(query),
+                }
+            }
+            open = still_open;
+        }
+        Ok(Some(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Metric;
+    use proptest::prelude::*;
+
+    fn bank(rows: &[f32], dim: usize, sources: &[u32]) -> MemoryBank {
+        let origins = sources.iter().map(|source| BankRow { condition: 0, source: *source, position: 0 }).collect();
+        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn leaving_an_image_out_equals_a_bank_without_it(
+            rows in prop::collection::vec(-5i8..5, 2..60), queries in prop::collection::vec(-6i8..6, 1..12), left_out in 0u32..3,
+        ) {
+            let rows: Vec<f32> = rows.chunks_exact(2).flatten().map(|v| f32::from(*v)).collect();
+            let queries: Vec<f32> = queries.iter().flat_map(|v| [f32::from(*v), 0.5]).collect();
+            let sources: Vec<u32> = (0..rows.len() as u32 / 2).map(|i| i * i % 3).collect();
+            let kept: Vec<usize> = (0..sources.len()).filter(|i| sources[*i] != left_out).collect();
+            let found = bank(&rows, 2, &sources).nearest_of_others(&queries, left_out).unwrap();
+            if kept.is_empty() {
+                prop_assert!(found.is_none());
+            } else {
+                let others: Vec<f32> = kept.iter().flat_map(|i| [rows[2 * i], rows[2 * i + 1]]).collect();
+                let expected = bank(&others, 2, &vec![9; kept.len()]).nearest(&queries, 1).unwrap();
+                let found = found.unwrap();
+                prop_assert_eq!(found.distances, expected.distances);
+                let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();
+                prop_assert_eq!(found.indices, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_an_empty_bank_and_foreign_queries() {
+        let cpu = OpenDevice::cpu();
+        assert!(matches!(MemoryBank::new(vec![], 3, vec![], Metric::Euclidean, &cpu), Err(BankError::Empty)));
+        let found = bank(&[0.0, 1.0], 2, &[0]).nearest(&[1.0, 2.0, 3.0], 1);
+        assert!(matches!(found, Err(BankError::DimMismatch { expected: 2, found: 3 })));
+    }
+
+    #[test]
+    fn more_neighbours_than_rows_gives_all_rows() {
+        let found = bank(&[0.0, 1.0, 5.0], 1, &[0, 1, 2]).nearest(&[1.0], 9).unwrap();
+        assert_eq!((found.k, found.indices), (3, vec![1, 0, 2]));
+    }
 }

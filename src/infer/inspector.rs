@@ -1,9 +1,9 @@
 //! Images to inspections.
 
 use super::{FeaturePipeline, InferError};
-use crate::bank::{Condition, Gate, MemoryBank, percentile_90};
+use crate::bank::{Condition, Gate, MemoryBank, Neighbours, percentile_90};
 use crate::bundle::{Contents, Manifest};
-use crate::image::{Image, Placement};
+use crate::image::{Image, Placement, Preprocessing};
 use crate::model::{Grid, OpenDevice};
 use crate::score::{AnomalyMap, Conformal, ImageScore, Verdict};
 use rayon::prelude::*;
@@ -194,24 +194,44 @@ pub(crate) fn score(
     images: &[&Image],
 ) -> Result<Vec<Scored>, InferError> {
     let descriptors = pipeline.describe(images)?;
-    let preprocessing = pipeline.preprocessing();
     images
         .par_iter()
         .enumerate()
         .map(|(i, image)| {
             let rows = descriptors.image(i);
-            let nearest = bank.nearest(rows, 1)?;
-            let raw_score = scoring.image_score.of(rows, &nearest, bank)?;
-            let (height_px, width_px) = (preprocessing.height_px, preprocessing.width_px);
-            let map = AnomalyMap::draw(&nearest.distances, descriptors.grid, height_px, width_px, scoring.map_sigma_px);
+            let distances =
+                Distances::of(rows, bank.nearest(rows, 1)?, descriptors.grid, bank, scoring, pipeline.preprocessing())?;
             Ok(Scored {
-                raw_score,
-                map,
-                placement: preprocessing.placement(image.height_px(), image.width_px()),
+                raw_score: distances.raw_score,
+                map: distances.map,
+                placement: pipeline.preprocessing().placement(image.height_px(), image.width_px()),
                 p90: percentile_90(&image.luma()),
-                patches: nearest.distances,
+                patches: distances.patches,
                 grid: descriptors.grid,
             })
         })
         .collect()
+}
+
+/// What the distances of one image's patches come to.
+pub(crate) struct Distances {
+    pub(crate) patches: Vec<f32>,
+    pub(crate) raw_score: f32,
+    pub(crate) map: AnomalyMap,
+}
+
+impl Distances {
+    /// `rows`: the image's descriptors `[n_patches, dim]`; `nearest`: their neighbours in `bank`.
+    pub(crate) fn of(
+        rows: &[f32],
+        nearest: Neighbours,
+        grid: Grid,
+        bank: &MemoryBank,
+        scoring: Scoring,
+        input: &Preprocessing,
+    ) -> Result<Self, InferError> {
+        let raw_score = scoring.image_score.of(rows, &nearest, bank)?;
+        let map = AnomalyMap::draw(&nearest.distances, grid, input.height_px, input.width_px, scoring.map_sigma_px);
+        Ok(Self { patches: nearest.distances, raw_score, map })
+    }
 }

@@ -13,7 +13,7 @@ mod pipeline;
 mod stream;
 
 pub use error::InferError;
-pub(crate) use inspector::score;
 pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
+pub(crate) use inspector::{Distances, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all};

@@ -10,7 +10,7 @@ use crate::bundle::{
 };
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{FeaturePipeline, InferError, convert, score};
+use crate::infer::{Distances, FeaturePipeline, InferError, convert, score};
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -34,8 +34,8 @@ pub struct Fitted {
     pub contents: Contents,
     /// Images left out because they could not be read.
     pub failures: Vec<Failure>,
-    /// Names of the images held out for calibration, in the order of [`Contents::calibration_scores`].
-    pub held_out: Vec<String>,
+    /// Names of the images that calibrate, in the order of [`Contents::calibration_scores`].
+    pub calibrating: Vec<String>,
 }
 
 /// What the first look at an image leaves: its level and its digest, not its pixels.
@@ -61,9 +61,6 @@ pub fn fit(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    if !(0.0..1.0).contains(&plan.holdout) {
-        return Err(TrainError::Holdout { holdout: plan.holdout });
-    }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
     }
@@ -71,9 +68,6 @@ pub fn fit(
     let (samples, glances, failures) = look(samples, plan.batch, progress)?;
     let (conditions, label, gate) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
-    if plan.threshold.is_none() && held_out.is_empty() {
-        return Err(TrainError::TooFew { n_images: samples.len() });
-    }
 
     let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
     if plan.metric == bundle::Metric::Cosine {
@@ -92,14 +86,25 @@ pub fn fit(
         .collect();
     let rows: Vec<f32> =
         indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
-    let Candidates { dim, grid, rows: all_rows } = candidates;
-    let n_candidates = all_rows.len() / dim;
-    drop(all_rows);
+    let (dim, grid) = (candidates.dim, candidates.grid);
+    let n_candidates = candidates.rows.len() / dim;
     let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric), device)?;
 
-    let held_out_scores = calibrate(&pipeline, &bank, plan, &samples, &held_out, progress)?;
-    let scores: Vec<f32> = held_out_scores.iter().map(|s| s.raw_score).collect();
-    let maxima: Vec<f32> = held_out_scores.iter().map(|s| s.map_max).collect();
+    let leave_one_out = held_out.is_empty();
+    let (calibrating, calibration) = if leave_one_out {
+        let scores = leave_each_out(&pipeline, &bank, &candidates, &bank_images, plan, progress)?;
+        (bank_images.clone(), scores)
+    } else {
+        drop(candidates);
+        let scores = calibrate(&pipeline, &bank, plan, &samples, &held_out, progress)?;
+        (held_out, scores)
+    };
+    let calibrating = if calibration.is_empty() { vec![] } else { calibrating };
+    if plan.threshold.is_none() && calibration.is_empty() {
+        return Err(TrainError::TooFew { n_images: samples.len() });
+    }
+    let scores: Vec<f32> = calibration.iter().map(|s| s.raw_score).collect();
+    let maxima: Vec<f32> = calibration.iter().map(|s| s.map_max).collect();
     let entry_of = |scores: &[f32]| -> Result<ConformalEntry, TrainError> {
         let mut found = Conformal::of(scores, plan.alpha)?;
         found.threshold = plan.threshold.or(found.threshold);
@@ -108,12 +113,16 @@ pub fn fit(
     let mut per_condition = BTreeMap::new();
     for (index, name) in conditions.iter().enumerate() {
         let own: Vec<f32> =
-            held_out.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
+            calibrating.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
         if !own.is_empty() {
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
     }
-    let method = if plan.threshold.is_some() { "constant" } else { "split-conformal" };
+    let method = match plan.threshold {
+        Some(_) => "constant",
+        None if leave_one_out => "leave-one-out",
+        None => "split-conformal",
+    };
     let condition_entries = conditions
         .iter()
         .enumerate()
@@ -169,11 +178,11 @@ pub fn fit(
         row_source: bank.origins().iter().map(|o| o.source).collect(),
         row_position: bank.origins().iter().map(|o| o.position).collect(),
         calibration_scores: scores,
-        calibration_condition: held_out.iter().map(|i| label[*i] as u32).collect(),
+        calibration_condition: calibrating.iter().map(|i| label[*i] as u32).collect(),
     };
     contents.check()?;
-    let held_out = held_out.iter().map(|i| samples[*i].name.clone()).collect();
-    Ok(Fitted { contents, failures, held_out })
+    let calibrating = calibrating.iter().map(|i| samples[*i].name.clone()).collect();
+    Ok(Fitted { contents, failures, calibrating })
 }
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
@@ -396,6 +405,42 @@ fn calibrate(
     }
     progress.end();
     Ok(found)
+}
+
+/// Scores each of the bank's images by the rows of the others: what the bank would say of it had it never seen it. Empty when
+/// there is only one image.
+///
+/// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
+/// justifies is gone with it, which errs on the side of higher scores.
+fn leave_each_out(
+    pipeline: &FeaturePipeline,
+    bank: &MemoryBank,
+    candidates: &Candidates,
+    bank_images: &[usize],
+    plan: &FitPlan,
+    progress: &dyn Progress,
+) -> Result<Vec<HeldOut>, TrainError> {
+    let Candidates { rows, dim, grid } = candidates;
+    let per_image = grid.n_patches() * dim;
+    progress.begin("calibrating", bank_images.len());
+    let found: Result<Vec<Option<HeldOut>>, TrainError> = rows
+        .par_chunks_exact(per_image)
+        .zip(bank_images)
+        .map(|(rows, image)| {
+            let scored = match bank.nearest_of_others(rows, *image as u32)? {
+                Some(nearest) => {
+                    let found = Distances::of(rows, nearest, *grid, bank, plan.scoring, pipeline.preprocessing())?;
+                    Some(HeldOut { raw_score: found.raw_score, map_max: found.map.max() })
+                }
+                None => None,
+            };
+            progress.advance(1);
+            Ok(scored)
+        })
+        .collect();
+    progress.end();
+    // Either every image has others, or there is just one.
+    Ok(found?.into_iter().flatten().collect())
 }
 
 /// A table is named by its file alone: the same data fitted from another folder must give the same bundle.

@@ -1,7 +1,7 @@
 //! Normal images become a bundle.
 //!
 //! ```text
-//! samples -> conditions -> held-out split -> descriptors -> coreset per condition -> bank -> held-out scores -> bundle
+//! samples -> conditions -> held-out split -> descriptors -> coreset per condition -> bank -> scores of normals -> bundle
 //! ```
 
 mod error;
@@ -16,7 +16,8 @@ pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub use labels::condition_of;
 pub use plan::{
-    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX, FitPlan,
+    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX,
+    FitPlan, Holdout, LEAVE_ONE_OUT_BELOW,
 };
 pub use recalibrate::{Recalibrated, recalibrate};
 pub use station::{ImportedStation, StationOptions, StationWarning, import_station};
