@@ -13,7 +13,7 @@ use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::{ImageScore, Verdict};
 use pcore::train::{
-    self, FitPlan, ImportedStation, StationOptions, StationWarning, TrainError, import_station, recalibrate,
+    self, FitPlan, Holdout, ImportedStation, StationOptions, StationWarning, TrainError, import_station, recalibrate,
 };
 use serde_json::Value;
 
@@ -248,7 +248,7 @@ fn fitted(metric: Metric) -> Contents {
         },
         metric,
         coreset: CoresetSize::Count(64),
-        holdout: 0.5,
+        holdout: Holdout::Share(0.5),
         alpha: 0.4,
         ..FitPlan::default()
     };
