@@ -6,6 +6,7 @@ mod descriptor;
 mod error;
 mod gate;
 mod memory_bank;
+mod unit;
 
 pub use condition::{Condition, ConditionRule};
 pub use coreset::{Coreset, CoresetSize, select};
@@ -14,3 +15,4 @@ pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};
 pub use error::BankError;
 pub use gate::{Admission, Gate, find_limit, percentile_90};
 pub use memory_bank::{BankRow, MemoryBank, Neighbours};
+pub use unit::normalise_rows;

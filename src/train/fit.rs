@@ -3,7 +3,7 @@
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
-    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, percentile_90, select,
+    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, normalise_rows, percentile_90, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
@@ -11,7 +11,6 @@ use crate::bundle::{
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::infer::{Distances, FeaturePipeline, InferError, convert, score};
-use crate::kernel::Metric;
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -70,7 +69,10 @@ pub fn fit(
     let (conditions, label, gate) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
 
-    let candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    if plan.metric == bundle::Metric::Cosine {
+        normalise_rows(&mut candidates.rows, candidates.dim);
+    }
     let n_patches = candidates.grid.n_patches();
     let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
     let covering_radius = picks.iter().map(|p| p.covering_radius).fold(0.0, f32::max);
@@ -86,7 +88,7 @@ pub fn fit(
         indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
     let (dim, grid) = (candidates.dim, candidates.grid);
     let n_candidates = candidates.rows.len() / dim;
-    let bank = MemoryBank::new(rows, dim, origins, Metric::Euclidean, device)?;
+    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric), device)?;
 
     let leave_one_out = held_out.is_empty();
     let (calibrating, calibration) = if leave_one_out {
@@ -138,7 +140,7 @@ pub fn fit(
         backbone: convert::backbone_entry(pipeline.backbone()),
         preprocessing: convert::preprocessing_entry(pipeline.preprocessing()),
         descriptor: convert::descriptor_entry(pipeline.descriptor(), dim, grid),
-        metric: bundle::Metric::L2,
+        metric: plan.metric,
         coreset: CoresetEntry {
             ratio: match plan.coreset {
                 CoresetSize::Ratio(ratio) => Some(ratio),
