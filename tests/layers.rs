@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules in order; each uses only itself and those before it.
 const ORDER: [&str; 13] = [
-    "image", "dataset", "synth", "kernel", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval", "report",
+    "image", "dataset", "synth", "kernel", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval",
+    "report",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -31,7 +32,8 @@ fn library() -> Vec<(String, PathBuf, String)> {
         .into_iter()
         .filter(|path| !path.starts_with(root.join("bin")) && !path.ends_with("src/lib.rs"))
         .map(|path| {
-            let module = path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+            let module =
+                path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod").next().unwrap();
             let code = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");

@@ -52,7 +52,9 @@ fn one_bad_image_does_not_stop_the_others() {
     let output = expect(3, pcore(folder.path()).args(args));
     let rows = rows(&output);
     assert_eq!(rows.len(), 5);
-    let error = |name: &str| rows.iter().find(|(n, _)| n.ends_with(name)).unwrap().1["error"].as_str().unwrap_or_default().to_owned();
+    let error = |name: &str| {
+        rows.iter().find(|(n, _)| n.ends_with(name)).unwrap().1["error"].as_str().unwrap_or_default().to_owned()
+    };
     assert!(error("a.tiff").is_empty() && error("e.tiff").is_empty(), "{rows:?}");
     assert!(error("b.tiff").contains("b.tiff") && error("c.png").contains("c.png"), "{rows:?}");
     assert!(error("d.tiff").contains("row 4") && error("d.tiff").contains("column 7"), "{}", error("d.tiff"));
@@ -119,7 +121,8 @@ fn a_full_disk_keeps_the_old_bundle() {
     let folder = TempDir::new().unwrap();
     let mount = folder.path().join("small");
     fs::create_dir(&mount).unwrap();
-    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&mount).status();
+    let mounted =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&mount).status();
     if !mounted.is_ok_and(|status| status.success()) {
         println!("skipped: mounting a small file system is not permitted here");
         return;

@@ -19,7 +19,11 @@ fn scores_do_not_depend_on_batch_threads_order_or_company() {
     assert_eq!(expected.len(), 16);
     for batch in ["1", "3", "32"] {
         for threads in ["1", "2"] {
-            assert_eq!(infer(&["domain_C/test", "--batch", batch], threads), expected, "batch {batch}, {threads} threads");
+            assert_eq!(
+                infer(&["domain_C/test", "--batch", batch], threads),
+                expected,
+                "batch {batch}, {threads} threads"
+            );
         }
     }
     for (name, score) in expected.iter().step_by(5) {

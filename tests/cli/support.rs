@@ -74,6 +74,7 @@ pub(crate) fn raw_scores(output: &Output) -> BTreeMap<String, u32> {
 
 /// The folder of data and figures that is not part of the project, where there is one.
 pub(crate) fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("PCORE_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = std::env::var_os("PCORE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     folder.join("data").is_dir().then_some(folder)
 }

@@ -70,7 +70,17 @@ fn eval_prints_one_object_with_the_published_keys() {
     let fixture = Fixture::get();
     let output = expect(0, pcore(fixture.path()).args(["eval", ".", "--domain", "C", "--json"]));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let keys = ["image_AUROC", "image_AP", "image_F1Max", "pixel_AUROC", "AUPRO", "accuracy", "precision", "recall", "false_alarm_rate"];
+    let keys = [
+        "image_AUROC",
+        "image_AP",
+        "image_F1Max",
+        "pixel_AUROC",
+        "AUPRO",
+        "accuracy",
+        "precision",
+        "recall",
+        "false_alarm_rate",
+    ];
     for key in keys {
         let value = found[key].as_f64().unwrap_or_else(|| panic!("{key} is {}", found[key]));
         assert!((0.0..=1.0).contains(&value), "{key} {value}");
@@ -94,7 +104,8 @@ fn p90_tells_at_least_94_percent_of_the_training_maps_apart() {
     for line in manifest.lines().filter(|l| l.starts_with("train/")) {
         let mut cells = line.split(',');
         let (path, truth) = (cells.next().unwrap(), cells.nth(1).unwrap());
-        let image = pcore::image::read(&folder.path().join("domain_C").join(path), &pcore::image::Limits::default()).unwrap();
+        let image =
+            pcore::image::read(&folder.path().join("domain_C").join(path), &pcore::image::Limits::default()).unwrap();
         let found = if pcore::bank::percentile_90(image.pixels()) > limit { "warm" } else { "cold" };
         right += usize::from(found == truth);
         all += 1;
