@@ -32,7 +32,7 @@ fn infer_without_a_bundle_says_how_to_make_one() {
     let folder = TempDir::new().unwrap();
     let image = Fixture::get().test_folder().join("good/000000.tiff");
     refused(folder.path(), &["infer", image.to_str().unwrap()], &["pcore fit"]);
-    refused(folder.path(), &["infer", image.to_str().unwrap(), "--domain", "../x"], &["--domain"]);
+    refused(folder.path(), &["infer", image.to_str().unwrap(), "--domain", "../x"], &["../x"]);
 }
 
 #[test]
