@@ -3,6 +3,8 @@
 //! Reads only files of the tree, in sorted order, and writes only to `OUT_DIR`: two builds of one tree are the same.
 //! `src/model/generated.rs` includes what is written here.
 
+#![allow(clippy::print_stderr, reason = "a build script speaks to whoever builds")]
+
 use onnx_ir::{ArgType, Argument, Message, ModelProto, OnnxGraphBuilder};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;

@@ -44,6 +44,9 @@ struct Glance {
     digest: [u8; 32],
 }
 
+/// The readable images, what was seen of each, and the others.
+type Looked<'a> = (Vec<&'a Sample>, Vec<Glance>, Vec<Failure>);
+
 /// Descriptors of the bank's candidates.
 struct Candidates {
     rows: Vec<f32>,
@@ -187,11 +190,7 @@ pub fn fit(
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
 /// taken without keeping pixels.
-fn look<'a>(
-    samples: &'a [Sample],
-    batch: usize,
-    progress: &dyn Progress,
-) -> Result<(Vec<&'a Sample>, Vec<Glance>, Vec<Failure>), TrainError> {
+fn look<'a>(samples: &'a [Sample], batch: usize, progress: &dyn Progress) -> Result<Looked<'a>, TrainError> {
     let limits = Limits::default();
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     progress.begin("reading", samples.len());

@@ -1,6 +1,10 @@
 //! The program as its users meet it.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on should stop, and says what it skips"
+)]
 
 mod bad_input;
 mod real_images;

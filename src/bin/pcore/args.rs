@@ -1,5 +1,7 @@
 //! What can be typed.
 
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use pcore::bank::{ConditionRule, CoresetSize};
 use pcore::bundle::Metric;
