@@ -39,7 +39,7 @@ pub fn write(path: &Path, contents: &Contents) -> Result<(), BundleError> {
     })
 }
 
-/// The bytes [`write`] would put into the file.
+/// The bytes [`write()`] would put into the file.
 ///
 /// # Errors
 /// The [`Defect`] for which a reader would refuse the contents.

@@ -7,8 +7,8 @@
 //! | MVTec | `train/good/` | `test/good/`, `test/DEFECT/` | `ground_truth/DEFECT/NNN_mask.png` or `NNN.png` |
 //! | HDMAP | `domain_C/train/good/` | `domain_C/test/good/`, `domain_C/test/fault/` | `domain_C/ground_truth/` |
 //!
-//! HDMAP trees may also be turned round (`train/domain_C/`). [`normals`] lists what to fit on,
-//! [`labelled`] what to evaluate on, [`inputs`] whatever is to be inspected. A [`ConditionTable`]
+//! HDMAP trees may also be turned round (`train/domain_C/`). [`normals()`] lists what to fit on,
+//! [`labelled()`] what to evaluate on, [`inputs()`] whatever is to be inspected. A [`ConditionTable`]
 //! adds the named condition of each image from a CSV file.
 //!
 //! Every listing is sorted bytewise by [`Sample::name`], so that it is the same on every machine.

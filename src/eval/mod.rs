@@ -1,9 +1,9 @@
 //! How well scores and maps separate normal from anomalous images.
 //!
-//! Pure functions on host slices, reading order: [`ranking`] (one score per
-//! image), [`verdicts`] (decisions at the threshold), [`components`] and
-//! [`pixels`] (maps against masks), [`bootstrap`] (how sure the figures are),
-//! [`evaluation`] (all of it for a test set, by condition and by defect).
+//! Pure functions on host slices, reading order: `ranking` (one score per
+//! image), `verdicts` (decisions at the threshold), `components` and
+//! `pixels` (maps against masks), `bootstrap` (how sure the figures are),
+//! `evaluation` (all of it for a test set, by condition and by defect).
 //!
 //! Every figure is computed on unclamped scores. A score that was squeezed
 //! into `[0, 1]` for display ties images that the detector told apart, which

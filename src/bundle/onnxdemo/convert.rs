@@ -50,7 +50,7 @@ impl StationArtefact {
     /// Origins of rows and training images are not known; nothing is held out, so that no false-alarm rate is promised.
     ///
     /// # Errors
-    /// Those of [`read`](super::read); [`StationError::Layers`] unless there is one layer.
+    /// Those of [`read`](super::read()); [`StationError::Layers`] unless there is one layer.
     pub fn into_contents(
         self,
         backbone: BackboneEntry,
@@ -129,7 +129,7 @@ impl StationArtefact {
     ///
     /// # Errors
     /// [`StationError::NotForStation`] where the bundle does what the station can't, and those of
-    /// [`read`](super::read).
+    /// [`read`](super::read()).
     pub fn from_contents(contents: Contents) -> Result<Self, StationError> {
         let cut = check_for_station(&contents.manifest)?;
         let Contents { manifest, bank_rows: rows, .. } = contents;

@@ -24,7 +24,7 @@ const CHUNK_VALUES: usize = 1 << 14;
 ///
 /// # Errors
 /// [`StationError::Write`] where the folder or the disk does not take a file, and the errors of
-/// [`read`](super::read) where the artefact is not one that it would read.
+/// [`read`](super::read()) where the artefact is not one that it would read.
 pub fn write(folder: &Path, artefact: &StationArtefact) -> Result<(), StationError> {
     artefact.check()?;
     let meta = meta_text(&artefact.meta)?;
