@@ -59,12 +59,6 @@ pub enum BankError {
         /// Images looked at.
         n_images: usize,
     },
-    /// The device failed during the search.
-    #[error("the device failed during the nearest-neighbour search: {reason}; --device cpu always works")]
-    Device {
-        /// What it said.
-        reason: String,
-    },
     /// A kernel refused its input.
     #[error(transparent)]
     Kernel(#[from] crate::kernel::KernelError),

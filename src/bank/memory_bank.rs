@@ -2,7 +2,6 @@
 
 use super::BankError;
 use crate::kernel::{self, PreparedRows};
-use crate::model::OpenDevice;
 
 pub use crate::kernel::Neighbours;
 
@@ -22,22 +21,14 @@ pub struct BankRow {
 pub struct MemoryBank {
     rows: PreparedRows,
     origins: Vec<BankRow>,
-    #[cfg(any(feature = "gpu", feature = "cuda"))]
-    device: Option<super::device_search::DeviceSearch>,
 }
 
 impl MemoryBank {
-    /// Takes rows `[n_rows, dim]` and the origin of each, to be searched on `device`; by cosine always on the CPU.
+    /// Takes rows `[n_rows, dim]` and the origin of each.
     ///
     /// # Errors
     /// [`BankError::Empty`] without rows; [`BankError::Shape`] when rows and origins differ in number.
-    pub fn new(
-        rows: Vec<f32>,
-        dim: usize,
-        origins: Vec<BankRow>,
-        metric: kernel::Metric,
-        device: &OpenDevice,
-    ) -> Result<Self, BankError> {
+    pub fn new(rows: Vec<f32>, dim: usize, origins: Vec<BankRow>, metric: kernel::Metric) -> Result<Self, BankError> {
         if rows.is_empty() || dim == 0 {
             return Err(BankError::Empty);
         }
@@ -48,17 +39,7 @@ impl MemoryBank {
                 found: rows.len(),
             });
         }
-        #[cfg(any(feature = "gpu", feature = "cuda"))]
-        let search = (!device.is_cpu() && metric == kernel::Metric::Euclidean)
-            .then(|| super::device_search::DeviceSearch::new(&rows, dim, device));
-        #[cfg(not(any(feature = "gpu", feature = "cuda")))]
-        let _ = device;
-        Ok(Self {
-            rows: PreparedRows::new(rows, dim, metric)?,
-            origins,
-            #[cfg(any(feature = "gpu", feature = "cuda"))]
-            device: search,
-        })
+        Ok(Self { rows: PreparedRows::new(rows, dim, metric)?, origins })
     }
 
     /// Rows, at least one.
@@ -98,7 +79,7 @@ impl MemoryBank {
     }
 
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
-    /// On the CPU the answer for a query does not depend on the others, bit for bit.
+    /// The answer for a query does not depend on the others, bit for bit.
     ///
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
@@ -107,10 +88,6 @@ impl MemoryBank {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
         let k = k.clamp(1, self.n_rows());
-        #[cfg(any(feature = "gpu", feature = "cuda"))]
-        if let Some(device) = &self.device {
-            return device.nearest(&self.rows, queries, k);
-        }
         Ok(self.rows.nearest(queries, k)?)
     }
 
@@ -154,7 +131,7 @@ mod tests {
 
     fn bank(rows: &[f32], dim: usize, sources: &[u32]) -> MemoryBank {
         let origins = sources.iter().map(|source| BankRow { condition: 0, source: *source, position: 0 }).collect();
-        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean).unwrap()
     }
 
     proptest! {
@@ -182,8 +159,7 @@ mod tests {
 
     #[test]
     fn refuses_an_empty_bank_and_foreign_queries() {
-        let cpu = OpenDevice::cpu();
-        assert!(matches!(MemoryBank::new(vec![], 3, vec![], Metric::Euclidean, &cpu), Err(BankError::Empty)));
+        assert!(matches!(MemoryBank::new(vec![], 3, vec![], Metric::Euclidean), Err(BankError::Empty)));
         let found = bank(&[0.0, 1.0], 2, &[0]).nearest(&[1.0, 2.0, 3.0], 1);
         assert!(matches!(found, Err(BankError::DimMismatch { expected: 2, found: 3 })));
     }

@@ -38,7 +38,7 @@ pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspe
         .zip(&row_position)
         .map(|((condition, source), position)| BankRow { condition: *condition, source: *source, position: *position })
         .collect();
-    let bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric), device)?;
+    let bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
     let global = conformal(&manifest.calibration.global);
     let per_condition = conditions

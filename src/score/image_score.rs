@@ -123,18 +123,17 @@ mod tests {
     use super::*;
     use crate::bank::BankRow;
     use crate::kernel::Metric;
-    use crate::model::OpenDevice;
 
     fn bank(rows: &[f32], dim: usize) -> MemoryBank {
         let origins = vec![BankRow { condition: 0, source: 0, position: 0 }; rows.len() / dim];
-        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean).unwrap()
     }
 
     #[test]
     fn the_reweighting_uses_the_distance_of_the_bank() {
         let origins = vec![BankRow { condition: 0, source: 0, position: 0 }; 3];
         let rows = vec![1.0, 0.0, 0.8, 0.6, 0.0, 1.0];
-        let bank = MemoryBank::new(rows, 2, origins, Metric::Cosine, &OpenDevice::cpu()).unwrap();
+        let bank = MemoryBank::new(rows, 2, origins, Metric::Cosine).unwrap();
         // By hand: the query (1, -1) has the cosine distances 1 - 1/sqrt 2, 1 - 0.2/sqrt 2 and 1 + 1/sqrt 2.
         let root = 2.0f64.sqrt();
         let distances = [1.0 - 1.0 / root, 1.0 - 0.2 / root, 1.0 + 1.0 / root];

@@ -91,7 +91,7 @@ pub fn fit(
         indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
     let (dim, grid) = (candidates.dim, candidates.grid);
     let n_candidates = candidates.rows.len() / dim;
-    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric), device)?;
+    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric))?;
 
     let leave_one_out = held_out.is_empty();
     let (calibrating, calibration) = if leave_one_out {

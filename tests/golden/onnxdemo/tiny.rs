@@ -108,7 +108,6 @@ fn the_same_features_give_the_same_score() {
         contents.manifest.descriptor.dim,
         vec![origin; contents.manifest.coreset.n_picked],
         pcore::kernel::Metric::Cosine,
-        &OpenDevice::cpu(),
     )
     .unwrap();
     let images = expected("expected.json");
