@@ -1,6 +1,7 @@
 //! The contract every network meets.
 
 use super::{FeatureMap, ModelError};
+pub(crate) use crate::image::{IMAGENET_MEAN, IMAGENET_STD};
 
 /// Normalised images, ready for a network.
 #[derive(Clone, Debug)]
@@ -72,11 +73,6 @@ pub struct BackboneSpec {
     /// Height and width, where the network takes only one size.
     pub input_size: Option<(usize, usize)>,
 }
-
-/// ImageNet's channel means, RGB, pixel range 0..1.
-pub(crate) const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-/// ImageNet's channel standard deviations, likewise.
-pub(crate) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// A frozen network whose intermediate layers describe image patches.
 pub trait Backbone: Send + Sync {

@@ -67,6 +67,8 @@ pub fn fit(
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
     }
+    // A wrong rate is refused before the work, not after.
+    Conformal::of(&[], plan.alpha)?;
     let pipeline = FeaturePipeline::open(&plan.pipeline, device)?;
     let (samples, glances, failures) = look(samples, plan.batch, progress)?;
     let (conditions, label, gate) = label(&samples, &glances, &plan.conditions)?;
