@@ -43,6 +43,12 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
+    /// A context that is none.
+    #[error("--context {text}: expected h:, v: or hv: and up to 16 different radii from 1 to 64, such as h:2,3")]
+    Context {
+        /// What was asked for.
+        text: String,
+    },
     /// A condition rule that is none.
     #[error(
         "--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition"

@@ -1,6 +1,7 @@
 //! From feature maps to a memory bank and back: patch descriptors, coreset, nearest neighbours, conditions.
 
 mod condition;
+mod context;
 mod coreset;
 mod descriptor;
 mod error;
@@ -8,6 +9,7 @@ mod gate;
 mod memory_bank;
 
 pub use condition::{Condition, ConditionRule};
+pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
 pub use coreset::{Coreset, CoresetSize, select};
 pub(crate) use descriptor::Lerp;
 pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};

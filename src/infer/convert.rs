@@ -1,7 +1,7 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
 use super::{FeaturePipeline, InferError, Inspector, PipelineSpec, Scoring};
-use crate::bank::{BankRow, Condition, DescriptorSpec, Gate, MemoryBank};
+use crate::bank::{BankRow, Condition, DescriptorSpec, Gate, MAX_CONTEXT_PARTS, MemoryBank};
 use crate::bundle::{
     self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateEntry, PreprocessingEntry, ScoreEntry,
 };
@@ -21,7 +21,7 @@ pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspe
         backbone: manifest.backbone.name.clone(),
         layers: manifest.backbone.layers.clone(),
         preprocessing: preprocessing(&manifest.preprocessing)?,
-        descriptor: DescriptorSpec { neighbourhood: manifest.descriptor.neighbourhood },
+        descriptor: descriptor(&manifest.descriptor)?,
     };
     let pipeline = FeaturePipeline::open(&spec, device)?;
     let found = &pipeline.backbone().weights_sha256;
@@ -86,14 +86,23 @@ fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError
 }
 
 pub(crate) fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
-    let DescriptorSpec { neighbourhood } = spec;
+    let DescriptorSpec { neighbourhood, context } = spec;
     DescriptorEntry {
         neighbourhood: *neighbourhood,
-        context: vec![],
+        context: context.iter().map(ToString::to_string).collect(),
         dim,
         grid_rows: grid.n_rows,
         grid_cols: grid.n_cols,
     }
+}
+
+fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, InferError> {
+    if entry.context.len() > MAX_CONTEXT_PARTS {
+        let found = format!("{} entries", entry.context.len());
+        return Err(InferError::UnknownEntry { entry: "descriptor.context", found });
+    }
+    let context = entry.context.iter().map(|text| parse("descriptor.context", text)).collect::<Result<_, _>>()?;
+    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context })
 }
 
 pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
@@ -161,6 +170,17 @@ mod tests {
     fn a_gate_of_a_newer_version_is_refused_by_name() {
         let entry = GateEntry { kind: "telepathy".to_owned(), limit: None, parameters: BTreeMap::new() };
         assert!(gate(&entry).unwrap_err().to_string().contains("telepathy"));
+    }
+
+    #[test]
+    fn descriptors_round_trip_with_their_context() {
+        let spec =
+            DescriptorSpec { neighbourhood: 5, context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()] };
+        let mut entry = descriptor_entry(&spec, 12, Grid { n_rows: 2, n_cols: 3 });
+        assert_eq!(entry.context, ["h:2,3", "hv:4"]);
+        assert_eq!(descriptor(&entry).unwrap(), spec);
+        entry.context.push("spiral:2".to_owned());
+        assert!(descriptor(&entry).unwrap_err().to_string().contains("spiral:2"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use pcore::bank::{ConditionRule, CoresetSize};
+use pcore::bank::{ConditionRule, Context, CoresetSize};
 use pcore::image::Resize;
 use pcore::infer::Calibration;
 use pcore::model::DeviceChoice;
@@ -89,6 +89,10 @@ pub(crate) struct MethodArgs {
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
     pub(crate) neighbourhood: usize,
+    /// Append the mean of wider surroundings to each patch: h:2,3 (2 and 3 patches to both sides), v:2 (up and down) or
+    /// hv:2 (square); can be repeated
+    #[arg(long, value_name = "AXIS:RADII")]
+    pub(crate) context: Vec<Context>,
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
     #[arg(long, value_name = "KIND", default_value = "max")]
     pub(crate) image_score: ImageScore,

@@ -65,7 +65,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             backbone: method.backbone.clone(),
             layers: method.layers.clone(),
             preprocessing: Preprocessing::imagenet(height_px, width_px, method.resize),
-            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood },
+            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
         },
         scoring: Scoring { image_score: method.image_score, map_sigma_px: method.sigma },
         coreset: method.coreset,
