@@ -49,6 +49,24 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
+    /// A policy that is none.
+    #[error("--policy {text}: expected mixed, gated or soft")]
+    Policy {
+        /// What was asked for.
+        text: String,
+    },
+    /// A kind of gate that is none.
+    #[error("--gate {text}: expected auto, p90, knn or embedding")]
+    GateKind {
+        /// What was asked for.
+        text: String,
+    },
+    /// No gate can be made of the examples.
+    #[error("the gate's examples can't be searched: {reason}")]
+    Gate {
+        /// Why.
+        reason: String,
+    },
     /// A condition rule that is none.
     #[error(
         "--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition"

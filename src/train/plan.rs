@@ -1,6 +1,6 @@
 //! What can be chosen of a fit.
 
-use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec};
+use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec, GateKind};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
@@ -36,6 +36,8 @@ pub struct FitPlan {
     pub projection_dim: Option<usize>,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
+    /// What tells the condition of a new image.
+    pub gate: GateKind,
     /// Use only so many images of each condition for the bank.
     pub shots: Option<usize>,
     /// Share of each condition's images held out for calibration, 0..1.
@@ -66,6 +68,7 @@ impl Default for FitPlan {
             coreset: DEFAULT_CORESET,
             projection_dim: Some(DEFAULT_PROJECTION),
             conditions: ConditionRule::None,
+            gate: GateKind::Auto,
             shots: None,
             holdout: DEFAULT_HOLDOUT,
             alpha: DEFAULT_ALPHA,

@@ -1,9 +1,9 @@
 //! What can be typed.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use pcore::bank::{ConditionRule, Context, CoresetSize};
+use pcore::bank::{ConditionRule, Context, CoresetSize, GateKind, Policy};
 use pcore::image::Resize;
-use pcore::infer::Calibration;
+use pcore::infer::{Calibration, GateUse};
 use pcore::model::DeviceChoice;
 use pcore::score::ImageScore;
 use pcore::synth::hdmap::Domain;
@@ -80,6 +80,9 @@ pub(crate) struct MethodArgs {
     /// What tells a training image's condition: none, p90, p90:LIMIT, index:N, folder, or a CSV with path,condition
     #[arg(long, value_name = "RULE", default_value = "none")]
     pub(crate) conditions: ConditionRule,
+    /// What tells the condition of a new image: auto, p90, knn (intensity statistics) or embedding (pooled features)
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    pub(crate) gate: GateKind,
     /// Rows to keep of each condition's patches: a share (0.01) or a count (5000)
     #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
     pub(crate) coreset: CoresetSize,
@@ -145,6 +148,14 @@ pub(crate) struct BundleArgs {
     /// Known conditions: a CSV with the columns path,condition, its paths relative to its folder
     #[arg(long, value_name = "FILE")]
     pub(crate) conditions: Option<PathBuf>,
+    /// Which rows of the bank count: mixed (all), gated (of the image's condition) or soft (others penalised)
+    /// [default: as in the bundle]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<Policy>,
+    /// Who tells an image's condition: auto (a table, else the bundle's gate), own (the bundle's gate, whatever a table
+    /// says), oracle (only the table), random or inverse (for studies)
+    #[arg(long, value_name = "WHO", default_value = "auto")]
+    pub(crate) gate: GateUse,
     /// Compare with held-out images of the same condition, or with all of them
     #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
     pub(crate) calibrate: CalibrateArg,

@@ -71,6 +71,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         coreset: method.coreset,
         projection_dim: (method.projection > 0).then_some(method.projection),
         conditions: method.conditions.clone(),
+        gate: method.gate,
         shots: method.shots,
         holdout: method.holdout,
         alpha: method.alpha,
@@ -107,6 +108,13 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     }
     if let Some(limit) = gate.limit {
         lines.push(format!("gate         {} at {limit:.4}", gate.kind));
+    }
+    if !gate.confusion.is_empty() {
+        let right = percent(pcore::bank::gate_accuracy(&gate.confusion));
+        lines.push(format!("gate         {}: right for {right} of the training images in cross-validation", gate.kind));
+    }
+    if conditions.len() > 1 {
+        lines.push(format!("policy       {}", calibration.policy));
     }
     let many = calibration.per_condition.len() > 1;
     lines.push(threshold_line(if many { "all" } else { "" }, &calibration.global, &calibration.method));
