@@ -33,7 +33,8 @@ fn batch_of(pixels: &[f32], shape: &[usize]) -> ImageBatch {
 
 #[test]
 fn features_equal_onnx_runtimes() {
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pcore_tiny/features.safetensors")).unwrap();
+    let bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pcore_tiny/features.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let (shape, pixels) = tensor(&file, "pixels");
     let network = model::load("pcore_tiny", &[], &OpenDevice::cpu()).unwrap();
@@ -48,7 +49,8 @@ fn features_equal_onnx_runtimes() {
 
 #[test]
 fn an_images_features_do_not_depend_on_its_batch() {
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pcore_tiny/features.safetensors")).unwrap();
+    let bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pcore_tiny/features.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let (shape, pixels) = tensor(&file, "pixels");
     let network = model::load("pcore_tiny", &[], &OpenDevice::cpu()).unwrap();

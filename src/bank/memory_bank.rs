@@ -185,6 +185,47 @@ impl MemoryBank {
         }
         Ok(merged)
     }
+
+    /// The nearest row of each query `[n_queries, dim]` among those that do not come from image `source`: what the bank
+    /// would say of that image had it never seen it. `search` says which rows count; where all of those come from the image
+    /// itself, the others do. `None` when the bank has none but its own.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn nearest_of_others(
+        &self,
+        queries: &[f32],
+        source: u32,
+        search: Search,
+    ) -> Result<Option<Neighbours>, BankError> {
+        if self.origins.iter().all(|origin| origin.source == source) {
+            return Ok(None);
+        }
+        let mut found = self.nearest_in(queries, 1, search)?;
+        let is_own = |row: u32| self.origins[row as usize].source == source;
+        let mut open: Vec<usize> = (0..found.indices.len()).filter(|q| is_own(found.indices[*q])).collect();
+        let mut k = 1;
+        // Few queries have one of their own image's rows nearest, and fewer several: widen the search for those alone.
+        while !open.is_empty() {
+            k = (k * 4).min(self.n_rows());
+            let again: Vec<f32> = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
+            let wider = self.nearest_in(&again, k, search)?;
+            let mut still_open = vec![];
+            for (slot, query) in open.into_iter().enumerate() {
+                let candidates = slot * wider.k..(slot + 1) * wider.k;
+                match candidates.into_iter().find(|c| !is_own(wider.indices[*c])) {
+                    Some(c) => (found.distances[query], found.indices[query]) = (wider.distances[c], wider.indices[c]),
+                    None => still_open.push(query),
+                }
+            }
+            open = still_open;
+            // The search has no more rows: all it considers come from the image.
+            if wider.k < k && !open.is_empty() {
+                return self.nearest_of_others(queries, source, Search::All);
+            }
+        }
+        Ok(Some(found))
+    }
 }
 
 #[cfg(test)]
@@ -264,5 +305,61 @@ mod tests {
         let all = bank.nearest(&[0.5; 3], 2).unwrap();
         assert_eq!(bank.nearest_in(&[0.5; 3], 2, Search::Only { condition: 9 }).unwrap(), all);
         assert_eq!(bank.nearest_in(&[0.5; 3], 2, Search::Penalised { condition: 9, factor: 2.0 }).unwrap(), all);
+    }
+
+    fn of_sources(rows: &[f32], dim: usize, sources: &[u32]) -> MemoryBank {
+        let origins = sources.iter().map(|source| BankRow { condition: 0, source: *source, position: 0 }).collect();
+        MemoryBank::new(rows.to_vec(), dim, origins, kernel::Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+    }
+
+    #[test]
+    fn leaving_an_image_out_heeds_the_search() {
+        let origin = |condition, source| BankRow { condition, source, position: 0 };
+        let origins = vec![origin(0, 0), origin(0, 1), origin(1, 2)];
+        let bank =
+            MemoryBank::new(vec![0.0, 4.0, 1.0], 1, origins, kernel::Metric::Euclidean, &OpenDevice::cpu()).unwrap();
+        let row = |source, search| bank.nearest_of_others(&[0.1], source, search).unwrap().unwrap().indices[0];
+        assert_eq!(row(0, Search::All), 2);
+        assert_eq!(row(0, Search::Only { condition: 0 }), 1);
+        assert_eq!(row(0, Search::Penalised { condition: 0, factor: 9.0 }), 1);
+        // The condition has no rows of other images.
+        assert_eq!(row(2, Search::Only { condition: 1 }), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn leaving_an_image_out_equals_a_bank_without_it(
+            rows in prop::collection::vec(-5i8..5, 2..60), queries in prop::collection::vec(-6i8..6, 1..12), left_out in 0u32..3,
+        ) {
+            let rows: Vec<f32> = rows.chunks_exact(2).flatten().map(|v| f32::from(*v)).collect();
+            let queries: Vec<f32> = queries.iter().flat_map(|v| [f32::from(*v), 0.5]).collect();
+            let sources: Vec<u32> = (0..rows.len() as u32 / 2).map(|i| i * i % 3).collect();
+            let kept: Vec<usize> = (0..sources.len()).filter(|i| sources[*i] != left_out).collect();
+            let found = of_sources(&rows, 2, &sources).nearest_of_others(&queries, left_out, Search::All).unwrap();
+            if kept.is_empty() {
+                prop_assert!(found.is_none());
+            } else {
+                let others: Vec<f32> = kept.iter().flat_map(|i| [rows[2 * i], rows[2 * i + 1]]).collect();
+                let expected = of_sources(&others, 2, &vec![9; kept.len()]).nearest(&queries, 1).unwrap();
+                let found = found.unwrap();
+                prop_assert_eq!(found.distances, expected.distances);
+                let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();
+                prop_assert_eq!(found.indices, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_an_empty_bank_and_foreign_queries() {
+        let cpu = OpenDevice::cpu();
+        assert!(matches!(MemoryBank::new(vec![], 3, vec![], kernel::Metric::Euclidean, &cpu), Err(BankError::Empty)));
+        let found = of_sources(&[0.0, 1.0], 2, &[0]).nearest(&[1.0, 2.0, 3.0], 1);
+        assert!(matches!(found, Err(BankError::DimMismatch { expected: 2, found: 3 })));
+    }
+
+    #[test]
+    fn more_neighbours_than_rows_gives_all_rows() {
+        let found = of_sources(&[0.0, 1.0, 5.0], 1, &[0, 1, 2]).nearest(&[1.0], 9).unwrap();
+        assert_eq!((found.k, found.indices), (3, vec![1, 0, 2]));
     }
 }

@@ -1,9 +1,9 @@
 //! Images to inspections.
 
 use super::{FeaturePipeline, GateUse, InferError};
-use crate::bank::{Admission, Condition, Gate, MemoryBank, Policy};
+use crate::bank::{Admission, Condition, Gate, MemoryBank, Neighbours, Policy};
 use crate::bundle::{Contents, Manifest};
-use crate::image::{Image, Placement};
+use crate::image::{Image, Placement, Preprocessing};
 use crate::model::{Grid, OpenDevice};
 use crate::score::{AnomalyMap, Conformal, ImageScore, Verdict};
 use rayon::prelude::*;
@@ -246,31 +246,51 @@ pub(crate) fn score(
     admit: &(dyn Fn(usize, &[f32]) -> Admission + Sync),
 ) -> Result<Vec<Vec<Scored>>, InferError> {
     let descriptors = pipeline.describe(images)?;
-    let preprocessing = pipeline.preprocessing();
-    let (height_px, width_px) = (preprocessing.height_px, preprocessing.width_px);
     images
         .par_iter()
         .enumerate()
         .map(|(i, image)| {
             let rows = descriptors.image(i);
             let admission = admit(i, rows);
+            let grid = descriptors.grid;
             how.policies
                 .iter()
                 .map(|policy| {
                     let nearest = bank.nearest_in(rows, 1, policy.search(admission, how.n_conditions))?;
-                    let raw_score = how.scoring.image_score.of(rows, &nearest, bank)?;
-                    let sigma_px = how.scoring.map_sigma_px;
-                    let map = AnomalyMap::draw(&nearest.distances, descriptors.grid, height_px, width_px, sigma_px);
+                    let found = Distances::of(rows, nearest, grid, bank, how.scoring, pipeline.preprocessing())?;
                     Ok(Scored {
-                        raw_score,
-                        map,
-                        placement: preprocessing.placement(image.height_px(), image.width_px()),
+                        raw_score: found.raw_score,
+                        map: found.map,
+                        placement: pipeline.preprocessing().placement(image.height_px(), image.width_px()),
                         admission,
-                        patches: nearest.distances,
-                        grid: descriptors.grid,
+                        patches: found.patches,
+                        grid,
                     })
                 })
                 .collect()
         })
         .collect()
+}
+
+/// What the distances of one image's patches come to.
+pub(crate) struct Distances {
+    pub(crate) patches: Vec<f32>,
+    pub(crate) raw_score: f32,
+    pub(crate) map: AnomalyMap,
+}
+
+impl Distances {
+    /// `rows`: the image's descriptors `[n_patches, dim]`; `nearest`: their neighbours in `bank`.
+    pub(crate) fn of(
+        rows: &[f32],
+        nearest: Neighbours,
+        grid: Grid,
+        bank: &MemoryBank,
+        scoring: Scoring,
+        input: &Preprocessing,
+    ) -> Result<Self, InferError> {
+        let raw_score = scoring.image_score.of(rows, &nearest, bank)?;
+        let map = AnomalyMap::draw(&nearest.distances, grid, input.height_px, input.width_px, scoring.map_sigma_px);
+        Ok(Self { patches: nearest.distances, raw_score, map })
+    }
 }

@@ -16,6 +16,6 @@ mod stream;
 pub use error::InferError;
 pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
-pub(crate) use inspector::{How, score};
+pub(crate) use inspector::{Distances, How, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all};

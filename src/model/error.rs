@@ -1,5 +1,7 @@
 //! What can go wrong between weights and feature maps.
 
+use super::weights::WeightsError;
+
 /// Why a network can't be opened or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -107,4 +109,64 @@ pub enum ModelError {
         /// What it said.
         reason: String,
     },
+    /// A network that can't be loaded from a weight file.
+    #[error(
+        "no network '{name}' can be loaded from a weight file: known are {known}; any other can be built in: put NAME.onnx into weights/ and build again"
+    )]
+    UnknownNetwork {
+        /// What was asked for.
+        name: String,
+        /// The networks there are.
+        known: String,
+    },
+    /// No layer was asked for.
+    #[error("no layer asked of '{network}': it offers {available}")]
+    NoLayers {
+        /// The network.
+        network: String,
+        /// The layers there are.
+        available: String,
+    },
+    /// A side is no multiple of a transformer's patch size.
+    #[error(
+        "backbone '{network}' cuts images into {patch} x {patch} patches, so both sides must be multiples of {patch}, found {height_px} x {width_px}: set --image-size to a height of {} and a width of {}",
+        nearest(*height_px, *patch), nearest(*width_px, *patch)
+    )]
+    NotDivisible {
+        /// The network.
+        network: String,
+        /// Side of a patch in pixels.
+        patch: usize,
+        /// Rows found.
+        height_px: usize,
+        /// Columns found.
+        width_px: usize,
+    },
+    /// The weight file or the weight store.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// The multiples of `patch` next to `side`, at least one patch.
+fn nearest(side: usize, patch: usize) -> String {
+    let below = side / patch * patch;
+    match (below, below == side) {
+        (0, _) => patch.to_string(),
+        (_, true) => below.to_string(),
+        (_, false) => format!("{below} or {}", below + patch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_nearest_valid_sizes() {
+        let error =
+            ModelError::NotDivisible { network: "dinov2_vits14".into(), patch: 14, height_px: 225, width_px: 13 };
+        let text = error.to_string();
+        assert!(text.contains("height of 224 or 238"), "{text}");
+        assert!(text.contains("width of 14"), "{text}");
+    }
 }

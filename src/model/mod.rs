@@ -5,10 +5,14 @@
 
 mod backbone;
 mod device;
+pub mod dinov2;
 mod error;
 mod feature_map;
 mod generated;
 mod registry;
+pub mod resnet;
+pub mod weights;
+pub mod zoo;
 
 pub use backbone::{Backbone, BackboneSpec, ImageBatch};
 pub use device::{DeviceChoice, OpenDevice};

@@ -34,17 +34,17 @@ pub enum TrainError {
     },
     /// Too few images to hold one out.
     #[error(
-        "calibration needs at least 2 readable images per fit, one of them held out, found {n_images}: add normal images, or set the threshold yourself with --threshold"
+        "calibration needs at least 2 readable images, found {n_images}: add normal images, or set the threshold yourself with --threshold"
     )]
     TooFew {
         /// Images found.
         n_images: usize,
     },
     /// A share outside its range.
-    #[error("--holdout {holdout}: expected a share from 0 up to, not including, 1, such as 0.2")]
+    #[error("--holdout {text}: expected auto, leave-one-out, or a share above 0 and below 1, such as 0.2")]
     Holdout {
         /// What was asked for.
-        holdout: f64,
+        text: String,
     },
     /// No images per condition were asked for.
     #[error("--shots 0: expected at least one image per condition")]

@@ -12,7 +12,7 @@ use crate::bundle::{
 };
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{FeaturePipeline, How, InferError, convert, score};
+use crate::infer::{Distances, FeaturePipeline, How, InferError, convert, score};
 use crate::kernel::Metric;
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
@@ -37,8 +37,8 @@ pub struct Fitted {
     pub contents: Contents,
     /// Images left out because they could not be read.
     pub failures: Vec<Failure>,
-    /// Names of the images held out for calibration, in the order of [`Contents::calibration_scores`].
-    pub held_out: Vec<String>,
+    /// Names of the images that calibrate, in the order of [`Contents::calibration_scores`].
+    pub calibrating: Vec<String>,
 }
 
 /// What the first look at an image leaves: its level and its digest, not its pixels.
@@ -65,9 +65,6 @@ pub fn fit(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    if !(0.0..1.0).contains(&plan.holdout) {
-        return Err(TrainError::Holdout { holdout: plan.holdout });
-    }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
     }
@@ -75,9 +72,6 @@ pub fn fit(
     let (samples, glances, failures) = look(samples, plan, progress)?;
     let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
-    if plan.threshold.is_none() && held_out.is_empty() {
-        return Err(TrainError::TooFew { n_images: samples.len() });
-    }
 
     let candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
     let n_patches = candidates.grid.n_patches();
@@ -94,16 +88,27 @@ pub fn fit(
         .collect();
     let rows: Vec<f32> =
         indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
-    let Candidates { dim, grid, rows: all_rows } = candidates;
-    let n_candidates = all_rows.len() / dim;
-    drop(all_rows);
+    let (dim, grid) = (candidates.dim, candidates.grid);
+    let n_candidates = candidates.rows.len() / dim;
     let bank = MemoryBank::new(rows, dim, origins, Metric::Euclidean, device)?;
 
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { Policy::ALL.as_slice() } else { &[Policy::Mixed] };
     let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len() };
-    let held = calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?;
+    let leave_one_out = held_out.is_empty();
+    let (calibrating, held) = if leave_one_out {
+        let scores = leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?;
+        (bank_images.clone(), scores)
+    } else {
+        drop(candidates);
+        let scores = calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?;
+        (held_out, scores)
+    };
+    let calibrating = if held.is_empty() { vec![] } else { calibrating };
+    if plan.threshold.is_none() && held.is_empty() {
+        return Err(TrainError::TooFew { n_images: samples.len() });
+    }
     let scores: Vec<f32> = held.iter().map(|h| h.raw_scores[default]).collect();
     let maxima: Vec<f32> = held.iter().map(|h| h.map_maxima[default]).collect();
     let others: Vec<usize> = (0..policies.len()).filter(|p| *p != default).collect();
@@ -120,7 +125,11 @@ pub fn fit(
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
     }
-    let method = if plan.threshold.is_some() { convert::CONSTANT } else { "split-conformal" };
+    let method = match plan.threshold {
+        Some(_) => convert::CONSTANT,
+        None if leave_one_out => "leave-one-out",
+        None => "split-conformal",
+    };
     let condition_entries = conditions
         .iter()
         .enumerate()
@@ -185,8 +194,8 @@ pub fn fit(
         gate_conditions,
     };
     contents.check()?;
-    let held_out = held_out.iter().map(|i| samples[*i].name.clone()).collect();
-    Ok(Fitted { contents, failures, held_out })
+    let calibrating = calibrating.iter().map(|i| samples[*i].name.clone()).collect();
+    Ok(Fitted { contents, failures, calibrating })
 }
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
@@ -451,6 +460,47 @@ fn calibrate(
     }
     progress.end();
     Ok(found)
+}
+
+/// Scores each of the bank's images by the rows of the others: what the bank would say of it had it never seen it. Empty when
+/// there is only one image.
+///
+/// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
+/// justifies is gone with it, which errs on the side of higher scores.
+///
+/// The gate has seen these images, so their labels take its place.
+fn leave_each_out(
+    pipeline: &FeaturePipeline,
+    bank: &MemoryBank,
+    candidates: &Candidates,
+    (bank_images, label): (&[usize], &[usize]),
+    how: &How<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<HeldOut>, TrainError> {
+    let Candidates { rows, dim, grid } = candidates;
+    let per_image = grid.n_patches() * dim;
+    progress.begin("calibrating", bank_images.len());
+    let found: Result<Vec<Option<HeldOut>>, TrainError> = rows
+        .par_chunks_exact(per_image)
+        .zip(bank_images)
+        .map(|(rows, image)| {
+            let condition = label[*image];
+            let admission = Admission { condition: Some(condition), confidence: 1.0 };
+            let mut held = HeldOut { raw_scores: vec![], map_maxima: vec![], condition };
+            for policy in how.policies {
+                let search = policy.search(admission, how.n_conditions);
+                let Some(nearest) = bank.nearest_of_others(rows, *image as u32, search)? else { break };
+                let found = Distances::of(rows, nearest, *grid, bank, how.scoring, pipeline.preprocessing())?;
+                held.raw_scores.push(found.raw_score);
+                held.map_maxima.push(found.map.max());
+            }
+            progress.advance(1);
+            Ok((held.raw_scores.len() == how.policies.len()).then_some(held))
+        })
+        .collect();
+    progress.end();
+    // Either every image has others, or there is just one.
+    Ok(found?.into_iter().flatten().collect())
 }
 
 /// A table is named by its file alone: the same data fitted from another folder must give the same bundle.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! samples -> conditions -> held-out split -> descriptors -> gate, coreset per condition -> bank
-//!         -> held-out scores under every policy -> bundle
+//!         -> scores of normals under every policy -> bundle
 //! ```
 
 mod error;
@@ -16,5 +16,6 @@ pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub use labels::condition_of;
 pub use plan::{
-    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX, FitPlan,
+    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX,
+    FitPlan, Holdout, LEAVE_ONE_OUT_BELOW,
 };

@@ -1,17 +1,21 @@
 //! What can be chosen of a fit.
 
+use super::TrainError;
 use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec, GateKind};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
+use std::str::FromStr;
 
 /// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
 pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
 /// Dimensions of the random projection in which the coreset is chosen.
 pub const DEFAULT_PROJECTION: usize = 128;
-/// Share of the images held out for calibration.
+/// Share of the images held out for calibration where there are enough.
 pub const DEFAULT_HOLDOUT: f64 = 0.2;
+/// Below so many images of a condition, none are held out: each is calibrated by leaving it out of the bank.
+pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 /// False alarms wanted among normal images.
 pub const DEFAULT_ALPHA: f64 = 0.01;
 /// Side of the square network input.
@@ -20,6 +24,33 @@ pub const DEFAULT_SIZE_PX: usize = 256;
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
 /// Standard deviation of the map's Gaussian, from the paper.
 const DEFAULT_SIGMA_PX: f32 = 4.0;
+
+/// Which normal images calibrate the threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Holdout {
+    /// [`DEFAULT_HOLDOUT`] where every condition has [`LEAVE_ONE_OUT_BELOW`] images, else [`Holdout::LeaveOneOut`].
+    Auto,
+    /// This share of each condition's images, above 0 and below 1: they are not in the bank (split-conformal).
+    Share(f64),
+    /// All of them: each is scored by the bank without its own rows (jackknife), so that few images serve both purposes.
+    LeaveOneOut,
+}
+
+impl FromStr for Holdout {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let bad = || TrainError::Holdout { text: text.to_owned() };
+        match text {
+            "auto" => Ok(Self::Auto),
+            "leave-one-out" => Ok(Self::LeaveOneOut),
+            share => match share.parse::<f64>() {
+                Ok(share) if share > 0.0 && share < 1.0 => Ok(Self::Share(share)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+        }
+    }
+}
 
 /// Everything that decides what a fit makes of its images.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +71,8 @@ pub struct FitPlan {
     pub gate: GateKind,
     /// Use only so many images of each condition for the bank.
     pub shots: Option<usize>,
-    /// Share of each condition's images held out for calibration, 0..1.
-    pub holdout: f64,
+    /// Images that calibrate.
+    pub holdout: Holdout,
     /// False alarms wanted among normal images, 0..1.
     pub alpha: f64,
     /// A fixed raw-score threshold in place of the calibrated one.
@@ -70,7 +101,7 @@ impl Default for FitPlan {
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,
-            holdout: DEFAULT_HOLDOUT,
+            holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,
             threshold: None,
             seed: 0,

@@ -7,6 +7,7 @@ use pcore::infer::{Calibration, GateUse};
 use pcore::model::DeviceChoice;
 use pcore::score::ImageScore;
 use pcore::synth::hdmap::Domain;
+use pcore::train::Holdout;
 use std::path::PathBuf;
 
 /// Industrial visual anomaly detection: fit on normal images, inspect every new one.
@@ -105,9 +106,10 @@ pub(crate) struct MethodArgs {
     /// Use only so many images of each condition for the bank
     #[arg(long, value_name = "N")]
     pub(crate) shots: Option<usize>,
-    /// Share of the normal images held out to set the threshold
-    #[arg(long, value_name = "SHARE", default_value_t = pcore::train::DEFAULT_HOLDOUT)]
-    pub(crate) holdout: f64,
+    /// Normal images that set the threshold: a share that is kept out of the bank, leave-one-out (all of them, each scored
+    /// by the rows of the others), or auto (0.2 from 500 images per condition on, else leave-one-out)
+    #[arg(long, value_name = "SHARE", default_value = "auto")]
+    pub(crate) holdout: Holdout,
     /// False alarms wanted among normal images
     #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA)]
     pub(crate) alpha: f64,

@@ -134,13 +134,14 @@ fn threshold_line(name: &str, entry: &ConformalEntry, method: &str) -> String {
         format!("at most {} false alarms", percent(entry.alpha))
     } else {
         format!(
-            "at most {} false alarms; {} was asked for, which takes {} held-out images",
+            "at most {} false alarms; {} was asked for, which takes {} images",
             percent(entry.smallest_alpha),
             percent(entry.alpha),
             (1.0 / entry.alpha).ceil() - 1.0
         )
     };
-    format!("threshold    {name}{threshold:.4} from {} held-out normals: {promise}", entry.n)
+    let how = if method == "leave-one-out" { "normals, each left out in turn" } else { "held-out normals" };
+    format!("threshold    {name}{threshold:.4} from {} {how}: {promise}", entry.n)
 }
 
 pub(super) fn percent(share: f64) -> String {

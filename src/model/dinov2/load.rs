@@ -1,0 +1,259 @@
+//! From the tensors of a file to the modules of a DINOv2 transformer.
+
+use std::collections::BTreeMap;
+
+use burn::module::Param;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::DinoV2Config;
+use super::blocks::{Block, Transformer};
+use super::position::PositionTable;
+use crate::model::weights::{self, Digest, NamedTensors, Origin, Parameter, WeightsError};
+
+/// Added to the variance in layer normalisation.
+const EPSILON: f64 = 1e-6;
+/// Factor between the length of a token and the hidden layer of the perceptron.
+const HIDDEN: usize = 4;
+
+/// The network's own names of all its tensors with where they come from.
+pub(crate) struct Names {
+    /// Own name to tensors in the file.
+    pub(crate) origins: BTreeMap<String, Origin>,
+    /// The tensors in the order of the network.
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+/// Reads the network's tensors one after the other.
+struct Loader<'a> {
+    tensors: &'a NamedTensors,
+    names: &'a Names,
+    digest: Digest,
+    device: &'a Device,
+}
+
+/// The modules of the first `depth` blocks, the position table and the hash of the weights.
+pub(super) fn transformer(
+    config: &DinoV2Config,
+    tensors: &NamedTensors,
+    depth: usize,
+    device: &Device,
+) -> Result<(Transformer, PositionTable, String), WeightsError> {
+    let names = canonical(config, tensors, depth)?;
+    let mut loader = Loader { tensors, names: &names, digest: Digest::default(), device };
+    let dim = config.dim;
+    let patches = loader.patches(config)?;
+    let (positions, class_position) = loader.positions(config)?;
+    let mut extra: Vec<f32> = loader.values("cls_token")?;
+    extra.iter_mut().zip(&class_position).for_each(|(token, position)| *token += position);
+    if config.n_registers > 0 {
+        extra.extend(loader.values("register_tokens")?);
+    }
+    let extra = Param::from_tensor(Tensor::from_data(TensorData::new(extra, [1, 1 + config.n_registers, dim]), device));
+    let blocks = (0..depth).map(|block| loader.block(config, block)).collect::<Result<_, _>>()?;
+    let norm = loader.norm("norm", dim)?;
+    Ok((Transformer { patches, extra, blocks, norm }, positions, loader.digest.finish()))
+}
+
+/// Finds every tensor of the first `depth` blocks in a file and checks its shape.
+pub(crate) fn canonical(config: &DinoV2Config, tensors: &NamedTensors, depth: usize) -> Result<Names, WeightsError> {
+    if tensors.graph().is_some() {
+        return Err(WeightsError::OtherGraph {
+            network: config.name.clone(),
+            reason: "transformers are not recognised in ONNX graphs; use the .pth or .safetensors file".to_owned(),
+        });
+    }
+    let own_prefix = weights::prefix(tensors, &config.name, "patch_embed.proj.weight")?;
+    let hub_prefix = weights::prefix(tensors, &config.name, "embeddings.patch_embeddings.projection.weight")?;
+    let is_hub = tensors.shape(&format!("{hub_prefix}embeddings.patch_embeddings.projection.weight")).is_some();
+    let prefix = if is_hub { hub_prefix } else { own_prefix };
+    let origin = |own: &str| if is_hub { hub_origin(&prefix, own) } else { own_origin(tensors, &prefix, own) };
+    // The table may have been made for any square grid, with or without a position for the class token.
+    let n_positions = origin("pos_embed").shape(tensors).and_then(|shape| shape.get(1).copied()).unwrap_or(1 + 37 * 37);
+    let parameters = parameters(config, depth, n_positions);
+    let origins: BTreeMap<String, Origin> = parameters.iter().map(|p| (p.name.clone(), origin(&p.name))).collect();
+    let used: BTreeMap<&str, &str> = origins
+        .iter()
+        .flat_map(|(own, origin)| origin.names().iter().map(|name| (name.as_str(), own.as_str())))
+        .collect();
+    let whole = self::parameters(config, config.depth, n_positions);
+    let beyond: std::collections::BTreeSet<String> = whole
+        .iter()
+        .flat_map(|p| origin(&p.name).names().to_vec())
+        .filter(|name| !used.contains_key(name.as_str()))
+        .collect();
+    weights::check(
+        &config.name,
+        &parameters,
+        |own| origins.get(own).and_then(|origin| origin.shape(tensors)),
+        tensors.names().filter(|name| name.starts_with(prefix.as_str()) && !used.contains_key(name)),
+        |name| {
+            let bare = name.strip_prefix(prefix.as_str()).unwrap_or(name);
+            bare == "mask_token"
+                || bare == "embeddings.mask_token"
+                || bare.starts_with("head.")
+                || bare.starts_with("classifier.")
+                || beyond.contains(name)
+        },
+    )?;
+    if square(n_positions).is_none() {
+        let reason =
+            format!("pos_embed has {n_positions} positions, expected a square number, or one more for the class token");
+        return Err(WeightsError::malformed("weight", reason));
+    }
+    Ok(Names { origins, parameters })
+}
+
+/// All tensors of the first `depth` blocks under the names of the original repository.
+fn parameters(config: &DinoV2Config, depth: usize, n_positions: usize) -> Vec<Parameter> {
+    let DinoV2Config { dim, patch, n_registers, .. } = *config;
+    let mut all = vec![
+        Parameter::new("patch_embed.proj.weight", &[dim, 3, patch, patch]),
+        Parameter::new("patch_embed.proj.bias", &[dim]),
+        Parameter::new("cls_token", &[1, 1, dim]),
+        Parameter::new("pos_embed", &[1, n_positions, dim]),
+    ];
+    if n_registers > 0 {
+        all.push(Parameter::new("register_tokens", &[1, n_registers, dim]));
+    }
+    for block in 0..depth {
+        let mut add = |part: &str, shape: &[usize]| all.push(Parameter::new(format!("blocks.{block}.{part}"), shape));
+        for (layer, inputs, outputs) in [
+            ("norm1", 0, dim),
+            ("attn.qkv", dim, 3 * dim),
+            ("attn.proj", dim, dim),
+            ("norm2", 0, dim),
+            ("mlp.fc1", dim, HIDDEN * dim),
+            ("mlp.fc2", HIDDEN * dim, dim),
+        ] {
+            let shape = [outputs, inputs];
+            add(&format!("{layer}.weight"), if inputs == 0 { &shape[..1] } else { &shape });
+            add(&format!("{layer}.bias"), &shape[..1]);
+        }
+        add("ls1.gamma", &[dim]);
+        add("ls2.gamma", &[dim]);
+    }
+    all.push(Parameter::new("norm.weight", &[dim]));
+    all.push(Parameter::new("norm.bias", &[dim]));
+    all
+}
+
+/// The place of a tensor in files of the original repository and of timm.
+fn own_origin(tensors: &NamedTensors, prefix: &str, own: &str) -> Origin {
+    let timm = format!("{prefix}reg_token");
+    if own == "register_tokens" && tensors.shape(&timm).is_some() {
+        return Origin::Same(timm);
+    }
+    Origin::Same(format!("{prefix}{own}"))
+}
+
+/// The place of a tensor in files of Hugging Face transformers, where queries, keys and values are apart.
+fn hub_origin(prefix: &str, own: &str) -> Origin {
+    let same = |name: &str| Origin::Same(format!("{prefix}{name}"));
+    match own {
+        "patch_embed.proj.weight" => return same("embeddings.patch_embeddings.projection.weight"),
+        "patch_embed.proj.bias" => return same("embeddings.patch_embeddings.projection.bias"),
+        "cls_token" => return same("embeddings.cls_token"),
+        "pos_embed" => return same("embeddings.position_embeddings"),
+        "register_tokens" => return same("embeddings.register_tokens"),
+        "norm.weight" => return same("layernorm.weight"),
+        "norm.bias" => return same("layernorm.bias"),
+        _ => {}
+    }
+    let (block, part) = own.strip_prefix("blocks.").and_then(|rest| rest.split_once('.')).unwrap_or(("", own));
+    let layer = format!("{prefix}encoder.layer.{block}");
+    if let Some(kind) = part.strip_prefix("attn.qkv.") {
+        return Origin::Joined(
+            ["query", "key", "value"].map(|which| format!("{layer}.attention.attention.{which}.{kind}")).to_vec(),
+        );
+    }
+    Origin::Same(match part {
+        "ls1.gamma" => format!("{layer}.layer_scale1.lambda1"),
+        "ls2.gamma" => format!("{layer}.layer_scale2.lambda1"),
+        _ => format!("{layer}.{}", part.replace("attn.proj", "attention.output.dense")),
+    })
+}
+
+/// Side of the grid and whether a class position comes first.
+fn square(n_positions: usize) -> Option<(usize, bool)> {
+    let exact = |n: usize| Some(n.isqrt()).filter(|side| *side > 0 && side * side == n);
+    exact(n_positions).map(|side| (side, false)).or_else(|| exact(n_positions.checked_sub(1)?).map(|side| (side, true)))
+}
+
+impl Loader<'_> {
+    fn values(&mut self, own: &str) -> Result<Vec<f32>, WeightsError> {
+        let origin = self.names.origins.get(own).ok_or_else(|| WeightsError::NoSuchTensor { name: own.to_owned() })?;
+        let values = origin.values(self.tensors)?;
+        self.digest.update(&values);
+        Ok(values)
+    }
+
+    fn vector(&self, values: Vec<f32>) -> Param<Tensor<1>> {
+        let length = values.len();
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, [length]), self.device))
+    }
+
+    fn patches(&mut self, config: &DinoV2Config) -> Result<Conv2d, WeightsError> {
+        let DinoV2Config { dim, patch, .. } = *config;
+        let mut module = Conv2dConfig::new([3, dim], [patch; 2]).with_stride([patch; 2]).init(self.device);
+        let weight = self.values("patch_embed.proj.weight")?;
+        module.weight =
+            Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, 3, patch, patch]), self.device));
+        let bias = self.values("patch_embed.proj.bias")?;
+        module.bias = Some(self.vector(bias));
+        Ok(module)
+    }
+
+    /// The table of the patches and the position of the class token (zeros where the file has none).
+    fn positions(&mut self, config: &DinoV2Config) -> Result<(PositionTable, Vec<f32>), WeightsError> {
+        let dim = config.dim;
+        let mut values = self.values("pos_embed")?;
+        let (side, with_class) = square(values.len() / dim).unwrap_or((0, false));
+        let class = if with_class { values.drain(..dim).collect() } else { vec![0.0; dim] };
+        // The releases with registers were published with antialiasing and without the offset.
+        let with_registers = config.n_registers > 0;
+        let offset = if with_registers { 0.0 } else { 0.1 };
+        Ok((PositionTable { values, side, dim, offset, antialias: with_registers }, class))
+    }
+
+    fn block(&mut self, config: &DinoV2Config, block: usize) -> Result<Block, WeightsError> {
+        let dim = config.dim;
+        let at = |part: &str| format!("blocks.{block}.{part}");
+        let norm1 = self.norm(&at("norm1"), dim)?;
+        // Dividing the queries once here spares a pass over the attention weights per image.
+        let mut qkv_scale = vec![1.0; 3 * dim];
+        qkv_scale[..dim].fill(1.0 / ((dim / config.n_heads) as f32).sqrt());
+        let qkv = self.linear(&at("attn.qkv"), [dim, 3 * dim], &qkv_scale)?;
+        let scale = self.values(&at("ls1.gamma"))?;
+        let projection = self.linear(&at("attn.proj"), [dim, dim], &scale)?;
+        let norm2 = self.norm(&at("norm2"), dim)?;
+        let hidden = self.linear(&at("mlp.fc1"), [dim, HIDDEN * dim], &vec![1.0; HIDDEN * dim])?;
+        let scale = self.values(&at("ls2.gamma"))?;
+        let output = self.linear(&at("mlp.fc2"), [HIDDEN * dim, dim], &scale)?;
+        Ok(Block { norm1, qkv, projection, norm2, hidden, output, n_heads: config.n_heads })
+    }
+
+    /// A linear layer whose outputs are multiplied by `scale`.
+    fn linear(&mut self, own: &str, [inputs, outputs]: [usize; 2], scale: &[f32]) -> Result<Linear, WeightsError> {
+        let mut weight = self.values(&format!("{own}.weight"))?;
+        let mut bias = self.values(&format!("{own}.bias"))?;
+        for ((row, bias), scale) in weight.chunks_mut(inputs).zip(&mut bias).zip(scale) {
+            row.iter_mut().for_each(|w| *w *= scale);
+            *bias *= scale;
+        }
+        let weight = weights::transposed(&weight, inputs);
+        let mut module = LinearConfig::new(inputs, outputs).init(self.device);
+        module.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [inputs, outputs]), self.device));
+        module.bias = Some(self.vector(bias));
+        Ok(module)
+    }
+
+    fn norm(&mut self, own: &str, dim: usize) -> Result<LayerNorm, WeightsError> {
+        let (gamma, beta) = (self.values(&format!("{own}.weight"))?, self.values(&format!("{own}.bias"))?);
+        let mut module = LayerNormConfig::new(dim).with_epsilon(EPSILON).init(self.device);
+        module.gamma = self.vector(gamma);
+        module.beta = Some(self.vector(beta));
+        Ok(module)
+    }
+}

@@ -1,0 +1,181 @@
+//! DINOv2 vision transformers (Oquab et al. 2023, arXiv 2304.07193), with and without registers (Darcet et al. 2023,
+//! arXiv 2309.16588).
+//!
+//! Images are cut into 14 x 14 patches; height and width must be multiples of 14, anything else is refused with the
+//! nearest valid sizes. Layers:
+//!
+//! - `blocks.N`: the tokens after block `N`, counted from 0;
+//! - `norm:blocks.N`: the same after the network's final layer normalisation, as the original repository's
+//!   `get_intermediate_layers(..., norm=True)` returns them; for the last block this is `x_norm_patchtokens`.
+//!
+//! Only patch tokens are returned, on a grid of `height / 14` rows and `width / 14` columns; class and register tokens take part in
+//! the computation and are dropped from the result.
+//!
+//! # Position embeddings at other sizes
+//!
+//! The published tables have 37 x 37 positions (518 pixels). For any other grid they are interpolated bicubically as
+//! the original repository's hub models do, because those are the weights people have:
+//!
+//! | | antialias | coordinates |
+//! |---|---|---|
+//! | `dinov2_vit*14` | no | scale `(size + 0.1) / 37`, the release's guard against rounding |
+//! | `dinov2_vit*14_reg` | yes | scale `size / 37` |
+//!
+//! timm always antialiases and never adds 0.1: equal for the networks with registers, slightly different for those
+//! without. Hugging Face transformers does neither. At 37 x 37 all three use the table as it is.
+//!
+//! # Names in weight files
+//!
+//! Those of the original repository (`blocks.0.attn.qkv.weight`, `ls1.gamma`, `register_tokens`), of timm
+//! (`reg_token`, position table without class token) and of Hugging Face transformers
+//! (`encoder.layer.0.attention.attention.query.weight`), below any prefix. Layer scale is folded into the projections
+//! before it at load.
+
+mod blocks;
+mod load;
+mod position;
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
+use super::weights::NamedTensors;
+use super::{Backbone, BackboneSpec, FeatureMap, Grid, ImageBatch, ModelError, OpenDevice};
+use blocks::Transformer;
+pub(crate) use load::canonical;
+use position::PositionTable;
+
+/// Interpolated position embeddings kept for sizes that come again.
+const SIZES_KEPT: usize = 4;
+
+/// The dimensions of a DINOv2 transformer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DinoV2Config {
+    /// Name in messages and in the spec.
+    pub name: String,
+    /// Length of a token.
+    pub dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads; divides `dim`.
+    pub n_heads: usize,
+    /// Register tokens: 0 or 4 in the published networks.
+    pub n_registers: usize,
+    /// Side of a patch in pixels.
+    pub patch: usize,
+}
+
+/// One requested layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tap {
+    block: usize,
+    normed: bool,
+}
+
+/// A DINOv2 transformer with weights, cut after its deepest requested block.
+#[derive(Debug)]
+pub struct DinoV2 {
+    spec: BackboneSpec,
+    config: DinoV2Config,
+    transformer: Transformer,
+    positions: PositionTable,
+    /// Interpolated tables `[1, n_rows * n_cols, dim]` by grid, oldest first.
+    kept: Mutex<Vec<(Grid, Tensor<3>)>>,
+    device: Device,
+    taps: Vec<Tap>,
+}
+
+impl DinoV2Config {
+    /// The configuration of a published network: `dinov2_vits14`, `dinov2_vitb14` or `dinov2_vitl14`, each also with
+    /// `_reg` for four registers.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (size, n_registers) = match name.strip_suffix("_reg") {
+            Some(size) => (size, 4),
+            None => (name, 0),
+        };
+        let (dim, depth, n_heads) = match size {
+            "dinov2_vits14" => (384, 12, 6),
+            "dinov2_vitb14" => (768, 12, 12),
+            "dinov2_vitl14" => (1024, 24, 16),
+            _ => return None,
+        };
+        Some(Self { name: name.to_owned(), dim, depth, n_heads, n_registers, patch: 14 })
+    }
+
+    /// Names of the layers that can be requested: `blocks.0`, ..., `norm:blocks.0`, ...
+    #[must_use]
+    pub fn layers(&self) -> Vec<String> {
+        let plain = (0..self.depth).map(|block| format!("blocks.{block}"));
+        plain.chain((0..self.depth).map(|block| format!("norm:blocks.{block}"))).collect()
+    }
+}
+
+impl DinoV2 {
+    /// Builds the network from a weight file, up to the deepest of `layers`.
+    ///
+    /// # Errors
+    /// Where a layer is unknown, or the file does not hold the network.
+    pub fn load(
+        config: &DinoV2Config,
+        tensors: &NamedTensors,
+        layers: &[String],
+        device: &OpenDevice,
+    ) -> Result<Self, ModelError> {
+        let taps: Vec<Tap> = super::zoo::taps(&config.name, layers, &config.layers())?
+            .into_iter()
+            .map(|index| Tap { block: index % config.depth, normed: index >= config.depth })
+            .collect();
+        let depth = taps.iter().map(|tap| tap.block + 1).max().unwrap_or(0);
+        let (transformer, positions, weights_sha256) = load::transformer(config, tensors, depth, &device.device)?;
+        let spec = BackboneSpec {
+            name: config.name.clone(),
+            layers: layers.to_vec(),
+            weights_sha256,
+            mean: IMAGENET_MEAN,
+            std: IMAGENET_STD,
+            input_size: None,
+        };
+        let (config, device) = (config.clone(), device.device.clone());
+        Ok(Self { spec, config, transformer, positions, kept: Mutex::default(), device, taps })
+    }
+
+    /// Position embeddings `[1, n_rows * n_cols, dim]`.
+    fn positions(&self, grid: Grid) -> Tensor<3> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, table)) = kept.iter().find(|(other, _)| *other == grid) {
+            return table.clone();
+        }
+        let values = self.positions.resized(grid.n_rows, grid.n_cols);
+        let table = Tensor::from_data(TensorData::new(values, [1, grid.n_patches(), self.config.dim]), &self.device);
+        if kept.len() == SIZES_KEPT {
+            kept.remove(0);
+        }
+        kept.push((grid, table.clone()));
+        table
+    }
+}
+
+impl Backbone for DinoV2 {
+    fn spec(&self) -> &BackboneSpec {
+        &self.spec
+    }
+
+    fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
+        let (height_px, width_px, patch) = (images.height_px(), images.width_px(), self.config.patch);
+        if height_px % patch != 0 || width_px % patch != 0 {
+            return Err(ModelError::NotDivisible { network: self.spec.name.clone(), patch, height_px, width_px });
+        }
+        let grid = Grid { n_rows: height_px / patch, n_cols: width_px / patch };
+        let pixels = super::zoo::pixels(images, &self.device);
+        let keep = |block| self.taps.iter().any(|tap| tap.block == block);
+        let outputs = self.transformer.forward(pixels, self.positions(grid), keep);
+        let map = |tap: &Tap| {
+            let tokens = outputs[tap.block].clone()?;
+            let tokens = if tap.normed { self.transformer.norm.forward(tokens) } else { tokens };
+            Some(FeatureMap::from_tokens(tokens, grid))
+        };
+        self.taps.iter().filter_map(map).collect()
+    }
+}

@@ -1,0 +1,130 @@
+//! Residual networks (He et al. 2015, arXiv 1512.03385) and their wide variants (Zagoruyko and Komodakis 2016, arXiv
+//! 1605.07146), as torchvision builds them: the stride of a bottleneck sits in its 3 x 3 convolution ("v1.5").
+//!
+//! Batch normalisation is folded into the convolution before it at load: with scale `s = gamma / sqrt(variance + eps)`,
+//! `weight' = s * weight` per output channel and `bias' = beta - s * mean`. Only the stages up to the deepest
+//! requested layer are built, so a file may end there.
+//!
+//! Layers: `layer1` (stride 4) to `layer4` (stride 32), each the output of a whole stage. Input of any size; a map has
+//! `ceil(size / stride)` rows and columns. Normalisation: mean and standard deviation of ImageNet.
+//!
+//! Names in weight files: those of torchvision, which timm shares (`conv1.weight`, `layer1.0.bn2.running_mean`,
+//! `layer2.0.downsample.0.weight`), below any prefix (`module.`, `state_dict.`). ONNX files are recognised by walking
+//! the graph from the input, whatever their names, with batch normalisation as nodes or folded.
+
+mod blocks;
+mod load;
+mod onnx;
+mod plan;
+
+use burn::tensor::Device;
+
+use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
+use super::weights::NamedTensors;
+use super::{Backbone, BackboneSpec, FeatureMap, ImageBatch, ModelError, OpenDevice};
+use blocks::Stages;
+
+/// Smallest image side that is run: below it, `layer4` looks at padding more than at the image.
+const SMALLEST_SIDE_PX: usize = 32;
+
+/// The dimensions of a residual network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResNetConfig {
+    /// Name in messages and in the spec.
+    pub name: String,
+    /// Three convolutions per block (1 x 1, 3 x 3, 1 x 1) instead of two.
+    pub bottleneck: bool,
+    /// Blocks of each stage.
+    pub blocks: [usize; 4],
+    /// Channels of the first convolution.
+    pub stem: usize,
+    /// Channels of each stage; a bottleneck's output has four times as many.
+    pub planes: [usize; 4],
+    /// Factor on the inner channels of a bottleneck: 1, or 2 for the wide networks.
+    pub width: usize,
+}
+
+/// A residual network with weights, cut after its deepest requested layer.
+#[derive(Debug)]
+pub struct ResNet {
+    spec: BackboneSpec,
+    stages: Stages,
+    /// Index of the stage of each requested layer.
+    taps: Vec<usize>,
+    device: Device,
+}
+
+impl ResNetConfig {
+    /// The configuration of a published network: `resnet18`, `resnet34`, `resnet50`, `resnet101`, `wide_resnet50_2`
+    /// or `wide_resnet101_2`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (bottleneck, blocks, width) = match name {
+            "resnet18" => (false, [2, 2, 2, 2], 1),
+            "resnet34" => (false, [3, 4, 6, 3], 1),
+            "resnet50" => (true, [3, 4, 6, 3], 1),
+            "resnet101" => (true, [3, 4, 23, 3], 1),
+            "wide_resnet50_2" => (true, [3, 4, 6, 3], 2),
+            "wide_resnet101_2" => (true, [3, 4, 23, 3], 2),
+            _ => return None,
+        };
+        Some(Self { name: name.to_owned(), bottleneck, blocks, stem: 64, planes: [64, 128, 256, 512], width })
+    }
+
+    /// Names of the layers that can be requested.
+    #[must_use]
+    pub fn layers(&self) -> Vec<String> {
+        (1..=4).map(|stage| format!("layer{stage}")).collect()
+    }
+
+    /// Channels of a stage's output; `stage` counts from 0.
+    #[must_use]
+    pub fn dim(&self, stage: usize) -> usize {
+        self.planes[stage] * if self.bottleneck { 4 } else { 1 }
+    }
+}
+
+impl ResNet {
+    /// Builds the network from a weight file, up to the deepest of `layers`.
+    ///
+    /// # Errors
+    /// Where a layer is unknown, or the file does not hold the network.
+    pub fn load(
+        config: &ResNetConfig,
+        tensors: &NamedTensors,
+        layers: &[String],
+        device: &OpenDevice,
+    ) -> Result<Self, ModelError> {
+        let available = config.layers();
+        let taps = super::zoo::taps(&config.name, layers, &available)?;
+        let depth = taps.iter().max().map_or(0, |deepest| deepest + 1);
+        let (stages, weights_sha256) = load::stages(config, tensors, depth, &device.device)?;
+        let spec = BackboneSpec {
+            name: config.name.clone(),
+            layers: layers.to_vec(),
+            weights_sha256,
+            mean: IMAGENET_MEAN,
+            std: IMAGENET_STD,
+            input_size: None,
+        };
+        Ok(Self { spec, stages, taps, device: device.device.clone() })
+    }
+}
+
+impl Backbone for ResNet {
+    fn spec(&self) -> &BackboneSpec {
+        &self.spec
+    }
+
+    fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
+        let (height_px, width_px) = (images.height_px(), images.width_px());
+        if height_px.min(width_px) < SMALLEST_SIDE_PX {
+            let network = self.spec.name.clone();
+            return Err(ModelError::TooSmall { network, smallest: SMALLEST_SIDE_PX, height_px, width_px });
+        }
+        let outputs = self.stages.forward(super::zoo::pixels(images, &self.device), &self.taps);
+        self.taps.iter().filter_map(|tap| outputs[*tap].clone()).map(FeatureMap::from_planes).collect()
+    }
+}
+
+pub(crate) use load::canonical;

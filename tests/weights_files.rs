@@ -1,0 +1,484 @@
+//! What the weight readers refuse, and the weight store.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pcore::model::resnet::{ResNet, ResNetConfig};
+use pcore::model::weights::{NamedTensors, Store, Verdict, WeightsError};
+use pcore::model::{ModelError, OpenDevice, zoo};
+use proptest::prelude::*;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name)
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(golden(name)).unwrap()
+}
+
+fn refusal(bytes: Vec<u8>) -> String {
+    match NamedTensors::from_bytes(bytes) {
+        Ok(tensors) => panic!("accepted, with {} tensors", tensors.len()),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn basic() -> ResNetConfig {
+    ResNetConfig {
+        name: "basic".into(),
+        bottleneck: false,
+        blocks: [2, 1, 1, 1],
+        stem: 6,
+        planes: [6, 8, 12, 16],
+        width: 1,
+    }
+}
+
+fn load(tensors: &NamedTensors, config: &ResNetConfig) -> Result<ResNet, ModelError> {
+    ResNet::load(config, tensors, &["layer4".to_owned()], &OpenDevice::cpu())
+}
+
+/// A safetensors file of the given header and number of data bytes.
+fn safetensors(header: &str, n_data: usize) -> Vec<u8> {
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.resize(file.len() + n_data, 0);
+    file
+}
+
+/// A zip archive as `torch.save` lays it out, with one pickle; `method` 0 is stored.
+fn archive(pickle: &[u8], method: u16, claimed: u32) -> Vec<u8> {
+    let name = b"x/data.pkl";
+    let mut file = b"PK\x03\x04".to_vec();
+    file.extend([0; 22]);
+    file.extend((name.len() as u16).to_le_bytes());
+    file.extend([0; 2]);
+    file.extend(name);
+    file.extend(pickle);
+    let start = file.len() as u32;
+    file.extend(b"PK\x01\x02");
+    file.extend([0; 6]);
+    file.extend(method.to_le_bytes());
+    file.extend([0; 8]);
+    file.extend((pickle.len() as u32).to_le_bytes());
+    file.extend(claimed.to_le_bytes());
+    file.extend((name.len() as u16).to_le_bytes());
+    file.extend([0; 16]);
+    file.extend(name);
+    let length = file.len() as u32 - start;
+    file.extend(b"PK\x05\x06");
+    file.extend([0; 4]);
+    file.extend([1, 0, 1, 0]);
+    file.extend(length.to_le_bytes());
+    file.extend(start.to_le_bytes());
+    file.extend([0; 2]);
+    file
+}
+
+fn stored(pickle: &[u8]) -> Vec<u8> {
+    archive(pickle, 0, pickle.len() as u32)
+}
+
+#[test]
+fn a_pickle_that_calls_a_function_is_refused_by_its_name() {
+    // What `class A: def __reduce__(self): return os.system, ("true",)` pickles to.
+    let message = refusal(stored(b"\x80\x02cposix\nsystem\nq\x00X\x04\x00\x00\x00trueq\x01\x85q\x02Rq\x03."));
+    assert!(message.contains("posix.system") && message.contains("never runs code"), "{message}");
+    let message = refusal(stored(b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R."));
+    assert!(message.contains("builtins.eval"), "{message}");
+}
+
+#[test]
+fn known_classes_cannot_be_called_as_something_else() {
+    let message = refusal(stored(b"\x80\x02ctorch\nFloatStorage\n)R."));
+    assert!(message.contains("torch.FloatStorage"), "{message}");
+    assert!(refusal(stored(b"\x80\x02c__builtin__\ngetattr\n.")).contains("__builtin__.getattr"));
+}
+
+#[test]
+fn instructions_outside_the_subset_are_refused() {
+    for code in [b"\x80\x02(i__main__\nA\n.".as_slice(), b"\x80\x02\x82\x01.", b"\x80\x02)\x81.", b"\x80\x06N."] {
+        let message = refusal(stored(code));
+        assert!(message.contains("not supported"), "{message}");
+    }
+}
+
+#[test]
+fn pickles_that_nest_or_grow_without_end_are_refused() {
+    let mut nested = b"\x80\x02)".to_vec();
+    nested.extend([0x85; 100_000]);
+    nested.push(b'.');
+    assert!(refusal(stored(&nested)).contains("nesting of tuples"));
+    // A dictionary that contains itself.
+    assert!(refusal(stored(b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.")).contains("nesting of dictionaries"));
+    let mut flood = b"\x80\x02".to_vec();
+    flood.extend([b'N'; 2_000_000]);
+    assert!(refusal(stored(&flood)).contains("above the limit"));
+}
+
+#[test]
+fn compressed_archives_are_refused_whatever_they_claim() {
+    for claimed in [9, u32::MAX - 1] {
+        let message = refusal(archive(b"\x80\x02}.", 8, claimed));
+        assert!(message.contains("compressed"), "{message}");
+    }
+    assert!(refusal(archive(b"\x80\x02}.", 0, 1 << 30)).contains("compressed"));
+}
+
+#[test]
+fn a_tensor_larger_than_its_storage_is_refused() {
+    // conv1.weight of shape (6, 3, 7, 7): its first extent, pickled as K\x06, made 200.
+    let mut file = bytes("basic.pth");
+    let at = file.windows(8).position(|w| w == b"K\x06K\x03K\x07K\x07").unwrap();
+    file[at + 1] = 200;
+    let message = refusal(file);
+    assert!(message.contains("conv1.weight") && message.contains("storage"), "{message}");
+}
+
+#[test]
+fn safetensors_whose_sizes_contradict_are_refused() {
+    let tensor = |shape: &str, offsets: &str| {
+        format!("{{\"a\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
+    };
+    for (header, n_data, expected) in [
+        (tensor("[4]", "[0,16]"), 8, "truncated"),
+        (tensor("[4]", "[0,12]"), 16, "needs 16 bytes"),
+        (tensor("[4]", "[16,0]"), 16, "needs 16 bytes"),
+        (tensor("[4294967296,4294967296]", "[0,16]"), 16, "above the limit"),
+        (tensor("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "dimensions"),
+        (tensor("[-1]", "[0,4]"), 4, "no shape"),
+        ("{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}".to_owned(), 4, "dtype"),
+        ("{\"a\":".to_owned(), 0, "no JSON"),
+    ] {
+        let message = refusal(safetensors(&header, n_data));
+        assert!(message.contains(expected), "{header}: {message}");
+    }
+    let mut long = u64::MAX.to_le_bytes().to_vec();
+    long.extend(b"{\"a\":1}");
+    assert!(refusal(long).contains("above the limit"));
+}
+
+#[test]
+fn files_of_no_known_format_are_refused() {
+    for bytes in [Vec::new(), b"GIF89a".to_vec(), vec![0; 100], b"\x80".to_vec()] {
+        assert!(NamedTensors::from_bytes(bytes).is_err());
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused_or_lacks_values() {
+    for name in ["basic.safetensors", "basic.pth", "basic_legacy.pth", "basic_folded.onnx"] {
+        let whole = bytes(name);
+        for i in 1..40 {
+            let cut = whole[..whole.len() * i / 40].to_vec();
+            let outcome = NamedTensors::from_bytes(cut)
+                .map_err(ModelError::from)
+                .and_then(|tensors| load(&tensors, &basic()).map(drop));
+            assert!(outcome.is_err(), "{name} cut to {i}/40");
+        }
+    }
+}
+
+#[test]
+fn missing_extra_and_misshapen_tensors_are_all_named() {
+    let tensors = NamedTensors::read(&golden("basic.safetensors")).unwrap();
+    let fewer = ResNetConfig { blocks: [1, 1, 1, 1], ..basic() };
+    let message = load(&tensors, &fewer).unwrap_err().to_string();
+    assert!(message.contains("not part of it: layer1.1.bn1.bias"), "{message}");
+    let more = ResNetConfig { blocks: [2, 2, 1, 1], ..basic() };
+    let message = load(&tensors, &more).unwrap_err().to_string();
+    assert!(message.contains("missing: layer2.1.conv1.weight") && message.contains("10 missing"), "{message}");
+    let wider = ResNetConfig { planes: [6, 8, 12, 20], ..basic() };
+    let message = load(&tensors, &wider).unwrap_err().to_string();
+    assert!(message.contains("layer4.0.conv1.weight (expected [20, 12, 3, 3], found [16, 12, 3, 3])"), "{message}");
+}
+
+#[test]
+fn a_graph_of_another_network_is_refused_with_the_first_difference() {
+    let tensors = NamedTensors::read(&golden("basic_folded.onnx")).unwrap();
+    for (config, at) in [
+        (ResNetConfig { blocks: [2, 2, 1, 1], ..basic() }, "layer2.1.conv1"),
+        (ResNetConfig { stem: 8, ..basic() }, "conv1"),
+        (ResNetConfig { bottleneck: true, ..basic() }, "layer1.0.conv1"),
+    ] {
+        let message = load(&tensors, &config).unwrap_err().to_string();
+        assert!(message.contains(&format!("expected {at} as a Conv")) && message.contains("weights/"), "{message}");
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused() {
+    let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    let mut file = safetensors(header, 4);
+    file.extend(f32::NAN.to_le_bytes());
+    let error = NamedTensors::from_bytes(file).unwrap().values("a").unwrap_err();
+    assert!(matches!(error, WeightsError::NotFinite { index: 1, .. }), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Any change of a file is read or refused, never a panic.
+    #[test]
+    fn changed_files_never_panic(file in 0_usize..5, changes in prop::collection::vec((0.0_f64..1.0, any::<u8>()), 1..6)) {
+        let names = ["basic.safetensors", "basic.pth", "basic_legacy.pth", "basic_folded.onnx", "basic_bn.onnx"];
+        let mut bytes = bytes(names[file]);
+        // Half of the changes hit the descriptions at the ends rather than the values.
+        for (i, (at, value)) in changes.iter().enumerate() {
+            let reach = if i % 2 == 0 { bytes.len() } else { bytes.len().min(3000) };
+            let place = (at * reach as f64) as usize;
+            let place = if i % 4 == 3 { bytes.len() - 1 - place.min(bytes.len() - 1) } else { place.min(bytes.len() - 1) };
+            bytes[place] = *value;
+        }
+        if let Ok(tensors) = NamedTensors::from_bytes(bytes) {
+            let names: Vec<String> = tensors.names().map(str::to_owned).collect();
+            for name in names {
+                let _ = tensors.values(&name);
+            }
+            let _ = load(&tensors, &basic());
+        }
+    }
+}
+
+/// Random full-size ResNet-18 weights in torchvision's naming, written here without any of pcore's code.
+fn resnet18_file(path: &Path) {
+    let mut tensors: Vec<(String, Vec<usize>)> = vec![("conv1.weight".into(), vec![64, 3, 7, 7])];
+    let norm = |name: &str, n: usize| {
+        ["weight", "bias", "running_mean", "running_var"].map(|part| (format!("{name}.{part}"), vec![n]))
+    };
+    tensors.extend(norm("bn1", 64));
+    let mut input = 64;
+    for (stage, planes) in [64, 128, 256, 512].into_iter().enumerate() {
+        for block in 0..2 {
+            let at = format!("layer{}.{block}", stage + 1);
+            tensors.push((format!("{at}.conv1.weight"), vec![planes, input, 3, 3]));
+            tensors.extend(norm(&format!("{at}.bn1"), planes));
+            tensors.push((format!("{at}.conv2.weight"), vec![planes, planes, 3, 3]));
+            tensors.extend(norm(&format!("{at}.bn2"), planes));
+            if input != planes {
+                tensors.push((format!("{at}.downsample.0.weight"), vec![planes, input, 1, 1]));
+                tensors.extend(norm(&format!("{at}.downsample.1"), planes));
+            }
+            input = planes;
+        }
+    }
+    tensors.push(("fc.weight".into(), vec![1000, 512]));
+    let (mut header, mut offset) = (Vec::new(), 0);
+    for (name, shape) in &tensors {
+        let end = offset + 4 * shape.iter().product::<usize>();
+        header.push(format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}"));
+        offset = end;
+    }
+    let mut file = safetensors(&format!("{{{}}}", header.join(",")), 0);
+    let mut state = 1_u32;
+    file.extend((0..offset / 4).flat_map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (0.02 + (state >> 8) as f32 / (1_u32 << 28) as f32).to_le_bytes()
+    }));
+    std::fs::write(path, file).unwrap();
+}
+
+#[test]
+fn added_weights_are_listed_verified_and_load_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, store) = (folder.path().join("r18.safetensors"), Store::at(folder.path().join("weights")));
+    resnet18_file(&file);
+    assert!(store.list().unwrap().is_empty());
+    let added = store.add(&file, "resnet18.test").unwrap();
+    assert_eq!(added.layers, ["layer1", "layer2", "layer3", "layer4"]);
+    let list = store.list().unwrap();
+    assert_eq!(list.len(), 1);
+    assert_eq!((list[0].name.as_str(), list[0].source.as_str()), ("resnet18.test", "r18.safetensors"));
+    assert_eq!(list[0].source_sha256, added.source_sha256);
+    assert_eq!(store.verify().unwrap()[0].1, Verdict::Sound);
+
+    let layers = ["layer2".to_owned(), "layer3".to_owned()];
+    let from_store =
+        zoo::load("resnet18.test", &store.open("resnet18.test").unwrap(), &layers, &OpenDevice::cpu()).unwrap();
+    let from_file = zoo::load("resnet18", &NamedTensors::read(&file).unwrap(), &layers, &OpenDevice::cpu()).unwrap();
+    assert_eq!(from_store.spec().weights_sha256, from_file.spec().weights_sha256);
+    assert_eq!(from_store.spec().name, "resnet18.test");
+
+    // One changed value is found, a refused replacement leaves the store as it was.
+    let mut damaged = std::fs::read(&added.path).unwrap();
+    let last = damaged.len() - 2;
+    damaged[last] ^= 1;
+    std::fs::write(&added.path, damaged).unwrap();
+    assert!(matches!(&store.verify().unwrap()[0].1, Verdict::Damaged(reason) if reason.contains("SHA-256")));
+    assert!(store.add(&golden("basic.safetensors"), "resnet18.test").is_err());
+    assert_eq!(store.list().unwrap().len(), 1);
+}
+
+#[test]
+fn names_that_lead_out_of_the_store_are_refused() {
+    let store = Store::at("unused");
+    for name in ["../resnet18", "/etc/resnet18", "", ".resnet18", "resnet18/x", "resnet18\u{e9}"] {
+        assert!(matches!(store.open(name), Err(WeightsError::BadName { .. })), "{name}");
+    }
+}
+
+#[test]
+fn missing_weights_are_reported_with_both_ways_to_get_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = Store::at(folder.path()).open("wide_resnet50_2").unwrap_err().to_string();
+    assert!(
+        message.contains("weights add FILE --as wide_resnet50_2") && message.contains("weights fetch wide_resnet50_2"),
+        "{message}"
+    );
+}
+
+/// The real ResNet-18 in an ONNX file that ends after layer3, where it is at hand.
+#[test]
+fn the_real_resnet18_is_recognised_in_its_onnx_file() {
+    let shared = std::env::var_os("PCORE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let file = shared.join("weights/resnet18_layer3.onnx");
+    if !file.exists() {
+        writeln!(std::io::stderr(), "skipped: {} is not there", file.display()).unwrap();
+        return;
+    }
+    let tensors = NamedTensors::read(&file).unwrap();
+    let layers = ["layer2".to_owned(), "layer3".to_owned()];
+    zoo::load("resnet18", &tensors, &layers, &OpenDevice::cpu()).unwrap();
+    let error =
+        zoo::load("resnet18", &tensors, &["layer4".to_owned()], &OpenDevice::cpu()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("layer4.0.conv1"), "{error}");
+    let error = zoo::load("resnet34", &tensors, &layers, &OpenDevice::cpu()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("layer1.2.conv1"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let added = Store::at(folder.path()).add(&file, "resnet18").unwrap();
+    assert_eq!(added.layers, ["layer1", "layer2", "layer3"]);
+}
+
+#[cfg(feature = "fetch")]
+mod fetching {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use pcore::model::weights::{ManifestEntry, fetch};
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// How the server answers one request.
+    #[derive(Clone, Copy)]
+    struct Answer {
+        status: u16,
+        etag: &'static str,
+        /// Bytes of the body after which the connection is closed.
+        cut: usize,
+    }
+
+    const WHOLE: Answer = Answer { status: 200, etag: "\"one\"", cut: usize::MAX };
+    const CUT: Answer = Answer { cut: 4_000_000, ..WHOLE };
+
+    /// A server on this machine; `answers` by request, the last one repeated. Returns the address and the first byte
+    /// asked for by each request.
+    fn serve(file: Vec<u8>, answers: Vec<Answer>) -> (String, Arc<Mutex<Vec<usize>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://127.0.0.1:{}/resnet18.safetensors", listener.local_addr().unwrap().port());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for (i, stream) in listener.incoming().enumerate() {
+                let (mut stream, answer) = (stream.unwrap(), answers[i.min(answers.len() - 1)]);
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let field = |name: &str| {
+                    head.iter().find_map(|line| {
+                        line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+                    })
+                };
+                let start =
+                    field("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+                log.lock().unwrap().push(start.unwrap_or(0));
+                let start = start.filter(|_| field("if-range") == Some(answer.etag));
+                let (body, status) = (&file[start.unwrap_or(0)..], if start.is_some() { 206 } else { answer.status });
+                let range = start.map_or_else(String::new, |s| {
+                    format!("Content-Range: bytes {s}-{}/{}\r\n", file.len() - 1, file.len())
+                });
+                let etag = answer.etag;
+                let head = format!(
+                    "HTTP/1.1 {status} x\r\nETag: {etag}\r\n{range}Content-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                // The client may hang up first.
+                let _ = stream
+                    .write_all(head.as_bytes())
+                    .and_then(|()| stream.write_all(&body[..body.len().min(answer.cut)]));
+            }
+        });
+        (url, asked)
+    }
+
+    fn weights(folder: &Path) -> Vec<u8> {
+        let path = folder.join("r18.safetensors");
+        resnet18_file(&path);
+        std::fs::read(path).unwrap()
+    }
+
+    fn entry(url: String, file: &[u8], digits: usize) -> ManifestEntry {
+        let hash: String = Sha256::digest(file).iter().map(|b| format!("{b:02x}")).collect();
+        ManifestEntry {
+            name: "resnet18".into(),
+            url,
+            sha256: hash[..digits].into(),
+            licence: "none".into(),
+            origin: "test".into(),
+        }
+    }
+
+    #[test]
+    fn an_interrupted_download_continues_where_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, store) = (weights(folder.path()), Store::at(folder.path().join("weights")));
+        let (url, asked) = serve(file.clone(), vec![CUT, CUT, CUT, CUT, CUT, CUT, WHOLE]);
+        let entry = entry(url, &file, 64);
+        let message = fetch(&entry, &store, |_, _| {}).unwrap_err().to_string();
+        assert!(message.contains("continue from byte 20000000"), "{message}");
+        let mut last = (0, None);
+        let fetched = fetch(&entry, &store, |at, total| last = (at, total)).unwrap();
+        assert_eq!(last, (file.len() as u64, Some(file.len() as u64)));
+        assert_eq!(fetched.bytes_received, file.len() as u64 - 20_000_000);
+        assert!(fetched.hash_was_known);
+        assert_eq!(*asked.lock().unwrap(), [0, 4_000_000, 8_000_000, 12_000_000, 16_000_000, 20_000_000, 24_000_000]);
+        assert_eq!(store.verify().unwrap()[0].1, Verdict::Sound);
+        assert_eq!(std::fs::read_dir(store.folder().join("downloads")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_changed_meanwhile_is_fetched_from_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, store) = (weights(folder.path()), Store::at(folder.path().join("weights")));
+        let (url, asked) = serve(file.clone(), vec![CUT, Answer { etag: "\"two\"", ..WHOLE }]);
+        fetch(&entry(url, &file, 8), &store, |_, _| {}).unwrap();
+        assert_eq!(*asked.lock().unwrap(), [0, 4_000_000]);
+        assert_eq!(store.verify().unwrap()[0].1, Verdict::Sound);
+    }
+
+    #[test]
+    fn a_file_with_another_hash_never_enters_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, store) = (weights(folder.path()), Store::at(folder.path().join("weights")));
+        let (url, _) = serve(file, vec![WHOLE]);
+        let message = fetch(&entry(url, b"other", 8), &store, |_, _| {}).unwrap_err().to_string();
+        assert!(message.contains("expected d9298a10..."), "{message}");
+        assert!(store.list().unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(store.folder().join("downloads")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn refusals_of_the_server_and_plain_http_elsewhere_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        let (url, _) = serve(b"gone".to_vec(), vec![Answer { status: 404, ..WHOLE }]);
+        let message = fetch(&entry(url, b"", 0), &store, |_, _| {}).unwrap_err().to_string();
+        assert!(message.contains("404"), "{message}");
+        let plain = entry("http://127.0.0.1.example.org/x".into(), b"", 0);
+        assert!(fetch(&plain, &store, |_, _| {}).unwrap_err().to_string().contains("only https"));
+    }
+}
