@@ -51,7 +51,7 @@ impl Part {
 }
 
 impl MemoryBank {
-    /// Takes rows `[n_rows, dim]` and the origin of each, to be searched on `device`.
+    /// Takes rows `[n_rows, dim]` and the origin of each, to be searched on `device`; by cosine always on the CPU.
     ///
     /// # Errors
     /// [`BankError::Empty`] without rows; [`BankError::Shape`] when rows and origins differ in number.
@@ -73,7 +73,8 @@ impl MemoryBank {
             });
         }
         #[cfg(any(feature = "gpu", feature = "cuda"))]
-        let search = (!device.is_cpu()).then(|| super::device_search::DeviceSearch::new(&rows, dim, device));
+        let search = (!device.is_cpu() && metric == kernel::Metric::Euclidean)
+            .then(|| super::device_search::DeviceSearch::new(&rows, dim, device));
         #[cfg(not(any(feature = "gpu", feature = "cuda")))]
         let _ = device;
         let mut members: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
@@ -105,6 +106,12 @@ impl MemoryBank {
     #[must_use]
     pub fn dim(&self) -> usize {
         self.rows.dim()
+    }
+
+    /// How queries are compared with rows.
+    #[must_use]
+    pub fn metric(&self) -> kernel::Metric {
+        self.rows.metric()
     }
 
     /// All rows, `[n_rows, dim]`.

@@ -10,6 +10,7 @@ mod intensity;
 mod knn_gate;
 mod memory_bank;
 mod policy;
+mod unit;
 
 pub use condition::{Condition, ConditionRule};
 pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
@@ -22,3 +23,4 @@ pub use intensity::{intensity_statistics, percentile_90};
 pub use knn_gate::{GATE_DIM, GateAxis, KnnGate, cross_validate, gate_accuracy};
 pub use memory_bank::{BankRow, MemoryBank, Neighbours};
 pub use policy::{Policy, SOFT_PENALTY, Search};
+pub use unit::normalise_rows;

@@ -46,7 +46,8 @@ pub struct Manifest {
     pub pixel_threshold: Option<f32>,
     /// Seed of the whole fit.
     pub seed: u64,
-    /// SHA-256, 64 lower-case hex digits, over names and content digests of the training images.
+    /// SHA-256, 64 lower-case hex digits, over names and content digests of the training images; of an imported bank
+    /// over its files.
     pub data_fingerprint: String,
     /// Names of the training images; `row_source` indexes this list.
     pub sources: Vec<String>,

@@ -115,7 +115,7 @@ pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
     }
 }
 
-fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError> {
+pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError> {
     let PreprocessingEntry { resize, height_px, width_px, mean, std } = entry;
     Ok(Preprocessing {
         resize: parse("resize", resize)?,

@@ -5,9 +5,9 @@ use super::weights::WeightsError;
 /// Why a network can't be opened or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// No network of that name is built in.
+    /// No network of that name is known.
     #[error(
-        "unknown backbone '{name}': this binary holds {available}; put NAME.onnx into weights/ and build again to add one"
+        "unknown backbone '{name}': this version knows {available}; put NAME.onnx into weights/ and build again to add another"
     )]
     UnknownBackbone {
         /// What was asked for.

@@ -73,6 +73,18 @@ pub fn layers(name: &str) -> Result<Vec<String>, ModelError> {
     })
 }
 
+/// The layers to use where none is named: `layer2` and `layer3` of a ResNet, as in the PatchCore paper; of DINOv2 two thirds
+/// and all of the way up (`blocks.8` and `blocks.11` of 12), which the gearbox study found best.
+#[must_use]
+pub fn usual_layers(name: &str) -> Vec<String> {
+    let layers = match network(name) {
+        vit if vit.starts_with("dinov2_vitl") => ["blocks.17", "blocks.23"],
+        vit if vit.starts_with("dinov2_") => ["blocks.8", "blocks.11"],
+        _ => ["layer2", "layer3"],
+    };
+    layers.map(str::to_owned).to_vec()
+}
+
 /// The network of a name without its tag.
 #[must_use]
 pub fn network(name: &str) -> &str {

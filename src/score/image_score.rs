@@ -2,6 +2,7 @@
 
 use super::ScoreError;
 use crate::bank::{MemoryBank, Neighbours};
+use crate::kernel::Metric;
 use std::fmt;
 use std::str::FromStr;
 
@@ -73,6 +74,20 @@ fn top_mean(mut distances: Vec<f32>, share: f64) -> f32 {
     (top.iter().map(|d| f64::from(*d)).sum::<f64>() / n as f64) as f32
 }
 
+/// The bank's distance, in double precision.
+fn distance(metric: Metric, query: &[f32], row: &[f32]) -> f64 {
+    let sum = |term: fn(f64, f64) -> f64| -> f64 {
+        query.iter().zip(row).map(|(q, b)| term(f64::from(*q), f64::from(*b))).sum()
+    };
+    match metric {
+        Metric::Euclidean => sum(|q, b| (q - b).powi(2)).sqrt(),
+        Metric::Cosine => {
+            let scale = (sum(|q, _| q * q) * sum(|_, b| b * b)).sqrt();
+            if scale > 0.0 { (1.0 - sum(|q, b| q * b) / scale).clamp(0.0, 2.0) } else { 1.0 }
+        }
+    }
+}
+
 /// Equation 7: `s = (1 - exp(s*) / sum over b in N(m*) of exp(|q* - b|)) s*`, where `N(m*)` are the `n` rows nearest to
 /// `m*`, itself included. The exponentials are shifted by the largest, so they can't overflow.
 fn reweighted(
@@ -96,14 +111,8 @@ fn reweighted(
     let query = &descriptors[worst * bank.dim()..][..bank.dim()];
     let nearest_row = nearest.indices[worst * nearest.k] as usize;
     let around = bank.nearest(bank.row(nearest_row), n)?;
-    let to_query: Vec<f64> = around
-        .indices
-        .iter()
-        .map(|row| {
-            let row = bank.row(*row as usize);
-            query.iter().zip(row).map(|(q, b)| f64::from(q - b).powi(2)).sum::<f64>().sqrt()
-        })
-        .collect();
+    let to_query: Vec<f64> =
+        around.indices.iter().map(|row| distance(bank.metric(), query, bank.row(*row as usize))).collect();
     let largest = to_query.iter().copied().fold(star, f64::max);
     let total: f64 = to_query.iter().map(|d| (d - largest).exp()).sum();
     Ok(((1.0 - (star - largest).exp() / total) * star) as f32)
@@ -119,6 +128,22 @@ mod tests {
     fn bank(rows: &[f32], dim: usize) -> MemoryBank {
         let origins = vec![BankRow { condition: 0, source: 0, position: 0 }; rows.len() / dim];
         MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean, &OpenDevice::cpu()).unwrap()
+    }
+
+    #[test]
+    fn the_reweighting_uses_the_distance_of_the_bank() {
+        let origins = vec![BankRow { condition: 0, source: 0, position: 0 }; 3];
+        let rows = vec![1.0, 0.0, 0.8, 0.6, 0.0, 1.0];
+        let bank = MemoryBank::new(rows, 2, origins, Metric::Cosine, &OpenDevice::cpu()).unwrap();
+        // By hand: the query (1, -1) has the cosine distances 1 - 1/sqrt 2, 1 - 0.2/sqrt 2 and 1 + 1/sqrt 2.
+        let root = 2.0f64.sqrt();
+        let distances = [1.0 - 1.0 / root, 1.0 - 0.2 / root, 1.0 + 1.0 / root];
+        let total: f64 = distances.iter().map(|d| d.exp()).sum();
+        let expected = (1.0 - distances[0].exp() / total) * distances[0];
+        for scale in [1.0, 50.0] {
+            let found = score(ImageScore::Reweighted(3), &[scale, -scale], &bank);
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{scale}: {found} against {expected}");
+        }
     }
 
     fn score(kind: ImageScore, queries: &[f32], bank: &MemoryBank) -> f32 {
@@ -151,7 +176,7 @@ mod tests {
         let bank = bank(&rows, 1);
         let query = [5000.0f32];
         let (max, weighted) = (score(ImageScore::Max, &query, &bank), score(ImageScore::Reweighted(9), &query, &bank));
-        assert!(weighted.is_finite() && weighted < max && weighted >= max * 8.0 / 9.0 - 1.0, "{weighted} {max}");
+        assert!(weighted.is_finite() && weighted <= max && weighted >= max * 8.0 / 9.0 - 1.0, "{weighted} {max}");
     }
 
     #[test]

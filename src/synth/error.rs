@@ -62,12 +62,7 @@ pub enum SynthError {
         /// The cause.
         source: std::io::Error,
     },
-    /// An image could not be encoded.
-    #[error("cannot encode {}: {message}", path.display())]
-    Encode {
-        /// The image file.
-        path: PathBuf,
-        /// What the encoder said.
-        message: String,
-    },
+    /// An image could not be written.
+    #[error(transparent)]
+    Image(#[from] crate::image::ImageError),
 }

@@ -2,6 +2,7 @@
 
 use crate::bank::BankError;
 use crate::bundle::Defect;
+use crate::bundle::onnxdemo::StationError;
 use crate::dataset::DatasetError;
 use crate::infer::InferError;
 use crate::score::ScoreError;
@@ -24,6 +25,15 @@ pub enum TrainError {
     /// The parts do not make a bundle.
     #[error("the fitted parts do not make a valid bundle: {0}")]
     Bundle(#[from] Defect),
+    /// The station's files can't be used.
+    #[error(transparent)]
+    Station(#[from] StationError),
+    /// One threshold can't replace several.
+    #[error("the bundle has {n_conditions} conditions, each with a threshold of its own: fit again to set them anew")]
+    SeveralConditions {
+        /// Conditions of the bundle.
+        n_conditions: usize,
+    },
     /// Not one image could be read.
     #[error("none of the {n_images} training images could be read; the first: {first}")]
     NothingReadable {

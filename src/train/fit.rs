@@ -5,7 +5,7 @@ use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
     Admission, BankError, BankRow, ConditionRule, CoresetSize, Gate, GateKind, MemoryBank, Policy, find_limit,
-    intensity_statistics, select,
+    intensity_statistics, normalise_rows, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
@@ -13,7 +13,6 @@ use crate::bundle::{
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::infer::{Distances, FeaturePipeline, How, InferError, convert, score};
-use crate::kernel::Metric;
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -73,7 +72,10 @@ pub fn fit(
     let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
 
-    let candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    if plan.metric == bundle::Metric::Cosine {
+        normalise_rows(&mut candidates.rows, candidates.dim);
+    }
     let n_patches = candidates.grid.n_patches();
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
     let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
@@ -90,7 +92,7 @@ pub fn fit(
         indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
     let (dim, grid) = (candidates.dim, candidates.grid);
     let n_candidates = candidates.rows.len() / dim;
-    let bank = MemoryBank::new(rows, dim, origins, Metric::Euclidean, device)?;
+    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric), device)?;
 
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { Policy::ALL.as_slice() } else { &[Policy::Mixed] };
@@ -147,7 +149,7 @@ pub fn fit(
         backbone: convert::backbone_entry(pipeline.backbone()),
         preprocessing: convert::preprocessing_entry(pipeline.preprocessing()),
         descriptor: convert::descriptor_entry(pipeline.descriptor(), dim, grid),
-        metric: bundle::Metric::L2,
+        metric: plan.metric,
         coreset: CoresetEntry {
             ratio: match plan.coreset {
                 CoresetSize::Ratio(ratio) => Some(ratio),

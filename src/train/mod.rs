@@ -10,7 +10,9 @@ mod fit;
 mod gate;
 mod labels;
 mod plan;
+mod recalibrate;
 mod split;
+mod station;
 
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
@@ -19,3 +21,5 @@ pub use plan::{
     DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MEMORY_BYTES, DEFAULT_PROJECTION, DEFAULT_SIZE_PX,
     FitPlan, Holdout, LEAVE_ONE_OUT_BELOW,
 };
+pub use recalibrate::{Recalibrated, recalibrate};
+pub use station::{ImportedStation, StationOptions, StationWarning, import_station};

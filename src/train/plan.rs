@@ -2,6 +2,7 @@
 
 use super::TrainError;
 use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec, GateKind};
+use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
@@ -59,6 +60,9 @@ pub struct FitPlan {
     pub domain: Option<String>,
     /// Network, layers, preprocessing, descriptor.
     pub pipeline: PipelineSpec,
+    /// How descriptors are compared. For [`Metric::Cosine`] the rows of the bank are normalised to length 1 before the
+    /// coreset is chosen, so that it covers angles.
+    pub metric: Metric,
     /// Distances to scores.
     pub scoring: Scoring,
     /// Rows to keep, of each condition's.
@@ -95,6 +99,7 @@ impl Default for FitPlan {
                 preprocessing: Preprocessing::imagenet(DEFAULT_SIZE_PX, DEFAULT_SIZE_PX, Resize::StretchBilinear),
                 descriptor: DescriptorSpec::default(),
             },
+            metric: Metric::L2,
             scoring: Scoring { image_score: ImageScore::Max, map_sigma_px: DEFAULT_SIGMA_PX },
             coreset: DEFAULT_CORESET,
             projection_dim: Some(DEFAULT_PROJECTION),

@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use pcore::bank::{ConditionRule, Context, CoresetSize, GateKind, Policy};
+use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::infer::{Calibration, GateUse};
 use pcore::model::DeviceChoice;
@@ -37,10 +38,16 @@ pub(crate) enum Verb {
     Eval(EvalArgs),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
+    /// Take over a bank from a .NET line station: gallery_f32.bin, threshold.json, meta.json
+    Import(ImportArgs),
+    /// Write a bundle as the files of a .NET line station
+    Export(ExportArgs),
     /// Simulate a gearbox, fit, evaluate and write report.html
     Demo(DemoArgs),
     /// Make simulated data
     Synth(SynthArgs),
+    /// Keep the weights of known networks
+    Weights(WeightsArgs),
     /// List the devices this binary can run on, and the backbones it holds
     Devices,
 }
@@ -97,6 +104,9 @@ pub(crate) struct MethodArgs {
     /// hv:2 (square); can be repeated
     #[arg(long, value_name = "AXIS:RADII")]
     pub(crate) context: Vec<Context>,
+    /// How patches are compared
+    #[arg(long, value_enum, default_value_t = MetricArg::L2)]
+    pub(crate) metric: MetricArg,
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
     #[arg(long, value_name = "KIND", default_value = "max")]
     pub(crate) image_score: ImageScore,
@@ -122,6 +132,23 @@ pub(crate) struct MethodArgs {
     /// Memory that the patches may take, such as 8GiB or 500MiB
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_bytes)]
     pub(crate) memory: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum MetricArg {
+    /// Euclidean distance
+    L2,
+    /// One minus the cosine of the angle; the bank's rows are normalised
+    Cosine,
+}
+
+impl From<MetricArg> for Metric {
+    fn from(arg: MetricArg) -> Self {
+        match arg {
+            MetricArg::L2 => Self::L2,
+            MetricArg::Cosine => Self::Cosine,
+        }
+    }
 }
 
 /// How to run; shared by all verbs that use a network.
@@ -234,6 +261,54 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
+/// Settings of an import.
+#[derive(ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// The station's folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Name of the product or domain; names the bundle
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Network that the gallery was made with, as named by `pcore devices` [default: the one in meta.json]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backbone: Option<String>,
+    /// Layer that the gallery was made of [default: the one in meta.json]
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    pub(crate) layers: Vec<String>,
+    /// Folder of normal images, not those of the gallery, to set the threshold anew
+    #[arg(long, value_name = "NORMALS")]
+    pub(crate) recalibrate: Option<PathBuf>,
+    /// False alarms wanted among normal images, with --recalibrate
+    #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA)]
+    pub(crate) alpha: f64,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Settings of an export.
+#[derive(ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The bundle file
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    /// Format to write
+    #[arg(long, value_enum)]
+    pub(crate) format: ExportFormat,
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// gallery_f32.bin, threshold.json and meta.json of the .NET line station
+    Onnxdemo,
+}
+
 #[derive(ClapArgs)]
 pub(crate) struct DemoArgs {
     /// Folder for data, bundle and report
@@ -250,6 +325,34 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct WeightsArgs {
+    #[command(subcommand)]
+    pub(crate) action: WeightsAction,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WeightsAction {
+    /// List the weights at hand, and the networks whose weights could be added
+    List,
+    /// Check a weight file (.safetensors, .pth, .pt, .onnx) and keep it under a network's name
+    Add {
+        /// The file
+        file: PathBuf,
+        /// Name for --backbone: the network, with a tag after a dot for a second set (wide_resnet50_2.line3)
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+    },
+    /// Read all weights at hand and compare them with their checksums
+    Verify,
+    /// Download known weights, check them and keep them
+    #[cfg(feature = "fetch")]
+    Fetch {
+        /// Name, as `pcore weights list` shows it
+        name: String,
+    },
 }
 
 #[derive(ClapArgs)]

@@ -41,8 +41,11 @@ fn main() -> ExitCode {
         Verb::Infer(args) => commands::infer::run(args),
         Verb::Eval(args) => commands::eval::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
+        Verb::Import(args) => commands::station::import(args),
+        Verb::Export(args) => commands::station::export(args),
         Verb::Demo(args) => commands::demo::run(args),
         Verb::Synth(args) => commands::synth::run(args),
+        Verb::Weights(args) => commands::weights::run(args),
         Verb::Devices => commands::devices::run(),
     };
     match result {

@@ -104,6 +104,45 @@ pub enum StationError {
         /// Numbers of one row.
         dim: usize,
     },
+    /// The network gives rows of another length.
+    #[error(
+        "gallery_f32.bin has rows of {expected} numbers, {network} gives {found} at {layers}; name the network and the one layer that the gallery was made with"
+    )]
+    OtherNetwork {
+        /// Numbers of one row of the gallery.
+        expected: usize,
+        /// Numbers the network gives.
+        found: usize,
+        /// The network.
+        network: String,
+        /// Its tapped layers.
+        layers: String,
+    },
+    /// More or less than one layer is tapped.
+    #[error("the station compares one layer, here are {}: {}; name the one it was exported with", layers.len(), layers.join(", "))]
+    Layers {
+        /// The tapped layers.
+        layers: Vec<String>,
+    },
+    /// The bundle does what the station can't do.
+    #[error(
+        "the station can't use this bundle: {what} is {found}, the station only knows {expected}; fit with --metric cosine --neighbourhood 1 --layers LAYER --image-size 224x224 --resize shortest-crop:256 --image-score max and one condition"
+    )]
+    NotForStation {
+        /// The setting.
+        what: &'static str,
+        /// What the station does.
+        expected: &'static str,
+        /// What the bundle does.
+        found: String,
+    },
+    /// The files do not make a bundle.
+    #[error("the files do not make a valid bundle: {defect}")]
+    Bundle {
+        /// What is wrong.
+        #[source]
+        defect: Box<crate::bundle::Defect>,
+    },
     /// Not enough memory for the gallery.
     #[error("the gallery needs {n_bytes} bytes of memory, which are not free; close programs")]
     OutOfMemory {

@@ -12,14 +12,18 @@
 //! the folder; it is no business of this module.
 //!
 //! `q`, `ntotal`, `layers` and `data_name` may be missing. Other fields are kept as they are.
+//!
+//! [`StationArtefact::into_contents`] makes a bundle of it, [`StationArtefact::from_contents`] goes the other way.
 
+mod convert;
 mod error;
 mod json;
 mod read;
 mod write;
 
+pub use convert::{CROP_PX, FORMAT, SHORTEST_PX, preprocessing};
 pub use error::StationError;
-pub use read::{parse_meta, parse_threshold, read};
+pub use read::{parse_meta, parse_threshold, read, read_meta};
 pub use write::write;
 
 /// File name of the memory bank.

@@ -33,6 +33,14 @@ pub fn read(folder: &Path, dim: Option<usize>) -> Result<StationArtefact, Statio
     Ok(artefact)
 }
 
+/// Reads `meta.json` of the folder of a station.
+///
+/// # Errors
+/// A [`StationError`] where it is missing or does not read.
+pub fn read_meta(folder: &Path) -> Result<StationMeta, StationError> {
+    parse_meta(read_text(&folder.join(META_FILE))?)
+}
+
 /// Reads the text of `threshold.json`.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ pub fn write(folder: &Path, artefact: &StationArtefact) -> Result<(), StationErr
     replace(folder, THRESHOLD_FILE, |file| file.write_all(threshold.as_bytes()))
 }
 
-fn threshold_text(threshold: &StationThreshold) -> Result<String, StationError> {
+pub(super) fn threshold_text(threshold: &StationThreshold) -> Result<String, StationError> {
     let StationThreshold { value, q, n_rows, text } = threshold;
     let mut other = Default::default();
     if let Some(text) = text {
@@ -48,7 +48,7 @@ fn threshold_text(threshold: &StationThreshold) -> Result<String, StationError> 
     to_text(THRESHOLD_FILE, &ThresholdJson { value: *value, metric: METRIC.into(), q: *q, ntotal: *n_rows, other })
 }
 
-fn meta_text(meta: &StationMeta) -> Result<String, StationError> {
+pub(super) fn meta_text(meta: &StationMeta) -> Result<String, StationError> {
     let mut other = Default::default();
     if let Some(text) = &meta.text {
         if parse_meta(text.clone()).is_ok_and(|read| read == *meta) {

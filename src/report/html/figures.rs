@@ -120,7 +120,13 @@ pub(super) fn threshold(report: &Report) -> String {
     let Some(first) = notes.first() else {
         return String::new();
     };
-    let sentence = if let [only] = notes {
+    let sentence = if let [ThresholdNote { n: 0, threshold, .. }] = notes {
+        format!(
+            "An image is called anomalous when its score exceeds <strong>{}</strong>: a limit that was given. It does \
+not come from normal images, so nothing is known of its false alarms.",
+            html_escape(&short(*threshold))
+        )
+    } else if let [only] = notes {
         let reach = if only.alpha < only.smallest_alpha() {
             format!(
                 " But {} images can promise no rate below {}: hold out more normal images for a stricter one.",

@@ -73,6 +73,10 @@ fn too_few_images_for_the_rate_asked_for_is_said() {
     report.thresholds[0].n = 39;
     let page = html_page(&report);
     assert!(page.contains("at most <strong>2.5\u{a0}%</strong>. But 39 images can promise no rate below 2.5\u{a0}%"));
+    report.thresholds[0].n = 0;
+    let page = html_page(&report);
+    assert!(page.contains("a limit that was given. It does not come from normal images") && !page.contains("at most"));
+    report.thresholds[0].n = 39;
     report.thresholds.push(ThresholdNote { condition: Some("cold".to_owned()), threshold: 9.0, n: 9, alpha: 0.01 });
     let page = html_page(&report);
     assert!(

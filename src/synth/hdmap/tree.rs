@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Condition, HdmapPlan, HealthMap, N_COLS, N_ROWS, Split, generate};
+use crate::image;
 use crate::synth::{SynthError, files};
 
 /// Table of all maps, in the domain folder.
@@ -116,13 +117,13 @@ pub fn write_tree(
 fn write_map(plan: &HdmapPlan, folder: &Path, split: Split, index: usize) -> Result<Row, SynthError> {
     let map = generate(plan, split, index)?;
     let path = format!("{}/{index:06}.tiff", split.folder());
-    files::write_tiff_f32(&folder.join(&path), &map.values, N_ROWS as u32, N_COLS as u32)?;
+    image::write_tiff_f32(&folder.join(&path), &map.values, N_ROWS, N_COLS)?;
     let mask = match &map.mask {
         None => String::new(),
         Some(pixels) => {
             let mask = format!("{MASK_FOLDER}/{index:06}_mask.png");
             let grey: Vec<u8> = pixels.iter().map(|raised| if *raised { 255 } else { 0 }).collect();
-            files::write_png_grey8(&folder.join(&mask), &grey, N_ROWS as u32, N_COLS as u32)?;
+            image::write_png_grey8(&folder.join(&mask), &grey, N_ROWS, N_COLS)?;
             mask
         }
     };

@@ -6,7 +6,7 @@ use crate::console::{Console, print, print_line};
 use crate::home;
 use anyhow::{Context, Result};
 use pcore::bank::DescriptorSpec;
-use pcore::bundle::{self, ConformalEntry, Manifest};
+use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
 use pcore::dataset::{self, Listing};
 use pcore::image::Preprocessing;
 use pcore::infer::{PipelineSpec, Scoring};
@@ -67,6 +67,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             preprocessing: Preprocessing::imagenet(height_px, width_px, method.resize),
             descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
         },
+        metric: method.metric.into(),
         scoring: Scoring { image_score: method.image_score, map_sigma_px: method.sigma },
         coreset: method.coreset,
         projection_dim: (method.projection > 0).then_some(method.projection),
@@ -96,10 +97,14 @@ pub(super) fn summary(manifest: &Manifest) -> String {
             descriptor.grid_cols
         ),
         format!(
-            "bank         {} rows of {} values, out of {}",
+            "bank         {} rows of {} values, out of {}; {} distance",
             coreset.n_picked,
             descriptor.dim,
-            coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string())
+            coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()),
+            match manifest.metric {
+                Metric::L2 => "Euclidean",
+                Metric::Cosine => "cosine",
+            }
         ),
     ];
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
@@ -117,18 +122,20 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(format!("policy       {}", calibration.policy));
     }
     let many = calibration.per_condition.len() > 1;
-    lines.push(threshold_line(if many { "all" } else { "" }, &calibration.global, &calibration.method));
+    let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
+    let line = |name: &str, entry| threshold_line(name, entry, &calibration.method, constant);
+    lines.push(line(if many { "all" } else { "" }, &calibration.global));
     for (name, entry) in calibration.per_condition.iter().filter(|_| many) {
-        lines.push(threshold_line(name, entry, &calibration.method));
+        lines.push(line(name, entry));
     }
     lines.join("\n") + "\n"
 }
 
-fn threshold_line(name: &str, entry: &ConformalEntry, method: &str) -> String {
+fn threshold_line(name: &str, entry: &ConformalEntry, method: &str, constant: &str) -> String {
     let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
     let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
     if method == "constant" {
-        return format!("threshold    {name}{threshold} as set by the user");
+        return format!("threshold    {name}{threshold} {constant}");
     }
     let promise = if entry.alpha >= entry.smallest_alpha {
         format!("at most {} false alarms", percent(entry.alpha))

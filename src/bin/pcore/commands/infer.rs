@@ -91,7 +91,7 @@ impl Printer {
         match (&row.error, row.verdict, row.score, row.threshold) {
             (None, Some(verdict), Some(score), Some(threshold)) => writeln!(
                 out,
-                "{:9}  score {score:8.3}  threshold {threshold:6.3}  {:8}  {}",
+                "{:9}  score {score:8.4}  threshold {threshold:7.4}  {:8}  {}",
                 verdict.as_str(),
                 row.condition.as_deref().unwrap_or("unknown"),
                 row.path

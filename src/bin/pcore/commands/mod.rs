@@ -6,7 +6,9 @@ pub(crate) mod eval;
 pub(crate) mod fit;
 pub(crate) mod infer;
 pub(crate) mod inspect;
+pub(crate) mod station;
 pub(crate) mod synth;
+pub(crate) mod weights;
 
 mod open;
 mod page;

@@ -1,0 +1,98 @@
+//! `pcore import` and `pcore export`: to and from the files of the .NET line station.
+
+use super::fit::summary;
+use crate::Outcome;
+use crate::args::{ExportArgs, ExportFormat, ImportArgs};
+use crate::console::{Console, print, print_line};
+use crate::home;
+use anyhow::{Context, Result};
+use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
+use pcore::bundle::{self, Contents};
+use pcore::dataset;
+use pcore::model::OpenDevice;
+use pcore::train::{self, ImportedStation, Recalibrated, StationOptions, StationWarning};
+use serde_json::json;
+
+pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
+    let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
+    let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    let device = OpenDevice::open(args.run.device)?;
+    let options = StationOptions {
+        backbone: args.backbone.clone(),
+        layers: args.layers.clone(),
+        domain: args.domain.as_deref().map(home::domain_name).transpose()?.map(str::to_owned),
+    };
+    let ImportedStation { mut contents, mut warnings } = train::import_station(&args.folder, &options, &device)
+        .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
+    let mut n_failed = 0;
+    if let Some(listing) = listing {
+        let (alpha, batch) = (args.alpha, args.run.batch);
+        let found = train::recalibrate(contents, &listing.samples, alpha, batch, &device, &Console::new())
+            .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
+        n_failed = found.failures.len();
+        tell(&found);
+        contents = found.contents;
+        warnings.retain(|w| !matches!(w, StationWarning::Threshold { .. }));
+    }
+    for warning in &warnings {
+        eprintln!("warning: {warning}");
+    }
+    write(&path, &contents)?;
+    if args.run.json {
+        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let summary = json!({"bundle": path, "manifest": contents.manifest, "warnings": warnings});
+        print_line(&serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        print(&summary(&contents.manifest))?;
+        print_line(&format!("bundle       {}", path.display()))?;
+    }
+    Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
+    let contents = bundle::read(&args.bundle)?;
+    let backbone = contents.manifest.backbone.clone();
+    match args.format {
+        ExportFormat::Onnxdemo => {
+            let artefact = StationArtefact::from_contents(contents)
+                .with_context(|| format!("exporting {}", args.bundle.display()))?;
+            std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+            onnxdemo::write(&args.out, &artefact)?;
+        }
+    }
+    for file in [GALLERY_FILE, META_FILE, THRESHOLD_FILE] {
+        print_line(&args.out.join(file).display().to_string())?;
+    }
+    eprintln!(
+        "the station also needs the network {} up to {} as ONNX beside them; a bundle holds no network (weights sha256 {})",
+        backbone.name,
+        backbone.layers.join(", "),
+        backbone.weights_sha256
+    );
+    Ok(Outcome::Done)
+}
+
+/// What the normal images say about the old threshold, and about themselves.
+fn tell(found: &Recalibrated) {
+    for failure in &found.failures {
+        eprintln!("left out: {}: {}", failure.name, failure.reason);
+    }
+    let n = found.contents.calibration_scores.len();
+    if let Some(rejected) = found.n_rejected_before {
+        eprintln!("the imported threshold rejects {rejected} of {n} normal images");
+    }
+    if found.n_in_bank > 0 {
+        eprintln!(
+            "warning: {} of {n} normal images have patches that are in the bank; the bank seems to be built from them, so the new threshold is too low: use other images",
+            found.n_in_bank
+        );
+    }
+}
+
+fn write(path: &std::path::Path, contents: &Contents) -> Result<()> {
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+    }
+    bundle::write(path, contents)?;
+    home::remember(path)
+}

@@ -1,0 +1,94 @@
+//! A new threshold for a bank that stays as it is.
+
+use super::{Failure, TrainError};
+use crate::bundle::{CalibrationEntry, Contents};
+use crate::dataset::Sample;
+use crate::image::{self, Image, Limits};
+use crate::infer::{Inspector, convert};
+use crate::model::OpenDevice;
+use crate::progress::Progress;
+use crate::score::Conformal;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// A patch this near to a row of the bank was made of the same image.
+const SAME_PATCH: f32 = 1e-6;
+
+/// A bundle with a new threshold.
+#[derive(Debug)]
+pub struct Recalibrated {
+    /// The bundle.
+    pub contents: Contents,
+    /// Images left out because they could not be read.
+    pub failures: Vec<Failure>,
+    /// Images with a patch that is in the bank: the bank was probably built from them, so their scores are too low.
+    pub n_in_bank: usize,
+    /// Images that the old threshold rejects; `None` where there was no threshold.
+    pub n_rejected_before: Option<usize>,
+}
+
+/// Scores normal images that the bank was not built from, and sets the split-conformal threshold (see [`Conformal::of`])
+/// for a false-alarm rate of `alpha`, 0..1. The bank and everything else stay as they are.
+///
+/// # Errors
+/// [`TrainError::SeveralConditions`] unless the bundle has one condition, [`TrainError::NothingReadable`] or
+/// [`TrainError::TooFew`] without images, and whatever network, bank and score refuse.
+pub fn recalibrate(
+    contents: Contents,
+    samples: &[Sample],
+    alpha: f64,
+    batch: usize,
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Recalibrated, TrainError> {
+    let [condition] = contents.manifest.conditions.as_slice() else {
+        return Err(TrainError::SeveralConditions { n_conditions: contents.manifest.conditions.len() });
+    };
+    let condition = condition.name.clone();
+    // A wrong rate is refused before the work, not after.
+    Conformal::of(&[], alpha)?;
+    let old = contents.manifest.calibration.global.threshold;
+    let inspector = Inspector::open(contents.clone(), device)?;
+    let limits = Limits::default();
+    let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
+    progress.begin("calibrating", samples.len());
+    for chunk in samples.chunks(batch.max(1)) {
+        let read: Vec<_> = chunk.par_iter().map(|s| image::read(&s.path, &limits)).collect();
+        let mut images: Vec<Image> = vec![];
+        for (sample, read) in chunk.iter().zip(read) {
+            match read {
+                Ok(image) => images.push(image),
+                Err(error) => failures.push(Failure { name: sample.name.clone(), reason: error.to_string() }),
+            }
+        }
+        if !images.is_empty() {
+            for scored in inspector.score(&images.iter().collect::<Vec<_>>())? {
+                n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
+                scores.push(scored.raw_score);
+                maxima.push(scored.map.max());
+            }
+        }
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    if scores.is_empty() {
+        return Err(match failures.into_iter().next() {
+            Some(first) => TrainError::NothingReadable { n_images: samples.len(), first: first.reason },
+            None => TrainError::TooFew { n_images: 0 },
+        });
+    }
+    let entry = convert::conformal_entry(&Conformal::of(&scores, alpha)?);
+    let mut contents = contents;
+    contents.manifest.calibration = CalibrationEntry {
+        method: "split-conformal".to_owned(),
+        alpha,
+        global: entry.clone(),
+        per_condition: BTreeMap::from([(condition, entry)]),
+    };
+    contents.manifest.pixel_threshold = Conformal::of(&maxima, alpha)?.threshold;
+    contents.calibration_condition = vec![0; scores.len()];
+    let n_rejected_before = old.map(|old| scores.iter().filter(|s| **s > old).count());
+    contents.calibration_scores = scores;
+    contents.check()?;
+    Ok(Recalibrated { contents, failures, n_in_bank, n_rejected_before })
+}

@@ -1,0 +1,68 @@
+//! One image, one score: whatever the batch, the company, the order, the threads, the process.
+
+use crate::support::{Fixture, expect, pcore, raw_scores};
+use pcore::bundle;
+use pcore::dataset;
+use pcore::infer::Inspector;
+use pcore::model::OpenDevice;
+use pcore::progress::Silent;
+use pcore::train::{FitPlan, Holdout, fit};
+
+#[test]
+fn scores_do_not_depend_on_batch_threads_order_or_company() {
+    let fixture = Fixture::get();
+    let infer = |extra: &[&str], threads: &str| {
+        let mut command = pcore(fixture.path());
+        raw_scores(&expect(0, command.args(["infer", "--json"]).args(extra).env("RAYON_NUM_THREADS", threads)))
+    };
+    let expected = infer(&["domain_C/test"], "2");
+    assert_eq!(expected.len(), 16);
+    for batch in ["1", "3", "32"] {
+        for threads in ["1", "2"] {
+            assert_eq!(
+                infer(&["domain_C/test", "--batch", batch], threads),
+                expected,
+                "batch {batch}, {threads} threads"
+            );
+        }
+    }
+    for (name, score) in expected.iter().step_by(5) {
+        let alone = infer(&[&format!("domain_C/test/{name}")], "1");
+        assert_eq!(alone.values().next(), Some(score), "{name} alone");
+    }
+    let reversed = infer(&["domain_C/test/good", "domain_C/test/fault"], "2");
+    assert_eq!(reversed, expected);
+}
+
+#[test]
+fn held_out_images_score_as_they_did_at_fit_time() {
+    let fixture = Fixture::get();
+    let listing = dataset::normals(fixture.path(), Some("C")).unwrap();
+    let plan = FitPlan { holdout: Holdout::Share(0.25), ..FitPlan::default() };
+    let cpu = OpenDevice::cpu();
+    let fitted = fit(&listing.samples, &plan, &cpu, &Silent).unwrap();
+    assert_eq!(fitted.calibrating.len(), 10);
+    let file = fixture.path().join("reloaded.pcore");
+    bundle::write(&file, &fitted.contents).unwrap();
+    let inspector = Inspector::open(bundle::read(&file).unwrap(), &cpu).unwrap();
+    for (name, expected) in fitted.calibrating.iter().zip(&fitted.contents.calibration_scores) {
+        let sample = listing.samples.iter().find(|s| s.name == *name).unwrap();
+        let image = pcore::image::read(&sample.path, &pcore::image::Limits::default()).unwrap();
+        let scored = inspector.score(&[&image]).unwrap();
+        assert_eq!(scored[0].raw_score.to_bits(), expected.to_bits(), "{name}");
+    }
+}
+
+#[test]
+fn the_same_fit_gives_the_same_file() {
+    let fixture = Fixture::get();
+    let fit = |name: &str, threads: &str, batch: &str| {
+        let args = ["fit", "--domain", "C", "--normal", ".", "--conditions", "p90", "--bundle", name, "--batch", batch];
+        expect(0, pcore(fixture.path()).args(args).env("RAYON_NUM_THREADS", threads));
+        std::fs::read(fixture.path().join(name)).unwrap()
+    };
+    let first = fit("one.pcore", "2", "8");
+    assert_eq!(first, fit("two.pcore", "1", "3"));
+    // `fit` made these the last bundle fitted; other tests rely on the fixture's own.
+    expect(0, pcore(fixture.path()).args(["fit", "--domain", "C", "--normal", ".", "--conditions", "p90"]));
+}

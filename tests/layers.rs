@@ -1,0 +1,91 @@
+//! The rules of ARCHITECTURE.md, checked on the source.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules in order; each uses only itself and those before it.
+const ORDER: [&str; 13] = [
+    "image", "dataset", "synth", "kernel", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval",
+    "report",
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Module of each library file, its path and its code without comments and without its tests at the end.
+fn library() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let found: Vec<_> = sources(&root)
+        .into_iter()
+        .filter(|path| !path.starts_with(root.join("bin")) && !path.ends_with("src/lib.rs"))
+        .map(|path| {
+            let module =
+                path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod").next().unwrap();
+            let code = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            (module.to_owned(), path, code)
+        })
+        .collect();
+    assert!(found.len() > 60, "only {} source files found", found.len());
+    found
+}
+
+fn offenders(rule: impl Fn(&str, &Path, &str) -> bool) -> Vec<String> {
+    library().iter().filter(|(m, p, code)| rule(m, p, code)).map(|(_, p, _)| p.display().to_string()).collect()
+}
+
+#[test]
+fn every_module_uses_only_those_before_it() {
+    let mut wrong = vec![];
+    for (module, path, code) in library() {
+        let own = ORDER.iter().position(|m| *m == module).unwrap_or_else(|| panic!("{module} is not in the order"));
+        for later in &ORDER[own + 1..] {
+            if code.contains(&format!("crate::{later}::")) || code.contains(&format!("crate::{{{later}")) {
+                wrong.push(format!("{} uses {later}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn tensors_stay_in_the_model() {
+    let wrong = offenders(|module, _, code| module != "model" && code.contains("burn::"));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_library_neither_prints_nor_exits() {
+    let words = ["println!", "eprintln!", "print!(", "process::exit", "anyhow"];
+    let wrong = offenders(|_, _, code| words.iter().any(|w| code.contains(w)));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn serde_stays_at_the_file_borders() {
+    let borders = ["bundle", "report", "dataset"];
+    let wrong = offenders(|module, _, code| !borders.contains(&module) && code.contains("serde::"));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn unsafe_code_is_confined_to_the_simd_kernels() {
+    let wrong = offenders(|_, path, code| {
+        !path.to_str().unwrap().replace('\\', "/").contains("/kernel/simd") && code.contains("unsafe ")
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
