@@ -3,7 +3,7 @@
 //! PatchCore (Roth et al., CVPR 2022, section 3.1): every patch takes in its neighbourhood, and the layers are brought
 //! to one grid and stacked.
 
-use super::BankError;
+use super::{BankError, Context};
 use crate::model::{FeatureMap, Grid};
 use rayon::prelude::*;
 
@@ -12,11 +12,13 @@ use rayon::prelude::*;
 pub struct DescriptorSpec {
     /// Side of the square neighbourhood whose mean replaces each patch; 1 leaves patches as they are.
     pub neighbourhood: usize,
+    /// Means of wider surroundings, appended to the stacked layers in this order; none by default.
+    pub context: Vec<Context>,
 }
 
 impl Default for DescriptorSpec {
     fn default() -> Self {
-        Self { neighbourhood: 3 }
+        Self { neighbourhood: 3, context: vec![] }
     }
 }
 
@@ -43,10 +45,12 @@ impl PatchDescriptors {
 }
 
 /// Builds the descriptors of a batch: neighbourhood mean of every layer (zero padding, divided by the full
-/// neighbourhood), layers resized to the finest grid (bilinear, `align_corners = false`), values concatenated.
+/// neighbourhood), layers resized to the finest grid (bilinear, `align_corners = false`), values concatenated, the parts
+/// of each [`Context`] appended.
 ///
 /// # Shapes
-/// `layers[l]`: `[n_images, rows_l, cols_l, dim_l]`. Result: `[n_images * max rows * max cols, sum of dim_l]`.
+/// `layers[l]`: `[n_images, rows_l, cols_l, dim_l]`. Result: `[n_images * max rows * max cols, D]`, `D` being the sum of the
+/// `dim_l`, times one more than there are context radii.
 ///
 /// # Errors
 /// [`BankError::NoLayers`], or [`BankError::BatchMismatch`] when the layers hold different numbers of images.
@@ -57,7 +61,8 @@ pub fn describe(layers: &[FeatureMap], spec: &DescriptorSpec) -> Result<PatchDes
         return Err(BankError::BatchMismatch { expected: n_images, found: other.n_images() });
     }
     let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap_or(first.grid());
-    let dim = layers.iter().map(FeatureMap::dim).sum();
+    let stacked: usize = layers.iter().map(FeatureMap::dim).sum();
+    let dim = stacked + spec.context.iter().map(|c| c.dim(stacked)).sum::<usize>();
     let mut rows = vec![0.0; n_images * grid.n_patches() * dim];
     rows.par_chunks_mut(grid.n_patches() * dim).enumerate().for_each(|(image, out)| {
         let mut offset = 0;
@@ -65,6 +70,14 @@ pub fn describe(layers: &[FeatureMap], spec: &DescriptorSpec) -> Result<PatchDes
             let pooled = neighbourhood_mean(layer.image(image), layer.grid(), layer.dim(), spec.neighbourhood);
             place(&pooled, layer.grid(), layer.dim(), out, grid, dim, offset);
             offset += layer.dim();
+        }
+        if spec.context.is_empty() {
+            return;
+        }
+        let plain: Vec<f32> = out.chunks_exact(dim).flat_map(|row| &row[..stacked]).copied().collect();
+        for context in &spec.context {
+            context.append(&plain, grid, stacked, out, dim, offset);
+            offset += context.dim(stacked);
         }
     });
     Ok(PatchDescriptors { rows, n_images, grid, dim })
@@ -97,7 +110,7 @@ fn neighbourhood_mean(values: &[f32], grid: Grid, dim: usize, side: usize) -> Ve
     out
 }
 
-fn add(sum: &mut [f32], values: &[f32]) {
+pub(super) fn add(sum: &mut [f32], values: &[f32]) {
     for (s, v) in sum.iter_mut().zip(values) {
         *s += v;
     }
@@ -218,7 +231,7 @@ mod tests {
             let (r, c) = (small_rows.min(rows), small_cols.min(cols));
             let coarse = map((0..n_images * r * c * dims.1).map(|i| value(i + 77)).collect(), n_images, r, c, dims.1);
             let layers = [fine, coarse];
-            let found = describe(&layers, &DescriptorSpec { neighbourhood: side }).unwrap();
+            let found = describe(&layers, &DescriptorSpec { neighbourhood: side, context: vec![] }).unwrap();
             prop_assert_eq!(found.dim, dims.0 + dims.1);
             for (a, b) in found.rows.iter().zip(naive(&layers, side)) {
                 prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);

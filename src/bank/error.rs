@@ -43,6 +43,30 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
+    /// A context that is none.
+    #[error("--context {text}: expected h:, v: or hv: and up to 16 different radii from 1 to 64, such as h:2,3")]
+    Context {
+        /// What was asked for.
+        text: String,
+    },
+    /// A policy that is none.
+    #[error("--policy {text}: expected mixed, gated or soft")]
+    Policy {
+        /// What was asked for.
+        text: String,
+    },
+    /// A kind of gate that is none.
+    #[error("--gate {text}: expected auto, p90, knn or embedding")]
+    GateKind {
+        /// What was asked for.
+        text: String,
+    },
+    /// No gate can be made of the examples.
+    #[error("the gate's examples can't be searched: {reason}")]
+    Gate {
+        /// Why.
+        reason: String,
+    },
     /// A condition rule that is none.
     #[error(
         "--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition"

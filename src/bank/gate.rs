@@ -1,6 +1,9 @@
 //! Gates: which condition an image is in, told from the image alone.
 
-use super::BankError;
+use super::{BankError, KnnGate, intensity_statistics, percentile_90};
+use crate::image::Image;
+use std::fmt;
+use std::str::FromStr;
 
 /// One condition's intensity level: a normal distribution of the images' 90th percentiles.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +43,10 @@ pub enum Gate {
         /// Width of the zone around the limit over which the confidence rises from 1/2 to about 0.9.
         softness: f32,
     },
+    /// By the intensity statistics of the nearest training images.
+    Intensity(KnnGate),
+    /// By the pooled descriptors of the nearest training images, for conditions that differ in texture.
+    Embedding(KnnGate),
     /// Nothing in the image is known to tell: the condition must be given with it.
     Abstain,
 }
@@ -54,20 +61,31 @@ pub struct Admission {
 }
 
 impl Gate {
-    /// The condition of an image with that 90th percentile.
+    /// The condition of an image with these patch descriptors `[n_patches, dim]`.
     #[must_use]
-    pub fn admit(&self, p90: f32) -> Admission {
+    pub fn admit(&self, image: &Image, descriptors: &[f32], dim: usize) -> Admission {
         match self {
             Self::Single => Admission { condition: Some(0), confidence: 1.0 },
-            Self::P90 { limit, softness } => {
-                let distance = (p90 - limit).abs() / softness.max(f32::MIN_POSITIVE);
-                Admission {
-                    condition: Some(usize::from(p90 > *limit)),
-                    confidence: 1.0 / (1.0 + (-2.2 * distance).exp()),
-                }
-            }
+            Self::P90 { limit, softness } => by_level(percentile_90(&image.luma()), *limit, *softness),
+            Self::Intensity(gate) => gate.admit(&intensity_statistics(&image.luma())),
+            Self::Embedding(gate) => gate.admit(&Self::pooled(descriptors, dim)),
             Self::Abstain => Admission { condition: None, confidence: 0.0 },
         }
+    }
+
+    /// Mean and standard deviation of each descriptor value over the patches `[n_patches, dim]`: `[2 dim]`, means first.
+    #[must_use]
+    pub fn pooled(descriptors: &[f32], dim: usize) -> Vec<f32> {
+        let n = (descriptors.len() / dim.max(1)).max(1) as f64;
+        let (mut sums, mut squares) = (vec![0.0f64; dim], vec![0.0f64; dim]);
+        for row in descriptors.chunks_exact(dim.max(1)) {
+            for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(row) {
+                *sum += f64::from(*value);
+                *square += f64::from(*value).powi(2);
+            }
+        }
+        let deviation = |(sum, square): (&f64, &f64)| (square / n - (sum / n).powi(2)).max(0.0).sqrt() as f32;
+        sums.iter().map(|sum| (sum / n) as f32).chain(sums.iter().zip(&squares).map(deviation)).collect()
     }
 
     /// A percentile gate at `limit`, its softness a quarter of the distance between the two levels it separates.
@@ -82,19 +100,48 @@ impl Gate {
     }
 }
 
-/// The 90th percentile of an image's grey values, linear between ranks (NumPy's default).
-#[must_use]
-pub fn percentile_90(values: &[f32]) -> f32 {
-    if values.is_empty() {
-        return 0.0;
+/// Which gate a fit makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GateKind {
+    /// By level where the level made the conditions; else the one with the best cross-validated accuracy.
+    #[default]
+    Auto,
+    /// [`Gate::P90`].
+    P90,
+    /// [`Gate::Intensity`].
+    Knn,
+    /// [`Gate::Embedding`].
+    Embedding,
+}
+
+impl FromStr for GateKind {
+    type Err = BankError;
+
+    fn from_str(text: &str) -> Result<Self, BankError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "p90" => Ok(Self::P90),
+            "knn" => Ok(Self::Knn),
+            "embedding" => Ok(Self::Embedding),
+            _ => Err(BankError::GateKind { text: text.to_owned() }),
+        }
     }
-    let mut values = values.to_vec();
-    let position = 0.9 * (values.len() - 1) as f64;
-    let low = position as usize;
-    let (_, at, above) = values.select_nth_unstable_by(low, f32::total_cmp);
-    let at = *at;
-    let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or(at);
-    (f64::from(at) + (position - low as f64) * f64::from(next - at)) as f32
+}
+
+impl fmt::Display for GateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::P90 => "p90",
+            Self::Knn => "knn",
+            Self::Embedding => "embedding",
+        })
+    }
+}
+
+fn by_level(p90: f32, limit: f32, softness: f32) -> Admission {
+    let distance = (p90 - limit).abs() / softness.max(f32::MIN_POSITIVE);
+    Admission { condition: Some(usize::from(p90 > limit)), confidence: 1.0 / (1.0 + (-2.2 * distance).exp()) }
 }
 
 /// Rounds of expectation maximisation; it settles within a few dozen.
@@ -205,19 +252,19 @@ mod tests {
     }
 
     #[test]
-    fn the_percentile_is_linear_between_ranks() {
-        assert_eq!(percentile_90(&[3.0]), 3.0);
-        let values: Vec<f32> = (0..11).rev().map(|v| v as f32).collect();
-        assert_eq!(percentile_90(&values), 9.0);
-        assert!((percentile_90(&[0.0, 1.0]) - 0.9).abs() < 1e-6);
+    fn confidence_grows_with_the_distance_from_the_limit() {
+        let Gate::P90 { limit, softness } = Gate::p90(0.3, &levels(100, 100)) else { panic!("another gate") };
+        let admit = |p90: f32| by_level(p90, limit, softness);
+        let (near, far) = (admit(0.301), admit(0.4));
+        assert_eq!((near.condition, far.condition, admit(0.2).condition), (Some(1), Some(1), Some(0)));
+        assert!(near.confidence < 0.6 && far.confidence > 0.95, "{near:?} {far:?}");
+        let image = Image::new(vec![0.4; 4], 2, 2, 1).unwrap();
+        assert_eq!(Gate::P90 { limit, softness }.admit(&image, &[], 1).condition, Some(1));
+        assert_eq!(Gate::Abstain.admit(&image, &[], 1).condition, None);
     }
 
     #[test]
-    fn confidence_grows_with_the_distance_from_the_limit() {
-        let gate = Gate::p90(0.3, &levels(100, 100));
-        let (near, far) = (gate.admit(0.301), gate.admit(0.4));
-        assert_eq!((near.condition, far.condition, gate.admit(0.2).condition), (Some(1), Some(1), Some(0)));
-        assert!(near.confidence < 0.6 && far.confidence > 0.95, "{near:?} {far:?}");
-        assert_eq!(Gate::Abstain.admit(0.3).condition, None);
+    fn pooling_takes_means_and_deviations_over_patches() {
+        assert_eq!(Gate::pooled(&[1.0, 5.0, 3.0, 5.0], 2), [2.0, 5.0, 1.0, 0.0]);
     }
 }

@@ -1,7 +1,8 @@
 //! The memory bank: normal patch descriptors, and the search among them.
 
-use super::BankError;
+use super::{BankError, Search};
 use crate::kernel::{self, PreparedRows};
+use std::collections::BTreeMap;
 
 pub use crate::kernel::Neighbours;
 
@@ -21,6 +22,29 @@ pub struct BankRow {
 pub struct MemoryBank {
     rows: PreparedRows,
     origins: Vec<BankRow>,
+    /// The rows of each condition once more, where there is more than one: a search among them must not read the others.
+    parts: BTreeMap<usize, Part>,
+}
+
+/// The rows of one condition.
+#[derive(Debug)]
+struct Part {
+    rows: PreparedRows,
+    /// Which rows of the bank they are, ascending.
+    indices: Vec<u32>,
+}
+
+impl Part {
+    fn of(rows: &[f32], dim: usize, indices: Vec<u32>, metric: kernel::Metric) -> Result<Self, BankError> {
+        let own = indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect();
+        Ok(Self { rows: PreparedRows::new(own, dim, metric)?, indices })
+    }
+
+    fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, BankError> {
+        let mut found = self.rows.nearest(queries, k.clamp(1, self.rows.n_rows()))?;
+        found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
+        Ok(found)
+    }
 }
 
 impl MemoryBank {
@@ -39,7 +63,17 @@ impl MemoryBank {
                 found: rows.len(),
             });
         }
-        Ok(Self { rows: PreparedRows::new(rows, dim, metric)?, origins })
+        let mut members: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        for (row, origin) in origins.iter().enumerate() {
+            members.entry(origin.condition as usize).or_default().push(row as u32);
+        }
+        let parts = if members.len() < 2 {
+            BTreeMap::new()
+        } else {
+            let part = |(condition, indices)| Ok((condition, Part::of(&rows, dim, indices, metric)?));
+            members.into_iter().map(part).collect::<Result<_, BankError>>()?
+        };
+        Ok(Self { parts, rows: PreparedRows::new(rows, dim, metric)?, origins })
     }
 
     /// Rows, at least one.
@@ -91,16 +125,66 @@ impl MemoryBank {
         Ok(self.rows.nearest(queries, k)?)
     }
 
+    /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
+    /// fewer than `k` rows gives so many neighbours; one of none is searched for among all rows.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_in(&self, queries: &[f32], k: usize, search: Search) -> Result<Neighbours, BankError> {
+        if !queries.len().is_multiple_of(self.dim()) {
+            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
+        }
+        match search {
+            Search::All => self.nearest(queries, k),
+            Search::Only { condition } => match self.parts.get(&condition) {
+                Some(part) => part.nearest(queries, k),
+                None => self.nearest(queries, k),
+            },
+            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
+                self.penalised(queries, k.clamp(1, self.n_rows()), condition, factor)
+            }
+            Search::Penalised { .. } => self.nearest(queries, k),
+        }
+    }
+
+    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
+    fn penalised(&self, queries: &[f32], k: usize, condition: usize, factor: f32) -> Result<Neighbours, BankError> {
+        let n_queries = queries.len() / self.dim();
+        let mut all: Vec<Vec<(f32, u32)>> = vec![vec![]; n_queries];
+        for (own, part) in &self.parts {
+            let scale = if *own == condition { 1.0 } else { factor };
+            let found = part.nearest(queries, k)?;
+            let pairs = found.distances.iter().map(|d| d * scale).zip(found.indices);
+            for (i, pair) in pairs.enumerate() {
+                all[i / found.k].push(pair);
+            }
+        }
+        let mut merged =
+            Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
+        for mut pairs in all {
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
+            merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
+        }
+        Ok(merged)
+    }
+
     /// The nearest row of each query `[n_queries, dim]` among those that do not come from image `source`: what the bank
-    /// would say of that image had it never seen it. `None` when all rows come from it.
+    /// would say of that image had it never seen it. `search` says which rows count; where all of those come from the image
+    /// itself, the others do. `None` when the bank has none but its own.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
-    pub fn nearest_of_others(&self, queries: &[f32], source: u32) -> Result<Option<Neighbours>, BankError> {
+    pub fn nearest_of_others(
+        &self,
+        queries: &[f32],
+        source: u32,
+        search: Search,
+    ) -> Result<Option<Neighbours>, BankError> {
         if self.origins.iter().all(|origin| origin.source == source) {
             return Ok(None);
         }
-        let mut found = self.nearest(queries, 1)?;
+        let mut found = self.nearest_in(queries, 1, search)?;
         let is_own = |row: u32| self.origins[row as usize].source == source;
         let mut open: Vec<usize> = (0..found.indices.len()).filter(|q| is_own(found.indices[*q])).collect();
         let mut k = 1;
@@ -108,7 +192,7 @@ impl MemoryBank {
         while !open.is_empty() {
             k = (k * 4).min(self.n_rows());
             let again: Vec<f32> = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
-            let wider = self.nearest(&again, k)?;
+            let wider = self.nearest_in(&again, k, search)?;
             let mut still_open = vec![];
             for (slot, query) in open.into_iter().enumerate() {
                 let candidates = slot * wider.k..(slot + 1) * wider.k;
@@ -118,6 +202,10 @@ impl MemoryBank {
                 }
             }
             open = still_open;
+            // The search has no more rows: all it considers come from the image.
+            if wider.k < k && !open.is_empty() {
+                return self.nearest_of_others(queries, source, Search::All);
+            }
         }
         Ok(Some(found))
     }
@@ -126,12 +214,98 @@ impl MemoryBank {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Metric;
     use proptest::prelude::*;
 
-    fn bank(rows: &[f32], dim: usize, sources: &[u32]) -> MemoryBank {
+    /// Every distance from the definition, sorted.
+    fn naive(bank: &MemoryBank, query: &[f32], k: usize, search: Search) -> Vec<(f64, u32)> {
+        let mut all: Vec<(f64, u32)> = (0..bank.n_rows())
+            .filter_map(|row| {
+                let own = bank.origins()[row].condition as usize;
+                let factor = match search {
+                    Search::All => 1.0,
+                    Search::Only { condition } if own != condition => return None,
+                    Search::Only { .. } => 1.0,
+                    Search::Penalised { condition, factor } => {
+                        if own == condition {
+                            1.0
+                        } else {
+                            f64::from(factor)
+                        }
+                    }
+                };
+                let square: f64 =
+                    query.iter().zip(bank.row(row)).map(|(q, b)| (f64::from(*q) - f64::from(*b)).powi(2)).sum();
+                Some((square.sqrt() * factor, row as u32))
+            })
+            .collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        all.truncate(k);
+        all
+    }
+
+    fn bank(n_rows: usize, n_conditions: usize, seed: u32) -> MemoryBank {
+        let value = |i: usize| ((i as u32 + 1).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8) as f32 / 1e7;
+        let origins =
+            (0..n_rows).map(|i| BankRow { condition: (i % n_conditions) as u32, source: 0, position: 0 }).collect();
+        let rows = (0..n_rows * 3).map(value).collect();
+        MemoryBank::new(rows, 3, origins, kernel::Metric::Euclidean).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_search_is_that_of_its_definition(
+            n_rows in 3usize..40, n_conditions in 1usize..4, k in 1usize..5, condition in 0usize..3,
+            factor in 1.0f32..3.0, seed in any::<u32>(),
+        ) {
+            let bank = bank(n_rows, n_conditions, seed);
+            let condition = condition % n_conditions;
+            let query = [0.7f32, 0.2, 1.1];
+            for search in [Search::All, Search::Only { condition }, Search::Penalised { condition, factor }] {
+                let found = bank.nearest_in(&[query, query].concat(), k, search).unwrap();
+                let expected = naive(&bank, &query, k, search);
+                prop_assert_eq!(found.k, expected.len());
+                for half in 0..2 {
+                    for (i, (distance, _)) in expected.iter().enumerate() {
+                        prop_assert!((f64::from(found.distances[half * found.k + i]) - distance).abs() < 1e-5);
+                    }
+                    prop_assert_eq!(found.indices[half * found.k], expected[0].1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_factor_of_one_changes_nothing_bit_for_bit() {
+        let bank = bank(30, 3, 5);
+        let queries: Vec<f32> = (0..21).map(|i| (i as f32).sin().abs()).collect();
+        let all = bank.nearest(&queries, 4).unwrap();
+        assert_eq!(bank.nearest_in(&queries, 4, Search::Penalised { condition: 1, factor: 1.0 }).unwrap(), all);
+    }
+
+    #[test]
+    fn a_condition_without_rows_is_searched_for_among_all() {
+        let bank = bank(10, 2, 1);
+        let all = bank.nearest(&[0.5; 3], 2).unwrap();
+        assert_eq!(bank.nearest_in(&[0.5; 3], 2, Search::Only { condition: 9 }).unwrap(), all);
+        assert_eq!(bank.nearest_in(&[0.5; 3], 2, Search::Penalised { condition: 9, factor: 2.0 }).unwrap(), all);
+    }
+
+    fn of_sources(rows: &[f32], dim: usize, sources: &[u32]) -> MemoryBank {
         let origins = sources.iter().map(|source| BankRow { condition: 0, source: *source, position: 0 }).collect();
-        MemoryBank::new(rows.to_vec(), dim, origins, Metric::Euclidean).unwrap()
+        MemoryBank::new(rows.to_vec(), dim, origins, kernel::Metric::Euclidean).unwrap()
+    }
+
+    #[test]
+    fn leaving_an_image_out_heeds_the_search() {
+        let origin = |condition, source| BankRow { condition, source, position: 0 };
+        let origins = vec![origin(0, 0), origin(0, 1), origin(1, 2)];
+        let bank = MemoryBank::new(vec![0.0, 4.0, 1.0], 1, origins, kernel::Metric::Euclidean).unwrap();
+        let row = |source, search| bank.nearest_of_others(&[0.1], source, search).unwrap().unwrap().indices[0];
+        assert_eq!(row(0, Search::All), 2);
+        assert_eq!(row(0, Search::Only { condition: 0 }), 1);
+        assert_eq!(row(0, Search::Penalised { condition: 0, factor: 9.0 }), 1);
+        // The condition has no rows of other images.
+        assert_eq!(row(2, Search::Only { condition: 1 }), 0);
     }
 
     proptest! {
@@ -143,12 +317,12 @@ mod tests {
             let queries: Vec<f32> = queries.iter().flat_map(|v| [f32::from(*v), 0.5]).collect();
             let sources: Vec<u32> = (0..rows.len() as u32 / 2).map(|i| i * i % 3).collect();
             let kept: Vec<usize> = (0..sources.len()).filter(|i| sources[*i] != left_out).collect();
-            let found = bank(&rows, 2, &sources).nearest_of_others(&queries, left_out).unwrap();
+            let found = of_sources(&rows, 2, &sources).nearest_of_others(&queries, left_out, Search::All).unwrap();
             if kept.is_empty() {
                 prop_assert!(found.is_none());
             } else {
                 let others: Vec<f32> = kept.iter().flat_map(|i| [rows[2 * i], rows[2 * i + 1]]).collect();
-                let expected = bank(&others, 2, &vec![9; kept.len()]).nearest(&queries, 1).unwrap();
+                let expected = of_sources(&others, 2, &vec![9; kept.len()]).nearest(&queries, 1).unwrap();
                 let found = found.unwrap();
                 prop_assert_eq!(found.distances, expected.distances);
                 let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();
@@ -159,14 +333,14 @@ mod tests {
 
     #[test]
     fn refuses_an_empty_bank_and_foreign_queries() {
-        assert!(matches!(MemoryBank::new(vec![], 3, vec![], Metric::Euclidean), Err(BankError::Empty)));
-        let found = bank(&[0.0, 1.0], 2, &[0]).nearest(&[1.0, 2.0, 3.0], 1);
+        assert!(matches!(MemoryBank::new(vec![], 3, vec![], kernel::Metric::Euclidean), Err(BankError::Empty)));
+        let found = of_sources(&[0.0, 1.0], 2, &[0]).nearest(&[1.0, 2.0, 3.0], 1);
         assert!(matches!(found, Err(BankError::DimMismatch { expected: 2, found: 3 })));
     }
 
     #[test]
     fn more_neighbours_than_rows_gives_all_rows() {
-        let found = bank(&[0.0, 1.0, 5.0], 1, &[0, 1, 2]).nearest(&[1.0], 9).unwrap();
+        let found = of_sources(&[0.0, 1.0, 5.0], 1, &[0, 1, 2]).nearest(&[1.0], 9).unwrap();
         assert_eq!((found.k, found.indices), (3, vec![1, 0, 2]));
     }
 }

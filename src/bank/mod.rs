@@ -1,18 +1,26 @@
 //! From feature maps to a memory bank and back: patch descriptors, coreset, nearest neighbours, conditions.
 
 mod condition;
+mod context;
 mod coreset;
 mod descriptor;
 mod error;
 mod gate;
+mod intensity;
+mod knn_gate;
 mod memory_bank;
+mod policy;
 mod unit;
 
 pub use condition::{Condition, ConditionRule};
+pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
 pub use coreset::{Coreset, CoresetSize, select};
 pub(crate) use descriptor::Lerp;
 pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};
 pub use error::BankError;
-pub use gate::{Admission, Gate, find_limit, percentile_90};
+pub use gate::{Admission, Gate, GateKind, find_limit};
+pub use intensity::{intensity_statistics, percentile_90};
+pub use knn_gate::{GATE_DIM, GateAxis, KnnGate, cross_validate, gate_accuracy};
 pub use memory_bank::{BankRow, MemoryBank, Neighbours};
+pub use policy::{Policy, SOFT_PENALTY, Search};
 pub use unit::normalise_rows;

@@ -9,6 +9,9 @@ use super::{BackboneEntry, ConformalEntry, Defect, Manifest};
 /// imported from another program.
 pub const UNKNOWN: u32 = u32::MAX;
 
+/// Numbers per point of a gate.
+pub(super) const GATE_DIM: usize = crate::bank::GATE_DIM;
+
 /// Largest height or width of a network input, pixels.
 const MAX_SIDE_PX: usize = 1 << 16;
 
@@ -31,6 +34,12 @@ pub struct Contents {
     pub calibration_scores: Vec<f32>,
     /// `[n_calibration]` index into `manifest.conditions`.
     pub calibration_condition: Vec<u32>,
+    /// `[n_other_policies, n_calibration]` the same images' scores under `manifest.calibration.other_policies`. Finite.
+    pub other_scores: Vec<f32>,
+    /// `[n_points, 8]` standardised training images that the gate votes by; `n_points` is `manifest.gate.n_points`.
+    pub gate_points: Vec<f32>,
+    /// `[n_points]` index into `manifest.conditions`.
+    pub gate_conditions: Vec<u32>,
 }
 
 impl Contents {
@@ -44,6 +53,9 @@ impl Contents {
             row_position: Vec::new(),
             calibration_scores: Vec::new(),
             calibration_condition: Vec::new(),
+            other_scores: Vec::new(),
+            gate_points: Vec::new(),
+            gate_conditions: Vec::new(),
         }
     }
 
@@ -57,12 +69,15 @@ impl Contents {
         self.check_lengths()?;
         check_finite("bank_rows", &self.bank_rows)?;
         check_finite("calibration_scores", &self.calibration_scores)?;
+        check_finite("other_scores", &self.other_scores)?;
+        check_finite("gate_points", &self.gate_points)?;
         let n_conditions = self.manifest.conditions.len();
         let n_patches = self.manifest.descriptor.grid_rows.saturating_mul(self.manifest.descriptor.grid_cols);
         check_indices("row_condition", &self.row_condition, "conditions", n_conditions, false)?;
         check_indices("row_source", &self.row_source, "sources", self.manifest.sources.len(), true)?;
         check_indices("row_position", &self.row_position, "the patch grid", n_patches, true)?;
         check_indices("calibration_condition", &self.calibration_condition, "conditions", n_conditions, false)?;
+        check_indices("gate_conditions", &self.gate_conditions, "conditions", n_conditions, false)?;
         self.check_counts()
     }
 
@@ -77,6 +92,13 @@ impl Contents {
             ("row_position", self.row_position.len(), n_rows),
             ("calibration_scores", self.calibration_scores.len(), n_calibration),
             ("calibration_condition", self.calibration_condition.len(), n_calibration),
+            (
+                "other_scores",
+                self.other_scores.len(),
+                self.manifest.calibration.other_policies.len().saturating_mul(n_calibration),
+            ),
+            ("gate_points", self.gate_points.len(), self.manifest.gate.n_points.saturating_mul(GATE_DIM)),
+            ("gate_conditions", self.gate_conditions.len(), self.manifest.gate.n_points),
         ];
         for (name, found, expected) in lengths {
             if found != expected {
@@ -148,6 +170,13 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     for (name, &number) in &gate.parameters {
         require(number.is_finite(), number, || (format!("gate.parameters.{name}"), "a finite number".into()))?;
     }
+
+    for axis in &gate.axes {
+        check_number("gate.axes.mean", Some(axis.mean), f32::is_finite, "a finite number")?;
+        check_number("gate.axes.unit", Some(axis.unit), positive, "a number above 0")?;
+    }
+    require(gate.axes.len() <= GATE_DIM, gate.axes.len(), || ("gate.axes".into(), format!("at most {GATE_DIM}")))?;
+    check_named("calibration.policy", &calibration.policy)?;
 
     if let Some(imported) = &manifest.imported {
         check_named("imported.format", &imported.format)?;

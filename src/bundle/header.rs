@@ -23,13 +23,16 @@ pub(super) const NO_CHECKSUM: &str = "000000000000000000000000000000000000000000
 const MAX_SHOWN_CHARS: usize = 40;
 
 /// The tensors of a bundle, in file order.
-pub(super) const TENSORS: [Tensor; 6] = [
+pub(super) const TENSORS: [Tensor; 9] = [
     Tensor::BankRows,
     Tensor::RowCondition,
     Tensor::RowSource,
     Tensor::RowPosition,
     Tensor::CalibrationScores,
     Tensor::CalibrationCondition,
+    Tensor::OtherScores,
+    Tensor::GatePoints,
+    Tensor::GateConditions,
 ];
 
 /// One tensor of the format.
@@ -41,6 +44,9 @@ pub(super) enum Tensor {
     RowPosition,
     CalibrationScores,
     CalibrationCondition,
+    OtherScores,
+    GatePoints,
+    GateConditions,
 }
 
 impl Tensor {
@@ -52,13 +58,20 @@ impl Tensor {
             Self::RowPosition => "row_position",
             Self::CalibrationScores => "calibration_scores",
             Self::CalibrationCondition => "calibration_condition",
+            Self::OtherScores => "other_scores",
+            Self::GatePoints => "gate_points",
+            Self::GateConditions => "gate_conditions",
         }
     }
 
     pub(super) fn dtype(self) -> Dtype {
         match self {
-            Self::BankRows | Self::CalibrationScores => Dtype::F32,
-            Self::RowCondition | Self::RowSource | Self::RowPosition | Self::CalibrationCondition => Dtype::U32,
+            Self::BankRows | Self::CalibrationScores | Self::OtherScores | Self::GatePoints => Dtype::F32,
+            Self::RowCondition
+            | Self::RowSource
+            | Self::RowPosition
+            | Self::CalibrationCondition
+            | Self::GateConditions => Dtype::U32,
         }
     }
 
@@ -68,6 +81,23 @@ impl Tensor {
             Self::BankRows => vec![manifest.coreset.n_picked, manifest.descriptor.dim],
             Self::RowCondition | Self::RowSource | Self::RowPosition => vec![manifest.coreset.n_picked],
             Self::CalibrationScores | Self::CalibrationCondition => vec![manifest.calibration.global.n],
+            Self::OtherScores => vec![manifest.calibration.other_policies.len(), manifest.calibration.global.n],
+            Self::GatePoints => vec![manifest.gate.n_points, super::contents::GATE_DIM],
+            Self::GateConditions => vec![manifest.gate.n_points],
+        }
+    }
+
+    /// Whether a bundle with this manifest holds the tensor. Bundles of one condition do without those that only several
+    /// conditions need.
+    pub(super) fn is_held(self, manifest: &Manifest) -> bool {
+        match self {
+            Self::BankRows
+            | Self::RowCondition
+            | Self::RowSource
+            | Self::RowPosition
+            | Self::CalibrationScores
+            | Self::CalibrationCondition => true,
+            Self::OtherScores | Self::GatePoints | Self::GateConditions => !self.shape(manifest).contains(&0),
         }
     }
 }
@@ -134,6 +164,12 @@ impl Layout {
     pub(super) fn tensors(&self, manifest: &Manifest) -> Result<Vec<Tensor>, Defect> {
         for tensor in TENSORS {
             let name = tensor.name();
+            if !tensor.is_held(manifest) {
+                match self.tensors.info(name) {
+                    Some(_) => return Err(Defect::UnexpectedTensor { name: name.into() }),
+                    None => continue,
+                }
+            }
             let info = self.tensors.info(name).ok_or(Defect::MissingTensor { name })?;
             let (dtype, shape) = (tensor.dtype(), tensor.shape(manifest));
             if info.dtype != dtype || info.shape != shape {
@@ -156,7 +192,7 @@ pub(super) fn compose(manifest: &Manifest) -> Result<Vec<u8>, Defect> {
     let manifest_json = manifest_json(manifest)?;
     let mut tensors = Vec::with_capacity(TENSORS.len());
     let mut start = 0_usize;
-    for tensor in TENSORS {
+    for tensor in TENSORS.into_iter().filter(|tensor| tensor.is_held(manifest)) {
         let shape = tensor.shape(manifest);
         let end = shape
             .iter()

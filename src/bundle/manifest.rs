@@ -173,7 +173,7 @@ pub struct ConditionEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateEntry {
-    /// Name of the gate: `none`, `p90`, `knn`.
+    /// Name of the gate: `single`, `p90`, `knn`, `embedding`, `abstain`.
     pub kind: String,
     /// Limit the gate compares with, in the unit of its statistic; `None` where it has none.
     #[serde(with = "exact")]
@@ -181,6 +181,27 @@ pub struct GateEntry {
     /// Further numbers of this kind of gate, by name.
     #[serde(with = "exact")]
     pub parameters: BTreeMap<String, f64>,
+    /// The axes of the points the gate votes by, at most 8; empty for a gate without points.
+    pub axes: Vec<GateAxisEntry>,
+    /// Points in `gate_points`.
+    pub n_points: usize,
+    /// Training images of each condition (rows) by the condition the gate told in cross-validation (columns, the last one:
+    /// it abstained); empty where it was not measured.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// One axis of a gate's points: a feature, standardised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateAxisEntry {
+    /// Index of the feature: of the eight intensity statistics (`knn`), or of the pooled descriptor (`embedding`).
+    pub feature: usize,
+    /// Its mean over the training images.
+    #[serde(with = "exact")]
+    pub mean: f32,
+    /// Its standard deviation over them, divided by its correlation ratio with the condition; above 0.
+    #[serde(with = "exact")]
+    pub unit: f32,
 }
 
 /// Scores of held-out normal images and the thresholds drawn from them.
@@ -192,6 +213,10 @@ pub struct CalibrationEntry {
     /// Wanted share of false alarms among normal images, between 0 and 1.
     #[serde(with = "exact")]
     pub alpha: f64,
+    /// The policy under which `calibration_scores` were measured, and the default one: `mixed`, `gated`, `soft`.
+    pub policy: String,
+    /// The policies of the rows of `other_scores`.
+    pub other_policies: Vec<String>,
     /// All calibration scores together.
     pub global: ConformalEntry,
     /// The calibration scores of single conditions, by name; empty where all share one threshold.

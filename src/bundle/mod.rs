@@ -13,7 +13,12 @@
 //!   row_position           u32 [n_rows]          patch index in its grid, or 2^32 - 1 = unknown
 //!   calibration_scores     f32 [n_calibration]   raw scores of the held-out normal images
 //!   calibration_condition  u32 [n_calibration]   index into manifest.conditions
+//!   other_scores           f32 [n_other, n_calibration]  the same images under the other policies
+//!   gate_points            f32 [n_points, 8]     what the gate votes by
+//!   gate_conditions        u32 [n_points]        index into manifest.conditions
 //! ```
+//!
+//! The last three are left out where they would be empty.
 //!
 //! `MANIFEST` is one JSON object, stored as a string: the fields of [`Manifest`]. Two SHA-256 sums in
 //! it cover the whole file: `tensors_sha256` the tensor data, `header_sha256` the length and the
@@ -48,8 +53,8 @@ mod write;
 pub use contents::{Contents, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DescriptorEntry, GateEntry,
-    ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DescriptorEntry, GateAxisEntry,
+    GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
 pub use replace::STALE_AFTER;

@@ -75,6 +75,9 @@ fn read_from(reader: &mut impl Read, n_bytes: u64) -> Result<Contents, Defect> {
             Tensor::RowPosition => contents.row_position = source.values(u32::from_le_bytes)?,
             Tensor::CalibrationScores => contents.calibration_scores = source.values(f32::from_le_bytes)?,
             Tensor::CalibrationCondition => contents.calibration_condition = source.values(u32::from_le_bytes)?,
+            Tensor::OtherScores => contents.other_scores = source.values(f32::from_le_bytes)?,
+            Tensor::GatePoints => contents.gate_points = source.values(f32::from_le_bytes)?,
+            Tensor::GateConditions => contents.gate_conditions = source.values(u32::from_le_bytes)?,
         }
     }
     let found = format!("{:x}", sum.finalize());

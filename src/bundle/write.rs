@@ -65,7 +65,12 @@ fn seal(contents: &Contents) -> Result<Vec<u8>, Defect> {
 }
 
 fn file_bytes(header: &[u8], contents: &Contents) -> Result<u64, Defect> {
-    let n_values = contents.bank_rows.len() + 3 * contents.row_condition.len() + 2 * contents.calibration_scores.len();
+    let n_values = contents.bank_rows.len()
+        + 3 * contents.row_condition.len()
+        + 2 * contents.calibration_scores.len()
+        + contents.other_scores.len()
+        + contents.gate_points.len()
+        + contents.gate_conditions.len();
     let found = 8 + header.len() as u64 + 4 * n_values as u64;
     if found > MAX_FILE_BYTES { Err(Defect::FileTooLarge { found, limit: MAX_FILE_BYTES }) } else { Ok(found) }
 }
@@ -85,6 +90,9 @@ fn write_tensors(writer: &mut impl Write, contents: &Contents) -> io::Result<()>
             Tensor::RowPosition => write_values(writer, &contents.row_position, u32::to_le_bytes)?,
             Tensor::CalibrationScores => write_values(writer, &contents.calibration_scores, f32::to_le_bytes)?,
             Tensor::CalibrationCondition => write_values(writer, &contents.calibration_condition, u32::to_le_bytes)?,
+            Tensor::OtherScores => write_values(writer, &contents.other_scores, f32::to_le_bytes)?,
+            Tensor::GatePoints => write_values(writer, &contents.gate_points, f32::to_le_bytes)?,
+            Tensor::GateConditions => write_values(writer, &contents.gate_conditions, u32::to_le_bytes)?,
         }
     }
     Ok(())

@@ -1,9 +1,13 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
-use super::{FeaturePipeline, InferError, Inspector, PipelineSpec, Scoring};
-use crate::bank::{BankRow, Condition, DescriptorSpec, Gate, MemoryBank};
+use super::inspector::Levels;
+use super::{FeaturePipeline, GateUse, InferError, Inspector, PipelineSpec, Scoring};
+use crate::bank::{
+    BankRow, Condition, DescriptorSpec, GATE_DIM, Gate, GateAxis, KnnGate, MAX_CONTEXT_PARTS, MemoryBank, Policy,
+};
 use crate::bundle::{
-    self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateEntry, PreprocessingEntry, ScoreEntry,
+    self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateAxisEntry, GateEntry, PreprocessingEntry,
+    ScoreEntry,
 };
 use crate::image::Preprocessing;
 use crate::kernel;
@@ -12,16 +16,21 @@ use crate::score::Conformal;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+/// Calibration method of a threshold that the user set.
+pub(crate) const CONSTANT: &str = "constant";
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
 pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspector, InferError> {
+    let gate =
+        gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
+    let levels = levels(&contents)?;
     let Contents { manifest, bank_rows, row_condition, row_source, row_position, .. } = contents;
     let spec = PipelineSpec {
         backbone: manifest.backbone.name.clone(),
         layers: manifest.backbone.layers.clone(),
         preprocessing: preprocessing(&manifest.preprocessing)?,
-        descriptor: DescriptorSpec { neighbourhood: manifest.descriptor.neighbourhood },
+        descriptor: descriptor(&manifest.descriptor)?,
     };
     let pipeline = FeaturePipeline::open(&spec, device)?;
     let found = &pipeline.backbone().weights_sha256;
@@ -40,16 +49,48 @@ pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspe
         .collect();
     let bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
-    let global = conformal(&manifest.calibration.global);
-    let per_condition = conditions
-        .iter()
-        .map(|c| manifest.calibration.per_condition.get(c.as_str()).map_or(global, conformal))
-        .collect();
+    let policy = parse("calibration.policy", &manifest.calibration.policy)?;
     let scoring = Scoring {
         image_score: parse("image score", &manifest.score.image_score)?,
         map_sigma_px: manifest.score.map_sigma_px,
     };
-    Ok(Inspector { pipeline, bank, scoring, gate: gate(&manifest.gate)?, conditions, global, per_condition, manifest })
+    let gate_use = GateUse::default();
+    Ok(Inspector { pipeline, bank, scoring, gate, gate_use, conditions, policy, levels, manifest })
+}
+
+/// The calibration of every policy: that of the default one as it stands in the manifest, the others' from their scores.
+fn levels(contents: &Contents) -> Result<BTreeMap<Policy, Levels>, InferError> {
+    let calibration = &contents.manifest.calibration;
+    let conditions = &contents.manifest.conditions;
+    let global = conformal(&calibration.global);
+    let per_condition =
+        conditions.iter().map(|c| calibration.per_condition.get(&c.name).map_or(global, conformal)).collect();
+    let policy = parse("calibration.policy", &calibration.policy)?;
+    let mut found = BTreeMap::from([(policy, Levels { global, per_condition })]);
+    let n = contents.calibration_scores.len();
+    let constant = (calibration.method == CONSTANT).then_some(calibration.global.threshold).flatten();
+    for (index, name) in calibration.other_policies.iter().enumerate() {
+        let scores = contents.other_scores.get(index * n..(index + 1) * n).unwrap_or_default();
+        let of = |scores: &[f32]| -> Result<Conformal, InferError> {
+            let mut found = Conformal::of(scores, calibration.alpha)?;
+            found.threshold = constant.or(found.threshold);
+            Ok(found)
+        };
+        let global = of(scores)?;
+        let mut per_condition = vec![];
+        for condition in 0..conditions.len() {
+            let own: Vec<f32> = scores
+                .iter()
+                .zip(&contents.calibration_condition)
+                .filter(|(_, c)| **c as usize == condition)
+                .map(|(score, _)| *score)
+                .collect();
+            per_condition.push(if own.is_empty() { global } else { of(&own)? });
+        }
+        let policy = parse("calibration.other_policies", name)?;
+        found.entry(policy).or_insert(Levels { global, per_condition });
+    }
+    Ok(found)
 }
 
 pub(crate) fn metric(entry: bundle::Metric) -> kernel::Metric {
@@ -86,36 +127,94 @@ pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing,
 }
 
 pub(crate) fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
-    let DescriptorSpec { neighbourhood } = spec;
+    let DescriptorSpec { neighbourhood, context } = spec;
     DescriptorEntry {
         neighbourhood: *neighbourhood,
-        context: vec![],
+        context: context.iter().map(ToString::to_string).collect(),
         dim,
         grid_rows: grid.n_rows,
         grid_cols: grid.n_cols,
     }
 }
 
+fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, InferError> {
+    if entry.context.len() > MAX_CONTEXT_PARTS {
+        let found = format!("{} entries", entry.context.len());
+        return Err(InferError::UnknownEntry { entry: "descriptor.context", found });
+    }
+    let context = entry.context.iter().map(|text| parse("descriptor.context", text)).collect::<Result<_, _>>()?;
+    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context })
+}
+
 pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
     ScoreEntry { image_score: scoring.image_score.to_string(), map_sigma_px: scoring.map_sigma_px }
 }
 
-pub(crate) fn gate_entry(gate: &Gate) -> GateEntry {
-    let entry = |kind: &str, limit, parameters| GateEntry { kind: kind.to_owned(), limit, parameters };
+/// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].
+pub(crate) fn gate_entry(gate: &Gate, confusion: Vec<Vec<usize>>) -> GateEntry {
+    let entry = |kind: &str, limit, parameters| GateEntry {
+        kind: kind.to_owned(),
+        limit,
+        parameters,
+        axes: vec![],
+        n_points: 0,
+        confusion: confusion.clone(),
+    };
+    let by_vote = |kind: &str, gate: &KnnGate| GateEntry {
+        axes: gate
+            .axes()
+            .iter()
+            .map(|GateAxis { feature, mean, unit }| GateAxisEntry { feature: *feature, mean: *mean, unit: *unit })
+            .collect(),
+        n_points: gate.points().len(),
+        ..entry(kind, None, BTreeMap::new())
+    };
     match gate {
         Gate::Single => entry("single", None, BTreeMap::new()),
         Gate::Abstain => entry("abstain", None, BTreeMap::new()),
         Gate::P90 { limit, softness } => {
             entry("p90", Some(*limit), BTreeMap::from([(SOFTNESS.to_owned(), f64::from(*softness))]))
         }
+        Gate::Intensity(gate) => by_vote("knn", gate),
+        Gate::Embedding(gate) => by_vote("embedding", gate),
     }
 }
 
-fn gate(entry: &GateEntry) -> Result<Gate, InferError> {
+/// The tensors of a gate: `[n_points, 8]` and the condition of each.
+pub(crate) fn gate_tensors(gate: &Gate) -> (Vec<f32>, Vec<u32>) {
+    match gate {
+        Gate::Single | Gate::Abstain | Gate::P90 { .. } => (vec![], vec![]),
+        Gate::Intensity(gate) | Gate::Embedding(gate) => {
+            (gate.points().iter().flatten().copied().collect(), gate.conditions().to_vec())
+        }
+    }
+}
+
+fn gate(
+    entry: &GateEntry,
+    points: &[f32],
+    conditions: &[u32],
+    descriptor: &DescriptorEntry,
+) -> Result<Gate, InferError> {
+    let by_vote = |n_features: usize| -> Result<KnnGate, InferError> {
+        if let Some(axis) = entry.axes.iter().find(|axis| axis.feature >= n_features) {
+            let found = format!("feature {} of {n_features}", axis.feature);
+            return Err(InferError::UnknownEntry { entry: "gate.axes", found });
+        }
+        let axes = entry
+            .axes
+            .iter()
+            .map(|axis| GateAxis { feature: axis.feature, mean: axis.mean, unit: axis.unit })
+            .collect();
+        let points = points.as_chunks::<GATE_DIM>().0.to_vec();
+        Ok(KnnGate::new(axes, points, conditions.to_vec())?)
+    };
     match (entry.kind.as_str(), entry.limit, entry.parameters.get(SOFTNESS)) {
         ("single", None, None) => Ok(Gate::Single),
         ("abstain", None, None) => Ok(Gate::Abstain),
         ("p90", Some(limit), Some(softness)) => Ok(Gate::P90 { limit, softness: *softness as f32 }),
+        ("knn", None, None) => Ok(Gate::Intensity(by_vote(GATE_DIM)?)),
+        ("embedding", None, None) => Ok(Gate::Embedding(by_vote(descriptor.dim.saturating_mul(2))?)),
         (kind, _, _) => Err(InferError::UnknownEntry { entry: "gate", found: kind.to_owned() }),
     }
 }
@@ -150,17 +249,50 @@ fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, InferError> {
 mod tests {
     use super::*;
 
+    fn by_vote(n_features: usize) -> KnnGate {
+        let features: Vec<Vec<f32>> =
+            (0..6).map(|i| (0..n_features).map(|k| ((i * 7 + k) as f32).sin()).collect()).collect();
+        let features: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
+        KnnGate::learn(&features, &[0, 0, 0, 1, 1, 1]).unwrap()
+    }
+
     #[test]
     fn gates_round_trip() {
-        for kind in [Gate::Single, Gate::Abstain, Gate::P90 { limit: 0.31, softness: 0.02 }] {
-            assert_eq!(gate(&gate_entry(&kind)).unwrap(), kind);
+        let descriptor = descriptor_entry(&DescriptorSpec::default(), 10, Grid { n_rows: 1, n_cols: 1 });
+        for kind in [
+            Gate::Single,
+            Gate::Abstain,
+            Gate::P90 { limit: 0.31, softness: 0.02 },
+            Gate::Intensity(by_vote(8)),
+            Gate::Embedding(by_vote(20)),
+        ] {
+            let (points, conditions) = gate_tensors(&kind);
+            let entry = gate_entry(&kind, vec![vec![3, 0, 0], vec![0, 3, 0]]);
+            assert_eq!(gate(&entry, &points, &conditions, &descriptor).unwrap(), kind);
         }
     }
 
     #[test]
-    fn a_gate_of_a_newer_version_is_refused_by_name() {
-        let entry = GateEntry { kind: "telepathy".to_owned(), limit: None, parameters: BTreeMap::new() };
-        assert!(gate(&entry).unwrap_err().to_string().contains("telepathy"));
+    fn gates_of_a_newer_version_or_of_another_descriptor_are_refused_by_name() {
+        let descriptor = descriptor_entry(&DescriptorSpec::default(), 10, Grid { n_rows: 1, n_cols: 1 });
+        let refused = |entry: &GateEntry| gate(entry, &[0.0; 8], &[0], &descriptor).unwrap_err().to_string();
+        let mut entry = gate_entry(&Gate::Abstain, vec![]);
+        entry.kind = "telepathy".to_owned();
+        assert!(refused(&entry).contains("telepathy"));
+        entry.kind = "embedding".to_owned();
+        entry.axes = vec![GateAxisEntry { feature: 20, mean: 0.0, unit: 1.0 }];
+        assert!(refused(&entry).contains("feature 20 of 20"));
+    }
+
+    #[test]
+    fn descriptors_round_trip_with_their_context() {
+        let spec =
+            DescriptorSpec { neighbourhood: 5, context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()] };
+        let mut entry = descriptor_entry(&spec, 12, Grid { n_rows: 2, n_cols: 3 });
+        assert_eq!(entry.context, ["h:2,3", "hv:4"]);
+        assert_eq!(descriptor(&entry).unwrap(), spec);
+        entry.context.push("spiral:2".to_owned());
+        assert!(descriptor(&entry).unwrap_err().to_string().contains("spiral:2"));
     }
 
     #[test]

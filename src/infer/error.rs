@@ -52,6 +52,20 @@ pub enum InferError {
         /// The conditions there are.
         known: String,
     },
+    /// The bundle was not calibrated for a policy.
+    #[error("the bundle holds no held-out scores for --policy {found}, only for {known}: fit again")]
+    NoPolicy {
+        /// What was asked for.
+        found: String,
+        /// The policies there are.
+        known: String,
+    },
+    /// A use of the gate that is none.
+    #[error("--gate {text}: expected auto, own, oracle, random or inverse")]
+    GateUse {
+        /// What was asked for.
+        text: String,
+    },
     /// The bundle has no threshold.
     #[error(
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"

@@ -1,12 +1,13 @@
 //! Images to inspections.
 
-use super::{FeaturePipeline, InferError};
-use crate::bank::{Condition, Gate, MemoryBank, Neighbours, percentile_90};
+use super::{FeaturePipeline, GateUse, InferError};
+use crate::bank::{Admission, Condition, Gate, MemoryBank, Neighbours, Policy};
 use crate::bundle::{Contents, Manifest};
 use crate::image::{Image, Placement, Preprocessing};
 use crate::model::{Grid, OpenDevice};
 use crate::score::{AnomalyMap, Conformal, ImageScore, Verdict};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// How distances become scores and maps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,8 +31,8 @@ pub struct Scored {
     pub map: AnomalyMap,
     /// Where the source pixels lie in that map.
     pub placement: Placement,
-    /// The image's 90th intensity percentile, by which the gate decides.
-    pub p90: f32,
+    /// The image's condition, which decided what its patches were compared with.
+    pub admission: Admission,
 }
 
 /// Which held-out normals an image is compared with.
@@ -67,6 +68,15 @@ pub struct Inspection {
     pub placement: Placement,
 }
 
+/// What the held-out normals score under one policy.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Levels {
+    /// All of them.
+    pub(super) global: Conformal,
+    /// Those of each condition; all of them where it has none.
+    pub(super) per_condition: Vec<Conformal>,
+}
+
 /// A fitted detector on a device.
 pub struct Inspector {
     pub(super) pipeline: FeaturePipeline,
@@ -74,8 +84,10 @@ pub struct Inspector {
     pub(super) scoring: Scoring,
     pub(super) conditions: Vec<Condition>,
     pub(super) gate: Gate,
-    pub(super) global: Conformal,
-    pub(super) per_condition: Vec<Conformal>,
+    pub(super) gate_use: GateUse,
+    pub(super) policy: Policy,
+    /// Of every policy the bundle was calibrated for; that of `policy` is always there.
+    pub(super) levels: BTreeMap<Policy, Levels>,
     pub(super) manifest: Manifest,
 }
 
@@ -113,58 +125,89 @@ impl Inspector {
         &self.pipeline
     }
 
-    /// Calibration over all held-out images.
+    /// The policy in force; the bundle's default unless [`Self::set_policy`] chose another.
     #[must_use]
-    pub fn global(&self) -> &Conformal {
-        &self.global
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
-    /// Calibration of each condition; that of all images where it has no held-out ones.
-    #[must_use]
-    pub fn per_condition(&self) -> &[Conformal] {
-        &self.per_condition
-    }
-
-    /// Scores images, deciding nothing. An image's answer does not depend on the others.
+    /// Chooses the policy, with the calibration measured under it.
     ///
     /// # Errors
-    /// Whatever the network or the bank refuse.
-    pub fn score(&self, images: &[&Image]) -> Result<Vec<Scored>, InferError> {
-        score(&self.pipeline, &self.bank, self.scoring, images)
+    /// [`InferError::NoPolicy`] where the bundle holds no scores for it.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<(), InferError> {
+        if self.conditions.len() > 1 && !self.levels.contains_key(&policy) {
+            let known = self.levels.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(InferError::NoPolicy { found: policy.to_string(), known });
+        }
+        // With one condition all policies are the same.
+        if self.levels.contains_key(&policy) {
+            self.policy = policy;
+        }
+        Ok(())
+    }
+
+    /// Chooses who tells the condition of an image.
+    pub fn set_gate_use(&mut self, gate_use: GateUse) {
+        self.gate_use = gate_use;
+    }
+
+    /// Calibration over all held-out images, under the policy in force.
+    #[must_use]
+    pub fn global(&self) -> &Conformal {
+        &self.levels[&self.policy].global
+    }
+
+    /// Calibration of each condition, under the policy in force; that of all images where it has no held-out ones.
+    #[must_use]
+    pub fn per_condition(&self) -> &[Conformal] {
+        &self.levels[&self.policy].per_condition
+    }
+
+    /// Scores images, deciding nothing. An image's answer does not depend on the others. `conditions[i]` names the
+    /// condition of image `i` where it is known; else the gate tells.
+    ///
+    /// # Errors
+    /// Whatever the network or the bank refuse, and [`InferError::UnknownCondition`].
+    pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, InferError> {
+        let given = |index: usize| conditions.get(index).copied().flatten();
+        let given: Vec<Option<usize>> = (0..images.len())
+            .map(|i| given(i).map(|name| self.condition_index(name)).transpose())
+            .collect::<Result<_, _>>()?;
+        let admit = |index: usize, descriptors: &[f32]| {
+            let described = (descriptors, self.bank.dim());
+            self.gate_use.admit(&self.gate, given[index], self.conditions.len(), images[index], described)
+        };
+        let how = How { scoring: self.scoring, policies: &[self.policy], n_conditions: self.conditions.len() };
+        Ok(score(&self.pipeline, &self.bank, images, &how, &admit)?.into_iter().flatten().collect())
     }
 
     /// Inspects images. `conditions[i]` names the condition of image `i` where it is known; else the gate tells.
     ///
     /// # Errors
-    /// As [`Inspector::score`], and [`InferError::UnknownCondition`].
+    /// As [`Inspector::score`], and [`InferError::NoThreshold`].
     pub fn inspect(
         &self,
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, InferError> {
-        let scored = self.score(images)?;
-        scored
-            .into_iter()
-            .enumerate()
-            .map(|(i, s)| self.decide(s, conditions.get(i).copied().flatten(), calibration))
-            .collect()
+        self.score(images, conditions)?.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 
-    fn decide(&self, scored: Scored, given: Option<&str>, calibration: Calibration) -> Result<Inspection, InferError> {
-        let (condition, gate_confidence) = match given {
-            Some(name) => (Some(self.condition_index(name)?), 1.0),
-            None => {
-                let admission = self.gate.admit(scored.p90);
-                (admission.condition, admission.confidence)
-            }
+    fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
+        let Admission { condition, confidence } = scored.admission;
+        let levels = match condition {
+            Some(_) => &self.levels[&self.policy],
+            // An image of no known condition was compared with all rows, whatever the policy.
+            None => self.levels.get(&Policy::Mixed).unwrap_or(&self.levels[&self.policy]),
         };
-        let own = condition.and_then(|c| self.per_condition.get(c)).filter(|c| c.threshold.is_some());
+        let own = condition.and_then(|c| levels.per_condition.get(c)).filter(|c| c.threshold.is_some());
         let conformal = match calibration {
-            Calibration::Condition => own.unwrap_or(&self.global),
-            Calibration::Global => &self.global,
+            Calibration::Condition => own.unwrap_or(&levels.global),
+            Calibration::Global => &levels.global,
         };
-        let threshold = conformal.threshold.or(self.global.threshold).ok_or(InferError::NoThreshold)?;
+        let threshold = conformal.threshold.or(levels.global.threshold).ok_or(InferError::NoThreshold)?;
         Ok(Inspection {
             raw_score: scored.raw_score,
             calibrated_score: conformal.standardise(scored.raw_score),
@@ -172,7 +215,7 @@ impl Inspector {
             calibrated_threshold: conformal.standardise(threshold),
             verdict: Verdict::of(scored.raw_score, threshold),
             condition: condition.and_then(|c| self.conditions.get(c)).cloned(),
-            gate_confidence,
+            gate_confidence: confidence,
             map: scored.map,
             placement: scored.placement,
         })
@@ -186,29 +229,45 @@ impl Inspector {
     }
 }
 
-/// The one scoring function: fitting calls it on held-out images, inspection on all others.
+/// How [`score`] scores.
+pub(crate) struct How<'a> {
+    pub(crate) scoring: Scoring,
+    pub(crate) policies: &'a [Policy],
+    pub(crate) n_conditions: usize,
+}
+
+/// The one scoring function: fitting calls it on held-out images, inspection on all others. `admit` tells the condition of
+/// an image by its index and its descriptors. One result per image and policy.
 pub(crate) fn score(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
-    scoring: Scoring,
     images: &[&Image],
-) -> Result<Vec<Scored>, InferError> {
+    how: &How<'_>,
+    admit: &(dyn Fn(usize, &[f32]) -> Admission + Sync),
+) -> Result<Vec<Vec<Scored>>, InferError> {
     let descriptors = pipeline.describe(images)?;
     images
         .par_iter()
         .enumerate()
         .map(|(i, image)| {
             let rows = descriptors.image(i);
-            let distances =
-                Distances::of(rows, bank.nearest(rows, 1)?, descriptors.grid, bank, scoring, pipeline.preprocessing())?;
-            Ok(Scored {
-                raw_score: distances.raw_score,
-                map: distances.map,
-                placement: pipeline.preprocessing().placement(image.height_px(), image.width_px()),
-                p90: percentile_90(&image.luma()),
-                patches: distances.patches,
-                grid: descriptors.grid,
-            })
+            let admission = admit(i, rows);
+            let grid = descriptors.grid;
+            how.policies
+                .iter()
+                .map(|policy| {
+                    let nearest = bank.nearest_in(rows, 1, policy.search(admission, how.n_conditions))?;
+                    let found = Distances::of(rows, nearest, grid, bank, how.scoring, pipeline.preprocessing())?;
+                    Ok(Scored {
+                        raw_score: found.raw_score,
+                        map: found.map,
+                        placement: pipeline.preprocessing().placement(image.height_px(), image.width_px()),
+                        admission,
+                        patches: found.patches,
+                        grid,
+                    })
+                })
+                .collect()
         })
         .collect()
 }

@@ -1,19 +1,21 @@
 //! A bundle and images become inspections.
 //!
 //! ```text
-//! Image -> Preprocessing -> Backbone -> describe -> MemoryBank::nearest -> ImageScore, AnomalyMap -> Gate, Conformal -> Verdict
+//! Image -> Preprocessing -> Backbone -> describe -> Gate, Policy -> MemoryBank::nearest_in -> ImageScore, AnomalyMap -> Conformal -> Verdict
 //! ```
 //!
 //! Fitting scores its held-out images with the same [`Inspector`], so a score means the same at fit time and afterwards.
 
 pub(crate) mod convert;
 mod error;
+mod gate_use;
 mod inspector;
 mod pipeline;
 mod stream;
 
 pub use error::InferError;
+pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
-pub(crate) use inspector::{Distances, score};
+pub(crate) use inspector::{Distances, How, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all};

@@ -71,6 +71,11 @@ pub enum TrainError {
         /// The first such image.
         first: String,
     },
+    /// A gate by level for conditions that are not made by it.
+    #[error(
+        "--gate p90 tells conditions made by level: use it with --conditions p90, or choose auto, knn or embedding"
+    )]
+    NoLevel,
     /// The rows do not fit the memory allowed.
     #[error(
         "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB, {allowed_mib} MiB are allowed: use fewer images (--shots), smaller ones (--image-size), fewer layers, or raise --memory"

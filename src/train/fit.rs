@@ -1,16 +1,18 @@
 //! The fit itself.
 
+use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
-    BankError, BankRow, ConditionRule, CoresetSize, Gate, MemoryBank, find_limit, normalise_rows, percentile_90, select,
+    Admission, BankError, BankRow, ConditionRule, CoresetSize, Gate, GateKind, MemoryBank, Policy, find_limit,
+    intensity_statistics, normalise_rows, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{Distances, FeaturePipeline, InferError, convert, score};
+use crate::infer::{Distances, FeaturePipeline, How, InferError, convert, score};
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -40,7 +42,8 @@ pub struct Fitted {
 
 /// What the first look at an image leaves: its level and its digest, not its pixels.
 struct Glance {
-    p90: f32,
+    /// Intensity statistics, where conditions are in use.
+    intensity: Option<[f32; 8]>,
     digest: [u8; 32],
 }
 
@@ -70,8 +73,8 @@ pub fn fit(
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;
     let pipeline = FeaturePipeline::open(&plan.pipeline, device)?;
-    let (samples, glances, failures) = look(samples, plan.batch, progress)?;
-    let (conditions, label, gate) = label(&samples, &glances, &plan.conditions)?;
+    let (samples, glances, failures) = look(samples, plan, progress)?;
+    let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
 
     let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
@@ -79,6 +82,7 @@ pub fn fit(
         normalise_rows(&mut candidates.rows, candidates.dim);
     }
     let n_patches = candidates.grid.n_patches();
+    let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
     let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
     let covering_radius = picks.iter().map(|p| p.covering_radius).fold(0.0, f32::max);
     let indices: Vec<usize> = picks.drain(..).flat_map(|p| p.candidates).collect();
@@ -95,21 +99,27 @@ pub fn fit(
     let n_candidates = candidates.rows.len() / dim;
     let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric))?;
 
+    // With one condition all policies are the same.
+    let policies = if conditions.len() > 1 { Policy::ALL.as_slice() } else { &[Policy::Mixed] };
+    let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
+    let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len() };
     let leave_one_out = held_out.is_empty();
-    let (calibrating, calibration) = if leave_one_out {
-        let scores = leave_each_out(&pipeline, &bank, &candidates, &bank_images, plan, progress)?;
+    let (calibrating, held) = if leave_one_out {
+        let scores = leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?;
         (bank_images.clone(), scores)
     } else {
         drop(candidates);
-        let scores = calibrate(&pipeline, &bank, plan, &samples, &held_out, progress)?;
+        let scores = calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?;
         (held_out, scores)
     };
-    let calibrating = if calibration.is_empty() { vec![] } else { calibrating };
-    if plan.threshold.is_none() && calibration.is_empty() {
+    let calibrating = if held.is_empty() { vec![] } else { calibrating };
+    if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
-    let scores: Vec<f32> = calibration.iter().map(|s| s.raw_score).collect();
-    let maxima: Vec<f32> = calibration.iter().map(|s| s.map_max).collect();
+    let scores: Vec<f32> = held.iter().map(|h| h.raw_scores[default]).collect();
+    let maxima: Vec<f32> = held.iter().map(|h| h.map_maxima[default]).collect();
+    let others: Vec<usize> = (0..policies.len()).filter(|p| *p != default).collect();
+    let other_scores = others.iter().flat_map(|p| held.iter().map(|h| h.raw_scores[*p])).collect();
     let entry_of = |scores: &[f32]| -> Result<ConformalEntry, TrainError> {
         let mut found = Conformal::of(scores, plan.alpha)?;
         found.threshold = plan.threshold.or(found.threshold);
@@ -117,14 +127,13 @@ pub fn fit(
     };
     let mut per_condition = BTreeMap::new();
     for (index, name) in conditions.iter().enumerate() {
-        let own: Vec<f32> =
-            calibrating.iter().zip(&scores).filter(|(i, _)| label[**i] == index).map(|(_, s)| *s).collect();
+        let own: Vec<f32> = held.iter().zip(&scores).filter(|(h, _)| h.condition == index).map(|(_, s)| *s).collect();
         if !own.is_empty() {
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
     }
     let method = match plan.threshold {
-        Some(_) => "constant",
+        Some(_) => convert::CONSTANT,
         None if leave_one_out => "leave-one-out",
         None => "split-conformal",
     };
@@ -160,10 +169,12 @@ pub fn fit(
         score: convert::score_entry(&plan.scoring),
         conditions: condition_entries,
         condition_rule: rule_name(&plan.conditions),
-        gate: convert::gate_entry(&gate),
+        gate: convert::gate_entry(&gate.gate, gate.confusion),
         calibration: CalibrationEntry {
             method: method.to_owned(),
             alpha: plan.alpha,
+            policy: policies[default].to_string(),
+            other_policies: others.iter().map(|p| policies[*p].to_string()).collect(),
             global: entry_of(&scores)?,
             per_condition,
         },
@@ -176,6 +187,7 @@ pub fn fit(
         header_sha256: String::new(),
         tensors_sha256: String::new(),
     };
+    let (gate_points, gate_conditions) = convert::gate_tensors(&gate.gate);
     let contents = Contents {
         manifest,
         bank_rows: bank.rows().to_vec(),
@@ -183,7 +195,10 @@ pub fn fit(
         row_source: bank.origins().iter().map(|o| o.source).collect(),
         row_position: bank.origins().iter().map(|o| o.position).collect(),
         calibration_scores: scores,
-        calibration_condition: calibrating.iter().map(|i| label[*i] as u32).collect(),
+        calibration_condition: held.iter().map(|h| h.condition as u32).collect(),
+        other_scores,
+        gate_points,
+        gate_conditions,
     };
     contents.check()?;
     let calibrating = calibrating.iter().map(|i| samples[*i].name.clone()).collect();
@@ -192,16 +207,18 @@ pub fn fit(
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
 /// taken without keeping pixels.
-fn look<'a>(samples: &'a [Sample], batch: usize, progress: &dyn Progress) -> Result<Looked<'a>, TrainError> {
+fn look<'a>(samples: &'a [Sample], plan: &FitPlan, progress: &dyn Progress) -> Result<Looked<'a>, TrainError> {
     let limits = Limits::default();
+    let has_conditions = plan.conditions != ConditionRule::None;
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     progress.begin("reading", samples.len());
-    for chunk in samples.chunks(batch.max(1) * 4) {
+    for chunk in samples.chunks(plan.batch.max(1) * 4) {
         let looked: Vec<Result<Glance, String>> = chunk
             .par_iter()
             .map(|sample| {
                 let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
-                Ok(Glance { p90: percentile_90(&image.luma()), digest: digest(&image) })
+                let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
+                Ok(Glance { intensity, digest: digest(&image) })
             })
             .collect();
         for (sample, looked) in chunk.iter().zip(looked) {
@@ -246,13 +263,16 @@ fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Names of the conditions, sorted; the index of each image's; and the gate that tells them.
+/// Position of the 90th percentile among the intensity statistics.
+const P90: usize = 6;
+
+/// Names of the conditions, sorted; the index of each image's; and the gate by level, where the level made them.
 fn label(
     samples: &[&Sample],
     glances: &[Glance],
     rule: &ConditionRule,
-) -> Result<(Vec<String>, Vec<usize>, Gate), TrainError> {
-    let p90s: Vec<f32> = glances.iter().map(|g| g.p90).collect();
+) -> Result<(Vec<String>, Vec<usize>, Option<Gate>), TrainError> {
+    let p90s: Vec<f32> = glances.iter().map(|g| g.intensity.map_or(0.0, |statistics| statistics[P90])).collect();
     let limit = match rule {
         ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
         ConditionRule::P90 { limit: None } => Some(find_limit(&p90s)?),
@@ -276,12 +296,33 @@ fn label(
     conditions.sort();
     conditions.dedup();
     let index = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
-    let gate = match limit {
-        Some(limit) => Gate::p90(limit, &p90s),
-        None if conditions.len() == 1 => Gate::Single,
-        None => Gate::Abstain,
+    Ok((conditions, index, limit.map(|limit| Gate::p90(limit, &p90s))))
+}
+
+/// Learns from the bank's images alone: the held-out ones must pass the gate as new images do.
+fn gate(
+    candidates: &Candidates,
+    glances: &[Glance],
+    bank_images: &[usize],
+    (label, n_conditions): (&[usize], usize),
+    level: Option<Gate>,
+    kind: GateKind,
+) -> Result<Chosen, TrainError> {
+    let per_image = candidates.grid.n_patches() * candidates.dim;
+    let learns = n_conditions > 1 && (level.is_none() || !matches!(kind, GateKind::Auto | GateKind::P90));
+    let taught = if learns { bank_images } else { &[] };
+    let pooled: Vec<Vec<f32>> = candidates
+        .rows
+        .par_chunks_exact(per_image)
+        .take(taught.len())
+        .map(|rows| Gate::pooled(rows, candidates.dim))
+        .collect();
+    let examples = Examples {
+        intensity: taught.iter().filter_map(|i| glances[*i].intensity.as_ref().map(<[f32; 8]>::as_slice)).collect(),
+        pooled: pooled.iter().map(Vec::as_slice).collect(),
+        conditions: taught.iter().map(|i| label[*i] as u32).collect(),
     };
-    Ok((conditions, index, gate))
+    choose(kind, level, &examples, n_conditions)
 }
 
 fn describe(
@@ -383,25 +424,41 @@ fn pick(
     Ok(found)
 }
 
+/// What a held-out image scores, by policy.
 struct HeldOut {
-    raw_score: f32,
-    map_max: f32,
+    raw_scores: Vec<f32>,
+    map_maxima: Vec<f32>,
+    /// The condition under which it was scored.
+    condition: usize,
 }
 
+/// Scores the held-out images as new ones will be: the gate tells their condition. Where it abstains, they count to the
+/// condition they were labelled with, as an image does whose condition is given.
 fn calibrate(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
     plan: &FitPlan,
     samples: &[&Sample],
-    held_out: &[usize],
+    (held_out, label): (&[usize], &[usize]),
+    (gate, how): (&Gate, &How<'_>),
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     let mut found = Vec::with_capacity(held_out.len());
     progress.begin("calibrating", held_out.len());
     for chunk in held_out.chunks(plan.batch.max(1)) {
         let images = read_again(samples, chunk)?;
-        let scored = score(pipeline, bank, plan.scoring, &images.iter().collect::<Vec<_>>())?;
-        found.extend(scored.iter().map(|s| HeldOut { raw_score: s.raw_score, map_max: s.map.max() }));
+        let images: Vec<&Image> = images.iter().collect();
+        let admit = |index: usize, descriptors: &[f32]| {
+            let own = gate.admit(images[index], descriptors, bank.dim());
+            let labelled = Admission { condition: Some(label[chunk[index]]), confidence: 1.0 };
+            if own.condition.is_some() { own } else { labelled }
+        };
+        let scored = score(pipeline, bank, &images, how, &admit)?;
+        found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
+            raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
+            map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
+            condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
+        }));
         progress.advance(chunk.len());
     }
     progress.end();
@@ -413,12 +470,14 @@ fn calibrate(
 ///
 /// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
 /// justifies is gone with it, which errs on the side of higher scores.
+///
+/// The gate has seen these images, so their labels take its place.
 fn leave_each_out(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
     candidates: &Candidates,
-    bank_images: &[usize],
-    plan: &FitPlan,
+    (bank_images, label): (&[usize], &[usize]),
+    how: &How<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     let Candidates { rows, dim, grid } = candidates;
@@ -428,15 +487,18 @@ fn leave_each_out(
         .par_chunks_exact(per_image)
         .zip(bank_images)
         .map(|(rows, image)| {
-            let scored = match bank.nearest_of_others(rows, *image as u32)? {
-                Some(nearest) => {
-                    let found = Distances::of(rows, nearest, *grid, bank, plan.scoring, pipeline.preprocessing())?;
-                    Some(HeldOut { raw_score: found.raw_score, map_max: found.map.max() })
-                }
-                None => None,
-            };
+            let condition = label[*image];
+            let admission = Admission { condition: Some(condition), confidence: 1.0 };
+            let mut held = HeldOut { raw_scores: vec![], map_maxima: vec![], condition };
+            for policy in how.policies {
+                let search = policy.search(admission, how.n_conditions);
+                let Some(nearest) = bank.nearest_of_others(rows, *image as u32, search)? else { break };
+                let found = Distances::of(rows, nearest, *grid, bank, how.scoring, pipeline.preprocessing())?;
+                held.raw_scores.push(found.raw_score);
+                held.map_maxima.push(found.map.max());
+            }
             progress.advance(1);
-            Ok(scored)
+            Ok((held.raw_scores.len() == how.policies.len()).then_some(held))
         })
         .collect();
     progress.end();

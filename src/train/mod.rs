@@ -1,11 +1,13 @@
 //! Normal images become a bundle.
 //!
 //! ```text
-//! samples -> conditions -> held-out split -> descriptors -> coreset per condition -> bank -> scores of normals -> bundle
+//! samples -> conditions -> held-out split -> descriptors -> gate, coreset per condition -> bank
+//!         -> scores of normals under every policy -> bundle
 //! ```
 
 mod error;
 mod fit;
+mod gate;
 mod labels;
 mod plan;
 mod recalibrate;

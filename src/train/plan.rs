@@ -1,7 +1,7 @@
 //! What can be chosen of a fit.
 
 use super::TrainError;
-use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec};
+use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec, GateKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
@@ -71,6 +71,8 @@ pub struct FitPlan {
     pub projection_dim: Option<usize>,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
+    /// What tells the condition of a new image.
+    pub gate: GateKind,
     /// Use only so many images of each condition for the bank.
     pub shots: Option<usize>,
     /// Images that calibrate.
@@ -102,6 +104,7 @@ impl Default for FitPlan {
             coreset: DEFAULT_CORESET,
             projection_dim: Some(DEFAULT_PROJECTION),
             conditions: ConditionRule::None,
+            gate: GateKind::Auto,
             shots: None,
             holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,

@@ -1,6 +1,7 @@
 //! A new threshold for a bank that stays as it is.
 
 use super::{Failure, TrainError};
+use crate::bank::Policy;
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
@@ -62,7 +63,7 @@ pub fn recalibrate(
             }
         }
         if !images.is_empty() {
-            for scored in inspector.score(&images.iter().collect::<Vec<_>>())? {
+            for scored in inspector.score(&images.iter().collect::<Vec<_>>(), &[])? {
                 n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
                 scores.push(scored.raw_score);
                 maxima.push(scored.map.max());
@@ -82,6 +83,8 @@ pub fn recalibrate(
     contents.manifest.calibration = CalibrationEntry {
         method: "split-conformal".to_owned(),
         alpha,
+        policy: Policy::Mixed.to_string(),
+        other_policies: vec![],
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };
@@ -89,6 +92,7 @@ pub fn recalibrate(
     contents.calibration_condition = vec![0; scores.len()];
     let n_rejected_before = old.map(|old| scores.iter().filter(|s| **s > old).count());
     contents.calibration_scores = scores;
+    contents.other_scores = vec![];
     contents.check()?;
     Ok(Recalibrated { contents, failures, n_in_bank, n_rejected_before })
 }

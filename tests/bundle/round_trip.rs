@@ -5,7 +5,7 @@ use pcore::bundle::{self, ConditionEntry, ConformalEntry, Contents, ImportedEntr
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
-use crate::sample::{Parts, small, with_rows};
+use crate::sample::{Parts, small, with_gate, with_rows};
 
 /// The contents with the checksums of `read`, which the writer fills in.
 fn sealed_like(mut contents: Contents, read: &Contents) -> Contents {
@@ -117,6 +117,24 @@ fn python_reads_a_bundle() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected = "float32 (4, 3) 22.5 uint32 4294967295 good/\"odd\\\",{\"header_sha256\":\".png";
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), expected);
+}
+
+#[test]
+fn gates_and_policies_survive_and_are_checked() {
+    let read = bundle::from_bytes(&bundle::to_bytes(&with_gate()).unwrap()).unwrap();
+    assert_eq!(sealed_like(with_gate(), &read), read);
+    let damages: [fn(&mut Contents); 5] = [
+        |c| c.gate_conditions[0] = 2,
+        |c| c.gate_points[3] = f32::NAN,
+        |c| c.other_scores.truncate(9),
+        |c| c.manifest.gate.axes[0].unit = 0.0,
+        |c| c.manifest.gate.n_points = usize::MAX,
+    ];
+    for (index, damage) in damages.into_iter().enumerate() {
+        let mut contents = with_gate();
+        damage(&mut contents);
+        assert!(contents.check().is_err(), "damage {index} passed");
+    }
 }
 
 fn finite_f32() -> impl Strategy<Value = f32> {

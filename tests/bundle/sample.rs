@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pcore::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
-    FORMAT_VERSION, GateEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
+    FORMAT_VERSION, GateAxisEntry, GateEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,19 @@ use sha2::{Digest, Sha256};
 /// Two conditions, four rows of three numbers, five calibration scores.
 pub(crate) fn small() -> Contents {
     with_rows(4, 3, 0.5)
+}
+
+/// [`small`] with a gate of three points and the scores of two more policies.
+pub(crate) fn with_gate() -> Contents {
+    let mut contents = small();
+    contents.manifest.calibration.other_policies = vec!["gated".into(), "soft".into()];
+    contents.other_scores = (0..10).map(|i| i as f32 * 0.5).collect();
+    contents.manifest.gate.axes = vec![GateAxisEntry { feature: 6, mean: 0.25, unit: 0.125 }];
+    contents.manifest.gate.n_points = 3;
+    contents.manifest.gate.confusion = vec![vec![2, 0, 0], vec![0, 1, 0]];
+    contents.gate_points = (0..24).map(|i| i as f32 - 12.0).collect();
+    contents.gate_conditions = vec![0, 1, 1];
+    contents
 }
 
 /// `n_rows` rows of `dim` numbers around `value`.
@@ -25,6 +38,9 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
         row_position: (0..n_rows).map(|row| (row % 64) as u32).collect(),
         calibration_scores: vec![1.25, 1.5, 0.75, 2.5, 3.125],
         calibration_condition: vec![0, 1, 0, 1, 1],
+        other_scores: vec![],
+        gate_points: vec![],
+        gate_conditions: vec![],
     }
 }
 
@@ -71,10 +87,19 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             ConditionEntry { name: "warm".into(), n_images: 1, n_rows: n_rows - n_rows / 2 },
         ],
         condition_rule: "p90".into(),
-        gate: GateEntry { kind: "p90".into(), limit: Some(0.3), parameters: BTreeMap::from([("spread".into(), 0.05)]) },
+        gate: GateEntry {
+            kind: "p90".into(),
+            limit: Some(0.3),
+            parameters: BTreeMap::from([("spread".into(), 0.05)]),
+            axes: vec![],
+            n_points: 0,
+            confusion: vec![],
+        },
         calibration: CalibrationEntry {
             method: "split-conformal".into(),
             alpha: 0.01,
+            policy: "mixed".into(),
+            other_policies: vec![],
             global: conformal(5, None),
             per_condition: BTreeMap::from([
                 ("cold".into(), conformal(2, Some(1.25))),

@@ -3,10 +3,10 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use pcore::bank::{ConditionRule, CoresetSize};
+use pcore::bank::{ConditionRule, Context, CoresetSize, GateKind, Policy};
 use pcore::bundle::Metric;
 use pcore::image::Resize;
-use pcore::infer::Calibration;
+use pcore::infer::{Calibration, GateUse};
 use pcore::model::DeviceChoice;
 use pcore::score::ImageScore;
 use pcore::synth::hdmap::Domain;
@@ -90,6 +90,9 @@ pub(crate) struct MethodArgs {
     /// What tells a training image's condition: none, p90, p90:LIMIT, index:N, folder, or a CSV with path,condition
     #[arg(long, value_name = "RULE", default_value = "none")]
     pub(crate) conditions: ConditionRule,
+    /// What tells the condition of a new image: auto, p90, knn (intensity statistics) or embedding (pooled features)
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    pub(crate) gate: GateKind,
     /// Rows to keep of each condition's patches: a share (0.01) or a count (5000)
     #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
     pub(crate) coreset: CoresetSize,
@@ -99,6 +102,10 @@ pub(crate) struct MethodArgs {
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
     pub(crate) neighbourhood: usize,
+    /// Append the mean of wider surroundings to each patch: h:2,3 (2 and 3 patches to both sides), v:2 (up and down) or
+    /// hv:2 (square); can be repeated
+    #[arg(long, value_name = "AXIS:RADII")]
+    pub(crate) context: Vec<Context>,
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2)]
     pub(crate) metric: MetricArg,
@@ -172,6 +179,14 @@ pub(crate) struct BundleArgs {
     /// Known conditions: a CSV with the columns path,condition, its paths relative to its folder
     #[arg(long, value_name = "FILE")]
     pub(crate) conditions: Option<PathBuf>,
+    /// Which rows of the bank count: mixed (all), gated (of the image's condition) or soft (others penalised)
+    /// [default: as in the bundle]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<Policy>,
+    /// Who tells an image's condition: auto (a table, else the bundle's gate), own (the bundle's gate, whatever a table
+    /// says), oracle (only the table), random or inverse (for studies)
+    #[arg(long, value_name = "WHO", default_value = "auto")]
+    pub(crate) gate: GateUse,
     /// Compare with held-out images of the same condition, or with all of them
     #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
     pub(crate) calibrate: CalibrateArg,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::bank::ConditionRule;
+use crate::bank::{ConditionRule, Policy};
 use crate::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
     FORMAT_VERSION, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
@@ -93,11 +93,20 @@ impl StationArtefact {
             score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_sigma_px: 0.0 },
             conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0, n_rows }],
             condition_rule: ConditionRule::None.to_string(),
-            gate: GateEntry { kind: "single".to_owned(), limit: None, parameters: BTreeMap::new() },
+            gate: GateEntry {
+                kind: "single".to_owned(),
+                limit: None,
+                parameters: BTreeMap::new(),
+                axes: vec![],
+                n_points: 0,
+                confusion: vec![],
+            },
             calibration: CalibrationEntry {
                 method: "constant".to_owned(),
                 // No held-out image, no promise.
                 alpha: 1.0,
+                policy: Policy::Mixed.to_string(),
+                other_policies: vec![],
                 global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
                 per_condition: BTreeMap::new(),
             },
@@ -119,6 +128,9 @@ impl StationArtefact {
             row_position: vec![UNKNOWN; n_rows],
             calibration_scores: vec![],
             calibration_condition: vec![],
+            other_scores: vec![],
+            gate_points: vec![],
+            gate_conditions: vec![],
         };
         contents.check().map_err(|defect| StationError::Bundle { defect: Box::new(defect) })?;
         Ok(contents)

@@ -61,7 +61,7 @@ fn describe(samples: &[Sample], neighbourhood: usize) -> PatchDescriptors {
         backbone: "pcore_tiny".into(),
         layers: vec!["layer3".into()],
         preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
-        descriptor: DescriptorSpec { neighbourhood },
+        descriptor: DescriptorSpec { neighbourhood, context: vec![] },
     };
     let images: Vec<Image> = samples.iter().map(read).collect();
     let pipeline = FeaturePipeline::open(&spec, &OpenDevice::cpu()).unwrap();
@@ -243,7 +243,7 @@ fn fitted(metric: Metric) -> Contents {
             backbone: "pcore_tiny".into(),
             layers: vec!["layer3".into()],
             preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
-            descriptor: DescriptorSpec { neighbourhood: 1 },
+            descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
         },
         metric,
         coreset: CoresetSize::Count(64),

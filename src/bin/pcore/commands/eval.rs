@@ -64,7 +64,9 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
         match &item.outcome {
             Ok((_, inspection)) => {
                 let anomalous = item.sample.label == Some(Label::Anomalous);
-                let condition = inspection.condition.as_ref().map(ToString::to_string);
+                // The figures of a condition are those of the images that truly have it, where that is known.
+                let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
+                let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
                 if has_masks {
                     match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
                         Ok(pair) => pixels.extend(pair),

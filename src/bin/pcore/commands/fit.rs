@@ -65,13 +65,14 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             backbone: method.backbone.clone(),
             layers: method.layers.clone(),
             preprocessing: Preprocessing::imagenet(height_px, width_px, method.resize),
-            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood },
+            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
         },
         metric: method.metric.into(),
         scoring: Scoring { image_score: method.image_score, map_sigma_px: method.sigma },
         coreset: method.coreset,
         projection_dim: (method.projection > 0).then_some(method.projection),
         conditions: method.conditions.clone(),
+        gate: method.gate,
         shots: method.shots,
         holdout: method.holdout,
         alpha: method.alpha,
@@ -112,6 +113,13 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     }
     if let Some(limit) = gate.limit {
         lines.push(format!("gate         {} at {limit:.4}", gate.kind));
+    }
+    if !gate.confusion.is_empty() {
+        let right = percent(pcore::bank::gate_accuracy(&gate.confusion));
+        lines.push(format!("gate         {}: right for {right} of the training images in cross-validation", gate.kind));
+    }
+    if conditions.len() > 1 {
+        lines.push(format!("policy       {}", calibration.policy));
     }
     let many = calibration.per_condition.len() > 1;
     let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };

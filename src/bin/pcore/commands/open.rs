@@ -18,7 +18,12 @@ pub(super) struct Opened {
 
 pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Result<Opened> {
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), paths)?;
-    open_file(&path, &how, run)
+    let mut opened = open_file(&path, &how, run)?;
+    opened.inspector.set_gate_use(args.gate);
+    if let Some(policy) = args.policy {
+        opened.inspector.set_policy(policy)?;
+    }
+    Ok(opened)
 }
 
 pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {

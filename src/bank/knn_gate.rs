@@ -1,0 +1,286 @@
+//! A gate by example: an image has the condition of most of the training images nearest to it in a small space.
+
+use super::{Admission, BankError};
+use kiddo::{ImmutableKdTree, SquaredEuclidean};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// Dimensions of the space: the eight intensity statistics, or the eight most telling pooled features.
+pub const GATE_DIM: usize = 8;
+/// Neighbours that vote, fewer where a condition has less than eight images.
+const N_VOTERS: usize = 15;
+/// Share of the votes below which the gate abstains.
+const QUORUM: f32 = 2.0 / 3.0;
+/// The least weight of an axis.
+const LEAST_ETA: f64 = 0.02;
+/// Parts of the cross-validation.
+const N_FOLDS: usize = 5;
+
+/// One axis of the space: a feature, standardised and weighted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateAxis {
+    /// Index of the feature.
+    pub feature: usize,
+    /// Its mean over the training images.
+    pub mean: f32,
+    /// Its standard deviation over them, divided by its correlation ratio (Fisher's eta, at least 0.02) with the
+    /// condition: an axis that does not tell the conditions apart counts little. Above 0.
+    pub unit: f32,
+}
+
+/// Standardised, weighted examples in a kd-tree, and the vote among the nearest.
+#[derive(Clone)]
+pub struct KnnGate {
+    axes: Vec<GateAxis>,
+    points: Vec<[f32; GATE_DIM]>,
+    conditions: Vec<u32>,
+    n_voters: NonZeroUsize,
+    tree: Arc<ImmutableKdTree<f32, GATE_DIM>>,
+}
+
+impl KnnGate {
+    /// Learns from `features[i]` (all of one length) of images of condition `conditions[i]`. Of more than [`GATE_DIM`]
+    /// features those are taken that separate the conditions best one by one: by the ratio of the variance between the
+    /// conditions to that within (Fisher).
+    ///
+    /// # Errors
+    /// [`BankError::Empty`] without examples, [`BankError::Shape`] when numbers differ.
+    pub fn learn(features: &[&[f32]], conditions: &[u32]) -> Result<Self, BankError> {
+        let dim = features.first().ok_or(BankError::Empty)?.len();
+        if let Some(other) = features.iter().find(|f| f.len() != dim) {
+            return Err(BankError::Shape { what: "features of an image", expected: dim, found: other.len() });
+        }
+        if conditions.len() != features.len() {
+            let (expected, found) = (features.len(), conditions.len());
+            return Err(BankError::Shape { what: "conditions of images", expected, found });
+        }
+        let mut ranked: Vec<(f64, GateAxis)> = (0..dim).map(|k| axis(features, conditions, k)).collect();
+        if dim > GATE_DIM {
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+            ranked.truncate(GATE_DIM);
+        }
+        let axes: Vec<GateAxis> = ranked.into_iter().map(|(_, axis)| axis).collect();
+        let points = features.iter().map(|f| place(&axes, f)).collect();
+        Self::new(axes, points, conditions.to_vec())
+    }
+
+    /// Takes what [`Self::learn`] found before.
+    ///
+    /// # Errors
+    /// [`BankError::Empty`] without points, [`BankError::Shape`] when numbers differ or there are too many axes,
+    /// [`BankError::Gate`] for numbers no tree can be built of.
+    pub fn new(axes: Vec<GateAxis>, points: Vec<[f32; GATE_DIM]>, conditions: Vec<u32>) -> Result<Self, BankError> {
+        if points.is_empty() {
+            return Err(BankError::Empty);
+        }
+        if points.len() != conditions.len() {
+            let (expected, found) = (points.len(), conditions.len());
+            return Err(BankError::Shape { what: "conditions of the gate's points", expected, found });
+        }
+        if axes.len() > GATE_DIM {
+            return Err(BankError::Shape { what: "axes of the gate", expected: GATE_DIM, found: axes.len() });
+        }
+        if !points.iter().flatten().all(|v| v.is_finite()) {
+            return Err(BankError::Gate { reason: "a point is not finite".to_owned() });
+        }
+        let smallest =
+            conditions.iter().map(|condition| conditions.iter().filter(|c| *c == condition).count()).min().unwrap_or(1);
+        // A condition of few images must still be able to win the vote.
+        let n_voters = NonZeroUsize::new(N_VOTERS.min(2 * smallest - 1)).unwrap_or(NonZeroUsize::MIN);
+        let tree = ImmutableKdTree::new_from_slice(&points)
+            .map_err(|reason| BankError::Gate { reason: format!("{reason:?}") })?;
+        Ok(Self { axes, points, conditions, n_voters, tree: Arc::new(tree) })
+    }
+
+    /// The axes, at most [`GATE_DIM`].
+    #[must_use]
+    pub fn axes(&self) -> &[GateAxis] {
+        &self.axes
+    }
+
+    /// The standardised training images; unused dimensions are 0.
+    #[must_use]
+    pub fn points(&self) -> &[[f32; GATE_DIM]] {
+        &self.points
+    }
+
+    /// Their conditions.
+    #[must_use]
+    pub fn conditions(&self) -> &[u32] {
+        &self.conditions
+    }
+
+    /// The condition of most of the nearest training images, its share of the votes being the confidence; abstains when
+    /// that share is below two thirds.
+    #[must_use]
+    pub fn admit(&self, features: &[f32]) -> Admission {
+        let place = place(&self.axes, features);
+        let nearest = self.tree.query(&place).nearest_n::<SquaredEuclidean<f32>>(self.n_voters).execute();
+        let votes: Vec<u32> = nearest.iter().map(|found| self.conditions[found.item as usize]).collect();
+        tally(&votes)
+    }
+}
+
+impl fmt::Debug for KnnGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnnGate").field("axes", &self.axes).field("n_points", &self.points.len()).finish()
+    }
+}
+
+/// The tree follows from the points.
+impl PartialEq for KnnGate {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.axes, &self.points, &self.conditions) == (&other.axes, &other.points, &other.conditions)
+    }
+}
+
+/// How often each condition was told, by cross-validation in five parts.
+///
+/// `[true condition][told condition]`; the last column counts the images at which the gate abstained.
+///
+/// # Errors
+/// As [`KnnGate::learn`].
+pub fn cross_validate(
+    features: &[&[f32]],
+    conditions: &[u32],
+    n_conditions: usize,
+) -> Result<Vec<Vec<usize>>, BankError> {
+    let mut confusion = vec![vec![0; n_conditions + 1]; n_conditions];
+    for fold in 0..N_FOLDS.min(features.len()) {
+        let kept: Vec<usize> = (0..features.len()).filter(|i| i % N_FOLDS != fold).collect();
+        let of_kept: Vec<&[f32]> = kept.iter().map(|i| features[*i]).collect();
+        let known: Vec<u32> = kept.iter().map(|i| conditions[*i]).collect();
+        let gate = if kept.is_empty() { None } else { Some(KnnGate::learn(&of_kept, &known)?) };
+        for i in (fold..features.len()).step_by(N_FOLDS) {
+            let told = gate.as_ref().and_then(|gate| gate.admit(features[i]).condition).unwrap_or(n_conditions);
+            if let Some(count) = confusion.get_mut(conditions[i] as usize).and_then(|row| row.get_mut(told)) {
+                *count += 1;
+            }
+        }
+    }
+    Ok(confusion)
+}
+
+/// Share of the images whose condition was told rightly; abstentions count as wrong. 0 without images.
+#[must_use]
+pub fn gate_accuracy(confusion: &[Vec<usize>]) -> f64 {
+    let right: usize = confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
+    let all: usize = confusion.iter().flatten().sum();
+    right as f64 / all.max(1) as f64
+}
+
+/// A feature's separation of the conditions, and its axis.
+fn axis(features: &[&[f32]], conditions: &[u32], feature: usize) -> (f64, GateAxis) {
+    let n = features.len() as f64;
+    let mean = features.iter().map(|f| f64::from(f[feature])).sum::<f64>() / n;
+    let total = features.iter().map(|f| (f64::from(f[feature]) - mean).powi(2)).sum::<f64>();
+    let n_conditions = conditions.iter().max().map_or(0, |c| *c as usize + 1);
+    let mut sums = vec![(0.0f64, 0.0f64); n_conditions];
+    for (f, condition) in features.iter().zip(conditions) {
+        let sum = &mut sums[*condition as usize];
+        *sum = (sum.0 + f64::from(f[feature]), sum.1 + 1.0);
+    }
+    let between: f64 = sums.iter().filter(|s| s.1 > 0.0).map(|(sum, count)| count * (sum / count - mean).powi(2)).sum();
+    let within = (total - between).max(total * 1e-9);
+    let ratio = if within > 0.0 { between / within } else { 0.0 };
+    let eta = if total > 0.0 { (between / total).sqrt().max(LEAST_ETA) } else { 1.0 };
+    let unit = ((total / n).sqrt() / eta) as f32;
+    (ratio, GateAxis { feature, mean: mean as f32, unit: if unit > 0.0 && unit.is_finite() { unit } else { 1.0 } })
+}
+
+fn place(axes: &[GateAxis], features: &[f32]) -> [f32; GATE_DIM] {
+    let mut point = [0.0; GATE_DIM];
+    for (value, axis) in point.iter_mut().zip(axes) {
+        let found = features.get(axis.feature).copied().unwrap_or(axis.mean);
+        // Far away is far away; the limit keeps squares finite.
+        *value = ((found - axis.mean) / axis.unit).clamp(-1e6, 1e6);
+    }
+    point
+}
+
+fn tally(votes: &[u32]) -> Admission {
+    let count = |condition: u32| votes.iter().filter(|v| **v == condition).count();
+    let most = votes.iter().copied().max_by_key(|condition| (count(*condition), std::cmp::Reverse(*condition)));
+    let abstain = Admission { condition: None, confidence: 0.0 };
+    let Some(condition) = most else { return abstain };
+    let share = count(condition) as f32 / votes.len() as f32;
+    if share < QUORUM { abstain } else { Admission { condition: Some(condition as usize), confidence: share } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    fn examples(n: usize, dim: usize, gap: f32, seed: u64) -> (Vec<Vec<f32>>, Vec<u32>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let conditions: Vec<u32> = (0..n).map(|i| (i % 2) as u32).collect();
+        let features = conditions
+            .iter()
+            .map(|c| (0..dim).map(|k| rng.random::<f32>() + if k == dim - 1 { gap * *c as f32 } else { 0.0 }).collect())
+            .collect();
+        (features, conditions)
+    }
+
+    fn slices(features: &[Vec<f32>]) -> Vec<&[f32]> {
+        features.iter().map(Vec::as_slice).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_vote_is_that_of_the_naive_search(n in 20usize..80, seed in 0u64..50) {
+            let (features, conditions) = examples(n, 8, 0.5, seed);
+            let gate = KnnGate::learn(&slices(&features), &conditions).unwrap();
+            let (queries, _) = examples(10, 8, 0.5, seed + 1000);
+            for query in queries {
+                let at = place(gate.axes(), &query);
+                let mut order: Vec<(f64, usize)> = gate
+                    .points()
+                    .iter()
+                    .enumerate()
+                    .map(|(i, p)| (p.iter().zip(&at).map(|(a, b)| f64::from(a - b).powi(2)).sum(), i))
+                    .collect();
+                order.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let votes: Vec<u32> = order[..15].iter().map(|(_, i)| conditions[*i]).collect();
+                prop_assert_eq!(gate.admit(&query), tally(&votes));
+            }
+        }
+    }
+
+    #[test]
+    fn of_many_features_those_that_separate_are_taken() {
+        let (features, conditions) = examples(60, 40, 5.0, 1);
+        let gate = KnnGate::learn(&slices(&features), &conditions).unwrap();
+        assert_eq!((gate.axes().len(), gate.axes()[0].feature), (GATE_DIM, 39));
+        let confusion = cross_validate(&slices(&features), &conditions, 2).unwrap();
+        assert!(gate_accuracy(&confusion) > 0.9, "{confusion:?}");
+        assert_eq!(confusion.iter().flatten().sum::<usize>(), 60);
+    }
+
+    #[test]
+    fn conditions_that_look_alike_make_it_abstain_or_guess() {
+        let (features, conditions) = examples(200, 8, 0.0, 2);
+        let accuracy = gate_accuracy(&cross_validate(&slices(&features), &conditions, 2).unwrap());
+        assert!(accuracy < 0.6, "{accuracy}");
+    }
+
+    #[test]
+    fn a_tie_or_a_thin_majority_abstains() {
+        assert_eq!(tally(&[0, 1]).condition, None);
+        assert_eq!(tally(&[0, 1, 1, 1, 0]).condition, None);
+        assert_eq!(tally(&[0, 1, 1]), Admission { condition: Some(1), confidence: 2.0 / 3.0 });
+    }
+
+    #[test]
+    fn a_condition_of_one_image_and_equal_images_serve() {
+        let features = vec![vec![1.0f32; 8]; 100];
+        let mut conditions = vec![0; 100];
+        conditions[7] = 1;
+        let gate = KnnGate::learn(&slices(&features), &conditions).unwrap();
+        assert!(gate.admit(&features[0]).condition.is_some());
+        assert!(matches!(KnnGate::learn(&[], &[]), Err(BankError::Empty)));
+    }
+}
