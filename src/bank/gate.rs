@@ -2,6 +2,7 @@
 
 use super::{BankError, KnnGate, intensity_statistics, percentile_90};
 use crate::image::Image;
+use rayon::prelude::*;
 use std::fmt;
 use std::str::FromStr;
 
@@ -148,8 +149,8 @@ fn by_level(p90: f32, limit: f32, softness: f32) -> Admission {
 const EM_ROUNDS: usize = 200;
 
 /// Finds, without labels, the limit between two levels of `p90s`: a mixture of two normal distributions is fitted by
-/// expectation maximisation (Dempster et al., 1977) from Otsu's split, and the limit is where both are equally likely.
-/// Unlike Otsu's split alone it is not drawn towards the larger group when the shares are unequal.
+/// expectation maximisation (Dempster et al., 1977) from Otsu's split, and the limit is the sparsest place between their
+/// means. Unlike Otsu's split alone it is not drawn towards the larger group when the shares are unequal.
 ///
 /// # Errors
 /// [`BankError::NoLimit`] for fewer than four images, or when all have the same level.
@@ -182,13 +183,27 @@ pub fn find_limit(p90s: &[f32]) -> Result<f32, BankError> {
     if low.mean >= high.mean {
         return Ok(((values[cut - 1] + values[cut]) / 2.0) as f32);
     }
-    // Between the means the difference of the densities changes sign once.
-    let (mut left, mut right) = (low.mean, high.mean);
-    for _ in 0..100 {
-        let middle = (left + right) / 2.0;
-        if low.log_density(middle, floor) > high.log_density(middle, floor) { left = middle } else { right = middle }
-    }
-    Ok(((left + right) / 2.0) as f32)
+    Ok(valley(&values, &low, &high, floor) as f32)
+}
+
+/// Places looked at between the means of two levels.
+const N_PLACES: usize = 2000;
+
+/// Where the values are sparsest between the means of two levels: the least value of a Gaussian kernel density estimate
+/// with Silverman's bandwidth for the narrower level.
+///
+/// The crossing of the two normal distributions lies too near to the narrower level, whose tail is heavier than normal;
+/// the sparsest place does not depend on the tails' shape.
+fn valley(values: &[f64], low: &Level, high: &Level, floor: f64) -> f64 {
+    let n = values.len() as f64;
+    let bandwidth = 1.06 * low.std.min(high.std).max(floor) * n.powf(-0.2);
+    let density = |place: f64| -> f64 { values.iter().map(|v| (-0.5 * ((v - place) / bandwidth).powi(2)).exp()).sum() };
+    let place = |i: usize| low.mean + (high.mean - low.mean) * i as f64 / N_PLACES as f64;
+    let densities: Vec<f64> = (0..=N_PLACES).into_par_iter().map(|i| density(place(i))).collect();
+    let least = densities.iter().copied().fold(f64::INFINITY, f64::min);
+    // Where nothing is near, the estimate underflows to the same zero all along: its middle is meant.
+    let sparsest: Vec<usize> = (0..=N_PLACES).filter(|i| densities[*i] <= least).collect();
+    place(sparsest[sparsest.len() / 2])
 }
 
 fn weighted(values: &[f64], to_high: &[f64], high: bool) -> Option<Level> {

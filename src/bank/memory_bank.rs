@@ -169,43 +169,62 @@ impl MemoryBank {
         Ok(merged)
     }
 
-    /// The nearest row of each query `[n_queries, dim]` among those that do not come from image `source`: what the bank
-    /// would say of that image had it never seen it. `search` says which rows count; where all of those come from the image
-    /// itself, the others do. `None` when the bank has none but its own.
+    /// The `k` nearest rows of each query `[n_queries, dim]` among those that do not come from image `source` (at most
+    /// as many as there are): what the bank would say of that image had it never seen it. `search` says which rows
+    /// count; where all of those come from the image itself, the others do. `None` when the bank has none but its own.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
     pub fn nearest_of_others(
         &self,
         queries: &[f32],
+        k: usize,
         source: u32,
         search: Search,
     ) -> Result<Option<Neighbours>, BankError> {
-        if self.origins.iter().all(|origin| origin.source == source) {
-            return Ok(None);
-        }
-        let mut found = self.nearest_in(queries, 1, search)?;
         let is_own = |row: u32| self.origins[row as usize].source == source;
-        let mut open: Vec<usize> = (0..found.indices.len()).filter(|q| is_own(found.indices[*q])).collect();
-        let mut k = 1;
-        // Few queries have one of their own image's rows nearest, and fewer several: widen the search for those alone.
+        let is_searched = |origin: &BankRow| match search {
+            Search::Only { condition } if self.parts.contains_key(&condition) => origin.condition as usize == condition,
+            Search::Only { .. } | Search::All | Search::Penalised { .. } => true,
+        };
+        let n_others = self.origins.iter().filter(|o| o.source != source && is_searched(o)).count();
+        if n_others == 0 {
+            return match search {
+                Search::All => Ok(None),
+                Search::Only { .. } | Search::Penalised { .. } => {
+                    self.nearest_of_others(queries, k, source, Search::All)
+                }
+            };
+        }
+        let k = k.clamp(1, n_others);
+        let n_queries = queries.len() / self.dim();
+        let mut found = Neighbours { distances: vec![0.0; n_queries * k], indices: vec![0; n_queries * k], k };
+        let mut open: Vec<usize> = (0..n_queries).collect();
+        let mut reach = k;
+        // Few queries have one of their own image's rows among the nearest: widen the search for those alone.
         while !open.is_empty() {
-            k = (k * 4).min(self.n_rows());
-            let again: Vec<f32> = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
-            let wider = self.nearest_in(&again, k, search)?;
+            let again: Vec<f32>;
+            let asked = if open.len() == n_queries {
+                queries
+            } else {
+                again = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
+                &again
+            };
+            let wider = self.nearest_in(asked, reach, search)?;
             let mut still_open = vec![];
             for (slot, query) in open.into_iter().enumerate() {
-                let candidates = slot * wider.k..(slot + 1) * wider.k;
-                match candidates.into_iter().find(|c| !is_own(wider.indices[*c])) {
-                    Some(c) => (found.distances[query], found.indices[query]) = (wider.distances[c], wider.indices[c]),
-                    None => still_open.push(query),
+                let others: Vec<usize> =
+                    (slot * wider.k..(slot + 1) * wider.k).filter(|c| !is_own(wider.indices[*c])).take(k).collect();
+                if others.len() < k {
+                    still_open.push(query);
+                    continue;
+                }
+                for (place, c) in (query * k..).zip(others) {
+                    (found.distances[place], found.indices[place]) = (wider.distances[c], wider.indices[c]);
                 }
             }
             open = still_open;
-            // The search has no more rows: all it considers come from the image.
-            if wider.k < k && !open.is_empty() {
-                return self.nearest_of_others(queries, source, Search::All);
-            }
+            reach *= 4;
         }
         Ok(Some(found))
     }
@@ -300,7 +319,7 @@ mod tests {
         let origin = |condition, source| BankRow { condition, source, position: 0 };
         let origins = vec![origin(0, 0), origin(0, 1), origin(1, 2)];
         let bank = MemoryBank::new(vec![0.0, 4.0, 1.0], 1, origins, kernel::Metric::Euclidean).unwrap();
-        let row = |source, search| bank.nearest_of_others(&[0.1], source, search).unwrap().unwrap().indices[0];
+        let row = |source, search| bank.nearest_of_others(&[0.1], 1, source, search).unwrap().unwrap().indices[0];
         assert_eq!(row(0, Search::All), 2);
         assert_eq!(row(0, Search::Only { condition: 0 }), 1);
         assert_eq!(row(0, Search::Penalised { condition: 0, factor: 9.0 }), 1);
@@ -312,17 +331,18 @@ mod tests {
         #[test]
         fn leaving_an_image_out_equals_a_bank_without_it(
             rows in prop::collection::vec(-5i8..5, 2..60), queries in prop::collection::vec(-6i8..6, 1..12), left_out in 0u32..3,
+            k in 1usize..5,
         ) {
             let rows: Vec<f32> = rows.chunks_exact(2).flatten().map(|v| f32::from(*v)).collect();
             let queries: Vec<f32> = queries.iter().flat_map(|v| [f32::from(*v), 0.5]).collect();
             let sources: Vec<u32> = (0..rows.len() as u32 / 2).map(|i| i * i % 3).collect();
             let kept: Vec<usize> = (0..sources.len()).filter(|i| sources[*i] != left_out).collect();
-            let found = of_sources(&rows, 2, &sources).nearest_of_others(&queries, left_out, Search::All).unwrap();
+            let found = of_sources(&rows, 2, &sources).nearest_of_others(&queries, k, left_out, Search::All).unwrap();
             if kept.is_empty() {
                 prop_assert!(found.is_none());
             } else {
                 let others: Vec<f32> = kept.iter().flat_map(|i| [rows[2 * i], rows[2 * i + 1]]).collect();
-                let expected = of_sources(&others, 2, &vec![9; kept.len()]).nearest(&queries, 1).unwrap();
+                let expected = of_sources(&others, 2, &vec![9; kept.len()]).nearest(&queries, k).unwrap();
                 let found = found.unwrap();
                 prop_assert_eq!(found.distances, expected.distances);
                 let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();

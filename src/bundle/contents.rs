@@ -15,6 +15,9 @@ pub(super) const GATE_DIM: usize = crate::bank::GATE_DIM;
 /// Largest height or width of a network input, pixels.
 const MAX_SIDE_PX: usize = 1 << 16;
 
+/// Most neighbours that a map may average over.
+pub const MAX_MAP_NEIGHBOURS: usize = 100;
+
 /// Everything a bundle file holds, as plain host data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
@@ -158,6 +161,7 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     })?;
 
     check_named("score.image_score", &score.image_score)?;
+    check_size("score.map_neighbours", score.map_neighbours, MAX_MAP_NEIGHBOURS)?;
     check_number("score.map_sigma_px", Some(score.map_sigma_px), not_negative, "a number from 0")?;
 
     let names: BTreeSet<&str> = conditions.iter().map(|condition| condition.name.as_str()).collect();

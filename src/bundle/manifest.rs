@@ -141,6 +141,8 @@ pub struct CoresetEntry {
 pub struct ScoreEntry {
     /// The image score: `max`, `reweighted:9` (Eq. 7 of Roth et al. 2022 with 9 neighbours), `top:0.01`.
     pub image_score: String,
+    /// Nearest rows whose mean distance is a patch's value in the map, at least 1.
+    pub map_neighbours: usize,
     /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
     #[serde(with = "exact")]
     pub map_sigma_px: f32,

@@ -50,7 +50,7 @@ mod replace;
 mod unique;
 mod write;
 
-pub use contents::{Contents, UNKNOWN};
+pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DescriptorEntry, GateAxisEntry,

@@ -52,6 +52,7 @@ pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspe
     let policy = parse("calibration.policy", &manifest.calibration.policy)?;
     let scoring = Scoring {
         image_score: parse("image score", &manifest.score.image_score)?,
+        map_neighbours: manifest.score.map_neighbours,
         map_sigma_px: manifest.score.map_sigma_px,
     };
     let gate_use = GateUse::default();
@@ -147,7 +148,11 @@ fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, InferError> {
 }
 
 pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
-    ScoreEntry { image_score: scoring.image_score.to_string(), map_sigma_px: scoring.map_sigma_px }
+    ScoreEntry {
+        image_score: scoring.image_score.to_string(),
+        map_neighbours: scoring.map_neighbours,
+        map_sigma_px: scoring.map_sigma_px,
+    }
 }
 
 /// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Scoring {
     /// Patch distances to image score.
     pub image_score: ImageScore,
+    /// Nearest rows whose mean distance is a patch's value in the map, at least 1.
+    pub map_neighbours: usize,
     /// Standard deviation of the map's Gaussian, in network input pixels; 0 for none.
     pub map_sigma_px: f32,
 }
@@ -256,7 +258,8 @@ pub(crate) fn score(
             how.policies
                 .iter()
                 .map(|policy| {
-                    let nearest = bank.nearest_in(rows, 1, policy.search(admission, how.n_conditions))?;
+                    let nearest =
+                        bank.nearest_in(rows, how.scoring.map_neighbours, policy.search(admission, how.n_conditions))?;
                     let found = Distances::of(rows, nearest, grid, bank, how.scoring, pipeline.preprocessing())?;
                     Ok(Scored {
                         raw_score: found.raw_score,
@@ -290,7 +293,10 @@ impl Distances {
         input: &Preprocessing,
     ) -> Result<Self, InferError> {
         let raw_score = scoring.image_score.of(rows, &nearest, bank)?;
-        let map = AnomalyMap::draw(&nearest.distances, grid, input.height_px, input.width_px, scoring.map_sigma_px);
-        Ok(Self { patches: nearest.distances, raw_score, map })
+        let mean = |distances: &[f32]| distances.iter().sum::<f32>() / distances.len() as f32;
+        let in_map: Vec<f32> = nearest.distances.chunks_exact(nearest.k).map(mean).collect();
+        let map = AnomalyMap::draw(&in_map, grid, input.height_px, input.width_px, scoring.map_sigma_px);
+        let patches = nearest.distances.iter().step_by(nearest.k).copied().collect();
+        Ok(Self { patches, raw_score, map })
     }
 }

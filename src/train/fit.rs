@@ -4,7 +4,7 @@ use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
-    Admission, BankError, BankRow, ConditionRule, CoresetSize, Gate, GateKind, MemoryBank, Policy, find_limit,
+    Admission, BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, MemoryBank, Policy, find_limit,
     intensity_statistics, normalise_rows, select,
 };
 use crate::bundle::{
@@ -83,9 +83,9 @@ pub fn fit(
     }
     let n_patches = candidates.grid.n_patches();
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
-    let mut picks = pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
-    let covering_radius = picks.iter().map(|p| p.covering_radius).fold(0.0, f32::max);
-    let indices: Vec<usize> = picks.drain(..).flat_map(|p| p.candidates).collect();
+    let Coreset { indices, covering_radius, .. } =
+        pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
+    let indices: Vec<usize> = indices.into_iter().map(|i| i as usize).collect();
     let origins: Vec<BankRow> = indices
         .iter()
         .map(|candidate| {
@@ -367,13 +367,8 @@ fn check_memory(n_images: usize, n_patches: usize, dim: usize, allowed: u64) -> 
     Err(TrainError::Memory { n_images, n_patches, dim, needed_mib: needed >> 20, allowed_mib: allowed >> 20 })
 }
 
-/// One condition's picks, as indices of candidates.
-struct Picks {
-    candidates: Vec<usize>,
-    covering_radius: f32,
-}
-
-/// Each condition has a coreset of its own, so that a rare one is covered as well as a common one.
+/// Picks one coreset for all conditions: greedy k-center gives each as many rows as its variety needs, so that a distance
+/// means the same in all of them. A condition that the others cover keeps at least one row of its own.
 fn pick(
     candidates: &Candidates,
     bank_images: &[usize],
@@ -381,50 +376,24 @@ fn pick(
     n_conditions: usize,
     plan: &FitPlan,
     progress: &dyn Progress,
-) -> Result<Vec<Picks>, TrainError> {
+) -> Result<Coreset, TrainError> {
     let Candidates { rows, dim, grid } = candidates;
     let n_patches = grid.n_patches();
-    let per_image = n_patches * dim;
-    let members = |condition: usize| -> Vec<usize> {
-        (0..bank_images.len()).filter(|slot| label[bank_images[*slot]] == condition).collect()
-    };
-    let total: usize = (0..n_conditions)
-        .map(|c| members(c).len() * n_patches)
-        .filter(|n_rows| *n_rows > 0)
-        .map(|n_rows| plan.coreset.of(n_rows))
-        .sum();
-    progress.begin("coreset", total);
-    let mut found = vec![];
-    for condition in 0..n_conditions {
-        let slots = members(condition);
-        if slots.is_empty() {
-            continue;
-        }
-        // All images of one condition are the common case: their rows need no copy.
-        let own: Vec<f32>;
-        let own_rows = if slots.len() == bank_images.len() {
-            rows.as_slice()
-        } else {
-            own = slots.iter().flat_map(|slot| &rows[slot * per_image..][..per_image]).copied().collect();
-            &own
-        };
-        let coreset =
-            select(own_rows, *dim, plan.coreset, plan.projection_dim, plan.seed, &mut |n| progress.advance(n))?;
-        if coreset.stopped_early {
-            progress.note(&format!("coreset: only {} different patches, all of them are kept", coreset.indices.len()));
-        }
-        let candidates = coreset
-            .indices
-            .iter()
-            .map(|i| slots[*i as usize / n_patches] * n_patches + *i as usize % n_patches)
-            .collect();
-        found.push(Picks { candidates, covering_radius: coreset.covering_radius });
-    }
+    progress.begin("coreset", plan.coreset.of(rows.len() / dim));
+    let mut found = select(rows, *dim, plan.coreset, plan.projection_dim, plan.seed, &mut |n| progress.advance(n))?;
     progress.end();
+    if found.stopped_early {
+        progress.note(&format!("coreset: only {} different patches, all of them are kept", found.indices.len()));
+    }
+    let condition_of = |index: u32| label[bank_images[index as usize / n_patches]];
+    for condition in 0..n_conditions {
+        if !found.indices.iter().any(|i| condition_of(*i) == condition) {
+            found.indices.extend((0..(rows.len() / dim) as u32).find(|i| condition_of(*i) == condition));
+        }
+    }
     Ok(found)
 }
 
-/// What a held-out image scores, by policy.
 struct HeldOut {
     raw_scores: Vec<f32>,
     map_maxima: Vec<f32>,
@@ -492,7 +461,10 @@ fn leave_each_out(
             let mut held = HeldOut { raw_scores: vec![], map_maxima: vec![], condition };
             for policy in how.policies {
                 let search = policy.search(admission, how.n_conditions);
-                let Some(nearest) = bank.nearest_of_others(rows, *image as u32, search)? else { break };
+                let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
+                else {
+                    break;
+                };
                 let found = Distances::of(rows, nearest, *grid, bank, how.scoring, pipeline.preprocessing())?;
                 held.raw_scores.push(found.raw_score);
                 held.map_maxima.push(found.map.max());

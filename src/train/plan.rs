@@ -23,6 +23,8 @@ pub const DEFAULT_ALPHA: f64 = 0.01;
 pub const DEFAULT_SIZE_PX: usize = 256;
 /// Memory that the rows may take during a fit.
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
+/// Nearest rows that a patch's value in the map is the mean distance to: one row that happens to be near hides less.
+pub const DEFAULT_MAP_NEIGHBOURS: usize = 3;
 /// Standard deviation of the map's Gaussian, from the paper.
 const DEFAULT_SIGMA_PX: f32 = 4.0;
 
@@ -65,7 +67,7 @@ pub struct FitPlan {
     pub metric: Metric,
     /// Distances to scores.
     pub scoring: Scoring,
-    /// Rows to keep, of each condition's.
+    /// Rows to keep.
     pub coreset: CoresetSize,
     /// Dimensions of the random projection for the coreset, `None` for none.
     pub projection_dim: Option<usize>,
@@ -100,7 +102,11 @@ impl Default for FitPlan {
                 descriptor: DescriptorSpec::default(),
             },
             metric: Metric::L2,
-            scoring: Scoring { image_score: ImageScore::Max, map_sigma_px: DEFAULT_SIGMA_PX },
+            scoring: Scoring {
+                image_score: ImageScore::Max,
+                map_neighbours: DEFAULT_MAP_NEIGHBOURS,
+                map_sigma_px: DEFAULT_SIGMA_PX,
+            },
             coreset: DEFAULT_CORESET,
             projection_dim: Some(DEFAULT_PROJECTION),
             conditions: ConditionRule::None,

@@ -81,7 +81,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             seed: 7,
             covering_radius: Some(2.75),
         },
-        score: ScoreEntry { image_score: "max".into(), map_sigma_px: 4.0 },
+        score: ScoreEntry { image_score: "max".into(), map_neighbours: 3, map_sigma_px: 4.0 },
         conditions: vec![
             ConditionEntry { name: "cold".into(), n_images: 2, n_rows: n_rows / 2 },
             ConditionEntry { name: "warm".into(), n_images: 1, n_rows: n_rows - n_rows / 2 },

@@ -112,6 +112,9 @@ pub(crate) struct MethodArgs {
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
     #[arg(long, value_name = "KIND", default_value = "max")]
     pub(crate) image_score: ImageScore,
+    /// A patch's value in the anomaly map: mean distance to so many nearest rows
+    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours)]
+    pub(crate) map_neighbours: usize,
     /// Smoothing of the anomaly map, standard deviation in network pixels (0: none)
     #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma)]
     pub(crate) sigma: f32,
@@ -416,6 +419,13 @@ fn parse_positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),
         _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn parse_neighbours(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=pcore::bundle::MAX_MAP_NEIGHBOURS).contains(&n) => Ok(n),
+        _ => Err(format!("expected a whole number from 1 to {}", pcore::bundle::MAX_MAP_NEIGHBOURS)),
     }
 }
 

@@ -90,7 +90,7 @@ impl StationArtefact {
                 seed: 0,
                 covering_radius: None,
             },
-            score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_sigma_px: 0.0 },
+            score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
             conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0, n_rows }],
             condition_rule: ConditionRule::None.to_string(),
             gate: GateEntry {

@@ -68,7 +68,11 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
         },
         metric: method.metric.into(),
-        scoring: Scoring { image_score: method.image_score, map_sigma_px: method.sigma },
+        scoring: Scoring {
+            image_score: method.image_score,
+            map_neighbours: method.map_neighbours,
+            map_sigma_px: method.sigma,
+        },
         coreset: method.coreset,
         projection_dim: (method.projection > 0).then_some(method.projection),
         conditions: method.conditions.clone(),
