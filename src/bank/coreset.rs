@@ -5,8 +5,7 @@
 
 use super::BankError;
 use crate::kernel::{Projection, greedy_k_center};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use std::fmt;
 use std::str::FromStr;
 
 /// How many rows to keep.
@@ -48,6 +47,49 @@ impl FromStr for CoresetSize {
     }
 }
 
+/// The space in which rows are compared when a coreset is chosen. Kept rows are whole in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CoresetSpace {
+    /// The principal directions that hold [`PRINCIPAL_SHARE`] of the variance, at most [`MOST_PRINCIPAL`].
+    #[default]
+    Principal,
+    /// So many random directions (Johnson-Lindenstrauss), as in the paper.
+    Random(usize),
+    /// All values.
+    Whole,
+}
+
+/// Share of the rows' variance that the principal directions hold.
+pub const PRINCIPAL_SHARE: f64 = 0.95;
+/// Principal directions at most.
+pub const MOST_PRINCIPAL: usize = 128;
+
+impl FromStr for CoresetSpace {
+    type Err = BankError;
+
+    /// `pca`, `none`, or the number of random directions.
+    fn from_str(text: &str) -> Result<Self, BankError> {
+        match text {
+            "pca" => Ok(Self::Principal),
+            "none" => Ok(Self::Whole),
+            number => match number.parse() {
+                Ok(n) if n > 0 => Ok(Self::Random(n)),
+                Ok(_) | Err(_) => Err(BankError::CoresetSpace { text: text.to_owned() }),
+            },
+        }
+    }
+}
+
+impl fmt::Display for CoresetSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal => f.write_str("pca"),
+            Self::Random(n) => write!(f, "{n}"),
+            Self::Whole => f.write_str("none"),
+        }
+    }
+}
+
 /// The rows picked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coreset {
@@ -59,10 +101,11 @@ pub struct Coreset {
     pub stopped_early: bool,
 }
 
-/// Picks `size` of the rows `[n, dim]`, starting from a seeded random row, on rows projected to `projection_dim`
-/// Gaussian directions (Johnson-Lindenstrauss) where that is given and smaller than `dim`.
+/// Picks `size` of the rows `[n, dim]`, compared in `space`. The first is the row farthest from their mean (which is also
+/// the one with the largest sum of squared distances to all others).
 ///
-/// The same rows, size and seed give the same picks, whatever the number of threads.
+/// The same rows, size and seed give the same picks, whatever the number of threads; only [`CoresetSpace::Random`] uses
+/// the seed.
 ///
 /// # Errors
 /// [`BankError::Empty`] when there are no rows, [`BankError::Kernel`] when a value is not finite.
@@ -70,7 +113,7 @@ pub fn select(
     rows: &[f32],
     dim: usize,
     size: CoresetSize,
-    projection_dim: Option<usize>,
+    space: CoresetSpace,
     seed: u64,
     advance: &mut dyn FnMut(usize),
 ) -> Result<Coreset, BankError> {
@@ -83,18 +126,45 @@ pub fn select(
         advance(n_rows);
         return Ok(Coreset { indices: (0..n_rows as u32).collect(), covering_radius: 0.0, stopped_early: false });
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let start = rng.random_range(0..n_rows);
     let mut before = 0;
     let mut selected = |n: usize| {
         advance(n - before);
         before = n;
     };
-    let picks = match projection_dim.filter(|p| *p < dim) {
-        Some(p) => greedy_k_center(&Projection::new(dim, p, seed)?.apply(rows)?, p, n_picks, start, &mut selected)?,
-        None => greedy_k_center(rows, dim, n_picks, start, &mut selected)?,
+    let projection = match space {
+        CoresetSpace::Principal => Some(Projection::principal(rows, dim, PRINCIPAL_SHARE, MOST_PRINCIPAL)?),
+        CoresetSpace::Random(to) if to < dim => Some(Projection::random(dim, to, seed)?),
+        CoresetSpace::Random(_) | CoresetSpace::Whole => None,
     };
+    let projected: Vec<f32>;
+    let (compared, compared_dim) = match &projection {
+        Some(projection) => {
+            projected = projection.apply(rows)?;
+            (projected.as_slice(), projection.to())
+        }
+        None => (rows, dim),
+    };
+    let start = farthest_from_mean(compared, compared_dim);
+    let picks = greedy_k_center(compared, compared_dim, n_picks, start, &mut selected)?;
     Ok(Coreset { indices: picks.indices, covering_radius: picks.covering_radius, stopped_early: picks.stopped_early })
+}
+
+/// The row of `[n, dim]` farthest from the mean of all, the first of equals.
+fn farthest_from_mean(rows: &[f32], dim: usize) -> usize {
+    let n = (rows.len() / dim) as f64;
+    let mut mean = vec![0.0f64; dim];
+    for row in rows.chunks_exact(dim) {
+        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / n);
+    }
+    let distance = |row: &[f32]| -> f64 { row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum() };
+    let mut farthest = (0, f64::NEG_INFINITY);
+    for (index, row) in rows.chunks_exact(dim).enumerate() {
+        let found = distance(row);
+        if found > farthest.1 {
+            farthest = (index, found);
+        }
+    }
+    farthest.0
 }
 
 #[cfg(test)]
@@ -121,7 +191,7 @@ mod tests {
     #[test]
     fn the_radius_shrinks_with_every_pick_and_seeds_repeat() {
         let rows: Vec<f32> = (0..300 * 4).map(|i| ((i * 7919 % 1009) as f32).sin()).collect();
-        let pick = |n: usize| select(&rows, 4, CoresetSize::Count(n), None, 3, &mut |_| {}).unwrap();
+        let pick = |n: usize| select(&rows, 4, CoresetSize::Count(n), CoresetSpace::Whole, 3, &mut |_| {}).unwrap();
         let radii: Vec<f32> = [2, 5, 20, 100].into_iter().map(|n| pick(n).covering_radius).collect();
         assert!(radii.windows(2).all(|w| w[1] <= w[0]), "{radii:?}");
         assert_eq!(pick(20).indices[..5], pick(5).indices[..]);
@@ -130,7 +200,7 @@ mod tests {
     #[test]
     fn duplicates_end_the_selection_early() {
         let rows: Vec<f32> = (0..50).flat_map(|i| [(i % 3) as f32, 0.0]).collect();
-        let found = select(&rows, 2, CoresetSize::Count(10), None, 0, &mut |_| {}).unwrap();
+        let found = select(&rows, 2, CoresetSize::Count(10), CoresetSpace::Principal, 0, &mut |_| {}).unwrap();
         assert!(found.stopped_early);
         assert_eq!(found.indices.len(), 3);
         assert_eq!(found.covering_radius, 0.0);
@@ -138,6 +208,9 @@ mod tests {
 
     #[test]
     fn no_rows_is_an_error() {
-        assert!(matches!(select(&[], 4, CoresetSize::Ratio(0.1), None, 0, &mut |_| {}), Err(BankError::Empty)));
+        assert!(matches!(
+            select(&[], 4, CoresetSize::Ratio(0.1), CoresetSpace::Principal, 0, &mut |_| {}),
+            Err(BankError::Empty)
+        ));
     }
 }

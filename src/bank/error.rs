@@ -43,6 +43,12 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
+    /// A space for the coreset that is none.
+    #[error("--projection {text}: expected pca, none, or a number of random directions (128)")]
+    CoresetSpace {
+        /// What was asked for.
+        text: String,
+    },
     /// A context that is none.
     #[error("--context {text}: expected h:, v: or hv: and up to 16 different radii from 1 to 64, such as h:2,3")]
     Context {

@@ -14,7 +14,7 @@ mod unit;
 
 pub use condition::{Condition, ConditionRule};
 pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
-pub use coreset::{Coreset, CoresetSize, select};
+pub use coreset::{Coreset, CoresetSize, CoresetSpace, MOST_PRINCIPAL, PRINCIPAL_SHARE, select};
 pub(crate) use descriptor::Lerp;
 pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};
 pub use error::BankError;

@@ -126,9 +126,10 @@ pub struct CoresetEntry {
     pub n_picked: usize,
     /// Rows they were picked from; `None` where that is not known (an imported bank).
     pub n_candidates: Option<usize>,
-    /// Dimension of the random projection used while picking; `None` without projection.
-    pub projection_dim: Option<usize>,
-    /// Seed of the projection and of the first pick.
+    /// The space rows were compared in while picking: `pca`, `none`, or a number of random directions; `None` where that
+    /// is not known (an imported bank).
+    pub projection: Option<String>,
+    /// Seed of a random projection.
     pub seed: u64,
     /// Largest distance from a candidate to its nearest picked row; `None` where not measured.
     #[serde(with = "exact")]

@@ -13,6 +13,7 @@
 mod coreset;
 mod nearest;
 pub mod plan;
+mod principal;
 mod project;
 pub mod simd;
 pub mod transformer;

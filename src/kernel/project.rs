@@ -1,4 +1,4 @@
-//! Random projection (Johnson and Lindenstrauss, 1984) to fewer dimensions.
+//! Projection of rows to fewer dimensions: to random directions (Johnson and Lindenstrauss, 1984) or to principal ones.
 
 use super::simd::{Level, Product, Start, gemm_tile};
 use super::{KernelError, check_rows};
@@ -10,8 +10,7 @@ use rayon::prelude::*;
 /// Rows projected by one task, in tiles.
 const TASK_TILES: usize = 8;
 
-/// A Gaussian matrix that maps rows of `dim` values to `to` values and keeps distances in expectation: its entries are
-/// independent normal numbers of mean 0 and variance `1 / to`.
+/// A matrix that maps rows of `dim` values to `to` values.
 #[derive(Debug, Clone)]
 pub struct Projection {
     level: Level,
@@ -22,33 +21,58 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Draws the matrix with `ChaCha8` seeded by `seed`; the same on every machine.
+    /// A Gaussian matrix, which keeps distances in expectation: its entries are independent normal numbers of mean 0 and
+    /// variance `1 / to`, drawn with `ChaCha8` seeded by `seed`; the same on every machine.
     ///
     /// # Errors
     /// [`KernelError::OutOfRange`] where a dimension is zero or exceeds 2^20.
-    pub fn new(dim: usize, to: usize, seed: u64) -> Result<Self, KernelError> {
-        Self::with_level(dim, to, seed, Level::best())
+    pub fn random(dim: usize, to: usize, seed: u64) -> Result<Self, KernelError> {
+        Self::random_at(dim, to, seed, Level::best())
     }
 
-    fn with_level(dim: usize, to: usize, seed: u64, level: Level) -> Result<Self, KernelError> {
+    fn random_at(dim: usize, to: usize, seed: u64, level: Level) -> Result<Self, KernelError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let scale = 1.0 / (to as f32).sqrt();
+        let mut draw = |_from, _out| {
+            let normal: f32 = StandardNormal.sample(&mut rng);
+            scale * normal
+        };
+        Self::of(dim, to, level, &mut draw)
+    }
+
+    /// The matrix whose column `out` is `columns[out * dim..][..dim]`.
+    pub(super) fn of_columns(columns: &[f32], dim: usize) -> Result<Self, KernelError> {
+        let to = columns.len().checked_div(dim).unwrap_or(0);
+        Self::of(dim, to, Level::best(), &mut |from, out| columns[out * dim + from])
+    }
+
+    /// Asks for the entries output by output, so that the order does not depend on the level's panels.
+    fn of(
+        dim: usize,
+        to: usize,
+        level: Level,
+        entry: &mut dyn FnMut(usize, usize) -> f32,
+    ) -> Result<Self, KernelError> {
         const LARGEST: usize = 1 << 20;
         for (what, found) in [("dim", dim), ("to", to)] {
             if found == 0 || found > LARGEST {
                 return Err(KernelError::OutOfRange { what, found, low: 1, high: LARGEST });
             }
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let width = level.panel_width();
-        let scale = 1.0 / (to as f32).sqrt();
         let mut panels = vec![0.0; to.div_ceil(width) * width * dim];
-        // Drawn output by output, so that the order of drawing does not depend on the level's panels.
         for out in 0..to {
-            for step in 0..dim {
-                let normal: f32 = StandardNormal.sample(&mut rng);
-                panels[(out / width * dim + step) * width + out % width] = scale * normal;
+            for from in 0..dim {
+                panels[(out / width * dim + from) * width + out % width] = entry(from, out);
             }
         }
         Ok(Self { level, dim, to, panels })
+    }
+
+    /// Values of a projected row.
+    #[must_use]
+    pub fn to(&self) -> usize {
+        self.to
     }
 
     /// Projects the rows of `[n, dim]` to `[n, to]`.
@@ -78,7 +102,7 @@ impl Projection {
 
     /// The matrix entry that maps input `from` to output `out`.
     #[cfg(test)]
-    fn entry(&self, from: usize, out: usize) -> f32 {
+    pub(super) fn entry(&self, from: usize, out: usize) -> f32 {
         let width = self.level.panel_width();
         self.panels[(out / width * self.dim + from) * width + out % width]
     }
@@ -100,7 +124,7 @@ mod tests {
         fn equals_the_plain_product(seed: u64, n in 0usize..150, dim in 1usize..90, to in 1usize..70) {
             let rows = values(seed, n * dim);
             for level in Level::supported() {
-                let projection = Projection::with_level(dim, to, seed, level).unwrap();
+                let projection = Projection::random_at(dim, to, seed, level).unwrap();
                 let found = projection.apply(&rows).unwrap();
                 prop_assert_eq!(found.len(), n * to);
                 for (row, found) in rows.chunks(dim).zip(found.chunks(to)) {
@@ -117,7 +141,7 @@ mod tests {
     #[test]
     fn a_row_does_not_depend_on_its_company() {
         let (dim, to) = (100, 40);
-        let projection = Projection::new(dim, to, 1).unwrap();
+        let projection = Projection::random(dim, to, 1).unwrap();
         let rows = values(2, 311 * dim);
         let all = projection.apply(&rows).unwrap();
         for size in [1, 5, 100] {
@@ -132,7 +156,7 @@ mod tests {
         let matrices: Vec<Vec<f32>> = Level::supported()
             .into_iter()
             .map(|level| {
-                let p = Projection::with_level(dim, to, 9, level).unwrap();
+                let p = Projection::random_at(dim, to, 9, level).unwrap();
                 (0..dim * to).map(|i| p.entry(i / to, i % to)).collect()
             })
             .collect();
@@ -143,8 +167,8 @@ mod tests {
 
     #[test]
     fn refuses_empty_dimensions() {
-        assert!(matches!(Projection::new(0, 3, 0), Err(KernelError::OutOfRange { what: "dim", .. })));
-        assert!(matches!(Projection::new(3, 0, 0), Err(KernelError::OutOfRange { what: "to", .. })));
-        assert!(matches!(Projection::new(3, 2, 0).unwrap().apply(&[0.0; 4]), Err(KernelError::Shape { .. })));
+        assert!(matches!(Projection::random(0, 3, 0), Err(KernelError::OutOfRange { what: "dim", .. })));
+        assert!(matches!(Projection::random(3, 0, 0), Err(KernelError::OutOfRange { what: "to", .. })));
+        assert!(matches!(Projection::random(3, 2, 0).unwrap().apply(&[0.0; 4]), Err(KernelError::Shape { .. })));
     }
 }

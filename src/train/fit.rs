@@ -162,7 +162,7 @@ pub fn fit(
             },
             n_picked: bank.n_rows(),
             n_candidates: Some(n_candidates),
-            projection_dim: plan.projection_dim.filter(|p| *p < dim),
+            projection: Some(plan.coreset_space.to_string()),
             seed: plan.seed,
             covering_radius: Some(covering_radius),
         },
@@ -380,7 +380,7 @@ fn pick(
     let Candidates { rows, dim, grid } = candidates;
     let n_patches = grid.n_patches();
     progress.begin("coreset", plan.coreset.of(rows.len() / dim));
-    let mut found = select(rows, *dim, plan.coreset, plan.projection_dim, plan.seed, &mut |n| progress.advance(n))?;
+    let mut found = select(rows, *dim, plan.coreset, plan.coreset_space, plan.seed, &mut |n| progress.advance(n))?;
     progress.end();
     if found.stopped_early {
         progress.note(&format!("coreset: only {} different patches, all of them are kept", found.indices.len()));

@@ -1,7 +1,7 @@
 //! What can be chosen of a fit.
 
 use super::TrainError;
-use crate::bank::{ConditionRule, CoresetSize, DescriptorSpec, GateKind};
+use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
@@ -11,8 +11,6 @@ use std::str::FromStr;
 
 /// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
 pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
-/// Dimensions of the random projection in which the coreset is chosen.
-pub const DEFAULT_PROJECTION: usize = 128;
 /// Share of the images held out for calibration where there are enough.
 pub const DEFAULT_HOLDOUT: f64 = 0.2;
 /// Below so many images of a condition, none are held out: each is calibrated by leaving it out of the bank.
@@ -69,8 +67,8 @@ pub struct FitPlan {
     pub scoring: Scoring,
     /// Rows to keep.
     pub coreset: CoresetSize,
-    /// Dimensions of the random projection for the coreset, `None` for none.
-    pub projection_dim: Option<usize>,
+    /// The space in which they are chosen.
+    pub coreset_space: CoresetSpace,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -108,7 +106,7 @@ impl Default for FitPlan {
                 map_sigma_px: DEFAULT_SIGMA_PX,
             },
             coreset: DEFAULT_CORESET,
-            projection_dim: Some(DEFAULT_PROJECTION),
+            coreset_space: CoresetSpace::default(),
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

@@ -77,7 +77,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             ratio: Some(0.1),
             n_picked: n_rows,
             n_candidates: Some(n_rows * 10),
-            projection_dim: None,
+            projection: Some("pca".into()),
             seed: 7,
             covering_radius: Some(2.75),
         },

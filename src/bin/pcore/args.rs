@@ -3,7 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use pcore::bank::{ConditionRule, Context, CoresetSize, GateKind, Policy};
+use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, Policy};
 use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::infer::{Calibration, GateUse};
@@ -96,9 +96,9 @@ pub(crate) struct MethodArgs {
     /// Rows to keep of each condition's patches: a share (0.01) or a count (5000)
     #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
     pub(crate) coreset: CoresetSize,
-    /// Choose the coreset in so many random directions (0: in all values)
-    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_PROJECTION)]
-    pub(crate) projection: usize,
+    /// Choose the coreset in the principal directions (pca), in so many random ones (128), or in all values (none)
+    #[arg(long, value_name = "pca|N|none", default_value_t = CoresetSpace::default())]
+    pub(crate) projection: CoresetSpace,
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
     pub(crate) neighbourhood: usize,

@@ -86,7 +86,7 @@ impl StationArtefact {
                 ratio: None,
                 n_picked: n_rows,
                 n_candidates: None,
-                projection_dim: None,
+                projection: None,
                 seed: 0,
                 covering_radius: None,
             },

@@ -74,7 +74,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             map_sigma_px: method.sigma,
         },
         coreset: method.coreset,
-        projection_dim: (method.projection > 0).then_some(method.projection),
+        coreset_space: method.projection,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
