@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use pcore::kernel::plan::{Conv, Graph, Node, NodeId, Plan, Window};
+use pcore::kernel::plan::{Conv, Graph, Network, Node, NodeId, Window};
 use pcore::kernel::transformer::{Block, Linear, Norm};
 use pcore::kernel::{self, Metric, PreparedRows};
 use rand::{Rng, SeedableRng};
@@ -222,12 +222,12 @@ fn conv() {
         ("ResNet-18 to layer3", resnet([2, 2, 2], 64, 1, false, 256), 256),
     ];
     for (name, (graph, macs), size) in cases {
-        let plan = Plan::new(&graph, size, size).unwrap();
+        let network = Network::new(&graph).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for batch in [1, 8] {
             let images: Vec<f32> = (0..batch * 3 * size * size).map(|_| rng.random_range(-1.0..1.0)).collect();
             let ms = time(&format!("{name}, {size}, batch {batch}"), 24 / batch, || {
-                std::hint::black_box(plan.run(&images).unwrap());
+                std::hint::black_box(network.run(&images, size, size).unwrap());
             }) / batch as f64;
             println!("    {ms:.1} ms per image, {:.0} GFLOP/s of the direct arithmetic", 2.0 * macs as f64 / ms / 1e6);
         }

@@ -16,13 +16,11 @@ const PADDING: usize = 16;
 /// Row lengths (in values) that are multiples of this one map all rows to one set of the first-level cache.
 const CONFLICT: usize = 1024;
 
-/// A convolution for one image size, ready to run.
+/// A convolution, ready to run on images of any size.
 pub(super) struct PackedConv {
     level: Level,
     window: Window,
     groups: usize,
-    from: Shape,
-    to: Shape,
     bias: Vec<f32>,
     low: f32,
     high: f32,
@@ -42,8 +40,9 @@ enum Weights {
 pub(super) struct ConvSpec<'a> {
     pub(super) window: Window,
     pub(super) groups: usize,
-    pub(super) from: Shape,
-    pub(super) to: Shape,
+    /// Channels in and out.
+    pub(super) from: usize,
+    pub(super) to: usize,
     /// `[out_channels, in_channels / groups, rows, columns]`.
     pub(super) weight: &'a [f32],
     pub(super) bias: Vec<f32>,
@@ -55,57 +54,77 @@ impl PackedConv {
     /// Packs the weights; Winograd's form where it pays and `winograd` allows it.
     pub(super) fn new(level: Level, spec: ConvSpec<'_>, winograd: bool) -> Self {
         let ConvSpec { window, groups, from, to, weight, bias, low, high } = spec;
-        let depthwise = groups == from.channels && groups == to.channels && groups > 1;
+        let depthwise = groups == from && groups == to && groups > 1;
         let pays = window.size == [3, 3]
             && window.stride == [1, 1]
             && groups == 1
-            && from.channels.is_multiple_of(16)
-            && to.channels.is_multiple_of(16)
-            && to.height * to.width >= 36;
+            && from.is_multiple_of(16)
+            && to.is_multiple_of(16);
         let weights = if depthwise {
             let taps = window.size[0] * window.size[1];
             Weights::Depthwise((0..taps * groups).map(|i| weight[i % groups * taps + i / groups]).collect())
         } else if winograd && pays {
-            Weights::Winograd(pack_winograd(level, weight, from.channels, to.channels))
+            Weights::Winograd(pack_winograd(level, weight, from, to))
         } else {
-            Weights::Gemm(pack_gemm(level, weight, groups, from.channels / groups, to.channels / groups, window.size))
+            Weights::Gemm(pack_gemm(level, weight, groups, from / groups, to / groups, window.size))
         };
-        Self { level, window, groups, from, to, bias, low, high, weights }
+        Self { level, window, groups, bias, low, high, weights }
     }
 
-    /// Computes `out` from one or more images, adding `residual` before the bounds are applied.
+    pub(super) fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Computes `out` from one or more images of a shape (shapes in and out), adding `residual` before the bounds are
+    /// applied.
     pub(super) fn run(
         &self,
-        image: &[f32],
+        [from, to]: [Shape; 2],
+        images: &[f32],
         residual: Option<&[f32]>,
         out: &mut [f32],
         scratch: &mut Vec<f32>,
-        threads: usize,
     ) {
+        let task = Task { conv: self, from, to, images, residual };
         match &self.weights {
-            Weights::Gemm(packed) => self.gemm(packed, image, residual, out, threads),
-            Weights::Depthwise(packed) => self.depthwise(packed, image, residual, out, threads),
-            Weights::Winograd(packed) => self.winograd(packed, image, residual, out, scratch, threads),
+            Weights::Gemm(packed) => task.gemm(packed, out),
+            Weights::Depthwise(packed) => task.depthwise(packed, out),
+            Weights::Winograd(packed) => task.winograd(packed, out, scratch),
         }
     }
+}
 
-    fn gemm(&self, packed: &[f32], image: &[f32], residual: Option<&[f32]>, out: &mut [f32], threads: usize) {
-        let (per_group, co) = (self.from.channels / self.groups, self.to.channels);
-        let depth = self.window.size[0] * self.window.size[1] * per_group;
-        let (height, width) = (self.level.tile_height(), self.level.panel_width());
+/// A convolution with the images it runs on.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    conv: &'a PackedConv,
+    from: Shape,
+    to: Shape,
+    images: &'a [f32],
+    residual: Option<&'a [f32]>,
+}
+
+impl Task<'_> {
+    fn gemm(&self, packed: &[f32], out: &mut [f32]) {
+        let (conv, threads) = (self.conv, rayon::current_num_threads());
+        let (per_group, co) = (self.from.channels / conv.groups, self.to.channels);
+        let depth = conv.window.size[0] * conv.window.size[1] * per_group;
+        let (height, width) = (conv.level.tile_height(), conv.level.panel_width());
         let pixels = out.len() / co;
-        let direct = self.window == Window::square(1, 1, 0) && self.groups == 1 && !depth.is_multiple_of(CONFLICT);
+        let image = self.images;
+        let direct = conv.window == Window::square(1, 1, 0) && conv.groups == 1 && !depth.is_multiple_of(CONFLICT);
         let most = (GATHERED / depth / height).clamp(1, 16) * height;
         let tasks = pixels.div_ceil(most).next_multiple_of(threads).min(pixels.div_ceil(height).max(threads));
         let rows = pixels.div_ceil(tasks);
-        let finish = |at: usize| Finish { residual: residual.map(|r| (&r[at..], co)), low: self.low, high: self.high };
-        chunks(out, rows * co, threads, |task, out| {
+        let finish =
+            |at: usize| Finish { residual: self.residual.map(|r| (&r[at..], co)), low: conv.low, high: conv.high };
+        chunks(out, rows * co, |task, out| {
             let first = task * rows;
             let n = out.len() / co;
             let stride = if direct { depth } else { depth + PADDING };
             let mut gathered = if direct { vec![] } else { vec![0.0; n * stride] };
-            let (co_group, panels) = (co / self.groups, (co / self.groups).div_ceil(width));
-            for g in 0..self.groups {
+            let (co_group, panels) = (co / conv.groups, (co / conv.groups).div_ceil(width));
+            for g in 0..conv.groups {
                 let source = if direct {
                     &image[first * depth..]
                 } else {
@@ -125,9 +144,9 @@ impl PackedConv {
                         let product =
                             Product { rows: &source[from * stride..], stride, height: to - from, depth, panel };
                         gemm_tile(
-                            self.level,
+                            conv.level,
                             &product,
-                            Start::Bias(&self.bias[channel..]),
+                            Start::Bias(&conv.bias[channel..]),
                             Some(&finish((first + from) * co + channel)),
                             &mut out[from * co + channel..],
                             co,
@@ -141,7 +160,7 @@ impl PackedConv {
 
     /// Copies the window of one output pixel: `[kernel rows, kernel columns, channels]`.
     fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
-        let Window { size: [kh, kw], stride, pad } = self.window;
+        let Window { size: [kh, kw], stride, pad } = self.conv.window;
         let pixels = self.to.height * self.to.width;
         let image = &image[pixel / pixels * self.from.len()..];
         let pixel = pixel % pixels;
@@ -164,60 +183,46 @@ impl PackedConv {
         }
     }
 
-    fn depthwise(&self, packed: &[f32], image: &[f32], residual: Option<&[f32]>, out: &mut [f32], threads: usize) {
-        let Window { size: [kh, kw], stride, pad } = self.window;
+    fn depthwise(&self, packed: &[f32], out: &mut [f32]) {
+        let conv = self.conv;
+        let Window { size: [kh, kw], stride, pad } = conv.window;
         let c = self.to.channels;
         let line = self.to.width * c;
-        chunks(out, line, threads, |i, out| {
-            let (image, oy) = (&image[i / self.to.height * self.from.len()..], i % self.to.height);
+        chunks(out, line, |i, out| {
+            let (image, oy) = (&self.images[i / self.to.height * self.from.len()..], i % self.to.height);
             for (ox, pixel) in out.chunks_mut(c).enumerate() {
-                pixel.copy_from_slice(&self.bias);
+                pixel.copy_from_slice(&conv.bias);
                 for ky in 0..kh {
                     let y = (oy * stride[0] + ky).wrapping_sub(pad[0]);
                     for kx in 0..kw {
                         let x = (ox * stride[1] + kx).wrapping_sub(pad[1]);
                         if y < self.from.height && x < self.from.width {
                             let values = &image[(y * self.from.width + x) * c..][..c];
-                            multiply_add(self.level, pixel, values, &packed[(ky * kw + kx) * c..][..c]);
+                            multiply_add(conv.level, pixel, values, &packed[(ky * kw + kx) * c..][..c]);
                         }
                     }
                 }
             }
-            super::run::finish(self.level, out, residual.map(|r| &r[i * line..]), self.low, self.high);
+            super::run::finish(conv.level, out, self.residual.map(|r| &r[i * line..]), conv.low, conv.high);
         });
     }
 
     /// A few images at a time: as many as keep the transformed values within the size of the weights or [`TRANSFORMED`].
-    fn winograd(
-        &self,
-        packed: &[f32],
-        images: &[f32],
-        residual: Option<&[f32]>,
-        out: &mut [f32],
-        scratch: &mut Vec<f32>,
-        threads: usize,
-    ) {
+    fn winograd(&self, packed: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
         let tiles = self.to.height.div_ceil(4) * self.to.width.div_ceil(4);
         let each = tiles * (WINOGRAD_VALUES * (self.from.channels + self.to.channels) + PADDING);
         let group = (packed.len().max(TRANSFORMED) / each).max(1);
-        let groups = images.chunks(group * self.from.len()).zip(out.chunks_mut(group * self.to.len()));
+        let groups = self.images.chunks(group * self.from.len()).zip(out.chunks_mut(group * self.to.len()));
         for (g, (images, out)) in groups.enumerate() {
-            let residual = residual.map(|r| &r[g * group * self.to.len()..]);
-            self.winograd_group(packed, images, residual, out, scratch, threads);
+            let residual = self.residual.map(|r| &r[g * group * self.to.len()..]);
+            Task { images, residual, ..*self }.winograd_group(packed, out, scratch);
         }
     }
 
-    fn winograd_group(
-        &self,
-        packed: &[f32],
-        images: &[f32],
-        residual: Option<&[f32]>,
-        out: &mut [f32],
-        scratch: &mut Vec<f32>,
-        threads: usize,
-    ) {
+    fn winograd_group(&self, packed: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
+        let conv = self.conv;
         let (ci, co) = (self.from.channels, self.to.channels);
-        let (height, width) = (self.level.tile_height(), self.level.panel_width());
+        let (height, width) = (conv.level.tile_height(), conv.level.panel_width());
         let (n_rows, n_columns) = (self.to.height.div_ceil(4), self.to.width.div_ceil(4));
         let per_image = n_rows * n_columns;
         let tiles = out.len() / self.to.len() * per_image;
@@ -226,9 +231,9 @@ impl PackedConv {
         scratch.resize((tiles * stride + WINOGRAD_VALUES * plane).max(scratch.len()), 0.0);
         let (transformed, products) = scratch.split_at_mut(tiles * stride);
         let products = &mut products[..WINOGRAD_VALUES * plane];
-        let pad = self.window.pad;
-        chunks(transformed, stride, threads, |tile, out| {
-            let (image, tile) = (&images[tile / per_image * self.from.len()..], tile % per_image);
+        let pad = conv.window.pad;
+        chunks(transformed, stride, |tile, out| {
+            let (image, tile) = (&self.images[tile / per_image * self.from.len()..], tile % per_image);
             let place = Place {
                 height: self.from.height,
                 width: self.from.width,
@@ -236,10 +241,10 @@ impl PackedConv {
                 top: (tile / n_columns * 4) as isize - pad[0] as isize,
                 left: (tile % n_columns * 4) as isize - pad[1] as isize,
             };
-            winograd_input(self.level, image, &place, out);
+            winograd_input(conv.level, image, &place, out);
         });
         let transformed = &*transformed;
-        chunks(products, plane, threads, |value, out| {
+        chunks(products, plane, |value, out| {
             let panels = co.div_ceil(width);
             let groups = tiles.div_ceil(height);
             for p in 0..panels {
@@ -249,7 +254,7 @@ impl PackedConv {
                     let (from, to) = (g * tiles / groups, (g + 1) * tiles / groups);
                     let rows = &transformed[from * stride + value * ci..];
                     let product = Product { rows, stride, height: to - from, depth: ci, panel };
-                    gemm_tile(self.level, &product, Start::Zero, None, &mut out[from * co + p * width..], co, columns);
+                    gemm_tile(conv.level, &product, Start::Zero, None, &mut out[from * co + p * width..], co, columns);
                 }
             }
         });
@@ -258,17 +263,17 @@ impl PackedConv {
         // Strips of four rows; the last strip of an image can be lower.
         let mut strips: Vec<&mut [f32]> =
             out.chunks_mut(self.to.len()).flat_map(|image| image.chunks_mut(line)).collect();
-        chunks(&mut strips, 1, threads, |strip, out| {
+        chunks(&mut strips, 1, |strip, out| {
             let out = &mut *out[0];
             let at = strip / n_rows * self.to.len() + strip % n_rows * line;
-            let residual = residual.map(|r| &r[at..]);
-            let ending = Ending { bias: &self.bias, residual, low: self.low, high: self.high };
+            let residual = self.residual.map(|r| &r[at..]);
+            let ending = Ending { bias: &conv.bias, residual, low: conv.low, high: conv.high };
             let height = out.len() / (self.to.width * co);
             for column in 0..n_columns {
                 // The strip is an image of its own.
                 let place = Place { height, width: self.to.width, channels: co, top: 0, left: (column * 4) as isize };
                 let products = &products[(strip * n_columns + column) * co..];
-                winograd_output(self.level, products, plane, &ending, &place, out);
+                winograd_output(conv.level, products, plane, &ending, &place, out);
             }
         });
     }
