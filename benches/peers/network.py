@@ -89,7 +89,8 @@ class Pcore:
     """The Rust side, asked for one run at a time."""
 
     def __init__(self, args, network, weights, size, batch, layers):
-        built = max((ROOT / "target/release/deps").glob("network-*[!.d]"), key=lambda f: f.stat().st_mtime)
+        built = [file for file in (ROOT / "target/release/deps").glob("network-*") if not file.suffix]
+        built = max(built, key=lambda file: file.stat().st_mtime)
         words = [network, weights, size, batch, layers, "--device", args.device, "--serve"]
         env = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
         self.process = subprocess.Popen(
