@@ -14,6 +14,7 @@ mod coreset;
 mod nearest;
 pub mod plan;
 mod project;
+mod scratch;
 pub mod simd;
 pub mod transformer;
 

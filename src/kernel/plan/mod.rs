@@ -15,6 +15,7 @@ mod program;
 mod run;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 pub use graph::{Conv, Graph, Node, NodeId, Window};
 
@@ -116,7 +117,8 @@ impl Network {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let held = idle().pop();
         let mut workspace = held.unwrap_or_default();
-        let features = run::run(&self.program, &plan, images, &mut workspace);
+        // From inside the pool: a thread outside of it would sleep and be woken again in every step.
+        let features = rayon::scope(|_| run::run(&self.program, &plan, images, &mut workspace));
         idle().push(workspace);
         Ok(features)
     }

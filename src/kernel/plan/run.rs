@@ -98,9 +98,20 @@ pub(super) fn run(program: &Program, plan: &Plan, images: &[f32], workspace: &mu
 fn to_nhwc(images: &[f32], shape: Shape, out: &mut [f32]) {
     let (pixels, channels) = (shape.height * shape.width, shape.channels);
     for (image, out) in images.chunks(shape.len()).zip(out.chunks_mut(shape.len())) {
-        for (at, pixel) in out.chunks_mut(channels).enumerate() {
-            pixel.iter_mut().enumerate().for_each(|(c, x)| *x = image[c * pixels + at]);
-        }
+        chunks(out, shape.width * channels, |row, out| {
+            let plane = |c: usize| &image[c * pixels + row * shape.width..][..shape.width];
+            if channels == 3 {
+                let (red, green, blue) = (plane(0), plane(1), plane(2));
+                let planes = red.iter().zip(green).zip(blue);
+                for (out, ((red, green), blue)) in out.as_chunks_mut::<3>().0.iter_mut().zip(planes) {
+                    *out = [*red, *green, *blue];
+                }
+            } else {
+                for c in 0..channels {
+                    out.iter_mut().skip(c).step_by(channels).zip(plane(c)).for_each(|(out, x)| *out = *x);
+                }
+            }
+        });
     }
 }
 

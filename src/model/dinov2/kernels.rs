@@ -55,7 +55,9 @@ impl Kernels {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let held = idle().pop();
         let mut workspace = held.unwrap_or_default();
-        let values = self.run(images, grid, positions, taps, &mut workspace).map_err(|e| failed(&self.name, &e))?;
+        // From inside the pool: a thread outside of it would sleep and be woken again in every step.
+        let values = rayon::scope(|_| self.run(images, grid, positions, taps, &mut workspace));
+        let values = values.map_err(|error| failed(&self.name, &error))?;
         idle().push(workspace);
         values.into_iter().map(|values| FeatureMap::new(values, images.n_images(), grid, self.dim)).collect()
     }
