@@ -11,7 +11,7 @@ const GATHERED: usize = 192 * 1024;
 /// Padding of gathered rows: keeps rows of a power-of-two length out of one cache set.
 const PADDING: usize = 16;
 /// Row lengths (in values) that are multiples of this one map all rows to one set of the first-level cache.
-const CONFLICT: usize = 1024;
+const CONFLICT: usize = 512;
 
 /// A convolution, ready to run on images of any size.
 pub(super) struct PackedConv {

@@ -273,6 +273,33 @@ fn residual_networks_equal_the_naive_evaluation() {
 }
 
 #[test]
+fn filters_too_large_for_the_cache_give_the_naive_result_alone_and_in_a_batch() {
+    // Two slabs of in channels, a last panel that is not full, and more tiles than are held at a time.
+    let (ci, co, height, width) = (144, 112, 29, 39);
+    let mut m = Maker::new(16);
+    let x = m.conv(0, ci, co, 1, Window::square(3, 1, 1), true);
+    let other = m.conv(0, ci, co, 1, Window::square(1, 1, 0), true);
+    let x = m.node(Node::Add { a: x, b: other });
+    let x = m.node(Node::Clip { input: x, low: -1.0, high: 1.5 });
+    let graph = m.graph(ci, vec![x]);
+    let pixels = image(17, 3 * ci * height * width);
+    let first = naive(&graph, height, width, &pixels[..ci * height * width]);
+    for level in Level::supported() {
+        let network = Network::with_level(&graph, level, true).unwrap();
+        let together = network.run(&pixels, height, width).unwrap().remove(0).values;
+        for (i, pixels) in pixels.chunks(ci * height * width).enumerate() {
+            let alone = network.run(pixels, height, width).unwrap();
+            let (n, values) = (alone[0].values.len(), &alone[0].values);
+            assert!(together[i * n..][..n] == **values, "image {i} at {}", level.name());
+            if i == 0 {
+                let error = difference(&alone, &first);
+                assert!(error < 1e-5, "{error} at {}", level.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_image_does_not_depend_on_batch_or_threads() {
     let (height, width) = (64, 48);
     let graph = residual_network(5, &[16, 32], true);

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// Transformed values (in and out) that are held at a time where the weights do not fit the cache, unless the weights
 /// themselves are more.
-const TRANSFORMED: usize = 2 << 20;
+const TRANSFORMED: usize = 512 * 1024;
 /// Transformed weights up to this many values stay in the second-level cache while blocks of tiles go through all three
 /// steps there.
 const CACHED_WEIGHTS: usize = 352 * 1024;
@@ -56,15 +56,12 @@ pub(super) fn run(task: &Task<'_>, packed: &Packed, out: &mut [f32], scratch: &m
         Packed::Transformed(packed) => return blocks(task, packed, out),
         Packed::Plain(packed) => packed,
     };
-    // A few images at a time: as many as keep the transformed values within the size of the weights or the constant.
-    let Task { from, to, .. } = *task;
-    let tiles = to.height.div_ceil(4) * to.width.div_ceil(4);
-    let each = tiles * (WINOGRAD_VALUES * (from.channels + to.channels) + PADDING);
-    let group = ((4 * packed.len()).max(TRANSFORMED) / each).max(1);
-    let groups = task.images.chunks(group * from.len()).zip(out.chunks_mut(group * to.len()));
-    for (g, (images, out)) in groups.enumerate() {
-        let residual = task.residual.map(|r| &r[g * group * to.len()..]);
-        stages(&Task { images, residual, ..*task }, packed, out, scratch);
+    // As many strips at a time as keep the transformed values within the size of the weights or the constant.
+    let columns = task.to.width.div_ceil(4);
+    let each = columns * WINOGRAD_VALUES * (task.from.channels + task.to.channels);
+    let together = ((4 * packed.len()).max(TRANSFORMED) / each).max(1);
+    for (group, strips) in strips(task, out).chunks_mut(together).enumerate() {
+        stages(task, packed, group * together, strips, scratch);
     }
 }
 
@@ -102,13 +99,13 @@ fn blocks(task: &Task<'_>, packed: &[f32], out: &mut [f32]) {
     });
 }
 
-/// Step by step for all tiles, so that weights are read and transformed once.
-fn stages(task: &Task<'_>, packed: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
+/// Step by step for some strips, from the `first` on, so that weights are read and transformed once for all their tiles.
+fn stages(task: &Task<'_>, packed: &[f32], first: usize, strips: &mut [&mut [f32]], scratch: &mut Vec<f32>) {
     let (ci, co) = (task.from.channels, task.to.channels);
     let level = task.conv.level;
     let width = level.panel_width();
     let columns = task.to.width.div_ceil(4);
-    let tiles = out.len() / task.to.len() * task.to.height.div_ceil(4) * columns;
+    let tiles = strips.len() * columns;
     let stride = WINOGRAD_VALUES * ci + PADDING;
     // Per panel of out channels, per value of the tile: a row of the panel's channels for each tile.
     let plane = tiles * width + PADDING;
@@ -116,7 +113,7 @@ fn stages(task: &Task<'_>, packed: &[f32], out: &mut [f32], scratch: &mut Vec<f3
     let len = tiles * stride + co.div_ceil(width) * panel;
     scratch.resize(len.max(scratch.len()), 0.0);
     let (transformed, products) = scratch[..len].split_at_mut(tiles * stride);
-    chunks(transformed, stride, |tile, out| input(task, tile, ci, out));
+    chunks(transformed, stride, |tile, out| input(task, first * columns + tile, ci, out));
     let transformed = &*transformed;
     chunks(products, panel, |p, out| {
         let filters = &packed[p * ci * 9 * width..][..ci * 9 * width];
@@ -135,10 +132,10 @@ fn stages(task: &Task<'_>, packed: &[f32], out: &mut [f32], scratch: &mut Vec<f3
         });
     });
     let products = &*products;
-    chunks(&mut strips(task, out), 1, |strip, out| {
+    chunks(strips, 1, |strip, out| {
         for p in 0..co.div_ceil(width) {
             let products = &products[p * panel + strip * columns * width..];
-            output(task, strip, products, [width, plane], p * width..co.min((p + 1) * width), &mut *out[0]);
+            output(task, first + strip, products, [width, plane], p * width..co.min((p + 1) * width), &mut *out[0]);
         }
     });
 }
