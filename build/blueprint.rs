@@ -57,9 +57,9 @@ impl Blueprint {
                 plain(&c.auto_pad, c.dilation, false)?;
                 let shape = shape(conv.inputs.get(1))?;
                 let [out_channels, ..] = shape[..] else { return Err("its weight has no shape".to_owned()) };
-                let weight = self.parameter(format!("{}.weight", conv.name), shape.iter().product());
+                let weight = self.parameter(&format!("{}.weight", conv.name), shape.iter().product());
                 let has_bias = conv.inputs.get(2).is_some_and(|bias| !bias.is_optional());
-                let bias = has_bias.then(|| self.parameter(format!("{}.bias", conv.name), out_channels));
+                let bias = has_bias.then(|| self.parameter(&format!("{}.bias", conv.name), out_channels));
                 let window = window(c.kernel_size, c.stride, &c.padding);
                 let text = format!(
                     "Node::Conv(Conv {{ input: {input}, weight: {weight}, bias: {bias:?}, out_channels: {out_channels}, \
@@ -129,7 +129,7 @@ impl Blueprint {
     }
 
     /// Keeps a tensor of the burn module; returns where its values start.
-    fn parameter(&mut self, name: String, len: usize) -> usize {
+    fn parameter(&mut self, name: &str, len: usize) -> usize {
         self.parameters.push(format!("Parameter {{ name: {name:?}, len: {len}, epsilon: None }}"));
         let start = self.len;
         self.len += len;

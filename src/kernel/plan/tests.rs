@@ -280,7 +280,7 @@ fn filters_too_large_for_the_cache_give_the_naive_result_alone_and_in_a_batch() 
     let x = m.conv(0, ci, co, 1, Window::square(3, 1, 1), true);
     let other = m.conv(0, ci, co, 1, Window::square(1, 1, 0), true);
     let x = m.node(Node::Add { a: x, b: other });
-    let x = m.node(Node::Clip { input: x, low: -1.0, high: 1.5 });
+    let x = m.node(Node::Clip { input: x, low: -4.0, high: 4.0 });
     let graph = m.graph(ci, vec![x]);
     let pixels = image(17, 3 * ci * height * width);
     let first = naive(&graph, height, width, &pixels[..ci * height * width]);
@@ -293,7 +293,7 @@ fn filters_too_large_for_the_cache_give_the_naive_result_alone_and_in_a_batch() 
             assert!(together[i * n..][..n] == **values, "image {i} at {}", level.name());
             if i == 0 {
                 let error = difference(&alone, &first);
-                assert!(error < 1e-5, "{error} at {}", level.name());
+                assert!(error < 2e-5, "{error} at {}", level.name());
             }
         }
     }

@@ -90,7 +90,7 @@ pub struct DinoV2 {
 /// What runs the network.
 #[derive(Debug)]
 enum Engine {
-    Kernels(Kernels),
+    Kernels(Box<Kernels>),
     Burn { transformer: Box<Transformer>, device: Device },
 }
 
@@ -138,7 +138,7 @@ impl DinoV2 {
         let depth = taps.iter().map(|tap| tap.block + 1).max().unwrap_or(0);
         let (weights, positions, weights_sha256) = load::weights(config, tensors, depth)?;
         let engine = if device.kernels {
-            Engine::Kernels(Kernels::new(config, weights)?)
+            Engine::Kernels(Box::new(Kernels::new(config, weights)?))
         } else {
             let device = device.device.clone();
             Engine::Burn { transformer: Box::new(Transformer::new(config, weights, &device)), device }
