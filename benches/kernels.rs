@@ -4,8 +4,8 @@
 
 use std::time::Instant;
 
-use pcore::kernel::plan::{Conv, Graph, Node, NodeId, Plan, Window};
-use pcore::kernel::transformer::{Block, Linear, Norm};
+use pcore::kernel::plan::{Conv, Graph, Network, Node, NodeId, Window};
+use pcore::kernel::transformer::{Block, Linear, Norm, Workspace};
 use pcore::kernel::{self, Metric, PreparedRows};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -222,12 +222,12 @@ fn conv() {
         ("ResNet-18 to layer3", resnet([2, 2, 2], 64, 1, false, 256), 256),
     ];
     for (name, (graph, macs), size) in cases {
-        let plan = Plan::new(&graph, size, size).unwrap();
+        let network = Network::new(&graph).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for batch in [1, 8] {
             let images: Vec<f32> = (0..batch * 3 * size * size).map(|_| rng.random_range(-1.0..1.0)).collect();
             let ms = time(&format!("{name}, {size}, batch {batch}"), 24 / batch, || {
-                std::hint::black_box(plan.run(&images).unwrap());
+                std::hint::black_box(network.run(&images, size, size).unwrap());
             }) / batch as f64;
             println!("    {ms:.1} ms per image, {:.0} GFLOP/s of the direct arithmetic", 2.0 * macs as f64 / ms / 1e6);
         }
@@ -258,9 +258,11 @@ fn transformer() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for (size, tokens, reps) in [(224, 257, 15), (518, 1370, 3)] {
         let values: Vec<f32> = (0..tokens * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let mut workspace = Workspace::default();
         let ms = time(&format!("ViT-S/14, 12 blocks, {size}, batch 1"), reps, || {
-            let run = |x: Vec<f32>, block: &Block| block.apply(&x, tokens).unwrap();
-            std::hint::black_box(blocks.iter().fold(values.clone(), run));
+            let mut values = values.clone();
+            blocks.iter().for_each(|block| block.apply(&mut values, tokens, &mut workspace).unwrap());
+            std::hint::black_box(values);
         });
         let macs = 12 * tokens * dim * (4 * dim + 2 * hidden + 2 * tokens);
         println!("    {:.0} GFLOP/s", 2.0 * macs as f64 / ms / 1e6);

@@ -63,14 +63,21 @@ fn dino(n_registers: usize) -> DinoV2Config {
     DinoV2Config { name: "dino".into(), dim: 24, depth: 3, n_heads: 3, n_registers, patch: 14 }
 }
 
-fn load_resnet(config: &ResNetConfig, file: &str, layers: &[&str]) -> ResNet {
-    ResNet::load(config, &read(file), &strings(layers), &OpenDevice::cpu())
-        .unwrap_or_else(|error| panic!("{file}: {error}"))
+/// pcore's own kernels, and burn.
+fn devices() -> [OpenDevice; 2] {
+    [OpenDevice::cpu(), OpenDevice::flex()]
 }
 
-fn load_dino(config: &DinoV2Config, file: &str, layers: &[&str]) -> DinoV2 {
-    DinoV2::load(config, &read(file), &strings(layers), &OpenDevice::cpu())
-        .unwrap_or_else(|error| panic!("{file}: {error}"))
+fn load_resnet(config: &ResNetConfig, file: &str, layers: &[&str]) -> ResNet {
+    load_resnet_on(&OpenDevice::cpu(), config, file, layers)
+}
+
+fn load_resnet_on(device: &OpenDevice, config: &ResNetConfig, file: &str, layers: &[&str]) -> ResNet {
+    ResNet::load(config, &read(file), &strings(layers), device).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn load_dino(device: &OpenDevice, config: &DinoV2Config, file: &str, layers: &[&str]) -> DinoV2 {
+    DinoV2::load(config, &read(file), &strings(layers), device).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// Compares with every size in a golden file; returns the number of maps compared.
@@ -115,18 +122,22 @@ const STAGES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 
 #[test]
 fn residual_networks_agree_with_pytorch_at_odd_sizes() {
-    for config in [basic(), bottleneck(), wide()] {
-        let net = load_resnet(&config, &format!("{}.safetensors", config.name), &STAGES);
-        assert_eq!(agrees(&net, &format!("{}_features.safetensors", config.name)), 8);
+    for device in devices() {
+        for config in [basic(), bottleneck(), wide()] {
+            let net = load_resnet_on(&device, &config, &format!("{}.safetensors", config.name), &STAGES);
+            assert_eq!(agrees(&net, &format!("{}_features.safetensors", config.name)), 8);
+        }
     }
 }
 
 #[test]
 fn dinov2_agrees_with_pytorch_at_its_own_and_other_sizes() {
     let layers = ["blocks.1", "blocks.2", "norm:blocks.0", "norm:blocks.2"];
-    for (name, n_registers) in [("dino", 0), ("dino_reg", 4)] {
-        let net = load_dino(&dino(n_registers), &format!("{name}.safetensors"), &layers);
-        assert_eq!(agrees(&net, &format!("{name}_features.safetensors")), 8);
+    for device in devices() {
+        for (name, n_registers) in [("dino", 0), ("dino_reg", 4)] {
+            let net = load_dino(&device, &dino(n_registers), &format!("{name}.safetensors"), &layers);
+            assert_eq!(agrees(&net, &format!("{name}_features.safetensors")), 8);
+        }
     }
 }
 
@@ -155,7 +166,7 @@ fn a_graph_with_folded_normalisation_gives_the_same_features() {
 fn names_of_timm_and_of_hugging_face_give_the_same_features() {
     let layers = ["blocks.1", "norm:blocks.2"];
     for file in ["dino_reg_timm.safetensors", "dino_reg_hub.safetensors"] {
-        let net = load_dino(&dino(4), file, &layers);
+        let net = load_dino(&OpenDevice::cpu(), &dino(4), file, &layers);
         assert_eq!(agrees(&net, "dino_reg_features.safetensors"), 4, "{file}");
     }
 }
@@ -181,7 +192,7 @@ fn layers_come_in_the_requested_order_and_may_repeat() {
 
 #[test]
 fn a_size_that_is_no_multiple_of_the_patch_is_refused_with_the_nearest() {
-    let net = load_dino(&dino(0), "dino.safetensors", &["blocks.0"]);
+    let net = load_dino(&OpenDevice::cpu(), &dino(0), "dino.safetensors", &["blocks.0"]);
     let images = ImageBatch::new(vec![0.0; 3 * 30 * 42], 1, 30, 42).unwrap();
     let message = net.features(&images).unwrap_err().to_string();
     assert!(message.contains("height of 28 or 42") && message.contains("width of 42"), "{message}");

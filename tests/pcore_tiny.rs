@@ -37,13 +37,16 @@ fn features_equal_onnx_runtimes() {
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pcore_tiny/features.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let (shape, pixels) = tensor(&file, "pixels");
-    let network = model::load("pcore_tiny", &[], &OpenDevice::cpu()).unwrap();
-    let maps = network.features(&batch_of(&pixels, &shape)).unwrap();
-    assert_eq!(network.spec().layers, ["layer2", "layer3"]);
-    for (map, layer) in maps.iter().zip(["layer2", "layer3"]) {
-        let (shape, expected) = tensor(&file, layer);
-        let found = difference(map, &shape, &expected);
-        assert!(found < TOLERANCE, "{layer}: {found}");
+    for device in [OpenDevice::cpu(), OpenDevice::flex()] {
+        let network = model::load("pcore_tiny", &[], &device).unwrap();
+        let maps = network.features(&batch_of(&pixels, &shape)).unwrap();
+        assert_eq!(network.spec().layers, ["layer2", "layer3"]);
+        for (map, layer) in maps.iter().zip(["layer2", "layer3"]) {
+            let (shape, expected) = tensor(&file, layer);
+            let found = difference(map, &shape, &expected);
+            println!("{} {layer}: {found:.1e}", device.description());
+            assert!(found < TOLERANCE, "{} {layer}: {found}", device.description());
+        }
     }
 }
 

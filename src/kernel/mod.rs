@@ -15,6 +15,7 @@ mod nearest;
 pub mod plan;
 mod principal;
 mod project;
+mod scratch;
 pub mod simd;
 pub mod transformer;
 

@@ -1,6 +1,7 @@
 //! Where the network and the search run, chosen at run time.
 
 use super::ModelError;
+use crate::kernel::simd::Level;
 use burn::tensor::Device;
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +11,10 @@ use std::str::FromStr;
 pub enum DeviceChoice {
     /// A GPU if this binary can use one and the machine has one, else the CPU.
     Auto,
-    /// The fast CPU backend (burn-flex).
+    /// The CPU on pcore's own kernels; a network they can't compute runs on burn-flex.
     Cpu,
+    /// The CPU on burn-flex, the reference that pcore's kernels are held to.
+    Flex,
     /// The slower ndarray CPU backend.
     Ndarray,
     /// A GPU through Vulkan, Metal or DX12: the default adapter, or the n-th.
@@ -32,6 +35,7 @@ impl FromStr for DeviceChoice {
         match (kind, index) {
             ("auto", None) => Ok(Self::Auto),
             ("cpu", None) => Ok(Self::Cpu),
+            ("flex", None) => Ok(Self::Flex),
             ("ndarray", None) => Ok(Self::Ndarray),
             ("wgpu", index) => Ok(Self::Wgpu(index)),
             ("cuda", index) => Ok(Self::Cuda(index)),
@@ -45,6 +49,7 @@ impl fmt::Display for DeviceChoice {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
+            Self::Flex => f.write_str("flex"),
             Self::Ndarray => f.write_str("ndarray"),
             Self::Wgpu(None) => f.write_str("wgpu"),
             Self::Wgpu(Some(index)) => write!(f, "wgpu:{index}"),
@@ -57,7 +62,9 @@ impl fmt::Display for DeviceChoice {
 /// A device that is ready for use.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
-    pub(crate) device: Device,
+    pub(super) device: Device,
+    /// Whether pcore's own kernels run what they can.
+    pub(super) kernels: bool,
     description: String,
 }
 
@@ -71,16 +78,30 @@ impl OpenDevice {
         match choice {
             DeviceChoice::Auto => Ok(best_gpu().unwrap_or_else(Self::cpu)),
             DeviceChoice::Cpu => Ok(Self::cpu()),
+            DeviceChoice::Flex => Ok(Self::flex()),
             DeviceChoice::Ndarray => ndarray(),
             DeviceChoice::Wgpu(index) => wgpu(index),
             DeviceChoice::Cuda(index) => cuda(index),
         }
     }
 
-    /// The CPU, which every build has.
+    /// The CPU on pcore's own kernels, which every build has.
     #[must_use]
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), description: format!("cpu ({} threads)", rayon::current_num_threads()) }
+        let description = format!("cpu ({} threads, {})", rayon::current_num_threads(), Level::best().name());
+        Self { device: Device::flex(), kernels: true, description }
+    }
+
+    /// The CPU on burn-flex, which every build has.
+    #[must_use]
+    pub fn flex() -> Self {
+        let description = format!("flex ({} threads)", rayon::current_num_threads());
+        Self::on(Device::flex(), description)
+    }
+
+    /// A burn device.
+    fn on(device: Device, description: String) -> Self {
+        Self { device, kernels: false, description }
     }
 
     /// What was opened, for people.
@@ -93,7 +114,7 @@ impl OpenDevice {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "burn prefers its flex backend; the users named ndarray, so it stays selectable")]
 fn ndarray() -> Result<OpenDevice, ModelError> {
-    Ok(OpenDevice { device: Device::ndarray(), description: "ndarray".to_owned() })
+    Ok(OpenDevice::on(Device::ndarray(), "ndarray".to_owned()))
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -120,7 +141,7 @@ fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
         .init()
         .map_err(|e| ModelError::Device { reason: format!("no usable GPU adapter: {e}") })?;
     let name = device.identity().map_or_else(|| "adapter".to_owned(), |identity| identity.name);
-    Ok(OpenDevice { device, description: format!("wgpu ({name})") })
+    Ok(OpenDevice::on(device, format!("wgpu ({name})")))
 }
 
 #[cfg(not(feature = "gpu"))]
@@ -132,7 +153,7 @@ fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
 fn cuda(index: Option<usize>) -> Result<OpenDevice, ModelError> {
     let device = Device::cuda(index.unwrap_or(0));
     let name = device.identity().map_or_else(|| "GPU".to_owned(), |identity| identity.name);
-    Ok(OpenDevice { device, description: format!("cuda ({name})") })
+    Ok(OpenDevice::on(device, format!("cuda ({name})")))
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -146,16 +167,16 @@ mod tests {
 
     #[test]
     fn device_names_round_trip() {
-        for name in ["auto", "cpu", "ndarray", "wgpu", "wgpu:1", "cuda", "cuda:0"] {
+        for name in ["auto", "cpu", "flex", "ndarray", "wgpu", "wgpu:1", "cuda", "cuda:0"] {
             assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
         }
     }
 
     #[test]
     fn unknown_devices_are_refused_with_the_choices() {
-        for name in ["", "gpu", "cpu:1", "wgpu:x", "wgpu:-1"] {
+        for name in ["", "gpu", "cpu:1", "flex:0", "wgpu:x", "wgpu:-1"] {
             let message = name.parse::<DeviceChoice>().unwrap_err().to_string();
-            assert!(message.contains("expected auto, cpu, wgpu"), "{name}: {message}");
+            assert!(message.contains("expected auto, cpu, flex, wgpu"), "{name}: {message}");
         }
     }
 }

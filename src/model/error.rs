@@ -90,7 +90,7 @@ pub enum ModelError {
         n_values: usize,
     },
     /// A device name that is none.
-    #[error("unknown device '{name}': expected auto, cpu, wgpu, wgpu:N, cuda, cuda:N or ndarray")]
+    #[error("unknown device '{name}': expected auto, cpu, flex, wgpu, wgpu:N, cuda, cuda:N or ndarray")]
     UnknownDevice {
         /// What was asked for.
         name: String,
@@ -107,6 +107,14 @@ pub enum ModelError {
     #[error("the device failed: {reason}; --device cpu always works")]
     Device {
         /// What it said.
+        reason: String,
+    },
+    /// pcore's own CPU kernels refuse the network or the image size.
+    #[error("backbone '{network}' can't run on the CPU kernels: {reason}; --device flex runs it on burn")]
+    Kernels {
+        /// The network.
+        network: String,
+        /// What they said.
         reason: String,
     },
     /// A network that can't be loaded from a weight file.

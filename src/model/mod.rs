@@ -2,8 +2,13 @@
 //!
 //! burn tensors stay inside this module. What leaves it is host data in one layout, so that everything after the
 //! network is the same code, and the same bits, whatever device the network ran on.
+//!
+//! On the device `cpu` networks run on pcore's own kernels ([`crate::kernel::plan`], [`crate::kernel::transformer`]); the
+//! burn modules are the reference and run everywhere else, `flex` (burn's CPU backend) included. The tests hold the two
+//! to each other.
 
 mod backbone;
+mod cnn;
 mod device;
 pub mod dinov2;
 mod error;

@@ -159,7 +159,7 @@ impl From<MetricArg> for Metric {
 /// How to run; shared by all verbs that use a network.
 #[derive(ClapArgs)]
 pub(crate) struct RunArgs {
-    /// Where to compute: auto, cpu, ndarray, wgpu[:N] or cuda[:N]
+    /// Where to compute: auto, cpu, flex (burn on the CPU), ndarray, wgpu[:N] or cuda[:N]
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Images per pass through the network

@@ -1,40 +1,42 @@
-//! Convolutional networks on the CPU: a static plan for one network and one image size.
+//! Convolutional networks on the CPU: packed once, planned for each image size.
 //!
-//! Values are kept in NHWC order, so that a pixel's channels are one contiguous row of a matrix product. When a plan is
-//! built, per-channel affine operations are folded into the convolution before them; bias, residual sum and bounds are
+//! Values are kept in NHWC order, so that a pixel's channels are one contiguous row of a matrix product. When a network is
+//! prepared, per-channel affine operations are folded into the convolution before them; bias, residual sum and bounds are
 //! applied while results are still in registers; weights are packed for the register tile; 3 x 3 convolutions of stride 1
-//! use Winograd's F(4x4, 3x3); and every value gets a buffer that is used again once the value is dead.
+//! use Winograd's F(4x4, 3x3). For each image size every value gets a buffer that is used again once the value is dead; the
+//! plans of the last few sizes are kept.
 //!
 //! An image's result has the same bits in any batch and for any number of threads.
 
 mod build;
 mod conv;
 mod graph;
+mod program;
 mod run;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 pub use graph::{Conv, Graph, Node, NodeId, Window};
 
 use super::simd::Level;
-use conv::PackedConv;
-use run::{Map, Pool, Shape};
-use std::sync::Mutex;
+use build::Plan;
+use program::Program;
+use run::Workspace;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest number of values that one image may have at any place in the network.
 pub const MAX_VALUES: usize = 1 << 30;
 
-/// Images run together: weights are read from memory once for all of them.
-const TOGETHER: usize = 8;
-/// Values that all buffers hold at most, as far as more than one image is concerned.
-const HELD: usize = 64 << 20;
+/// Image sizes whose plans are kept.
+const SIZES_KEPT: usize = 4;
 
-/// Why a graph cannot be planned or a plan not be run.
+/// Why a graph cannot be prepared or not be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
     /// A node is inconsistent with the values or parameters it names.
-    #[error("node {node}: {problem}; repair the graph")]
+    #[error("node {node}: {problem}; repair the graph, or give images of another size")]
     Node {
         /// Its position.
         node: NodeId,
@@ -72,123 +74,67 @@ pub struct Features {
     pub channels: usize,
 }
 
-/// A network prepared for images of one size.
-pub struct Plan {
-    level: Level,
-    input: Shape,
-    steps: Vec<Step>,
-    /// Values held by each buffer.
-    buffers: Vec<usize>,
-    /// Buffer and shape of each output.
-    outputs: Vec<(usize, Shape)>,
+/// A network ready for images of any size. Several threads may run it at once.
+pub struct Network {
+    program: Program,
+    /// The last sizes, the latest at the end.
+    plans: Mutex<Vec<Arc<Plan>>>,
     /// Buffers of earlier runs, kept because fresh memory is slow.
     idle: Mutex<Vec<Workspace>>,
 }
 
-/// One operation with the buffers it works on. Buffer 0 holds the image.
-struct Step {
-    work: Work,
-    input: usize,
-    residual: Option<usize>,
-    output: usize,
-    /// Values per image of the input and the output.
-    input_len: usize,
-    len: usize,
-}
-
-enum Work {
-    Conv(PackedConv),
-    Map(Map),
-    Pool(Pool),
-}
-
-struct Workspace {
-    buffers: Vec<Vec<f32>>,
-    scratch: Vec<f32>,
-}
-
-impl std::fmt::Debug for Plan {
+impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let values: usize = self.buffers.iter().sum();
-        write!(
-            f,
-            "Plan({:?}, {} steps, {values} values in {} buffers)",
-            self.input,
-            self.steps.len(),
-            self.buffers.len()
-        )
+        write!(f, "Network({} steps, {} outputs)", self.program.steps.len(), self.program.outputs.len())
     }
 }
 
-impl Plan {
-    /// Plans `graph` for images of `height` x `width`.
+impl Network {
+    /// Prepares what the outputs of `graph` need; the rest is left out.
     ///
     /// # Errors
     /// [`PlanError::Node`] for the first node that does not fit its operands or parameters, [`PlanError::Outputs`].
-    pub fn new(graph: &Graph, height: usize, width: usize) -> Result<Self, PlanError> {
-        build::build(graph, height, width, Level::best(), true)
+    pub fn new(graph: &Graph) -> Result<Self, PlanError> {
+        Self::with_level(graph, Level::best(), true)
     }
 
-    /// Runs the network on a batch of images in NCHW order; one result per output of the graph.
+    fn with_level(graph: &Graph, level: Level, winograd: bool) -> Result<Self, PlanError> {
+        let program = Program::new(graph, level, winograd)?;
+        Ok(Self { program, plans: Mutex::default(), idle: Mutex::default() })
+    }
+
+    /// Runs the network on a batch of images of `height` x `width` in NCHW order; one result per output of the graph.
     ///
     /// # Errors
-    /// [`PlanError::Images`] unless the values form whole images.
-    pub fn run(&self, images: &[f32]) -> Result<Vec<Features>, PlanError> {
-        let size = self.input.len();
-        if !images.len().is_multiple_of(size) {
-            return Err(PlanError::Images { len: images.len(), image: size });
+    /// [`PlanError::Node`] where the image is too small or too large for a node, [`PlanError::Images`] unless the values
+    /// form whole images.
+    pub fn run(&self, images: &[f32], height: usize, width: usize) -> Result<Vec<Features>, PlanError> {
+        let plan = self.plan(height, width)?;
+        let image = plan.input.len();
+        if !images.len().is_multiple_of(image) {
+            return Err(PlanError::Images { len: images.len(), image });
         }
-        let batch = images.len() / size;
-        let mut features: Vec<Features> = self
-            .outputs
-            .iter()
-            .map(|(_, shape)| Features {
-                values: Vec::with_capacity(batch * shape.len()),
-                height: shape.height,
-                width: shape.width,
-                channels: shape.channels,
-            })
-            .collect();
-        let held: usize = self.buffers.iter().sum();
-        let together = (HELD / held.max(1)).clamp(1, TOGETHER);
-        for images in images.chunks(together * size) {
-            self.run_together(images, &mut features);
-        }
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = idle().pop();
+        let mut workspace = held.unwrap_or_default();
+        // From inside the pool: a thread outside of it would sleep and be woken again in every step.
+        let features = rayon::scope(|_| run::run(&self.program, &plan, images, &mut workspace));
+        idle().push(workspace);
         Ok(features)
     }
 
-    /// Runs a few images step by step and appends their outputs.
-    fn run_together(&self, images: &[f32], features: &mut [Features]) {
-        let threads = rayon::current_num_threads();
-        let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let held = idle().pop();
-        let mut workspace =
-            held.unwrap_or_else(|| Workspace { buffers: vec![vec![]; self.buffers.len()], scratch: vec![] });
-        let Workspace { buffers, scratch } = &mut workspace;
-        let n = images.len() / self.input.len();
-        for (buffer, &size) in buffers.iter_mut().zip(&self.buffers) {
-            buffer.resize((n * size).max(buffer.len()), 0.0);
+    /// The plan of a size, from those kept or made anew.
+    fn plan(&self, height: usize, width: usize) -> Result<Arc<Plan>, PlanError> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = plans.iter().position(|plan| (plan.input.height, plan.input.width) == (height, width));
+        let plan = match known {
+            Some(at) => plans.remove(at),
+            None => Arc::new(Plan::new(&self.program, height, width)?),
+        };
+        if plans.len() == SIZES_KEPT {
+            plans.remove(0);
         }
-        let (pixels, channels) = (self.input.height * self.input.width, self.input.channels);
-        for (image, out) in images.chunks(self.input.len()).zip(buffers[0].chunks_mut(self.input.len())) {
-            for (at, pixel) in out.chunks_mut(channels).enumerate() {
-                pixel.iter_mut().enumerate().for_each(|(c, x)| *x = image[c * pixels + at]);
-            }
-        }
-        for step in &self.steps {
-            let mut output = std::mem::take(&mut buffers[step.output]);
-            let (input, out) = (&buffers[step.input][..n * step.input_len], &mut output[..n * step.len]);
-            let residual = step.residual.map(|r| &buffers[r][..out.len()]);
-            match &step.work {
-                Work::Conv(conv) => conv.run(input, residual, out, scratch, threads),
-                Work::Map(map) => map.run(self.level, input, residual, out, threads),
-                Work::Pool(pool) => pool.run(self.level, input, out, threads),
-            }
-            buffers[step.output] = output;
-        }
-        for ((buffer, shape), features) in self.outputs.iter().zip(features) {
-            features.values.extend_from_slice(&buffers[*buffer][..n * shape.len()]);
-        }
-        idle().push(workspace);
+        plans.push(Arc::clone(&plan));
+        Ok(plan)
     }
 }

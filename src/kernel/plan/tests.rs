@@ -226,8 +226,8 @@ proptest! {
         let expected = naive(&graph, height, width, &pixels);
         for level in Level::supported() {
             for winograd in [false, true] {
-                let plan = build::build(&graph, height, width, level, winograd).unwrap();
-                let error = difference(&plan.run(&pixels).unwrap(), &expected);
+                let network = Network::with_level(&graph, level, winograd).unwrap();
+                let error = difference(&network.run(&pixels, height, width).unwrap(), &expected);
                 prop_assert!(error < if winograd { 1e-4 } else { 1e-5 }, "{error} at {} winograd {winograd}", level.name());
             }
         }
@@ -252,8 +252,8 @@ proptest! {
         let pixels = image(seed, c * height * width);
         let expected = naive(&graph, height, width, &pixels);
         for level in Level::supported() {
-            let plan = build::build(&graph, height, width, level, true).unwrap();
-            prop_assert!(difference(&plan.run(&pixels).unwrap(), &expected) < 2e-6);
+            let network = Network::with_level(&graph, level, true).unwrap();
+            prop_assert!(difference(&network.run(&pixels, height, width).unwrap(), &expected) < 2e-6);
         }
     }
 }
@@ -265,9 +265,36 @@ fn residual_networks_equal_the_naive_evaluation() {
         let pixels = image(4, 3 * height * width);
         let expected = naive(&graph, height, width, &pixels);
         for level in Level::supported() {
-            let plan = build::build(&graph, height, width, level, true).unwrap();
-            let error = difference(&plan.run(&pixels).unwrap(), &expected);
+            let network = Network::with_level(&graph, level, true).unwrap();
+            let error = difference(&network.run(&pixels, height, width).unwrap(), &expected);
             assert!(error < 2e-5, "{error} at {}", level.name());
+        }
+    }
+}
+
+#[test]
+fn filters_too_large_for_the_cache_give_the_naive_result_alone_and_in_a_batch() {
+    // Two slabs of in channels, a last panel that is not full, and more tiles than are held at a time.
+    let (ci, co, height, width) = (144, 112, 29, 39);
+    let mut m = Maker::new(16);
+    let x = m.conv(0, ci, co, 1, Window::square(3, 1, 1), true);
+    let other = m.conv(0, ci, co, 1, Window::square(1, 1, 0), true);
+    let x = m.node(Node::Add { a: x, b: other });
+    let x = m.node(Node::Clip { input: x, low: -4.0, high: 4.0 });
+    let graph = m.graph(ci, vec![x]);
+    let pixels = image(17, 3 * ci * height * width);
+    let first = naive(&graph, height, width, &pixels[..ci * height * width]);
+    for level in Level::supported() {
+        let network = Network::with_level(&graph, level, true).unwrap();
+        let together = network.run(&pixels, height, width).unwrap().remove(0).values;
+        for (i, pixels) in pixels.chunks(ci * height * width).enumerate() {
+            let alone = network.run(pixels, height, width).unwrap();
+            let (n, values) = (alone[0].values.len(), &alone[0].values);
+            assert!(together[i * n..][..n] == **values, "image {i} at {}", level.name());
+            if i == 0 {
+                let error = difference(&alone, &first);
+                assert!(error < 2e-5, "{error} at {}", level.name());
+            }
         }
     }
 }
@@ -277,11 +304,12 @@ fn an_image_does_not_depend_on_batch_or_threads() {
     let (height, width) = (64, 48);
     let graph = residual_network(5, &[16, 32], true);
     let pixels = image(6, 7 * 3 * height * width);
-    let plan = Plan::new(&graph, height, width).unwrap();
-    let expected: Vec<Vec<Features>> = pixels.chunks(3 * height * width).map(|i| plan.run(i).unwrap()).collect();
+    let network = Network::new(&graph).unwrap();
+    let expected: Vec<Vec<Features>> =
+        pixels.chunks(3 * height * width).map(|i| network.run(i, height, width).unwrap()).collect();
     for threads in [1, 2, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let found = pool.install(|| plan.run(&pixels).unwrap());
+        let found = pool.install(|| network.run(&pixels, height, width).unwrap());
         for (o, found) in found.iter().enumerate() {
             let size = found.height * found.width * found.channels;
             for (i, values) in found.values.chunks(size).enumerate() {
@@ -294,17 +322,78 @@ fn an_image_does_not_depend_on_batch_or_threads() {
 #[test]
 fn residual_sum_and_bounds_are_fused_and_buffers_used_again() {
     let graph = residual_network(7, &[16, 16], false);
-    let plan = Plan::new(&graph, 64, 64).unwrap();
+    let network = Network::new(&graph).unwrap();
+    let plan = network.plan(64, 64).unwrap();
     // Stem, pool, then two convolutions per block and one for the change of stride.
     assert_eq!(plan.steps.len(), 2 + 4 * 2 + 1);
-    assert!(plan.buffers.len() <= 6, "{:?}", plan.buffers);
+    assert!(plan.buffers.len() <= 7, "{:?}", plan.buffers);
+}
+
+#[test]
+fn what_no_output_needs_is_left_out() {
+    let mut graph = residual_network(8, &[16, 16], false);
+    let pixels = image(9, 3 * 40 * 40);
+    let all = Network::new(&graph).unwrap().run(&pixels, 40, 40).unwrap();
+    graph.outputs.truncate(1);
+    let network = Network::new(&graph).unwrap();
+    assert_eq!(network.program.steps.len(), 2 + 2 * 2);
+    assert_eq!(network.run(&pixels, 40, 40).unwrap()[0], all[0]);
+}
+
+#[test]
+fn outputs_come_as_often_and_in_the_order_asked_for() {
+    let mut graph = residual_network(10, &[16, 32], true);
+    let [first, second] = graph.outputs[..] else { panic!("two outputs") };
+    graph.outputs = vec![second, 0, first, second];
+    let pixels = image(11, 2 * 3 * 40 * 36);
+    let found = Network::new(&graph).unwrap().run(&pixels, 40, 36).unwrap();
+    let expected: Vec<Vec<Vec<f64>>> = pixels.chunks(3 * 40 * 36).map(|i| naive(&graph, 40, 36, i)).collect();
+    for (o, found) in found.iter().enumerate() {
+        let each: Vec<f64> = expected.iter().flat_map(|image| image[o].clone()).collect();
+        assert!(difference(std::slice::from_ref(found), &[each]) < 2e-5, "output {o}");
+    }
+}
+
+#[test]
+fn sizes_may_change_and_only_a_few_plans_are_kept() {
+    let graph = residual_network(12, &[16], false);
+    let network = Network::new(&graph).unwrap();
+    let sizes = [(40, 40), (64, 32), (33, 47), (80, 80), (40, 40), (34, 34), (64, 32)];
+    for (height, width) in sizes {
+        let pixels = image(13, 3 * 3 * height * width);
+        let alone = Network::new(&graph).unwrap().run(&pixels, height, width).unwrap();
+        assert_eq!(network.run(&pixels, height, width).unwrap(), alone);
+        assert!(network.plans.lock().unwrap().len() <= SIZES_KEPT);
+    }
+}
+
+#[test]
+fn several_threads_may_run_one_network() {
+    let graph = residual_network(14, &[16, 16], false);
+    let network = Network::new(&graph).unwrap();
+    let pixels = image(15, 3 * 48 * 48);
+    let expected = network.run(&pixels, 48, 48).unwrap();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4)
+            .map(|i| {
+                scope.spawn({
+                    let (network, pixels) = (&network, &pixels);
+                    move || {
+                        network.run(&vec![0.5; 3 * 32 * (32 + i)], 32, 32 + i).unwrap();
+                        network.run(pixels, 48, 48).unwrap()
+                    }
+                })
+            })
+            .collect();
+        assert!(runs.into_iter().all(|run| run.join().unwrap() == expected));
+    });
 }
 
 #[test]
 fn refuses_graphs_that_do_not_fit() {
     let plan = |nodes: Vec<Node>, outputs: Vec<NodeId>, n: usize| {
         let graph = Graph { in_channels: 2, nodes, outputs, weights: vec![0.0; n].into() };
-        Plan::new(&graph, 8, 8).map(|_| ())
+        Network::new(&graph)?.plan(8, 8).map(|_| ())
     };
     let conv = |out_channels, groups, window| {
         Node::Conv(Conv { input: 0, weight: 0, bias: None, out_channels, groups, window })
@@ -335,10 +424,10 @@ fn refuses_graphs_that_do_not_fit() {
     }
     assert_eq!(plan(vec![Node::Input, conv(4, 1, three)], vec![1], 72), Ok(()));
     let graph = Graph { in_channels: 2, nodes: vec![Node::Input], outputs: vec![0], weights: vec![].into() };
-    let plan = Plan::new(&graph, 2, 2).unwrap();
-    assert_eq!(plan.run(&[0.0; 9]), Err(PlanError::Images { len: 9, image: 8 }));
+    let network = Network::new(&graph).unwrap();
+    assert_eq!(network.run(&[0.0; 9], 2, 2), Err(PlanError::Images { len: 9, image: 8 }));
     assert_eq!(
-        plan.run(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap()[0].values,
+        network.run(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 2, 2).unwrap()[0].values,
         [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]
     );
 }

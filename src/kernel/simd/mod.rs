@@ -16,8 +16,8 @@ mod winograd;
 pub use elementwise::{add_assign, clip, max_assign, multiply_add};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use tile::{Finish, Product, Start, gemm_tile, prefetch};
-pub use transformer::{exp_sum, gelu, normalize};
-pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_input, winograd_output};
+pub use transformer::{exp_sum, gelu, largest, normalize};
+pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_filters, winograd_input, winograd_output};
 
 use std::sync::OnceLock;
 

@@ -11,6 +11,11 @@ dispatch! {
 }
 
 dispatch! {
+    /// The largest value; minus infinity where there is none.
+    pub fn largest(values: &[f32]) -> f32 = largest_body
+}
+
+dispatch! {
     /// `x / 2 * (1 + erf(x / sqrt 2))` of each value (Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016); error at
     /// most 5e-7 times the magnitude of `x`.
     pub fn gelu(values: &mut [f32]) -> () = gelu_body
@@ -70,6 +75,23 @@ unsafe fn exp_sum_body<L: Lanes>(values: &mut [f32], most: f32, scale: f32) -> f
         }
         total
     }
+}
+
+/// # Safety
+/// The processor has the instructions of `L`.
+#[inline(always)]
+unsafe fn largest_body<L: Lanes>(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let whole = values.len() / 16 * 16;
+    // SAFETY: `p + 16 <= whole <= len`; the array holds 16 values.
+    unsafe {
+        let mut most = L::splat(f32::NEG_INFINITY);
+        for p in (0..whole).step_by(16) {
+            most = most.max(L::load(values.as_ptr().add(p)));
+        }
+        most.store(lanes.as_mut_ptr());
+    }
+    lanes.iter().chain(&values[whole..]).fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
 }
 
 /// The error function as an odd rational function on [-4, 4] (beyond which it is one within rounding).

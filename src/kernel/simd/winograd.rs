@@ -3,6 +3,7 @@
 
 use super::dispatch;
 use super::lanes::Lanes;
+use std::ops::Range;
 
 /// Values of a transformed 6 x 6 tile.
 pub const WINOGRAD_VALUES: usize = 36;
@@ -36,28 +37,45 @@ pub struct Ending<'a> {
 }
 
 dispatch! {
-    /// Transforms the 6 x 6 tile at `place` (zero outside the image) to `out`, `[36, channels]`.
+    /// Transforms the 6 x 6 tile at `place` (zero outside the image); value `v` goes to `out` at `v * step`, one for each
+    /// channel.
     ///
     /// # Panics
     /// Where `image` or `out` is too short or the channels are not a multiple of 16.
-    pub fn winograd_input(image: &[f32], place: &Place, out: &mut [f32]) -> () = input_body
+    pub fn winograd_input(image: &[f32], place: &Place, step: usize, out: &mut [f32]) -> () = input_body
 }
 
 dispatch! {
-    /// Transforms the products of a tile back and writes its 4 x 4 results (those inside the image) to `image`.
+    /// Transforms the products of a tile back and writes its 4 x 4 results (those inside the image) to some `channels` of
+    /// `image`.
     ///
-    /// `products` holds value `v` of the tile at `v * step`, `channels` values each.
+    /// `products` holds value `v` of the tile at `v * step`, one for each of the channels.
     ///
     /// # Panics
     /// Where a slice is too short or the channels are not a multiple of 16.
     pub fn winograd_output(
-        products: &[f32], step: usize, ending: &Ending<'_>, place: &Place, image: &mut [f32]
+        products: &[f32], step: usize, channels: Range<usize>, ending: &Ending<'_>, place: &Place, image: &mut [f32]
     ) -> () = output_body
+}
+
+dispatch! {
+    /// Transforms 3 x 3 filters: `G g G^T`. `filters` is `[n, 9, width]`; value `v` of filter `i` goes to `out` at
+    /// `v * step + i * width`.
+    ///
+    /// # Panics
+    /// Where a slice is too short or the width is not a multiple of 16.
+    pub fn winograd_filters(filters: &[f32], width: usize, step: usize, out: &mut [f32]) -> () = filters_body
 }
 
 /// Whether `values` has room for an array of this shape.
 fn holds(values: &[f32], shape: [usize; 3]) -> bool {
     shape.into_iter().try_fold(1, usize::checked_mul).is_some_and(|n| n <= values.len())
+}
+
+/// Whether `values` has room for the values of a tile, `step` apart.
+fn holds_tile(values: &[f32], step: usize, channels: usize) -> bool {
+    let end = step.checked_mul(WINOGRAD_VALUES - 1).and_then(|last| last.checked_add(channels));
+    end.is_some_and(|end| end <= values.len())
 }
 
 /// `B^T d` for six vectors.
@@ -97,10 +115,10 @@ unsafe fn output_1d<L: Lanes>(m: [L; 6]) -> [L; 4] {
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, out: &mut [f32]) {
+unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, step: usize, out: &mut [f32]) {
     let Place { height, width, channels, top, left } = *place;
     assert!(channels.is_multiple_of(16), "whole vectors of channels");
-    assert!(holds(image, [height, width, channels]) && holds(out, [WINOGRAD_VALUES, channels, 1]), "slices too short");
+    assert!(holds(image, [height, width, channels]) && holds_tile(out, step, channels), "slices too short");
     for c in (0..channels).step_by(16) {
         // SAFETY: pixels are tested to lie inside the image, whose length was checked, as was that of `out`.
         unsafe {
@@ -125,7 +143,7 @@ unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, out: &mut [f32]) {
                 }
                 let row = input_1d(row);
                 for x in 0..6 {
-                    row[x].store(out.as_mut_ptr().add((y * 6 + x) * channels + c));
+                    row[x].store(out.as_mut_ptr().add((y * 6 + x) * step + c));
                 }
             }
         }
@@ -135,15 +153,23 @@ unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, out: &mut [f32]) {
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn output_body<L: Lanes>(products: &[f32], step: usize, ending: &Ending<'_>, place: &Place, image: &mut [f32]) {
+unsafe fn output_body<L: Lanes>(
+    products: &[f32],
+    step: usize,
+    range: Range<usize>,
+    ending: &Ending<'_>,
+    place: &Place,
+    image: &mut [f32],
+) {
     let Place { height, width, channels, top, left } = *place;
+    let (first, n) = (range.start, range.len());
+    assert!(n.is_multiple_of(16) && first + n <= channels, "whole vectors of the image's channels");
     let Ending { bias, residual, low, high } = *ending;
-    assert!(channels.is_multiple_of(16) && bias.len() >= channels, "whole vectors of channels");
-    let last = step.checked_mul(WINOGRAD_VALUES - 1).and_then(|x| x.checked_add(channels));
-    assert!(last.is_some_and(|x| x <= products.len()) && holds(image, [height, width, channels]), "slices too short");
+    assert!(bias.len() >= channels, "bias too short");
+    assert!(holds_tile(products, step, n) && holds(image, [height, width, channels]), "slices too short");
     assert!(residual.is_none_or(|r| holds(r, [height, width, channels])), "residual too short");
     assert!(top >= 0 && left >= 0, "results start inside the image");
-    for c in (0..channels).step_by(16) {
+    for c in (0..n).step_by(16) {
         // SAFETY: as above; pixels outside the image are skipped.
         unsafe {
             let mut columns = [[L::splat(0.0); 4]; 6];
@@ -155,7 +181,7 @@ unsafe fn output_body<L: Lanes>(products: &[f32], step: usize, ending: &Ending<'
                 columns[x] = output_1d(m);
             }
             let (low, high) = (L::splat(low), L::splat(high));
-            let bias = L::load(bias.as_ptr().add(c));
+            let bias = L::load(bias.as_ptr().add(first + c));
             for y in 0..4 {
                 let mut row = [L::splat(0.0); 6];
                 for x in 0..6 {
@@ -165,12 +191,58 @@ unsafe fn output_body<L: Lanes>(products: &[f32], step: usize, ending: &Ending<'
                 for x in 0..4 {
                     let (py, px) = (top as usize + y, left as usize + x);
                     if py < height && px < width {
-                        let at = (py * width + px) * channels + c;
+                        let at = (py * width + px) * channels + first + c;
                         let mut value = row[x].add(bias);
                         if let Some(residual) = residual {
                             value = value.add(L::load(residual.as_ptr().add(at)));
                         }
                         value.max(low).min(high).store(image.as_mut_ptr().add(at));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `G g` for three vectors.
+///
+/// # Safety
+/// The processor has the instructions of `L`.
+#[inline(always)]
+unsafe fn filter_1d<L: Lanes>(g: [L; 3]) -> [L; 6] {
+    // SAFETY: register operations.
+    unsafe {
+        let [sixth, twelfth] = [1.0 / 6.0, 1.0 / 12.0].map(|x: f32| L::splat(x));
+        let outer = g[0].add(g[2]).mul(L::splat(-1.0 / 6.0));
+        let middle = g[1].mul(sixth);
+        let wide = g[0].fma(L::splat(1.0 / 24.0), g[2].mul(sixth));
+        let half = g[1].mul(twelfth);
+        [g[0].mul(L::splat(0.25)), outer.sub(middle), outer.add(middle), wide.add(half), wide.sub(half), g[2]]
+    }
+}
+
+/// # Safety
+/// The processor has the instructions of `L`.
+#[inline(always)]
+unsafe fn filters_body<L: Lanes>(filters: &[f32], width: usize, step: usize, out: &mut [f32]) {
+    assert!(width > 0 && width.is_multiple_of(16) && filters.len().is_multiple_of(9 * width), "whole vectors");
+    let n = filters.len() / (9 * width);
+    assert!(n == 0 || holds_tile(out, step, n * width), "output too short");
+    for i in 0..n {
+        for lane in (0..width).step_by(16) {
+            // SAFETY: `i < n` and `lane + 16 <= width`; both lengths were checked.
+            unsafe {
+                let from = filters.as_ptr().add(i * 9 * width + lane);
+                let to = out.as_mut_ptr().add(i * width + lane);
+                let mut columns = [[L::splat(0.0); 6]; 3];
+                for x in 0..3 {
+                    let tap = |y: usize| L::load(from.add((y * 3 + x) * width));
+                    columns[x] = filter_1d([tap(0), tap(1), tap(2)]);
+                }
+                for y in 0..6 {
+                    let row = filter_1d([columns[0][y], columns[1][y], columns[2][y]]);
+                    for x in 0..6 {
+                        row[x].store(to.add((y * 6 + x) * step));
                     }
                 }
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernel::simd::{exp_sum, largest};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -142,7 +143,8 @@ proptest! {
         let expected = plain.naive(&values, tokens);
         let largest = expected.iter().fold(0.0f64, |a, b| a.max(b.abs()));
         for level in Level::supported() {
-            let found = plain.block(level).apply(&values, tokens).unwrap();
+            let mut found = values.clone();
+            plain.block(level).apply(&mut found, tokens, &mut Workspace::default()).unwrap();
             for (f, e) in found.iter().zip(&expected) {
                 // A row of one or two values has a variance near zero, which magnifies rounding.
                 let bound = if plain.dim < 8 { 1e-2 } else { 2e-5 };
@@ -158,10 +160,67 @@ fn an_image_does_not_depend_on_batch_or_threads() {
     let plain = Plain::new(1, 2, 256, 600);
     let block = plain.block(Level::best());
     let values = random(&mut ChaCha8Rng::seed_from_u64(2), images * tokens * plain.dim, 2.0);
-    let alone: Vec<f32> = values.chunks(tokens * plain.dim).flat_map(|v| block.apply(v, tokens).unwrap()).collect();
+    let mut alone = values.clone();
+    let mut workspace = Workspace::default();
+    for image in alone.chunks_mut(tokens * plain.dim) {
+        block.apply(image, tokens, &mut workspace).unwrap();
+    }
     for threads in [1, 2, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        assert!(pool.install(|| block.apply(&values, tokens).unwrap()) == alone);
+        let mut together = values.clone();
+        pool.install(|| block.apply(&mut together, tokens, &mut workspace).unwrap());
+        assert!(together == alone, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_used_workspace_changes_nothing() {
+    let plain = Plain::new(3, 3, 20, 70);
+    let block = plain.block(Level::best());
+    let mut workspace = Workspace::default();
+    for tokens in [90, 33, 7, 64] {
+        let values = random(&mut ChaCha8Rng::seed_from_u64(tokens as u64), tokens * plain.dim, 2.0);
+        let (mut used, mut fresh) = (values.clone(), values);
+        block.apply(&mut used, tokens, &mut workspace).unwrap();
+        block.apply(&mut fresh, tokens, &mut Workspace::default()).unwrap();
+        assert!(used == fresh, "{tokens} tokens");
+    }
+}
+
+#[test]
+fn the_largest_value_is_found_wherever_it_is() {
+    for level in Level::supported() {
+        assert_eq!(largest(level, &[]), f32::NEG_INFINITY);
+        for n in 1..50 {
+            let mut values: Vec<f32> = (0..n).map(|i| -1.0 - i as f32).collect();
+            for at in 0..n {
+                values[at] += 100.0;
+                assert_eq!(largest(level, &values), 99.0 - at as f32);
+                values[at] -= 100.0;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_linear_map_with_residual_equals_the_naive_one() {
+    for (n, from, to) in [(1, 5, 3), (37, 512, 40), (130, 70, 33)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
+        let (weight, bias) = (random(&mut rng, from * to, 0.1), random(&mut rng, to, 1.0));
+        let (rows, residual) = (random(&mut rng, n * from, 1.0), random(&mut rng, n * to, 1.0));
+        let mut out = vec![f32::NAN; n * to];
+        for level in Level::supported() {
+            let linear = Linear::with_level(&weight, &bias, from, level).unwrap();
+            linear.apply(&rows, &residual, &mut out).unwrap();
+            for (i, x) in out.iter().enumerate() {
+                let terms = weight[i % to * from..][..from].iter().zip(&rows[i / to * from..]);
+                let sum: f64 = terms.map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                let expected = sum + f64::from(bias[i % to]) + f64::from(residual[i]);
+                assert!((f64::from(*x) - expected).abs() < 1e-5, "{} {i}: {x} {expected}", level.name());
+            }
+            assert!(linear.apply(&rows, &residual[1..], &mut out).is_err());
+            assert!(linear.apply(&rows[1..], &residual, &mut out).is_err());
+        }
     }
 }
 
@@ -171,10 +230,12 @@ fn refuses_parts_that_do_not_fit() {
     assert!(Linear::new(&[], &[], 4).is_err());
     let plain = Plain::new(1, 2, 4, 5);
     let block = plain.block(Level::best());
-    assert!(block.apply(&[0.0; 8 * 3], 2).is_err());
-    assert!(block.apply(&[0.0; 8], 0).is_err());
-    assert!(Block { heads: 3, ..block.clone() }.apply(&[0.0; 8], 1).is_err());
-    assert!(Block { up: block.qkv.clone(), ..block.clone() }.apply(&[0.0; 8], 1).is_err());
+    let refused =
+        |block: &Block, n: usize, tokens| block.apply(&mut vec![0.0; n], tokens, &mut Workspace::default()).is_err();
+    assert!(refused(&block, 8 * 3, 2));
+    assert!(refused(&block, 8, 0));
+    assert!(refused(&Block { heads: 3, ..block.clone() }, 8, 1));
+    assert!(refused(&Block { up: block.qkv.clone(), ..block.clone() }, 8, 1));
     assert!(block.norm1.apply(&[0.0; 9]).is_err());
     assert_eq!(block.norm1.apply(&[1.0; 8]).unwrap(), block.norm1.shift);
 }

@@ -1,10 +1,14 @@
-//! The burn modules of a DINOv2 transformer, layer scale already folded.
+//! The burn modules of a DINOv2 transformer.
 
 use burn::module::{Module, Param};
-use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
-use burn::tensor::Tensor;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::DinoV2Config;
+use super::load::{BlockWeights, Dense, EPSILON, Normed, Weights};
+use crate::model::weights;
 
 /// A transformer block: attention and a two-layer perceptron, each on normalised tokens and added to them.
 #[derive(Module, Debug)]
@@ -32,6 +36,23 @@ pub(super) struct Transformer {
 }
 
 impl Block {
+    fn new(config: &DinoV2Config, weights: BlockWeights, device: &Device) -> Self {
+        let dim = config.dim;
+        let BlockWeights { norm1, mut qkv, projection, norm2, hidden, output } = weights;
+        // Dividing the queries once here spares a pass over the attention weights per image.
+        let scale = 1.0 / ((dim / config.n_heads) as f32).sqrt();
+        qkv.weight[..dim * dim].iter_mut().chain(&mut qkv.bias[..dim]).for_each(|w| *w *= scale);
+        Self {
+            norm1: norm(norm1, device),
+            qkv: linear(qkv, device),
+            projection: linear(projection, device),
+            norm2: norm(norm2, device),
+            hidden: linear(hidden, device),
+            output: linear(output, device),
+            n_heads: config.n_heads,
+        }
+    }
+
     fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
         let tokens = tokens.clone() + self.attention(self.norm1.forward(tokens));
         let hidden = gelu(self.hidden.forward(self.norm2.forward(tokens.clone())));
@@ -54,6 +75,22 @@ impl Block {
 }
 
 impl Transformer {
+    pub(super) fn new(config: &DinoV2Config, weights: Weights, device: &Device) -> Self {
+        let DinoV2Config { dim, patch, .. } = *config;
+        let Weights { patches, extra, blocks, norm: last } = weights;
+        let mut conv = Conv2dConfig::new([3, dim], [patch; 2]).with_stride([patch; 2]).init(device);
+        let shape = [dim, 3, patch, patch];
+        conv.weight = Param::from_tensor(Tensor::from_data(TensorData::new(patches.weight, shape), device));
+        conv.bias = Some(vector(patches.bias, device));
+        let n_extra = extra.len() / dim;
+        Self {
+            patches: conv,
+            extra: Param::from_tensor(Tensor::from_data(TensorData::new(extra, [1, n_extra, dim]), device)),
+            blocks: blocks.into_iter().map(|block| Block::new(config, block, device)).collect(),
+            norm: norm(last, device),
+        }
+    }
+
     /// Tokens `[batch, 1 + n_registers + n_patches, dim]` after the blocks for which `keep` holds.
     pub(super) fn forward(
         &self,
@@ -71,4 +108,26 @@ impl Transformer {
         }
         outputs
     }
+}
+
+fn vector(values: Vec<f32>, device: &Device) -> Param<Tensor<1>> {
+    let length = values.len();
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, [length]), device))
+}
+
+fn linear(dense: Dense, device: &Device) -> Linear {
+    let outputs = dense.bias.len();
+    let inputs = dense.weight.len() / outputs;
+    let weight = weights::transposed(&dense.weight, inputs);
+    let mut module = LinearConfig::new(inputs, outputs).init(device);
+    module.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [inputs, outputs]), device));
+    module.bias = Some(vector(dense.bias, device));
+    module
+}
+
+fn norm(Normed { gamma, beta }: Normed, device: &Device) -> LayerNorm {
+    let mut module = LayerNormConfig::new(gamma.len()).with_epsilon(EPSILON).init(device);
+    module.gamma = vector(gamma, device);
+    module.beta = Some(vector(beta, device));
+    module
 }

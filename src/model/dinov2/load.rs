@@ -1,19 +1,13 @@
-//! From the tensors of a file to the modules of a DINOv2 transformer.
+//! From the tensors of a file to the weights of a DINOv2 transformer, layer scale folded in.
 
 use std::collections::BTreeMap;
 
-use burn::module::Param;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, TensorData};
-
 use super::DinoV2Config;
-use super::blocks::{Block, Transformer};
 use super::position::PositionTable;
-use crate::model::weights::{self, Digest, NamedTensors, Origin, Parameter, WeightsError};
+use crate::model::weights::{self as files, Digest, NamedTensors, Origin, Parameter, WeightsError};
 
 /// Added to the variance in layer normalisation.
-const EPSILON: f64 = 1e-6;
+pub(super) const EPSILON: f64 = 1e-6;
 /// Factor between the length of a token and the hidden layer of the perceptron.
 const HIDDEN: usize = 4;
 
@@ -30,30 +24,61 @@ struct Loader<'a> {
     tensors: &'a NamedTensors,
     names: &'a Names,
     digest: Digest,
-    device: &'a Device,
 }
 
-/// The modules of the first `depth` blocks, the position table and the hash of the weights.
-pub(super) fn transformer(
+/// A linear map.
+pub(super) struct Dense {
+    /// `[bias.len(), inputs]`.
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// A layer normalisation.
+pub(super) struct Normed {
+    pub(super) gamma: Vec<f32>,
+    pub(super) beta: Vec<f32>,
+}
+
+/// A transformer block; layer scale is folded into `projection` and `output`.
+pub(super) struct BlockWeights {
+    pub(super) norm1: Normed,
+    /// Queries, keys and values of all heads, `3 * dim` outputs.
+    pub(super) qkv: Dense,
+    pub(super) projection: Dense,
+    pub(super) norm2: Normed,
+    pub(super) hidden: Dense,
+    pub(super) output: Dense,
+}
+
+/// A network up to some block.
+pub(super) struct Weights {
+    /// From the pixels of a patch, `[3, patch, patch]`.
+    pub(super) patches: Dense,
+    /// Class token with its position, then the registers: `[1 + n_registers, dim]`.
+    pub(super) extra: Vec<f32>,
+    pub(super) blocks: Vec<BlockWeights>,
+    pub(super) norm: Normed,
+}
+
+/// The weights of the first `depth` blocks, the position table and the hash of all of them.
+pub(super) fn weights(
     config: &DinoV2Config,
     tensors: &NamedTensors,
     depth: usize,
-    device: &Device,
-) -> Result<(Transformer, PositionTable, String), WeightsError> {
+) -> Result<(Weights, PositionTable, String), WeightsError> {
     let names = canonical(config, tensors, depth)?;
-    let mut loader = Loader { tensors, names: &names, digest: Digest::default(), device };
-    let dim = config.dim;
-    let patches = loader.patches(config)?;
+    let mut loader = Loader { tensors, names: &names, digest: Digest::default() };
+    let patches =
+        Dense { weight: loader.values("patch_embed.proj.weight")?, bias: loader.values("patch_embed.proj.bias")? };
     let (positions, class_position) = loader.positions(config)?;
     let mut extra: Vec<f32> = loader.values("cls_token")?;
     extra.iter_mut().zip(&class_position).for_each(|(token, position)| *token += position);
     if config.n_registers > 0 {
         extra.extend(loader.values("register_tokens")?);
     }
-    let extra = Param::from_tensor(Tensor::from_data(TensorData::new(extra, [1, 1 + config.n_registers, dim]), device));
     let blocks = (0..depth).map(|block| loader.block(config, block)).collect::<Result<_, _>>()?;
-    let norm = loader.norm("norm", dim)?;
-    Ok((Transformer { patches, extra, blocks, norm }, positions, loader.digest.finish()))
+    let norm = loader.norm("norm")?;
+    Ok((Weights { patches, extra, blocks, norm }, positions, loader.digest.finish()))
 }
 
 /// Finds every tensor of the first `depth` blocks in a file and checks its shape.
@@ -64,8 +89,8 @@ pub(crate) fn canonical(config: &DinoV2Config, tensors: &NamedTensors, depth: us
             reason: "transformers are not recognised in ONNX graphs; use the .pth or .safetensors file".to_owned(),
         });
     }
-    let own_prefix = weights::prefix(tensors, &config.name, "patch_embed.proj.weight")?;
-    let hub_prefix = weights::prefix(tensors, &config.name, "embeddings.patch_embeddings.projection.weight")?;
+    let own_prefix = files::prefix(tensors, &config.name, "patch_embed.proj.weight")?;
+    let hub_prefix = files::prefix(tensors, &config.name, "embeddings.patch_embeddings.projection.weight")?;
     let is_hub = tensors.shape(&format!("{hub_prefix}embeddings.patch_embeddings.projection.weight")).is_some();
     let prefix = if is_hub { hub_prefix } else { own_prefix };
     let origin = |own: &str| if is_hub { hub_origin(&prefix, own) } else { own_origin(tensors, &prefix, own) };
@@ -83,7 +108,7 @@ pub(crate) fn canonical(config: &DinoV2Config, tensors: &NamedTensors, depth: us
         .flat_map(|p| origin(&p.name).names().to_vec())
         .filter(|name| !used.contains_key(name.as_str()))
         .collect();
-    weights::check(
+    files::check(
         &config.name,
         &parameters,
         |own| origins.get(own).and_then(|origin| origin.shape(tensors)),
@@ -189,22 +214,6 @@ impl Loader<'_> {
         Ok(values)
     }
 
-    fn vector(&self, values: Vec<f32>) -> Param<Tensor<1>> {
-        let length = values.len();
-        Param::from_tensor(Tensor::from_data(TensorData::new(values, [length]), self.device))
-    }
-
-    fn patches(&mut self, config: &DinoV2Config) -> Result<Conv2d, WeightsError> {
-        let DinoV2Config { dim, patch, .. } = *config;
-        let mut module = Conv2dConfig::new([3, dim], [patch; 2]).with_stride([patch; 2]).init(self.device);
-        let weight = self.values("patch_embed.proj.weight")?;
-        module.weight =
-            Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, 3, patch, patch]), self.device));
-        let bias = self.values("patch_embed.proj.bias")?;
-        module.bias = Some(self.vector(bias));
-        Ok(module)
-    }
-
     /// The table of the patches and the position of the class token (zeros where the file has none).
     fn positions(&mut self, config: &DinoV2Config) -> Result<(PositionTable, Vec<f32>), WeightsError> {
         let dim = config.dim;
@@ -217,43 +226,33 @@ impl Loader<'_> {
         Ok((PositionTable { values, side, dim, offset, antialias: with_registers }, class))
     }
 
-    fn block(&mut self, config: &DinoV2Config, block: usize) -> Result<Block, WeightsError> {
-        let dim = config.dim;
+    fn block(&mut self, config: &DinoV2Config, block: usize) -> Result<BlockWeights, WeightsError> {
         let at = |part: &str| format!("blocks.{block}.{part}");
-        let norm1 = self.norm(&at("norm1"), dim)?;
-        // Dividing the queries once here spares a pass over the attention weights per image.
-        let mut qkv_scale = vec![1.0; 3 * dim];
-        qkv_scale[..dim].fill(1.0 / ((dim / config.n_heads) as f32).sqrt());
-        let qkv = self.linear(&at("attn.qkv"), [dim, 3 * dim], &qkv_scale)?;
+        let norm1 = self.norm(&at("norm1"))?;
+        let qkv = self.dense(&at("attn.qkv"), None)?;
         let scale = self.values(&at("ls1.gamma"))?;
-        let projection = self.linear(&at("attn.proj"), [dim, dim], &scale)?;
-        let norm2 = self.norm(&at("norm2"), dim)?;
-        let hidden = self.linear(&at("mlp.fc1"), [dim, HIDDEN * dim], &vec![1.0; HIDDEN * dim])?;
+        let projection = self.dense(&at("attn.proj"), Some((config.dim, &scale)))?;
+        let norm2 = self.norm(&at("norm2"))?;
+        let hidden = self.dense(&at("mlp.fc1"), None)?;
         let scale = self.values(&at("ls2.gamma"))?;
-        let output = self.linear(&at("mlp.fc2"), [HIDDEN * dim, dim], &scale)?;
-        Ok(Block { norm1, qkv, projection, norm2, hidden, output, n_heads: config.n_heads })
+        let output = self.dense(&at("mlp.fc2"), Some((HIDDEN * config.dim, &scale)))?;
+        Ok(BlockWeights { norm1, qkv, projection, norm2, hidden, output })
     }
 
-    /// A linear layer whose outputs are multiplied by `scale`.
-    fn linear(&mut self, own: &str, [inputs, outputs]: [usize; 2], scale: &[f32]) -> Result<Linear, WeightsError> {
+    /// A linear layer, its outputs multiplied by a scale where one is given with the number of inputs.
+    fn dense(&mut self, own: &str, scale: Option<(usize, &[f32])>) -> Result<Dense, WeightsError> {
         let mut weight = self.values(&format!("{own}.weight"))?;
         let mut bias = self.values(&format!("{own}.bias"))?;
-        for ((row, bias), scale) in weight.chunks_mut(inputs).zip(&mut bias).zip(scale) {
-            row.iter_mut().for_each(|w| *w *= scale);
-            *bias *= scale;
+        if let Some((inputs, scale)) = scale {
+            for ((row, bias), scale) in weight.chunks_mut(inputs).zip(&mut bias).zip(scale) {
+                row.iter_mut().for_each(|w| *w *= scale);
+                *bias *= scale;
+            }
         }
-        let weight = weights::transposed(&weight, inputs);
-        let mut module = LinearConfig::new(inputs, outputs).init(self.device);
-        module.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [inputs, outputs]), self.device));
-        module.bias = Some(self.vector(bias));
-        Ok(module)
+        Ok(Dense { weight, bias })
     }
 
-    fn norm(&mut self, own: &str, dim: usize) -> Result<LayerNorm, WeightsError> {
-        let (gamma, beta) = (self.values(&format!("{own}.weight"))?, self.values(&format!("{own}.bias"))?);
-        let mut module = LayerNormConfig::new(dim).with_epsilon(EPSILON).init(self.device);
-        module.gamma = self.vector(gamma);
-        module.beta = Some(self.vector(beta));
-        Ok(module)
+    fn norm(&mut self, own: &str) -> Result<Normed, WeightsError> {
+        Ok(Normed { gamma: self.values(&format!("{own}.weight"))?, beta: self.values(&format!("{own}.bias"))? })
     }
 }

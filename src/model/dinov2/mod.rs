@@ -32,10 +32,11 @@
 //! before it at load.
 
 mod blocks;
+mod kernels;
 mod load;
 mod position;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -43,6 +44,7 @@ use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::weights::NamedTensors;
 use super::{Backbone, BackboneSpec, FeatureMap, Grid, ImageBatch, ModelError, OpenDevice};
 use blocks::Transformer;
+use kernels::Kernels;
 pub(crate) use load::canonical;
 use position::PositionTable;
 
@@ -78,12 +80,18 @@ struct Tap {
 pub struct DinoV2 {
     spec: BackboneSpec,
     config: DinoV2Config,
-    transformer: Transformer,
+    engine: Engine,
     positions: PositionTable,
-    /// Interpolated tables `[1, n_rows * n_cols, dim]` by grid, oldest first.
-    kept: Mutex<Vec<(Grid, Tensor<3>)>>,
-    device: Device,
+    /// Interpolated tables `[n_rows * n_cols, dim]` by grid, oldest first.
+    kept: Mutex<Vec<(Grid, Arc<[f32]>)>>,
     taps: Vec<Tap>,
+}
+
+/// What runs the network.
+#[derive(Debug)]
+enum Engine {
+    Kernels(Box<Kernels>),
+    Burn { transformer: Box<Transformer>, device: Device },
 }
 
 impl DinoV2Config {
@@ -128,7 +136,13 @@ impl DinoV2 {
             .map(|index| Tap { block: index % config.depth, normed: index >= config.depth })
             .collect();
         let depth = taps.iter().map(|tap| tap.block + 1).max().unwrap_or(0);
-        let (transformer, positions, weights_sha256) = load::transformer(config, tensors, depth, &device.device)?;
+        let (weights, positions, weights_sha256) = load::weights(config, tensors, depth)?;
+        let engine = if device.kernels {
+            Engine::Kernels(Box::new(Kernels::new(config, weights)?))
+        } else {
+            let device = device.device.clone();
+            Engine::Burn { transformer: Box::new(Transformer::new(config, weights, &device)), device }
+        };
         let spec = BackboneSpec {
             name: config.name.clone(),
             layers: layers.to_vec(),
@@ -137,22 +151,20 @@ impl DinoV2 {
             std: IMAGENET_STD,
             input_size: None,
         };
-        let (config, device) = (config.clone(), device.device.clone());
-        Ok(Self { spec, config, transformer, positions, kept: Mutex::default(), device, taps })
+        Ok(Self { spec, config: config.clone(), engine, positions, kept: Mutex::default(), taps })
     }
 
-    /// Position embeddings `[1, n_rows * n_cols, dim]`.
-    fn positions(&self, grid: Grid) -> Tensor<3> {
+    /// Position embeddings `[n_rows * n_cols, dim]`.
+    fn positions(&self, grid: Grid) -> Arc<[f32]> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, table)) = kept.iter().find(|(other, _)| *other == grid) {
-            return table.clone();
+            return Arc::clone(table);
         }
-        let values = self.positions.resized(grid.n_rows, grid.n_cols);
-        let table = Tensor::from_data(TensorData::new(values, [1, grid.n_patches(), self.config.dim]), &self.device);
+        let table: Arc<[f32]> = self.positions.resized(grid.n_rows, grid.n_cols).into();
         if kept.len() == SIZES_KEPT {
             kept.remove(0);
         }
-        kept.push((grid, table.clone()));
+        kept.push((grid, Arc::clone(&table)));
         table
     }
 }
@@ -168,14 +180,21 @@ impl Backbone for DinoV2 {
             return Err(ModelError::NotDivisible { network: self.spec.name.clone(), patch, height_px, width_px });
         }
         let grid = Grid { n_rows: height_px / patch, n_cols: width_px / patch };
-        let pixels = super::zoo::pixels(images, &self.device);
-        let keep = |block| self.taps.iter().any(|tap| tap.block == block);
-        let outputs = self.transformer.forward(pixels, self.positions(grid), keep);
-        let map = |tap: &Tap| {
-            let tokens = outputs[tap.block].clone()?;
-            let tokens = if tap.normed { self.transformer.norm.forward(tokens) } else { tokens };
-            Some(FeatureMap::from_tokens(tokens, grid))
-        };
-        self.taps.iter().filter_map(map).collect()
+        let positions = self.positions(grid);
+        match &self.engine {
+            Engine::Kernels(kernels) => kernels.features(images, grid, &positions, &self.taps),
+            Engine::Burn { transformer, device } => {
+                let shape = [1, grid.n_patches(), self.config.dim];
+                let positions = Tensor::from_data(TensorData::new(positions.to_vec(), shape), device);
+                let keep = |block| self.taps.iter().any(|tap| tap.block == block);
+                let outputs = transformer.forward(super::zoo::pixels(images, device), positions, keep);
+                let map = |tap: &Tap| {
+                    let tokens = outputs[tap.block].clone()?;
+                    let tokens = if tap.normed { transformer.norm.forward(tokens) } else { tokens };
+                    Some(FeatureMap::from_tokens(tokens, grid))
+                };
+                self.taps.iter().filter_map(map).collect()
+            }
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! The burn modules of a residual network, batch normalisation already folded.
 
-use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
+use burn::module::{Module, Param};
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::load::Folded;
+use super::plan::{ConvPlan, Plan};
 
 /// A residual block: convolutions with `ReLU` between them, plus the shortcut.
 #[derive(Module, Debug)]
@@ -43,6 +47,23 @@ impl Block {
 }
 
 impl Stages {
+    /// The modules of `plan`, with its convolutions in the order of [`Plan::convs`].
+    pub(super) fn new(plan: &Plan, convs: Vec<Folded>, device: &Device) -> Self {
+        let mut convs = plan.convs().zip(convs).map(|(conv, folded)| module(conv, folded, device));
+        let mut next = || convs.next().expect("one convolution per step of the plan");
+        let stem = next();
+        let mut stages = Vec::new();
+        for stage in &plan.stages {
+            let blocks = stage.iter().map(|block| {
+                let convs = block.convs.iter().map(|_| next()).collect();
+                let downsample = block.downsample.as_ref().map(|_| next());
+                Block { convs, downsample }
+            });
+            stages.push(blocks.collect());
+        }
+        Self { stem, stages }
+    }
+
     /// Outputs of the stages in `keep`; the others are dropped as soon as they are used.
     pub(super) fn forward(&self, pixels: Tensor<4>, keep: &[usize]) -> Vec<Option<Tensor<4>>> {
         let pool = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
@@ -56,4 +77,15 @@ impl Stages {
         }
         outputs
     }
+}
+
+fn module(conv: &ConvPlan, Folded { weight, bias }: Folded, device: &Device) -> Conv2d {
+    let padding = conv.kernel / 2;
+    let mut module = Conv2dConfig::new(conv.channels, [conv.kernel; 2])
+        .with_stride([conv.stride; 2])
+        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+        .init(device);
+    module.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, conv.shape()), device));
+    module.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [conv.channels[1]]), device)));
+    module
 }

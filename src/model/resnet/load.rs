@@ -1,13 +1,7 @@
-//! From the tensors of a file to the modules of a residual network.
+//! From the tensors of a file to the folded weights of a residual network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burn::module::Param;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::{Device, Tensor, TensorData};
-
-use super::blocks::{Block, Stages};
 use super::plan::{ConvPlan, Plan};
 use super::{ResNetConfig, onnx};
 use crate::model::weights::{self, Digest, NamedTensors, Parameter, WeightsError};
@@ -23,29 +17,24 @@ pub(crate) struct Names {
     pub(crate) parameters: Vec<Parameter>,
 }
 
-/// The modules up to stage `depth` and the hash of their weights.
-pub(super) fn stages(
+/// A convolution with its normalisation folded in.
+pub(super) struct Folded {
+    /// `[out, in, rows, columns]`.
+    pub(super) weight: Vec<f32>,
+    /// One value per output channel.
+    pub(super) bias: Vec<f32>,
+}
+
+/// The convolutions of `plan`, in the order of [`Plan::convs`], and the hash of their weights.
+pub(super) fn folded(
     config: &ResNetConfig,
+    plan: &Plan,
     tensors: &NamedTensors,
-    depth: usize,
-    device: &Device,
-) -> Result<(Stages, String), WeightsError> {
-    let names = canonical(config, tensors, depth)?;
-    let plan = Plan::new(config, depth);
+) -> Result<(Vec<Folded>, String), WeightsError> {
+    let names = canonical(config, tensors, plan.stages.len())?;
     let mut digest = Digest::default();
-    let mut build = |conv: &ConvPlan| module(conv, tensors, &names.map, &mut digest, device);
-    let stem = build(&plan.stem)?;
-    let mut stages = Vec::new();
-    for stage in &plan.stages {
-        let mut blocks = Vec::new();
-        for block in stage {
-            let convs = block.convs.iter().map(&mut build).collect::<Result<_, _>>()?;
-            let downsample = block.downsample.as_ref().map(&mut build).transpose()?;
-            blocks.push(Block { convs, downsample });
-        }
-        stages.push(blocks);
-    }
-    Ok((Stages { stem, stages }, digest.finish()))
+    let convs = plan.convs().map(|conv| read(conv, tensors, &names.map, &mut digest)).collect::<Result<_, _>>()?;
+    Ok((convs, digest.finish()))
 }
 
 /// Finds every tensor of the first `depth` stages in a file and checks its shape.
@@ -71,13 +60,12 @@ pub(crate) fn canonical(config: &ResNetConfig, tensors: &NamedTensors, depth: us
     Ok(Names { map, parameters })
 }
 
-fn module(
+fn read(
     conv: &ConvPlan,
     tensors: &NamedTensors,
     names: &BTreeMap<String, String>,
     digest: &mut Digest,
-    device: &Device,
-) -> Result<Conv2d, WeightsError> {
+) -> Result<Folded, WeightsError> {
     let value = |owner: &str, part: &str| -> Result<Option<Vec<f32>>, WeightsError> {
         names.get(&format!("{owner}.{part}")).map(|name| tensors.values(name)).transpose()
     };
@@ -100,14 +88,7 @@ fn module(
     };
     digest.update(&weight);
     digest.update(&bias);
-    let padding = conv.kernel / 2;
-    let mut module = Conv2dConfig::new(conv.channels, [conv.kernel; 2])
-        .with_stride([conv.stride; 2])
-        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
-        .init(device);
-    module.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, conv.shape()), device));
-    module.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [conv.channels[1]]), device)));
-    Ok(module)
+    Ok(Folded { weight, bias })
 }
 
 /// Scales the kernel of each output channel and returns the bias; all slices have one value per output channel.

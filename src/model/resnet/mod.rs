@@ -13,6 +13,7 @@
 //! the graph from the input, whatever their names, with batch normalisation as nodes or folded.
 
 mod blocks;
+mod graph;
 mod load;
 mod onnx;
 mod plan;
@@ -20,9 +21,11 @@ mod plan;
 use burn::tensor::Device;
 
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
+use super::cnn::Cnn;
 use super::weights::NamedTensors;
 use super::{Backbone, BackboneSpec, FeatureMap, ImageBatch, ModelError, OpenDevice};
 use blocks::Stages;
+use plan::Plan;
 
 /// Smallest image side that is run: below it, `layer4` looks at padding more than at the image.
 const SMALLEST_SIDE_PX: usize = 32;
@@ -48,10 +51,19 @@ pub struct ResNetConfig {
 #[derive(Debug)]
 pub struct ResNet {
     spec: BackboneSpec,
-    stages: Stages,
-    /// Index of the stage of each requested layer.
-    taps: Vec<usize>,
-    device: Device,
+    engine: Engine,
+}
+
+/// What runs the network.
+#[derive(Debug)]
+enum Engine {
+    Kernels(Cnn),
+    Burn {
+        stages: Box<Stages>,
+        device: Device,
+        /// Index of the stage of each requested layer.
+        taps: Vec<usize>,
+    },
 }
 
 impl ResNetConfig {
@@ -98,7 +110,14 @@ impl ResNet {
         let available = config.layers();
         let taps = super::zoo::taps(&config.name, layers, &available)?;
         let depth = taps.iter().max().map_or(0, |deepest| deepest + 1);
-        let (stages, weights_sha256) = load::stages(config, tensors, depth, &device.device)?;
+        let plan = Plan::new(config, depth);
+        let (convs, weights_sha256) = load::folded(config, &plan, tensors)?;
+        let engine = if device.kernels {
+            Engine::Kernels(Cnn::new(&config.name, &graph::graph(&plan, convs, &taps))?)
+        } else {
+            let device = device.device.clone();
+            Engine::Burn { stages: Box::new(Stages::new(&plan, convs, &device)), device, taps }
+        };
         let spec = BackboneSpec {
             name: config.name.clone(),
             layers: layers.to_vec(),
@@ -107,7 +126,7 @@ impl ResNet {
             std: IMAGENET_STD,
             input_size: None,
         };
-        Ok(Self { spec, stages, taps, device: device.device.clone() })
+        Ok(Self { spec, engine })
     }
 }
 
@@ -122,8 +141,13 @@ impl Backbone for ResNet {
             let network = self.spec.name.clone();
             return Err(ModelError::TooSmall { network, smallest: SMALLEST_SIDE_PX, height_px, width_px });
         }
-        let outputs = self.stages.forward(super::zoo::pixels(images, &self.device), &self.taps);
-        self.taps.iter().filter_map(|tap| outputs[*tap].clone()).map(FeatureMap::from_planes).collect()
+        match &self.engine {
+            Engine::Kernels(cnn) => cnn.features(images),
+            Engine::Burn { stages, device, taps } => {
+                let outputs = stages.forward(super::zoo::pixels(images, device), taps);
+                taps.iter().filter_map(|tap| outputs[*tap].clone()).map(FeatureMap::from_planes).collect()
+            }
+        }
     }
 }
 

@@ -6,7 +6,14 @@ use anyhow::Result;
 use pcore::model::{self, DeviceChoice, OpenDevice};
 
 pub(crate) fn run() -> Result<Outcome> {
-    for choice in [DeviceChoice::Cpu, DeviceChoice::Ndarray, DeviceChoice::Wgpu(None), DeviceChoice::Cuda(None)] {
+    let choices = [
+        DeviceChoice::Cpu,
+        DeviceChoice::Flex,
+        DeviceChoice::Ndarray,
+        DeviceChoice::Wgpu(None),
+        DeviceChoice::Cuda(None),
+    ];
+    for choice in choices {
         let state = match OpenDevice::open(choice) {
             Ok(device) => device.description().to_owned(),
             Err(error) => format!("not available: {error}"),

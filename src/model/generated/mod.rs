@@ -1,8 +1,16 @@
 //! The networks that `build.rs` made from `weights/*.onnx`, weights inside the binary.
+//!
+//! Each is a burn module, and, where all its operations are ones that [`crate::kernel::plan`] has, a description for
+//! those kernels, which the device `cpu` then uses. Both read the same embedded weights.
+
+mod blueprint;
 
 use super::backbone::{Backbone, BackboneSpec, IMAGENET_MEAN, IMAGENET_STD, ImageBatch};
+use super::cnn::Cnn;
 use super::{FeatureMap, Grid, ModelError, OpenDevice};
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::kernel::plan::{Conv, Node, Window};
+use blueprint::{Blueprint, Parameter};
+use burn::tensor::{Device, Tensor};
 
 include!(concat!(env!("OUT_DIR"), "/networks.rs"));
 
@@ -13,6 +21,10 @@ pub(super) struct Network {
     pub(super) layers: &'static [&'static str],
     input_size: Option<(usize, usize)>,
     weights_sha256: &'static str,
+    /// For pcore's kernels, where they have every operation of the graph.
+    blueprint: Option<Blueprint>,
+    /// The embedded `.bpk` file.
+    weights: fn() -> &'static [u8],
     load: fn(&Device) -> Box<dyn Forward>,
 }
 
@@ -50,7 +62,13 @@ impl Network {
                     available: self.layers.join(", "),
                 })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let engine = match self.blueprint.as_ref().filter(|_| device.kernels) {
+            Some(blueprint) => {
+                Engine::Kernels(Cnn::new(self.name, &blueprint.graph(self.name, (self.weights)(), &taps)?)?)
+            }
+            None => Engine::Burn { module: (self.load)(&device.device), device: device.device.clone(), taps },
+        };
         let spec = BackboneSpec {
             name: self.name.to_owned(),
             layers,
@@ -59,16 +77,24 @@ impl Network {
             std: IMAGENET_STD,
             input_size: self.input_size,
         };
-        Ok(Box::new(Generated { spec, taps, module: (self.load)(&device.device), device: device.device.clone() }))
+        Ok(Box::new(Generated { spec, engine }))
     }
 }
 
 struct Generated {
     spec: BackboneSpec,
-    /// Which of the graph's outputs each layer is.
-    taps: Vec<usize>,
-    module: Box<dyn Forward>,
-    device: Device,
+    engine: Engine,
+}
+
+/// What runs the network.
+enum Engine {
+    Kernels(Cnn),
+    Burn {
+        module: Box<dyn Forward>,
+        device: Device,
+        /// Which of the graph's outputs each layer is.
+        taps: Vec<usize>,
+    },
 }
 
 impl Backbone for Generated {
@@ -93,24 +119,37 @@ impl Backbone for Generated {
         if height_px.min(width_px) < SMALLEST_SIDE_PX {
             return Err(ModelError::TooSmall { network: network(), smallest: SMALLEST_SIDE_PX, height_px, width_px });
         }
-        let shape = [images.n_images(), 3, height_px, width_px];
-        let pixels = Tensor::<4>::from_data(TensorData::new(images.pixels().to_vec(), shape), &self.device);
-        let mut outputs: Vec<Option<Output>> = self.module.outputs(pixels).into_iter().map(Some).collect();
-        let mut maps: Vec<FeatureMap> = Vec::with_capacity(self.taps.len());
-        for (position, (layer, &tap)) in self.spec.layers.iter().zip(&self.taps).enumerate() {
-            let map = match outputs[tap].take() {
-                Some(Output::Planes(planes)) => FeatureMap::from_planes(planes)?,
-                Some(Output::Tokens(tokens)) => {
-                    let grid = token_grid(layer, tokens.dims()[1], height_px, width_px)?;
-                    FeatureMap::from_tokens(tokens, grid)?
-                }
-                // The layer was asked for twice: the first answer serves.
-                None => maps[self.taps[..position].iter().position(|t| *t == tap).unwrap_or(0)].clone(),
-            };
-            maps.push(map);
+        match &self.engine {
+            Engine::Kernels(cnn) => cnn.features(images),
+            Engine::Burn { module, device, taps } => {
+                maps(module.outputs(super::zoo::pixels(images, device)), taps, &self.spec.layers, images)
+            }
         }
-        Ok(maps)
     }
+}
+
+/// The outputs of a module that are asked for, on the host; `taps` says which output each of `layers` is.
+fn maps(
+    outputs: Vec<Output>,
+    taps: &[usize],
+    layers: &[String],
+    images: &ImageBatch,
+) -> Result<Vec<FeatureMap>, ModelError> {
+    let mut outputs: Vec<Option<Output>> = outputs.into_iter().map(Some).collect();
+    let mut maps: Vec<FeatureMap> = Vec::with_capacity(taps.len());
+    for (position, (layer, &tap)) in layers.iter().zip(taps).enumerate() {
+        let map = match outputs[tap].take() {
+            Some(Output::Planes(planes)) => FeatureMap::from_planes(planes)?,
+            Some(Output::Tokens(tokens)) => {
+                let grid = token_grid(layer, tokens.dims()[1], images.height_px(), images.width_px())?;
+                FeatureMap::from_tokens(tokens, grid)?
+            }
+            // The layer was asked for twice: the first answer serves.
+            None => maps[taps[..position].iter().position(|t| *t == tap).unwrap_or(0)].clone(),
+        };
+        maps.push(map);
+    }
+    Ok(maps)
 }
 
 /// Patch sizes of the vision transformers in use.
