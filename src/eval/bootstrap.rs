@@ -98,13 +98,13 @@ fn interval(
 }
 
 /// The images in ascending order of score, cut where the score changes.
-struct Ranked {
+pub(super) struct Ranked {
     order: Vec<usize>,
     group_ends: Vec<usize>,
 }
 
 impl Ranked {
-    fn of(scores: &[f32]) -> Self {
+    pub(super) fn of(scores: &[f32]) -> Self {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_unstable_by_key(|&image_idx| sortable(scores[image_idx]));
         let mut group_ends = Vec::new();
@@ -118,7 +118,7 @@ impl Ranked {
     }
 
     /// AUROC with image `i` present `weights[i]` times, in one walk.
-    fn auroc(&self, anomalous: &[bool], weights: &[u32]) -> f64 {
+    pub(super) fn auroc(&self, anomalous: &[bool], weights: &[u32]) -> f64 {
         let (mut twice_u, mut n_normal, mut n_anomalous) = (0u128, 0u128, 0u128);
         let mut start = 0;
         for &end in &self.group_ends {
@@ -138,10 +138,27 @@ impl Ranked {
         }
         twice_u as f64 / (2 * n_normal * n_anomalous) as f64
     }
+
+    /// The best accuracy of `score > threshold` over all thresholds; `None` without images.
+    pub(super) fn best_accuracy(&self, anomalous: &[bool], weights: &[u32]) -> Option<f64> {
+        let total: u64 = weights.iter().map(|w| u64::from(*w)).sum();
+        // Below the lowest score, everything is an alarm.
+        let mut right: u64 = (0..weights.len()).filter(|i| anomalous[*i]).map(|i| u64::from(weights[i])).sum();
+        let (mut best, mut start) = (right, 0);
+        for &end in &self.group_ends {
+            for &image_idx in &self.order[start..end] {
+                let weight = u64::from(weights[image_idx]);
+                right = if anomalous[image_idx] { right - weight } else { right + weight };
+            }
+            best = best.max(right);
+            start = end;
+        }
+        (total > 0).then(|| best as f64 / total as f64)
+    }
 }
 
 /// Linear interpolation between the order statistics of a non-empty list.
-fn percentile(ascending: &[f64], fraction: f64) -> f64 {
+pub(super) fn percentile(ascending: &[f64], fraction: f64) -> f64 {
     let position = fraction * (ascending.len() - 1) as f64;
     let below = ascending[position.floor() as usize];
     let above = ascending[position.ceil() as usize];

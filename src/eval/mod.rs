@@ -19,6 +19,7 @@ mod evaluation;
 mod masks;
 mod pixels;
 mod ranking;
+pub mod study;
 #[cfg(test)]
 mod twin;
 mod verdicts;

@@ -22,21 +22,26 @@ pub(crate) const CONSTANT: &str = "constant";
 const SOFTNESS: &str = "softness";
 
 pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspector, InferError> {
-    let gate =
-        gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
-    let levels = levels(&contents)?;
-    let Contents { manifest, bank_rows, row_condition, row_source, row_position, .. } = contents;
+    let manifest = &contents.manifest;
     let spec = PipelineSpec {
         backbone: manifest.backbone.name.clone(),
         layers: manifest.backbone.layers.clone(),
         preprocessing: preprocessing(&manifest.preprocessing)?,
         descriptor: descriptor(&manifest.descriptor)?,
     };
-    let pipeline = FeaturePipeline::open(&spec, device)?;
+    inspector_on(contents, FeaturePipeline::open(&spec, device)?)
+}
+
+/// As [`inspector`], on a pipeline that is already open and made as the bundle says.
+pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Result<Inspector, InferError> {
+    let gate =
+        gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
+    let levels = levels(&contents)?;
+    let Contents { manifest, bank_rows, row_condition, row_source, row_position, .. } = contents;
     let found = &pipeline.backbone().weights_sha256;
     if *found != manifest.backbone.weights_sha256 {
         return Err(InferError::OtherWeights {
-            name: spec.backbone,
+            name: manifest.backbone.name.clone(),
             expected: manifest.backbone.weights_sha256.clone(),
             found: found.clone(),
         });

@@ -70,6 +70,15 @@ pub struct Inspection {
     pub placement: Placement,
 }
 
+/// What a raw score means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judgement {
+    pub(crate) calibrated_score: f32,
+    pub(crate) threshold: f32,
+    pub(crate) calibrated_threshold: f32,
+    pub(crate) verdict: Verdict,
+}
+
 /// What the held-out normals score under one policy.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Levels {
@@ -176,10 +185,8 @@ impl Inspector {
         let given: Vec<Option<usize>> = (0..images.len())
             .map(|i| given(i).map(|name| self.condition_index(name)).transpose())
             .collect::<Result<_, _>>()?;
-        let admit = |index: usize, descriptors: &[f32]| {
-            let described = (descriptors, self.bank.dim());
-            self.gate_use.admit(&self.gate, given[index], self.conditions.len(), images[index], described)
-        };
+        let admit =
+            |index: usize, descriptors: &[f32]| self.admit(self.gate_use, given[index], images[index], descriptors);
         let how = How { scoring: self.scoring, policies: &[self.policy], n_conditions: self.conditions.len() };
         Ok(score(&self.pipeline, &self.bank, images, &how, &admit)?.into_iter().flatten().collect())
     }
@@ -197,12 +204,30 @@ impl Inspector {
         self.score(images, conditions)?.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 
-    fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
-        let Admission { condition, confidence } = scored.admission;
+    /// The condition of an image with these descriptors, as `gate_use` has it told.
+    pub(crate) fn admit(
+        &self,
+        gate_use: GateUse,
+        given: Option<usize>,
+        image: &Image,
+        descriptors: &[f32],
+    ) -> Admission {
+        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.bank.dim()))
+    }
+
+    /// What a raw score under `policy` means for an image of this condition.
+    pub(crate) fn judge(
+        &self,
+        policy: Policy,
+        calibration: Calibration,
+        condition: Option<usize>,
+        raw_score: f32,
+    ) -> Result<Judgement, InferError> {
+        let in_force = self.levels.get(&policy).unwrap_or(&self.levels[&self.policy]);
         let levels = match condition {
-            Some(_) => &self.levels[&self.policy],
+            Some(_) => in_force,
             // An image of no known condition was compared with all rows, whatever the policy.
-            None => self.levels.get(&Policy::Mixed).unwrap_or(&self.levels[&self.policy]),
+            None => self.levels.get(&Policy::Mixed).unwrap_or(in_force),
         };
         let own = condition.and_then(|c| levels.per_condition.get(c)).filter(|c| c.threshold.is_some());
         let conformal = match calibration {
@@ -210,12 +235,24 @@ impl Inspector {
             Calibration::Global => &levels.global,
         };
         let threshold = conformal.threshold.or(levels.global.threshold).ok_or(InferError::NoThreshold)?;
-        Ok(Inspection {
-            raw_score: scored.raw_score,
-            calibrated_score: conformal.standardise(scored.raw_score),
+        Ok(Judgement {
+            calibrated_score: conformal.standardise(raw_score),
             threshold,
             calibrated_threshold: conformal.standardise(threshold),
-            verdict: Verdict::of(scored.raw_score, threshold),
+            verdict: Verdict::of(raw_score, threshold),
+        })
+    }
+
+    fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
+        let Admission { condition, confidence } = scored.admission;
+        let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
+            self.judge(self.policy, calibration, condition, scored.raw_score)?;
+        Ok(Inspection {
+            raw_score: scored.raw_score,
+            calibrated_score,
+            threshold,
+            calibrated_threshold,
+            verdict,
             condition: condition.and_then(|c| self.conditions.get(c)).cloned(),
             gate_confidence: confidence,
             map: scored.map,

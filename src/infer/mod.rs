@@ -18,4 +18,5 @@ pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
 pub(crate) use inspector::{Distances, How, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
+pub(crate) use pipeline::{FeatureSource, Network};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all};

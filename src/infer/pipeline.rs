@@ -3,7 +3,7 @@
 use super::InferError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::image::{Image, Preprocessing};
-use crate::model::{self, Backbone, BackboneSpec, ImageBatch, OpenDevice};
+use crate::model::{self, Backbone, BackboneSpec, FeatureMap, ImageBatch, OpenDevice};
 use rayon::prelude::*;
 
 /// What identifies a feature pipeline.
@@ -19,9 +19,34 @@ pub struct PipelineSpec {
     pub descriptor: DescriptorSpec,
 }
 
+/// Where the feature maps of images come from: a network, or what one said of them before.
+pub(crate) trait FeatureSource: Send + Sync {
+    /// The network's name, layers and weights.
+    fn spec(&self) -> &BackboneSpec;
+
+    /// The feature maps of `images`, preprocessed so, one map per layer of the spec.
+    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError>;
+}
+
+/// The network itself.
+pub(crate) struct Network(pub(crate) Box<dyn Backbone>);
+
+impl FeatureSource for Network {
+    fn spec(&self) -> &BackboneSpec {
+        self.0.spec()
+    }
+
+    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
+        let Preprocessing { height_px, width_px, .. } = *preprocessing;
+        let inputs: Vec<Vec<f32>> =
+            images.par_iter().map(|image| preprocessing.apply(image)).collect::<Result<_, _>>()?;
+        Ok(self.0.features(&ImageBatch::new(inputs.concat(), images.len(), height_px, width_px)?)?)
+    }
+}
+
 /// A network, ready to describe images.
 pub struct FeaturePipeline {
-    backbone: Box<dyn Backbone>,
+    source: Box<dyn FeatureSource>,
     preprocessing: Preprocessing,
     descriptor: DescriptorSpec,
 }
@@ -33,13 +58,18 @@ impl FeaturePipeline {
     /// [`InferError::Model`] when there is no such backbone or layer.
     pub fn open(spec: &PipelineSpec, device: &OpenDevice) -> Result<Self, InferError> {
         let backbone = model::load(&spec.backbone, &spec.layers, device)?;
-        Ok(Self { backbone, preprocessing: spec.preprocessing.clone(), descriptor: spec.descriptor.clone() })
+        Ok(Self::of(Box::new(Network(backbone)), spec.preprocessing.clone(), spec.descriptor.clone()))
+    }
+
+    /// A pipeline on features that come from `source`.
+    pub(crate) fn of(source: Box<dyn FeatureSource>, preprocessing: Preprocessing, descriptor: DescriptorSpec) -> Self {
+        Self { source, preprocessing, descriptor }
     }
 
     /// The backbone's name, layers and weights.
     #[must_use]
     pub fn backbone(&self) -> &BackboneSpec {
-        self.backbone.spec()
+        self.source.spec()
     }
 
     /// How images become network input.
@@ -59,10 +89,6 @@ impl FeaturePipeline {
     /// # Errors
     /// [`InferError::Image`], [`InferError::Model`] or [`InferError::Bank`].
     pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, InferError> {
-        let Preprocessing { height_px, width_px, .. } = self.preprocessing;
-        let inputs: Vec<Vec<f32>> =
-            images.par_iter().map(|image| self.preprocessing.apply(image)).collect::<Result<_, _>>()?;
-        let batch = ImageBatch::new(inputs.concat(), images.len(), height_px, width_px)?;
-        Ok(describe(&self.backbone.features(&batch)?, &self.descriptor)?)
+        Ok(describe(&self.source.features(images, &self.preprocessing)?, &self.descriptor)?)
     }
 }

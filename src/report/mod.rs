@@ -16,10 +16,11 @@ mod html;
 mod number;
 mod picture;
 mod results;
+pub mod study;
 mod table;
 mod wire;
 
-pub use chart::{HistogramData, Scene, roc_chart, score_histogram};
+pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
 pub use error::ReportError;
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{

@@ -67,12 +67,23 @@ pub fn fit(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
+    fit_on(samples, plan, || Ok(FeaturePipeline::open(&plan.pipeline, device)?), &Policy::ALL, progress)
+}
+
+/// As [`fit`], on the pipeline that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one.
+pub(crate) fn fit_on(
+    samples: &[Sample],
+    plan: &FitPlan,
+    open: impl FnOnce() -> Result<FeaturePipeline, TrainError>,
+    policies: &[Policy],
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainError> {
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
     }
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;
-    let pipeline = FeaturePipeline::open(&plan.pipeline, device)?;
+    let pipeline = open()?;
     let (samples, glances, failures) = look(samples, plan, progress)?;
     let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
     let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
@@ -100,7 +111,7 @@ pub fn fit(
     let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric))?;
 
     // With one condition all policies are the same.
-    let policies = if conditions.len() > 1 { Policy::ALL.as_slice() } else { &[Policy::Mixed] };
+    let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
     let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len() };
     let leave_one_out = held_out.is_empty();
@@ -242,7 +253,8 @@ fn look<'a>(samples: &'a [Sample], plan: &FitPlan, progress: &dyn Progress) -> R
     }
 }
 
-fn digest(image: &Image) -> [u8; 32] {
+/// The SHA-256 of an image's size and pixels.
+pub(crate) fn digest(image: &Image) -> [u8; 32] {
     let mut hash = Sha256::new();
     for side in [image.height_px(), image.width_px(), image.n_channels()] {
         hash.update((side as u64).to_le_bytes());

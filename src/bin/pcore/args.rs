@@ -27,6 +27,7 @@ Examples:
   pcore fit --domain C --normal train/          learn from normal images
   pcore infer test/                             inspect new images
   pcore eval dataset/ --json                    measure on a labelled dataset
+  pcore study dataset/ --out study/             find out which settings help, and how sure that is
 
 Exit codes: 0 done, 1 anomalies found (only with --fail-on-anomaly), 2 error, 3 some inputs could not be read";
 
@@ -38,6 +39,8 @@ pub(crate) enum Verb {
     Infer(InferArgs),
     /// Measure a fitted bank on a labelled dataset
     Eval(EvalArgs),
+    /// Test hypotheses: many configurations on one labelled dataset, with intervals and verdicts
+    Study(StudyArgs),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
     /// Take over a bank from a .NET line station: gallery_f32.bin, threshold.json, meta.json
@@ -252,6 +255,40 @@ pub(crate) struct EvalArgs {
     /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Settings of a study.
+#[derive(ClapArgs)]
+pub(crate) struct StudyArgs {
+    /// Labelled dataset with normal training images: train/good, test/good, test/DEFECT
+    #[arg(value_name = "ROOT", required_unless_present = "print_plan")]
+    pub(crate) root: Option<PathBuf>,
+    /// The plan, a TOML file [default: the one for gearbox health data maps, see --print-plan]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Print the built-in plan, to start one of your own from it
+    #[arg(long)]
+    pub(crate) print_plan: bool,
+    /// The domain, domain_X, in an HDMAP tree
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Write cells.csv, cells.jsonl, study.html, timings.csv and run.json there. runs.jsonl and cache/ in it let an
+    /// interrupted or repeated study go on from what is finished
+    #[arg(long, value_name = "DIR", default_value = "pcore-study")]
+    pub(crate) out: PathBuf,
+    /// What tells a training image's condition, in place of the plan's rule: none, p90, p90:LIMIT, index:N, folder, or a
+    /// CSV with path,condition, which then holds the known conditions of the test images too
+    #[arg(long, value_name = "RULE")]
+    pub(crate) conditions: Option<ConditionRule>,
+    /// What tells the known condition of a test image: none, index:N, folder, or a CSV with path,condition
+    /// [default: the CSV of --conditions, else conditions.csv or manifest.csv of the dataset]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) test_conditions: Option<ConditionRule>,
+    /// Memory that the patches of one fit may take, such as 8GiB or 500MiB
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_bytes)]
+    pub(crate) memory: u64,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

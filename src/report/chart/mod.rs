@@ -2,9 +2,11 @@
 
 mod axis;
 mod histogram;
+mod intervals;
 mod roc;
 mod scene;
 
 pub use histogram::{HistogramData, score_histogram};
+pub use intervals::{NamedInterval, interval_chart};
 pub use roc::roc_chart;
 pub use scene::Scene;

@@ -9,8 +9,6 @@ mod figures;
 mod images;
 mod text;
 
-use std::fmt::Write;
-
 use super::gallery::GalleryItem;
 use super::picture::ColourScale;
 use super::results::ResultRow;
@@ -156,9 +154,21 @@ impl Outcome {
 /// included; the page says so where it leaves something out.
 #[must_use]
 pub fn html_page(report: &Report) -> String {
-    let title = html_escape(&report.title);
-    let subtitle = html_escape(&report.subtitle);
-    let mut page = format!(
+    let mut body = String::new();
+    body += &figures::headline(report);
+    body += &figures::threshold(report);
+    body += &figures::charts(report);
+    body += &figures::tables(report.evaluation.as_ref());
+    body += &images::gallery(report);
+    body += &images::table(&report.images);
+    body += &facts(&report.facts);
+    document("pcore inspection report", &report.title, &report.subtitle, &body)
+}
+
+/// A page of this look: `mark` stands above the title, `body` is HTML.
+pub(in crate::report) fn document(mark: &str, title: &str, subtitle: &str, body: &str) -> String {
+    let (mark, title, subtitle) = (html_escape(mark), html_escape(title), html_escape(subtitle));
+    format!(
         "<!doctype html>
 <html lang=\"en\">
 <head>
@@ -174,34 +184,20 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
 </head>
 <body>
 <header>
-<p class=\"mark\">pcore inspection report</p>
+<p class=\"mark\">{mark}</p>
 <h1>{title}</h1>
 <p class=\"subtitle\">{subtitle}</p>
 </header>
 <main>
-",
-        version = env!("CARGO_PKG_VERSION")
-    );
-    page += &figures::headline(report);
-    page += &figures::threshold(report);
-    page += &figures::charts(report);
-    page += &figures::tables(report.evaluation.as_ref());
-    page += &images::gallery(report);
-    page += &images::table(&report.images);
-    page += &facts(&report.facts);
-    // Writing to a String can't fail.
-    let _ = write!(
-        page,
-        "</main>
-<footer>Made by pcore {}. This file is complete: it loads nothing from elsewhere.</footer>
+{body}</main>
+<footer>Made by pcore {version}. This file is complete: it loads nothing from elsewhere.</footer>
 <script>
 {SCRIPT}</script>
 </body>
 </html>
 ",
-        env!("CARGO_PKG_VERSION")
-    );
-    page
+        version = env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn facts(facts: &[(String, String)]) -> String {

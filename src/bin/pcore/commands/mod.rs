@@ -7,6 +7,7 @@ pub(crate) mod fit;
 pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod station;
+pub(crate) mod study;
 pub(crate) mod synth;
 pub(crate) mod weights;
 

@@ -1,0 +1,353 @@
+//! Running the cells of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::features::{Recalled, Remembered};
+use super::{Cell, Plan, StudyData, StudyError};
+use crate::bank::{ConditionRule, Policy, Search};
+use crate::bundle::Contents;
+use crate::dataset::Sample;
+use crate::image::{self, Image, Limits};
+use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert};
+use crate::model::{self, OpenDevice};
+use crate::progress::{Progress, Silent};
+use crate::train::{FitPlan, TrainError, fit_on};
+
+/// Where and how a study runs. None of it but `build` and the device changes a figure.
+pub struct Setup<'a> {
+    /// What computes.
+    pub device: &'a OpenDevice,
+    /// Folder of the feature cache.
+    pub cache: PathBuf,
+    /// Identifies the program: results of another are not reused.
+    pub build: String,
+    /// Images per pass through the network.
+    pub batch: usize,
+    /// Memory that the rows may take during a fit, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The cell's name.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// The conditions of the bank.
+    pub conditions: Vec<String>,
+    /// Rows of the bank.
+    pub n_rows: usize,
+    /// Image scores.
+    pub raw: Vec<f32>,
+    /// The scores in standard deviations above the mean of held-out normals.
+    pub calibrated: Vec<f32>,
+    /// Raw scores above it are anomalous.
+    pub threshold: Vec<f32>,
+    /// The condition that the gate told, as a position in `conditions`.
+    pub told: Vec<Option<u32>>,
+    /// The condition of the row nearest to the worst patch.
+    pub nearest: Vec<u32>,
+}
+
+/// A plan, its data and the networks it needs.
+pub struct Study<'a> {
+    plan: &'a Plan,
+    data: &'a StudyData,
+    setup: &'a Setup<'a>,
+    networks: BTreeMap<String, Arc<Remembered>>,
+    /// The plan's cells with their layers by name.
+    cells: Vec<Cell>,
+}
+
+/// Runs that share a fit.
+struct Group {
+    seed: u64,
+    /// Positions in [`Plan::cells`].
+    cells: Vec<usize>,
+}
+
+impl<'a> Study<'a> {
+    /// Opens the networks of the plan.
+    ///
+    /// # Errors
+    /// [`StudyError::Infer`] when there is no such network or layer.
+    pub fn open(plan: &'a Plan, data: &'a StudyData, setup: &'a Setup<'a>) -> Result<Self, StudyError> {
+        let load = |name: &str, layers: &[String]| {
+            model::load(name, layers, setup.device).map_err(|e| StudyError::Infer(InferError::Model(e)))
+        };
+        let mut cells: Vec<Cell> = plan.cells.iter().map(|planned| planned.cell.clone()).collect();
+        let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut usual: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for cell in &mut cells {
+            if cell.layers.is_empty() {
+                let all = match usual.get(&cell.backbone) {
+                    Some(all) => all.clone(),
+                    None => load(&cell.backbone, &[])?.spec().layers.clone(),
+                };
+                usual.insert(cell.backbone.clone(), all.clone());
+                cell.layers = all;
+            }
+            let layers = needed.entry(cell.backbone.clone()).or_default();
+            for layer in &cell.layers {
+                if !layers.contains(layer) {
+                    layers.push(layer.clone());
+                }
+            }
+        }
+        let salt = format!("{}\n{}", setup.build, setup.device.description());
+        let mut networks = BTreeMap::new();
+        for (name, layers) in needed {
+            let network = Network(load(&name, &layers)?);
+            networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt)));
+        }
+        Ok(Self { plan, data, setup, networks, cells })
+    }
+
+    /// Identifies a run by everything that its result depends on: data, network, settings, seed, program and device.
+    #[must_use]
+    pub fn key(&self, cell: usize, seed: u64) -> String {
+        let Plan { alpha, holdout, .. } = self.plan;
+        let conditions = match &self.plan.conditions {
+            // What it says is part of the data's fingerprint, wherever it lies.
+            ConditionRule::Table(_) => "table".to_owned(),
+            rule @ (ConditionRule::None
+            | ConditionRule::P90 { .. }
+            | ConditionRule::Index { .. }
+            | ConditionRule::Folder) => rule.to_string(),
+        };
+        let weights = self.networks.get(&self.cells[cell].backbone).map_or("", |n| n.spec().weights_sha256.as_str());
+        let text = format!(
+            "{}\n{}\n{}\n{weights}\n{alpha}\n{holdout:?}\n{conditions}\n{}\n{seed}",
+            self.setup.build,
+            self.setup.device.description(),
+            self.data.fingerprint,
+            self.cells[cell]
+        );
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Runs every cell with every seed of it, except those whose key `is_done` knows, and hands each result over as soon
+    /// as it is there, with its key and the seconds it took. Runs that share a fit also share its time.
+    ///
+    /// # Errors
+    /// What `receive` returns, and what makes a cell fail.
+    pub fn run<E: From<StudyError>>(
+        &self,
+        is_done: &dyn Fn(&str) -> bool,
+        progress: &dyn Progress,
+        mut receive: impl FnMut(String, Run, f64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let groups = self.open_groups(is_done);
+        self.remember_features(&groups, progress)?;
+        let work = |group: &Group| self.work(group);
+        progress.begin("study", groups.iter().map(work).sum());
+        for group in &groups {
+            let begun = Instant::now();
+            let runs = self.run_group(group)?;
+            let seconds = begun.elapsed().as_secs_f64() / runs.len().max(1) as f64;
+            for (cell, run) in group.cells.iter().zip(runs) {
+                receive(self.key(*cell, group.seed), run, seconds)?;
+            }
+            progress.advance(work(group));
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// What is still to be done, in the order of the plan, runs that share a fit together.
+    fn open_groups(&self, is_done: &dyn Fn(&str) -> bool) -> Vec<Group> {
+        let mut positions: BTreeMap<(String, u64), usize> = BTreeMap::new();
+        let mut groups: Vec<Group> = vec![];
+        for (index, (planned, cell)) in self.plan.cells.iter().zip(&self.cells).enumerate() {
+            for seed in &planned.seeds {
+                if is_done(&self.key(index, *seed)) {
+                    continue;
+                }
+                let position = *positions.entry((cell.bank_key(), *seed)).or_insert_with(|| {
+                    groups.push(Group { seed: *seed, cells: vec![] });
+                    groups.len() - 1
+                });
+                groups[position].cells.push(index);
+            }
+        }
+        groups
+    }
+
+    /// Roughly proportional to the time a group takes: images searched for times values compared.
+    fn work(&self, group: &Group) -> usize {
+        let cell = &self.cells[group.cells[0]];
+        let n_train = cell.shots.map_or(self.data.train.len(), |n| (2 * n).min(self.data.train.len()));
+        let policies: BTreeSet<Policy> = group.cells.iter().map(|c| self.cells[*c].policy).collect();
+        let widths = 1 + cell.descriptor.context.iter().map(|c| c.radii.len()).sum::<usize>();
+        (n_train + self.data.test.len()) * widths * (1 + policies.len()) * cell.layers.len().max(1)
+    }
+
+    /// Sends each image through each network, once per size and resizing, where that was not done before.
+    fn remember_features(&self, groups: &[Group], progress: &dyn Progress) -> Result<(), StudyError> {
+        let mut wanted: Vec<(&Arc<Remembered>, image::Preprocessing)> = vec![];
+        for cell in groups.iter().map(|group| &self.cells[group.cells[0]]) {
+            let Some(network) = self.networks.get(&cell.backbone) else { continue };
+            let pair = (network, cell.preprocessing());
+            if !wanted.iter().any(|(n, p)| Arc::ptr_eq(n, pair.0) && *p == pair.1) {
+                wanted.push(pair);
+            }
+        }
+        let samples: Vec<&Sample> = self.data.train.iter().chain(self.data.test.iter().map(|t| &t.sample)).collect();
+        progress.begin("features", wanted.len() * samples.len());
+        for chunk in samples.chunks(self.setup.batch.max(1)) {
+            // A training image that can't be read is left out by the fit too.
+            let images: Vec<Image> =
+                chunk.par_iter().filter_map(|s| image::read(&s.path, &Limits::default()).ok()).collect();
+            let images: Vec<&Image> = images.iter().collect();
+            for (network, preprocessing) in &wanted {
+                if !images.is_empty() {
+                    network.ensure(&images, preprocessing)?;
+                }
+                progress.advance(chunk.len());
+            }
+        }
+        progress.end();
+        Ok(())
+    }
+
+    fn run_group(&self, group: &Group) -> Result<Vec<Run>, StudyError> {
+        let cell = &self.cells[group.cells[0]];
+        let mut policies: BTreeSet<Policy> = group.cells.iter().map(|c| self.cells[*c].policy).collect();
+        // An image of no known condition is judged by it, whatever the policy.
+        policies.insert(Policy::Mixed);
+        let policies: Vec<Policy> = Policy::ALL.into_iter().filter(|p| policies.contains(p)).collect();
+        let common = FitPlan {
+            conditions: self.plan.conditions.clone(),
+            holdout: self.plan.holdout,
+            alpha: self.plan.alpha,
+            batch: self.setup.batch,
+            memory_bytes: self.setup.memory_bytes,
+            ..FitPlan::default()
+        };
+        let plan = cell.fit_plan(&common, group.seed);
+        let failed = |e: TrainError| StudyError::Train {
+            cell: format!("{}, seed {}", self.plan.cells[group.cells[0]].name, group.seed),
+            source: Box::new(e),
+        };
+        let fitted = fit_on(&self.data.train, &plan, || Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
+        self.measure(fitted.contents, cell, group)
+    }
+
+    fn pipeline(&self, cell: &Cell) -> FeaturePipeline {
+        let source = Recalled::new(&self.networks[&cell.backbone], &cell.layers);
+        FeaturePipeline::of(Box::new(source), cell.preprocessing(), cell.descriptor.clone())
+    }
+
+    /// Scores the test images with one bank under everything that the group's cells ask for.
+    fn measure(&self, contents: Contents, cell: &Cell, group: &Group) -> Result<Vec<Run>, StudyError> {
+        let inspector = convert::inspector_on(contents, self.pipeline(cell))?;
+        let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
+        let scoring = Scoring { image_score: cell.image_score, ..FitPlan::default().scoring };
+        let empty = |index: &usize| Run {
+            cell: self.plan.cells[*index].name.clone(),
+            seed: group.seed,
+            conditions: conditions.clone(),
+            n_rows: inspector.bank().n_rows(),
+            raw: vec![],
+            calibrated: vec![],
+            threshold: vec![],
+            told: vec![],
+            nearest: vec![],
+        };
+        let mut runs: Vec<Run> = group.cells.iter().map(empty).collect();
+        for chunk in self.data.test.chunks(self.setup.batch.max(1)) {
+            let read = |t: &super::TestImage| image::read(&t.sample.path, &Limits::default());
+            let images: Vec<Image> = chunk.par_iter().map(read).collect::<Result<_, _>>().map_err(InferError::Image)?;
+            let described = inspector.pipeline().describe(&images.iter().collect::<Vec<_>>())?;
+            let found: Vec<Vec<One>> = (0..chunk.len())
+                .into_par_iter()
+                .map(|i| {
+                    let given = chunk[i].condition.as_ref().and_then(|name| conditions.iter().position(|c| c == name));
+                    let mut image = Answers {
+                        inspector: &inspector,
+                        image: &images[i],
+                        rows: described.image(i),
+                        given,
+                        scoring,
+                        searched: vec![],
+                    };
+                    group.cells.iter().map(|index| image.answer(&self.cells[*index])).collect()
+                })
+                .collect::<Result<_, InferError>>()?;
+            for of_image in found {
+                for (run, one) in runs.iter_mut().zip(of_image) {
+                    run.raw.push(one.raw);
+                    run.calibrated.push(one.calibrated);
+                    run.threshold.push(one.threshold);
+                    run.told.push(one.told);
+                    run.nearest.push(one.nearest);
+                }
+            }
+        }
+        Ok(runs)
+    }
+}
+
+/// One image under one cell.
+struct One {
+    raw: f32,
+    calibrated: f32,
+    threshold: f32,
+    told: Option<u32>,
+    nearest: u32,
+}
+
+/// One image under one bank; every search is done once.
+struct Answers<'a> {
+    inspector: &'a Inspector,
+    image: &'a Image,
+    /// `[n_patches, dim]`.
+    rows: &'a [f32],
+    given: Option<usize>,
+    scoring: Scoring,
+    /// Raw score and condition of the row nearest to the worst patch, by search.
+    searched: Vec<(Search, f32, u32)>,
+}
+
+impl Answers<'_> {
+    fn answer(&mut self, cell: &Cell) -> Result<One, InferError> {
+        let admission = self.inspector.admit(cell.gate, self.given, self.image, self.rows);
+        let search = cell.policy.search(admission, self.inspector.conditions().len());
+        let (raw, nearest) = self.search(search)?;
+        let judged = self.inspector.judge(cell.policy, cell.calibration, admission.condition, raw)?;
+        Ok(One {
+            raw,
+            calibrated: judged.calibrated_score,
+            threshold: judged.threshold,
+            told: admission.condition.map(|c| c as u32),
+            nearest,
+        })
+    }
+
+    fn search(&mut self, search: Search) -> Result<(f32, u32), InferError> {
+        if let Some((_, raw, nearest)) = self.searched.iter().find(|(s, _, _)| *s == search) {
+            return Ok((*raw, *nearest));
+        }
+        let bank = self.inspector.bank();
+        // As many neighbours as inspection asks for: the same call gives the same bits.
+        let found = bank.nearest_in(self.rows, self.scoring.map_neighbours, search)?;
+        let raw = self.scoring.image_score.of(self.rows, &found, bank)?;
+        let mut worst = 0;
+        for patch in 0..found.distances.len() / found.k {
+            if found.distances[patch * found.k] > found.distances[worst * found.k] {
+                worst = patch;
+            }
+        }
+        let row = found.indices[worst * found.k] as usize;
+        let nearest = bank.origins()[row].condition;
+        self.searched.push((search, raw, nearest));
+        Ok((raw, nearest))
+    }
+}
