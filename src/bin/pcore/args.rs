@@ -41,6 +41,8 @@ pub(crate) enum Verb {
     Eval(EvalArgs),
     /// Test hypotheses: many configurations on one labelled dataset, with intervals and verdicts
     Study(StudyArgs),
+    /// Measure where the time of an inspection goes on this machine
+    Bench(BenchArgs),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
     /// Take over a bank from a .NET line station: gallery_f32.bin, threshold.json, meta.json
@@ -242,6 +244,21 @@ pub(crate) enum MapFormat {
     Png,
     /// 32-bit float distances
     Tiff,
+}
+
+/// `pcore bench`.
+#[derive(ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// Images, folders or patterns; the first 32 images are used
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Rounds over the images
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = parse_positive)]
+    pub(crate) repeat: usize,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Settings of an evaluation.

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Verb::Infer(args) => commands::infer::run(args),
         Verb::Eval(args) => commands::eval::run(args),
         Verb::Study(args) => commands::study::run(args),
+        Verb::Bench(args) => commands::bench::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Import(args) => commands::station::import(args),
         Verb::Export(args) => commands::station::export(args),

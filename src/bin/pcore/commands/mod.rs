@@ -1,5 +1,6 @@
 //! One file per verb, and what several verbs share.
 
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod eval;

@@ -1,0 +1,286 @@
+//! `pcore bench`: where the time of an inspection goes, on this machine.
+
+use super::open::open;
+use super::pictures::{Style, overlay_png};
+use crate::Outcome;
+use crate::args::BenchArgs;
+use crate::console::print_line;
+use anyhow::{Result, anyhow};
+use pcore::bank::describe;
+use pcore::dataset;
+use pcore::image::{self, Image, Limits};
+use pcore::infer::{Calibration, Inspector};
+use pcore::kernel::Projection;
+use pcore::model::{self, Backbone, FeatureMap, ImageBatch};
+use pcore::score::AnomalyMap;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Batch sizes measured.
+const BATCHES: [usize; 2] = [1, 8];
+/// Images measured at most; further ones of the input are not used.
+const MOST_IMAGES: usize = 32;
+/// Side of the square matrices whose product tells the arithmetic ceiling.
+const CEILING_SIDE: usize = 1024;
+/// Values summed to tell the ceiling of the memory, 256 MiB.
+const CEILING_VALUES: usize = 64 << 20;
+/// Times a ceiling is measured; the best counts.
+const CEILING_RUNS: usize = 7;
+
+/// Everything measured.
+#[derive(Serialize)]
+struct Report {
+    pcore_version: &'static str,
+    device: String,
+    threads: usize,
+    backbone: String,
+    image_size: String,
+    bank_rows: usize,
+    dim: usize,
+    images: usize,
+    repeats: usize,
+    /// Reading the bundle and packing weights, once.
+    start_ms: f64,
+    ceilings: Ceilings,
+    batches: Vec<Batch>,
+    /// Largest resident memory of the process so far; `null` where the system does not tell.
+    peak_memory_mib: Option<f64>,
+}
+
+/// What the machine can do at best, all threads together.
+#[derive(Serialize)]
+struct Ceilings {
+    matrix_gflops: f64,
+    memory_gb_per_s: f64,
+}
+
+#[derive(Serialize)]
+struct Batch {
+    batch: usize,
+    images_per_s: f64,
+    search_gflops: f64,
+    stages: Vec<Stage>,
+}
+
+/// Milliseconds per image: median and range over the repeats.
+#[derive(Serialize)]
+struct Stage {
+    stage: &'static str,
+    median_ms: f64,
+    least_ms: f64,
+    most_ms: f64,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
+    let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
+    let start = Instant::now();
+    let opened = open(&args.bundle, &args.run, &args.paths)?;
+    let start_ms = ms(start);
+    let inspector = &opened.inspector;
+    let spec = inspector.pipeline().backbone();
+    let network = model::load(&spec.name, &spec.layers, &opened.device)?;
+    let paths: Vec<_> = listing.samples.iter().take(MOST_IMAGES).map(|s| s.path.clone()).collect();
+    if paths.is_empty() {
+        return Err(anyhow!("no images: give files or folders with images"));
+    }
+    let bench = Bench { inspector, network: network.as_ref(), paths: &paths, repeats: args.repeat };
+    let batches = BATCHES.into_iter().map(|batch| bench.measure(batch)).collect::<Result<Vec<_>>>()?;
+    let preprocessing = inspector.pipeline().preprocessing();
+    let report = Report {
+        pcore_version: env!("CARGO_PKG_VERSION"),
+        device: opened.device.description(),
+        threads: rayon::current_num_threads(),
+        backbone: format!("{} ({})", spec.name, spec.layers.join(", ")),
+        image_size: format!("{}x{}", preprocessing.height_px, preprocessing.width_px),
+        bank_rows: inspector.bank().n_rows(),
+        dim: inspector.bank().dim(),
+        images: paths.len(),
+        repeats: args.repeat,
+        start_ms,
+        ceilings: ceilings()?,
+        batches,
+        peak_memory_mib: peak_memory_mib(),
+    };
+    if args.run.json {
+        print_line(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print_table(&report)?;
+    }
+    Ok(Outcome::Done)
+}
+
+struct Bench<'a> {
+    inspector: &'a Inspector,
+    network: &'a dyn Backbone,
+    paths: &'a [std::path::PathBuf],
+    repeats: usize,
+}
+
+/// Names of the stages, in the order of [`Bench::once`].
+const STAGES: [&str; 8] = ["decode", "preprocess", "network", "descriptor", "search", "map", "draw", "inspect"];
+
+impl Bench<'_> {
+    fn measure(&self, batch: usize) -> Result<Batch> {
+        // The first round fills caches and buffers and does not count.
+        let (_, patches) = self.once(batch)?;
+        let rounds = (0..self.repeats).map(|_| Ok(self.once(batch)?.0)).collect::<Result<Vec<_>>>()?;
+        let stages: Vec<Stage> = STAGES
+            .into_iter()
+            .enumerate()
+            .map(|(i, stage)| {
+                let mut times: Vec<f64> = rounds.iter().map(|r| r[i]).collect();
+                times.sort_by(f64::total_cmp);
+                Stage { stage, median_ms: times[times.len() / 2], least_ms: times[0], most_ms: times[times.len() - 1] }
+            })
+            .collect();
+        let median = |name: &str| stages.iter().find(|s| s.stage == name).map_or(f64::NAN, |s| s.median_ms);
+        let products = 2.0 * patches as f64 * (self.inspector.bank().n_rows() * self.inspector.bank().dim()) as f64;
+        Ok(Batch {
+            batch,
+            images_per_s: 1e3 / (median("decode") + median("inspect")),
+            search_gflops: products / median("search") / 1e6,
+            stages,
+        })
+    }
+
+    /// Milliseconds per image of every stage, and the patches of an image.
+    fn once(&self, batch: usize) -> Result<([f64; STAGES.len()], usize)> {
+        let pipeline = self.inspector.pipeline();
+        let (preprocessing, bank) = (pipeline.preprocessing(), self.inspector.bank());
+        let score = &self.inspector.manifest().score;
+        let style = Style {
+            pixel_threshold: self.inspector.manifest().pixel_threshold,
+            truth: None,
+            legend: true,
+            max_side_px: None,
+        };
+        let (mut spent, mut n_patches) = ([0.0; STAGES.len()], 0);
+        for paths in self.paths.chunks(batch) {
+            let mut clock = Clock { spent: &mut spent, at: 0 };
+            let images: Vec<Image> =
+                clock.time(|| paths.par_iter().map(|p| image::read(p, &Limits::default())).collect::<Result<_, _>>())?;
+            let inputs: Vec<Vec<f32>> =
+                clock.time(|| images.par_iter().map(|i| preprocessing.apply(i)).collect::<Result<_, _>>())?;
+            let maps: Vec<FeatureMap> = clock.time(|| {
+                let input = ImageBatch::new(
+                    inputs.concat(),
+                    images.len(),
+                    preprocessing.height_px,
+                    preprocessing.width_px,
+                )?;
+                self.network.features(&input)
+            })?;
+            let descriptors = clock.time(|| describe(&maps, pipeline.descriptor()))?;
+            n_patches = descriptors.grid.n_patches();
+            let found = clock.time(|| {
+                let one = |i| bank.nearest(descriptors.image(i), score.map_neighbours);
+                (0..images.len()).into_par_iter().map(one).collect::<Result<Vec<_>, _>>()
+            })?;
+            clock.time(|| {
+                for nearest in &found {
+                    let patches: Vec<f32> = nearest.distances.iter().step_by(nearest.k).copied().collect();
+                    let (height_px, width_px) = (preprocessing.height_px, preprocessing.width_px);
+                    black_box(AnomalyMap::draw(&patches, descriptors.grid, height_px, width_px, score.map_sigma_px));
+                }
+            });
+            let borrowed: Vec<&Image> = images.iter().collect();
+            let inspections = self.inspector.inspect(&borrowed, &[], Calibration::Condition)?;
+            clock.time(|| {
+                let draw = |(image, inspection)| overlay_png(image, inspection, &style).map(|png| png.len());
+                images.par_iter().zip(&inspections).map(draw).collect::<Result<Vec<_>>>()
+            })?;
+            clock.time(|| self.inspector.inspect(&borrowed, &[], Calibration::Condition))?;
+        }
+        Ok((spent.map(|total| total / self.paths.len() as f64), n_patches))
+    }
+}
+
+/// Adds the time of one stage after the other to `spent`.
+struct Clock<'a> {
+    spent: &'a mut [f64; STAGES.len()],
+    at: usize,
+}
+
+impl Clock<'_> {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let done = work();
+        self.spent[self.at] += ms(start);
+        self.at += 1;
+        done
+    }
+}
+
+fn ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+fn ceilings() -> Result<Ceilings> {
+    let side = CEILING_SIDE;
+    let rows: Vec<f32> = (0..side * side).map(|i| (i % 97) as f32 / 97.0).collect();
+    let matrix = Projection::random(side, side, 0)?;
+    let best = |work: &dyn Fn() -> Result<()>| -> Result<f64> {
+        let mut least = f64::INFINITY;
+        for _ in 0..CEILING_RUNS {
+            let start = Instant::now();
+            work()?;
+            least = least.min(start.elapsed().as_secs_f64());
+        }
+        Ok(least)
+    };
+    let product_s = best(&|| {
+        black_box(matrix.apply(&rows)?);
+        Ok(())
+    })?;
+    let values = vec![1.0f32; CEILING_VALUES];
+    let sum_s = best(&|| {
+        let sum = |part: &[f32]| part.chunks_exact(16).fold([0.0f32; 16], |mut sums, chunk| {
+            sums.iter_mut().zip(chunk).for_each(|(s, v)| *s += v);
+            sums
+        });
+        black_box(values.par_chunks(1 << 20).map(|part| sum(part)[0]).sum::<f32>());
+        Ok(())
+    })?;
+    Ok(Ceilings {
+        matrix_gflops: 2.0 * (side as f64).powi(3) / product_s / 1e9,
+        memory_gb_per_s: (CEILING_VALUES * size_of::<f32>()) as f64 / sum_s / 1e9,
+    })
+}
+
+/// `VmHWM` of this process on Linux.
+fn peak_memory_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
+}
+
+fn print_table(report: &Report) -> Result<()> {
+    let Report { device, backbone, image_size, bank_rows, dim, images, repeats, ceilings, .. } = report;
+    print_line(&format!("device       {device}, {} threads", report.threads))?;
+    print_line(&format!("network      {backbone}, {image_size}"))?;
+    print_line(&format!("bank         {bank_rows} rows of {dim} values"))?;
+    print_line(&format!("start        {:.0} ms to open the bundle and the network", report.start_ms))?;
+    print_line(&format!(
+        "ceilings     {:.0} GFLOP/s in matrix products, {:.1} GB/s from memory",
+        ceilings.matrix_gflops, ceilings.memory_gb_per_s
+    ))?;
+    if let Some(peak) = report.peak_memory_mib {
+        print_line(&format!("peak memory  {peak:.0} MiB"))?;
+    }
+    for Batch { batch, images_per_s, search_gflops, stages } in &report.batches {
+        print_line("")?;
+        print_line(&format!("batch {batch}: ms per image, median of {repeats} rounds over {images} images"))?;
+        for Stage { stage, median_ms, least_ms, most_ms } in stages.iter().filter(|s| s.stage != "inspect") {
+            print_line(&format!("  {stage:<11} {median_ms:>9.3}   ({least_ms:.3} to {most_ms:.3})"))?;
+        }
+        let whole = stages.iter().find(|s| s.stage == "inspect").map_or(f64::NAN, |s| s.median_ms);
+        print_line(&format!("  all but decode and draw {whole:.3}; {images_per_s:.1} images/s without pictures"))?;
+        print_line(&format!(
+            "  search at {search_gflops:.0} GFLOP/s, {:.0} % of the ceiling",
+            100.0 * search_gflops / ceilings.matrix_gflops
+        ))?;
+    }
+    Ok(())
+}
