@@ -154,3 +154,18 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     let error = pcore::image::read(&path, &Limits::default()).unwrap_err();
     assert!(error.to_string().contains("not a regular file"), "{error}");
 }
+
+#[test]
+fn a_tiff_entry_with_more_values_than_the_file_has_bytes_is_refused_before_memory_is_taken() {
+    let samples = f32_samples(&[0.5; HEIGHT * WIDTH]);
+    for (big_endian, big_tiff) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut file = TiffFlavour { big_endian, big_tiff, ..GREY_F32 }.build(&samples, HEIGHT, WIDTH);
+        assert!(read(&file).is_ok());
+        // The entry of the strip offsets, tag 273: its number of values follows tag and type.
+        let tag = if big_endian { [1, 17] } else { [17, 1] };
+        let entry = file.windows(2).position(|window| window == tag).unwrap();
+        file[entry + if big_endian { 5 } else { 6 }] = 0x7e;
+        let text = read(&file).unwrap_err().to_string();
+        assert!(text.contains("entry 273 claims"), "{text}");
+    }
+}

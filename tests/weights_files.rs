@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "support/resnet18_file.rs"]
+mod resnet18_file;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +12,7 @@ use pcore::model::resnet::{ResNet, ResNetConfig};
 use pcore::model::weights::{NamedTensors, Store, Verdict, WeightsError};
 use pcore::model::{ModelError, OpenDevice, zoo};
 use proptest::prelude::*;
+use resnet18_file::resnet18_file;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name)
@@ -242,49 +246,11 @@ proptest! {
     }
 }
 
-/// Random full-size ResNet-18 weights in torchvision's naming, written here without any of pcore's code.
-fn resnet18_file(path: &Path) {
-    let mut tensors: Vec<(String, Vec<usize>)> = vec![("conv1.weight".into(), vec![64, 3, 7, 7])];
-    let norm = |name: &str, n: usize| {
-        ["weight", "bias", "running_mean", "running_var"].map(|part| (format!("{name}.{part}"), vec![n]))
-    };
-    tensors.extend(norm("bn1", 64));
-    let mut input = 64;
-    for (stage, planes) in [64, 128, 256, 512].into_iter().enumerate() {
-        for block in 0..2 {
-            let at = format!("layer{}.{block}", stage + 1);
-            tensors.push((format!("{at}.conv1.weight"), vec![planes, input, 3, 3]));
-            tensors.extend(norm(&format!("{at}.bn1"), planes));
-            tensors.push((format!("{at}.conv2.weight"), vec![planes, planes, 3, 3]));
-            tensors.extend(norm(&format!("{at}.bn2"), planes));
-            if input != planes {
-                tensors.push((format!("{at}.downsample.0.weight"), vec![planes, input, 1, 1]));
-                tensors.extend(norm(&format!("{at}.downsample.1"), planes));
-            }
-            input = planes;
-        }
-    }
-    tensors.push(("fc.weight".into(), vec![1000, 512]));
-    let (mut header, mut offset) = (Vec::new(), 0);
-    for (name, shape) in &tensors {
-        let end = offset + 4 * shape.iter().product::<usize>();
-        header.push(format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}"));
-        offset = end;
-    }
-    let mut file = safetensors(&format!("{{{}}}", header.join(",")), 0);
-    let mut state = 1_u32;
-    file.extend((0..offset / 4).flat_map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (0.02 + (state >> 8) as f32 / (1_u32 << 28) as f32).to_le_bytes()
-    }));
-    std::fs::write(path, file).unwrap();
-}
-
 #[test]
 fn added_weights_are_listed_verified_and_load_as_before() {
     let folder = tempfile::tempdir().unwrap();
     let (file, store) = (folder.path().join("r18.safetensors"), Store::at(folder.path().join("weights")));
-    resnet18_file(&file);
+    resnet18_file(&file, 1);
     assert!(store.list().unwrap().is_empty());
     let added = store.add(&file, "resnet18.test").unwrap();
     assert_eq!(added.layers, ["layer1", "layer2", "layer3", "layer4"]);
@@ -417,7 +383,7 @@ mod fetching {
 
     fn weights(folder: &Path) -> Vec<u8> {
         let path = folder.join("r18.safetensors");
-        resnet18_file(&path);
+        resnet18_file(&path, 1);
         std::fs::read(path).unwrap()
     }
 
