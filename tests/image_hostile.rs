@@ -169,3 +169,21 @@ fn a_tiff_entry_with_more_values_than_the_file_has_bytes_is_refused_before_memor
         assert!(text.contains("entry 273 claims"), "{text}");
     }
 }
+
+#[test]
+fn an_entry_of_an_unknown_type_is_skipped_in_a_tiff_and_refused_in_a_big_tiff() {
+    let samples = f32_samples(&[0.5; HEIGHT * WIDTH]);
+    for big_tiff in [false, true] {
+        let mut file = TiffFlavour { big_tiff, ..GREY_F32 }.build(&samples, HEIGHT, WIDTH);
+        // The planar configuration, tag 284, may be missing: its type follows the tag.
+        let entry = file.windows(2).position(|window| window == [28, 1]).unwrap();
+        file[entry + 2] = 99;
+        let outcome = read(&file);
+        if big_tiff {
+            // The decoder would take what follows for entries at the wrong places.
+            assert!(outcome.unwrap_err().to_string().contains("BigTIFF entry 284 of type 99"));
+        } else {
+            assert!(outcome.is_ok());
+        }
+    }
+}

@@ -213,6 +213,17 @@ fn a_graph_of_another_network_is_refused_with_the_first_difference() {
 }
 
 #[test]
+fn a_safetensors_header_may_have_any_length() {
+    // 128, 384 and 640 start as a pickle does, 264 and 520 as ONNX does.
+    for length in (128..=640).step_by(8) {
+        let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+        let file = safetensors(&format!("{header:length$}"), 8);
+        let tensors = NamedTensors::from_bytes(file).unwrap_or_else(|error| panic!("{length}: {error}"));
+        assert_eq!(tensors.values("a").unwrap(), [0.0, 0.0]);
+    }
+}
+
+#[test]
 fn weights_that_are_not_finite_are_refused() {
     let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
     let mut file = safetensors(header, 4);

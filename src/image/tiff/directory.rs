@@ -47,7 +47,14 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), ImageError> {
         let (Some(tag), Some(kind), Some(n_values)) = (field(0, 2), field(2, 2), field(4, flavour.word)) else {
             return Ok(());
         };
-        if n_values.saturating_mul(value_bytes(kind)) > bytes.len() as u64 {
+        let Some(value_bytes) = value_bytes(kind) else {
+            // The decoder steps over it as if this were a classic TIFF, and takes what follows for entries.
+            if flavour.word == 8 {
+                return Err(super::unsupported(format!("BigTIFF entry {tag} of type {kind}")));
+            }
+            continue;
+        };
+        if n_values.saturating_mul(value_bytes) > bytes.len() as u64 {
             let found = bytes.len();
             let reason =
                 format!("entry {tag} claims {n_values} values, the file has {found} bytes: it may be truncated");
@@ -57,12 +64,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Bytes of one value of a directory entry's type, TIFF 6.0 section 2 and the BigTIFF proposal.
-fn value_bytes(kind: u64) -> u64 {
+/// Bytes of one value of a directory entry's type, TIFF 6.0 section 2 and the BigTIFF proposal; `None` for other types.
+fn value_bytes(kind: u64) -> Option<u64> {
     match kind {
-        3 | 8 => 2,
-        4 | 9 | 11 | 13 => 4,
-        5 | 10 | 12 | 16..=18 => 8,
-        _ => 1,
+        1 | 2 | 6 | 7 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | 13 => Some(4),
+        5 | 10 | 12 | 16..=18 => Some(8),
+        _ => None,
     }
 }
