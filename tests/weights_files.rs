@@ -6,7 +6,7 @@
 mod resnet18_file;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pcore::model::resnet::{ResNet, ResNetConfig};
 use pcore::model::weights::{NamedTensors, Store, Verdict, WeightsError};
@@ -333,6 +333,7 @@ fn the_real_resnet18_is_recognised_in_its_onnx_file() {
 mod fetching {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
     use std::thread;
 
