@@ -154,3 +154,36 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     let error = pcore::image::read(&path, &Limits::default()).unwrap_err();
     assert!(error.to_string().contains("not a regular file"), "{error}");
 }
+
+#[test]
+fn a_tiff_entry_with_more_values_than_the_file_has_bytes_is_refused_before_memory_is_taken() {
+    let samples = f32_samples(&[0.5; HEIGHT * WIDTH]);
+    for (big_endian, big_tiff) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut file = TiffFlavour { big_endian, big_tiff, ..GREY_F32 }.build(&samples, HEIGHT, WIDTH);
+        assert!(read(&file).is_ok());
+        // The entry of the strip offsets, tag 273: its number of values follows tag and type.
+        let tag = if big_endian { [1, 17] } else { [17, 1] };
+        let entry = file.windows(2).position(|window| window == tag).unwrap();
+        file[entry + if big_endian { 5 } else { 6 }] = 0x7e;
+        let text = read(&file).unwrap_err().to_string();
+        assert!(text.contains("entry 273 claims"), "{text}");
+    }
+}
+
+#[test]
+fn an_entry_of_an_unknown_type_is_skipped_in_a_tiff_and_refused_in_a_big_tiff() {
+    let samples = f32_samples(&[0.5; HEIGHT * WIDTH]);
+    for big_tiff in [false, true] {
+        let mut file = TiffFlavour { big_tiff, ..GREY_F32 }.build(&samples, HEIGHT, WIDTH);
+        // The planar configuration, tag 284, may be missing: its type follows the tag.
+        let entry = file.windows(2).position(|window| window == [28, 1]).unwrap();
+        file[entry + 2] = 99;
+        let outcome = read(&file);
+        if big_tiff {
+            // The decoder would take what follows for entries at the wrong places.
+            assert!(outcome.unwrap_err().to_string().contains("BigTIFF entry 284 of type 99"));
+        } else {
+            assert!(outcome.is_ok());
+        }
+    }
+}

@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "support/resnet18_file.rs"]
+mod resnet18_file;
+
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pcore::model::resnet::{ResNet, ResNetConfig};
 use pcore::model::weights::{NamedTensors, Store, Verdict, WeightsError};
 use pcore::model::{ModelError, OpenDevice, zoo};
 use proptest::prelude::*;
+use resnet18_file::resnet18_file;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name)
@@ -209,6 +213,17 @@ fn a_graph_of_another_network_is_refused_with_the_first_difference() {
 }
 
 #[test]
+fn a_safetensors_header_may_have_any_length() {
+    // 128, 384 and 640 start as a pickle does, 264 and 520 as ONNX does.
+    for length in (128..=640).step_by(8) {
+        let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+        let file = safetensors(&format!("{header:length$}"), 8);
+        let tensors = NamedTensors::from_bytes(file).unwrap_or_else(|error| panic!("{length}: {error}"));
+        assert_eq!(tensors.values("a").unwrap(), [0.0, 0.0]);
+    }
+}
+
+#[test]
 fn weights_that_are_not_finite_are_refused() {
     let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
     let mut file = safetensors(header, 4);
@@ -242,49 +257,11 @@ proptest! {
     }
 }
 
-/// Random full-size ResNet-18 weights in torchvision's naming, written here without any of pcore's code.
-fn resnet18_file(path: &Path) {
-    let mut tensors: Vec<(String, Vec<usize>)> = vec![("conv1.weight".into(), vec![64, 3, 7, 7])];
-    let norm = |name: &str, n: usize| {
-        ["weight", "bias", "running_mean", "running_var"].map(|part| (format!("{name}.{part}"), vec![n]))
-    };
-    tensors.extend(norm("bn1", 64));
-    let mut input = 64;
-    for (stage, planes) in [64, 128, 256, 512].into_iter().enumerate() {
-        for block in 0..2 {
-            let at = format!("layer{}.{block}", stage + 1);
-            tensors.push((format!("{at}.conv1.weight"), vec![planes, input, 3, 3]));
-            tensors.extend(norm(&format!("{at}.bn1"), planes));
-            tensors.push((format!("{at}.conv2.weight"), vec![planes, planes, 3, 3]));
-            tensors.extend(norm(&format!("{at}.bn2"), planes));
-            if input != planes {
-                tensors.push((format!("{at}.downsample.0.weight"), vec![planes, input, 1, 1]));
-                tensors.extend(norm(&format!("{at}.downsample.1"), planes));
-            }
-            input = planes;
-        }
-    }
-    tensors.push(("fc.weight".into(), vec![1000, 512]));
-    let (mut header, mut offset) = (Vec::new(), 0);
-    for (name, shape) in &tensors {
-        let end = offset + 4 * shape.iter().product::<usize>();
-        header.push(format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}"));
-        offset = end;
-    }
-    let mut file = safetensors(&format!("{{{}}}", header.join(",")), 0);
-    let mut state = 1_u32;
-    file.extend((0..offset / 4).flat_map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (0.02 + (state >> 8) as f32 / (1_u32 << 28) as f32).to_le_bytes()
-    }));
-    std::fs::write(path, file).unwrap();
-}
-
 #[test]
 fn added_weights_are_listed_verified_and_load_as_before() {
     let folder = tempfile::tempdir().unwrap();
     let (file, store) = (folder.path().join("r18.safetensors"), Store::at(folder.path().join("weights")));
-    resnet18_file(&file);
+    resnet18_file(&file, 1);
     assert!(store.list().unwrap().is_empty());
     let added = store.add(&file, "resnet18.test").unwrap();
     assert_eq!(added.layers, ["layer1", "layer2", "layer3", "layer4"]);
@@ -356,6 +333,7 @@ fn the_real_resnet18_is_recognised_in_its_onnx_file() {
 mod fetching {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
     use std::thread;
 
@@ -417,7 +395,7 @@ mod fetching {
 
     fn weights(folder: &Path) -> Vec<u8> {
         let path = folder.join("r18.safetensors");
-        resnet18_file(&path);
+        resnet18_file(&path, 1);
         std::fs::read(path).unwrap()
     }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 /// What `--device` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A GPU if this binary can use one and the machine has one, else the CPU.
+    /// A graphics card if this binary can use one and the machine has one, else the CPU; never a software adapter.
     Auto,
     /// The CPU on pcore's own kernels; a network they can't compute runs on burn-flex.
     Cpu,
@@ -17,7 +17,7 @@ pub enum DeviceChoice {
     Flex,
     /// The slower ndarray CPU backend.
     Ndarray,
-    /// A GPU through Vulkan, Metal or DX12: the default adapter, or the n-th.
+    /// A GPU through Vulkan, Metal or DX12: the first of [`adapters`], or the n-th.
     Wgpu(Option<usize>),
     /// An NVIDIA GPU through CUDA: the first, or the n-th.
     Cuda(Option<usize>),
@@ -66,6 +66,7 @@ pub struct OpenDevice {
     /// Whether pcore's own kernels run what they can.
     pub(super) kernels: bool,
     description: String,
+    is_gpu: bool,
 }
 
 impl OpenDevice {
@@ -76,11 +77,11 @@ impl OpenDevice {
     /// lacks the device.
     pub fn open(choice: DeviceChoice) -> Result<Self, ModelError> {
         match choice {
-            DeviceChoice::Auto => Ok(best_gpu().unwrap_or_else(Self::cpu)),
+            DeviceChoice::Auto => Ok(gpu::auto()),
             DeviceChoice::Cpu => Ok(Self::cpu()),
             DeviceChoice::Flex => Ok(Self::flex()),
             DeviceChoice::Ndarray => ndarray(),
-            DeviceChoice::Wgpu(index) => wgpu(index),
+            DeviceChoice::Wgpu(index) => gpu::wgpu(index),
             DeviceChoice::Cuda(index) => cuda(index),
         }
     }
@@ -89,19 +90,24 @@ impl OpenDevice {
     #[must_use]
     pub fn cpu() -> Self {
         let description = format!("cpu ({} threads, {})", rayon::current_num_threads(), Level::best().name());
-        Self { device: Device::flex(), kernels: true, description }
+        Self { device: Device::flex(), kernels: true, description, is_gpu: false }
     }
 
     /// The CPU on burn-flex, which every build has.
     #[must_use]
     pub fn flex() -> Self {
         let description = format!("flex ({} threads)", rayon::current_num_threads());
-        Self::on(Device::flex(), description)
+        Self::on(Device::flex(), description, false)
     }
 
     /// A burn device.
-    fn on(device: Device, description: String) -> Self {
-        Self { device, kernels: false, description }
+    fn on(device: Device, description: String, is_gpu: bool) -> Self {
+        Self { device, kernels: false, description, is_gpu }
+    }
+
+    /// Whether it can be lost or run out of memory of its own, as GPUs do.
+    pub(super) fn can_fail(&self) -> bool {
+        self.is_gpu
     }
 
     /// What was opened, for people.
@@ -114,7 +120,7 @@ impl OpenDevice {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "burn prefers its flex backend; the users named ndarray, so it stays selectable")]
 fn ndarray() -> Result<OpenDevice, ModelError> {
-    Ok(OpenDevice::on(Device::ndarray(), "ndarray".to_owned()))
+    Ok(OpenDevice::on(Device::ndarray(), "ndarray".to_owned(), false))
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -122,38 +128,100 @@ fn ndarray() -> Result<OpenDevice, ModelError> {
     Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Ndarray.to_string(), feature: "ndarray" })
 }
 
+/// The adapters of this machine that `wgpu:N` counts: graphics cards first, software adapters after them. Empty where this
+/// binary has no GPU path.
+#[must_use]
+pub fn adapters() -> Vec<OpenDevice> {
+    gpu::adapters().into_iter().map(|adapter| adapter.device).collect()
+}
+
+/// The GPU path through wgpu.
 #[cfg(feature = "gpu")]
-fn best_gpu() -> Option<OpenDevice> {
-    wgpu(None).ok()
+mod gpu {
+    use super::{DeviceChoice, ModelError, OpenDevice};
+    use burn::tensor::{Device, DeviceType};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// What can be opened.
+    pub(super) struct Adapter {
+        pub(super) device: OpenDevice,
+        /// Runs on the CPU, as Mesa's lavapipe does.
+        is_software: bool,
+    }
+
+    /// Opens every adapter there is, leaving out those whose driver fails.
+    pub(super) fn adapters() -> Vec<Adapter> {
+        let mut adapters: Vec<Adapter> = Device::enumerate(DeviceType::Wgpu).into_iter().filter_map(open).collect();
+        adapters.sort_by_key(|adapter| adapter.is_software);
+        for (index, adapter) in adapters.iter_mut().enumerate() {
+            let kind = if adapter.is_software { ", a software adapter" } else { "" };
+            adapter.device.description = format!("wgpu:{index} ({}{kind})", adapter.device.description);
+        }
+        adapters
+    }
+
+    /// A device that answers, described by its name.
+    fn open(device: Device) -> Option<Adapter> {
+        // burn opens an adapter at first use, and panics where its driver does not play along.
+        let identity = catch_unwind(AssertUnwindSafe(|| device.identity())).ok()??;
+        let device = OpenDevice::on(device, identity.name, true);
+        Some(Adapter { device, is_software: identity.physical.is_none() })
+    }
+
+    /// A graphics card, or the CPU and why.
+    pub(super) fn auto() -> OpenDevice {
+        let cpu = |reason: String| {
+            let cpu = OpenDevice::cpu();
+            OpenDevice { description: format!("{}, {reason}", cpu.description), ..cpu }
+        };
+        match adapters().into_iter().next() {
+            Some(adapter) if adapter.is_software => cpu(format!("as {} is slower", adapter.device.description)),
+            Some(adapter) => adapter.device,
+            None => cpu("as no GPU adapter was found".to_owned()),
+        }
+    }
+
+    pub(super) fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+        let adapters = adapters();
+        let found: Vec<&str> = adapters.iter().map(|adapter| adapter.device.description.as_str()).collect();
+        let found = if found.is_empty() {
+            "no GPU adapter; it needs a driver for Vulkan, Metal or DX12".to_owned()
+        } else {
+            found.join(", ")
+        };
+        let missing = || ModelError::Device { reason: format!("no {}: found {found}", DeviceChoice::Wgpu(index)) };
+        adapters.into_iter().nth(index.unwrap_or(0)).map(|adapter| adapter.device).ok_or_else(missing)
+    }
 }
 
+/// The same without a GPU path.
 #[cfg(not(feature = "gpu"))]
-fn best_gpu() -> Option<OpenDevice> {
-    None
-}
+mod gpu {
+    use super::{DeviceChoice, ModelError, OpenDevice};
 
-#[cfg(feature = "gpu")]
-fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
-    use burn::tensor::DeviceKind;
-    let kind = index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu);
-    let device = Device::wgpu_options()
-        .device_kind(kind)
-        .init()
-        .map_err(|e| ModelError::Device { reason: format!("no usable GPU adapter: {e}") })?;
-    let name = device.identity().map_or_else(|| "adapter".to_owned(), |identity| identity.name);
-    Ok(OpenDevice::on(device, format!("wgpu ({name})")))
-}
+    /// What can be opened: nothing.
+    pub(super) struct Adapter {
+        pub(super) device: OpenDevice,
+    }
 
-#[cfg(not(feature = "gpu"))]
-fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
-    Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Wgpu(index).to_string(), feature: "gpu" })
+    pub(super) fn adapters() -> Vec<Adapter> {
+        Vec::new()
+    }
+
+    pub(super) fn auto() -> OpenDevice {
+        OpenDevice::cpu()
+    }
+
+    pub(super) fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
+        Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Wgpu(index).to_string(), feature: "gpu" })
+    }
 }
 
 #[cfg(feature = "cuda")]
 fn cuda(index: Option<usize>) -> Result<OpenDevice, ModelError> {
     let device = Device::cuda(index.unwrap_or(0));
     let name = device.identity().map_or_else(|| "GPU".to_owned(), |identity| identity.name);
-    Ok(OpenDevice::on(device, format!("cuda ({name})")))
+    Ok(OpenDevice::on(device, format!("cuda ({name})"), true))
 }
 
 #[cfg(not(feature = "cuda"))]

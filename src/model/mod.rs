@@ -14,13 +14,14 @@ pub mod dinov2;
 mod error;
 mod feature_map;
 mod generated;
+mod guard;
 mod registry;
 pub mod resnet;
 pub mod weights;
 pub mod zoo;
 
 pub use backbone::{Backbone, BackboneSpec, ImageBatch};
-pub use device::{DeviceChoice, OpenDevice};
+pub use device::{DeviceChoice, OpenDevice, adapters};
 pub use error::ModelError;
 pub use feature_map::{FeatureMap, Grid};
 pub use registry::{DEFAULT_BACKBONE, available, load};

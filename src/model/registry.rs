@@ -2,7 +2,7 @@
 
 use super::generated::NETWORKS;
 use super::weights::Store;
-use super::{Backbone, ModelError, OpenDevice, zoo};
+use super::{Backbone, ModelError, OpenDevice, guard, zoo};
 
 /// The network every binary holds: pcore's own small one.
 pub const DEFAULT_BACKBONE: &str = "pcore_tiny";
@@ -18,8 +18,16 @@ pub fn available() -> Vec<(&'static str, &'static [&'static str])> {
 ///
 /// # Errors
 /// [`ModelError::UnknownBackbone`] and [`ModelError::UnknownLayer`], each with the choices there are;
-/// [`ModelError::Weights`] when a known architecture has no weights yet, or not the right ones.
+/// [`ModelError::Weights`] when a known architecture has no weights yet, or not the right ones;
+/// [`ModelError::Device`] when a GPU fails.
 pub fn load(name: &str, layers: &[String], device: &OpenDevice) -> Result<Box<dyn Backbone>, ModelError> {
+    if device.can_fail() {
+        return guard::guarded(|| open(name, layers, device));
+    }
+    open(name, layers, device)
+}
+
+fn open(name: &str, layers: &[String], device: &OpenDevice) -> Result<Box<dyn Backbone>, ModelError> {
     if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
         return network.open(layers, device);
     }

@@ -164,12 +164,15 @@ impl NamedTensors {
     fn from_source(source: Source) -> Result<Self, WeightsError> {
         let mut head = vec![0; source.len().min(16) as usize];
         source.read_at(0, &mut head)?;
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\x80") {
-            let tensors = pytorch::read(&source, &head)?;
+        // A header of 128 bytes starts as a pickle does, one of 264 as ONNX does, and ONNX may have a brace anywhere: the
+        // brace decides, and against ONNX also that the length before it is one.
+        let is_short = head.get(5..8) == Some(&[0; 3]);
+        if head.get(8) == Some(&b'{') && (is_short || !onnx::looks_like(&head)) {
+            let tensors = safetensors::read(&source)?;
             return Ok(Self { source, tensors, graph: None });
         }
-        if head.get(8) == Some(&b'{') {
-            let tensors = safetensors::read(&source)?;
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\x80") {
+            let tensors = pytorch::read(&source, &head)?;
             return Ok(Self { source, tensors, graph: None });
         }
         if onnx::looks_like(&head) {

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let preprocessing = inspector.pipeline().preprocessing();
     let report = Report {
         pcore_version: env!("CARGO_PKG_VERSION"),
-        device: opened.device.description(),
+        device: opened.device.description().to_owned(),
         threads: rayon::current_num_threads(),
         backbone: format!("{} ({})", spec.name, spec.layers.join(", ")),
         image_size: format!("{}x{}", preprocessing.height_px, preprocessing.width_px),
@@ -159,17 +159,13 @@ impl Bench<'_> {
         let (mut spent, mut n_patches) = ([0.0; STAGES.len()], 0);
         for paths in self.paths.chunks(batch) {
             let mut clock = Clock { spent: &mut spent, at: 0 };
-            let images: Vec<Image> =
-                clock.time(|| paths.par_iter().map(|p| image::read(p, &Limits::default())).collect::<Result<_, _>>())?;
+            let images: Vec<Image> = clock
+                .time(|| paths.par_iter().map(|p| image::read(p, &Limits::default())).collect::<Result<_, _>>())?;
             let inputs: Vec<Vec<f32>> =
                 clock.time(|| images.par_iter().map(|i| preprocessing.apply(i)).collect::<Result<_, _>>())?;
             let maps: Vec<FeatureMap> = clock.time(|| {
-                let input = ImageBatch::new(
-                    inputs.concat(),
-                    images.len(),
-                    preprocessing.height_px,
-                    preprocessing.width_px,
-                )?;
+                let input =
+                    ImageBatch::new(inputs.concat(), images.len(), preprocessing.height_px, preprocessing.width_px)?;
                 self.network.features(&input)
             })?;
             let descriptors = clock.time(|| describe(&maps, pipeline.descriptor()))?;
@@ -236,10 +232,12 @@ fn ceilings() -> Result<Ceilings> {
     })?;
     let values = vec![1.0f32; CEILING_VALUES];
     let sum_s = best(&|| {
-        let sum = |part: &[f32]| part.chunks_exact(16).fold([0.0f32; 16], |mut sums, chunk| {
-            sums.iter_mut().zip(chunk).for_each(|(s, v)| *s += v);
-            sums
-        });
+        let sum = |part: &[f32]| {
+            part.chunks_exact(16).fold([0.0f32; 16], |mut sums, chunk| {
+                sums.iter_mut().zip(chunk).for_each(|(s, v)| *s += v);
+                sums
+            })
+        };
         black_box(values.par_chunks(1 << 20).map(|part| sum(part)[0]).sum::<f32>());
         Ok(())
     })?;

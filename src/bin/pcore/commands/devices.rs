@@ -20,6 +20,9 @@ pub(crate) fn run() -> Result<Outcome> {
         };
         print_line(&format!("{:8} {state}", choice.to_string()))?;
     }
+    for adapter in model::adapters() {
+        print_line(&format!("adapter  {}", adapter.description()))?;
+    }
     print_line(&format!("auto     {}\n", OpenDevice::open(DeviceChoice::Auto)?.description()))?;
     for (name, layers) in model::available() {
         print_line(&format!("backbone {name}: layers {}", layers.join(", ")))?;

@@ -1,5 +1,7 @@
 //! TIFF through the `tiff` crate, which keeps the samples' type and depth.
 
+mod directory;
+
 use std::io::Cursor;
 
 use ::tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as DecoderLimits};
@@ -33,6 +35,7 @@ struct Layout {
 
 /// Decodes the first image of a TIFF file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
+    directory::check(bytes)?;
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(explain)?;
     let (width, height) = decoder.dimensions().map_err(explain)?;
     let layout = layout(&mut decoder)?;

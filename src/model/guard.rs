@@ -1,0 +1,79 @@
+//! A GPU that fails while a network runs on it: burn panics, pcore reports.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Backbone, BackboneSpec, FeatureMap, ImageBatch, ModelError};
+
+/// A network on a device that can be lost or run out of memory.
+struct Guarded(Box<dyn Backbone>);
+
+/// Opens a network on such a device.
+///
+/// # Errors
+/// Those of `open`; [`ModelError::Device`] where the device fails, now or later in [`Backbone::features`].
+pub(super) fn guarded(
+    open: impl FnOnce() -> Result<Box<dyn Backbone>, ModelError>,
+) -> Result<Box<dyn Backbone>, ModelError> {
+    Ok(Box::new(Guarded(catch(open)?)))
+}
+
+impl Backbone for Guarded {
+    fn spec(&self) -> &BackboneSpec {
+        self.0.spec()
+    }
+
+    fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
+        catch(|| self.0.features(images))
+    }
+}
+
+/// A panic as an error. What was half done is dropped with it: the network is only read, the device's queue is burn's.
+fn catch<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ModelError::Device { reason: message(&*panic) }))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("it gave no reason").trim();
+    format!("{text} (too little memory is a common cause: try a smaller --batch or --image-size)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(BackboneSpec);
+
+    impl Backbone for Broken {
+        fn spec(&self) -> &BackboneSpec {
+            &self.0
+        }
+
+        fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
+            panic!("lost the device at {} images", images.n_images())
+        }
+    }
+
+    #[test]
+    fn a_device_lost_while_running_is_an_error_with_the_way_out() {
+        let spec = BackboneSpec {
+            name: "broken".into(),
+            layers: Vec::new(),
+            weights_sha256: String::new(),
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            input_size: None,
+        };
+        let network = guarded(|| Ok(Box::new(Broken(spec)))).unwrap();
+        let images = ImageBatch::new(vec![0.0; 3], 1, 1, 1).unwrap();
+        let text = network.features(&images).unwrap_err().to_string();
+        assert!(text.contains("lost the device at 1 images") && text.contains("--device cpu"), "{text}");
+    }
+
+    #[test]
+    fn a_device_lost_while_loading_is_an_error() {
+        let text = guarded(|| panic!("no memory")).err().unwrap().to_string();
+        assert!(text.contains("no memory") && text.contains("--batch"), "{text}");
+    }
+}
