@@ -60,6 +60,9 @@ pub enum InferError {
         /// The policies there are.
         known: String,
     },
+    /// The bundle was not calibrated by local density.
+    #[error("the bundle holds no held-out scores for --calibrate density: fit again")]
+    NoDensity,
     /// A use of the gate that is none.
     #[error("--gate {text}: expected auto, own, oracle, random or inverse")]
     GateUse {

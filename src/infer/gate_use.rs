@@ -32,15 +32,14 @@ impl GateUse {
         image: &Image,
         (descriptors, dim): (&[f32], usize),
     ) -> Admission {
-        let certain = |condition| Admission { condition: Some(condition), confidence: 1.0 };
         let own = || gate.admit(image, descriptors, dim);
         match self {
-            Self::Auto => given.map_or_else(own, certain),
+            Self::Auto => given.map_or_else(own, Admission::certain),
             Self::Own => own(),
-            Self::Oracle => given.map_or(Admission { condition: None, confidence: 0.0 }, certain),
-            Self::Random => certain(chance(image) as usize % n_conditions.max(1)),
+            Self::Oracle => given.map_or(Admission::abstained(), Admission::certain),
+            Self::Random => Admission::certain(chance(image) as usize % n_conditions.max(1)),
             Self::Inverse => {
-                let told = given.map_or_else(own, certain);
+                let told = given.map_or_else(own, Admission::certain);
                 Admission { condition: told.condition.map(|c| (c + 1) % n_conditions.max(1)), ..told }
             }
         }
@@ -84,7 +83,7 @@ mod tests {
     #[test]
     fn each_use_listens_to_whom_it_says() {
         let image = Image::new(vec![0.5; 4], 2, 2, 1).unwrap();
-        let gate = Gate::P90 { limit: 0.3, softness: 0.01 };
+        let gate = Gate::P90 { limit: 0.3, softness: 0.01, known: vec![] };
         let told = |kind: GateUse, given| kind.admit(&gate, given, 2, &image, (&[], 1)).condition;
         assert_eq!((told(GateUse::Auto, Some(0)), told(GateUse::Auto, None)), (Some(0), Some(1)));
         assert_eq!(told(GateUse::Own, Some(0)), Some(1));

@@ -53,6 +53,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     }
     bundle::write(path, &fitted.contents)?;
     home::remember(path)?;
+    home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root)?;
     Ok((fitted, start.elapsed().as_secs_f64()))
 }
 

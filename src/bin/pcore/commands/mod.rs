@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod eval;
+mod explain;
 pub(crate) mod fit;
 pub(crate) mod infer;
 pub(crate) mod inspect;
