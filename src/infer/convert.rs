@@ -19,6 +19,9 @@ use std::str::FromStr;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
+/// Calibration images from which a condition has a threshold of its own; below, that of all images serves it: the
+/// deviation of so few scores means nothing.
+pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
@@ -126,7 +129,7 @@ fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, InferError> 
             .filter(|(_, c)| **c as usize == condition)
             .map(|(score, _)| *score)
             .collect();
-        per_condition.push(if own.is_empty() { global } else { of(&own)? });
+        per_condition.push(if own.len() < OWN_CALIBRATION_FROM { global } else { of(&own)? });
     }
     Ok(Levels { global, per_condition })
 }

@@ -189,10 +189,11 @@ impl Inspector {
     }
 
     /// Scores images, deciding nothing. An image's answer does not depend on the others. `conditions[i]` names the
-    /// condition of image `i` where it is known; else the gate tells.
+    /// condition of image `i` where it is known; else the gate tells. A name that the bundle does not know makes it an
+    /// image of unknown condition.
     ///
     /// # Errors
-    /// Whatever the network or the bank refuse, and [`InferError::UnknownCondition`].
+    /// Whatever the network or the bank refuse.
     pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, InferError> {
         self.score_under(images, conditions, Calibration::default())
     }
@@ -208,9 +209,7 @@ impl Inspector {
             Calibration::Density => Normalise::Only(self.density.as_ref().ok_or(InferError::NoDensity)?),
         };
         let given = |index: usize| conditions.get(index).copied().flatten();
-        let given: Vec<Option<usize>> = (0..images.len())
-            .map(|i| given(i).map(|name| self.condition_index(name)).transpose())
-            .collect::<Result<_, _>>()?;
+        let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
         let admit = |index: usize, descriptors: &[f32]| {
             let described = (descriptors, self.bank.dim());
             self.gate_use.admit(&self.gate, given[index], self.conditions.len(), images[index], described)
@@ -266,11 +265,13 @@ impl Inspector {
         })
     }
 
-    fn condition_index(&self, name: &str) -> Result<usize, InferError> {
-        self.conditions.iter().position(|c| c.as_str() == name).ok_or_else(|| InferError::UnknownCondition {
-            found: name.to_owned(),
-            known: self.conditions.iter().map(Condition::as_str).collect::<Vec<_>>().join(", "),
-        })
+    /// A condition that was not there when the bank was fitted is an unknown one. Where there is only one, names say
+    /// nothing.
+    fn given(&self, name: &str) -> Admission {
+        if self.conditions.len() < 2 {
+            return Admission::certain(0);
+        }
+        self.conditions.iter().position(|c| c.as_str() == name).map_or(Admission::unknown(), Admission::certain)
     }
 }
 

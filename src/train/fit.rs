@@ -75,7 +75,10 @@ pub fn fit(
     let pipeline = FeaturePipeline::open(&plan.pipeline, device)?;
     let (samples, glances, failures) = look(samples, plan, progress)?;
     let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
-    let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
+    let is_reference: Option<Vec<bool>> =
+        plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
+    let Split { bank: bank_images, held_out } =
+        split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
 
     let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
     if plan.metric == bundle::Metric::Cosine {
@@ -106,15 +109,12 @@ pub fn fit(
     let normalise = Normalise::Both(&density);
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
     let leave_one_out = held_out.is_empty();
-    let (calibrating, held) = if leave_one_out {
-        let scores = leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?;
-        (bank_images.clone(), scores)
+    let held = if leave_one_out {
+        leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?
     } else {
         drop(candidates);
-        let scores = calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?;
-        (held_out, scores)
+        calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?
     };
-    let calibrating = if held.is_empty() { vec![] } else { calibrating };
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
@@ -131,7 +131,7 @@ pub fn fit(
     let mut per_condition = BTreeMap::new();
     for (index, name) in conditions.iter().enumerate() {
         let own: Vec<f32> = held.iter().zip(&scores).filter(|(h, _)| h.condition == index).map(|(_, s)| *s).collect();
-        if !own.is_empty() {
+        if own.len() >= convert::OWN_CALIBRATION_FROM {
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
     }
@@ -207,7 +207,7 @@ pub fn fit(
         density_scores,
     };
     contents.check()?;
-    let calibrating = calibrating.iter().map(|i| samples[*i].name.clone()).collect();
+    let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
     Ok(Fitted { contents, failures, calibrating })
 }
 
@@ -401,6 +401,7 @@ fn pick(
 }
 
 struct HeldOut {
+    image: usize,
     raw_scores: Vec<f32>,
     density_scores: Vec<f32>,
     map_maxima: Vec<f32>,
@@ -431,6 +432,7 @@ fn calibrate(
         };
         let scored = score(pipeline, bank, &images, how, &admit)?;
         found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
+            image: *image,
             raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
             density_scores: by_policy.iter().filter_map(|s| s.density_score).collect(),
             map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
@@ -466,7 +468,8 @@ fn leave_each_out(
         .map(|(rows, image)| {
             let condition = label[*image];
             let admission = Admission::certain(condition);
-            let mut held = HeldOut { raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
+            let mut held =
+                HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
             for policy in how.policies {
                 let search = policy.search(admission, how.n_conditions);
                 let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
@@ -483,7 +486,7 @@ fn leave_each_out(
         })
         .collect();
     progress.end();
-    // Either every image has others, or there is just one.
+    // An image without others is the only one, or the only one that has rows.
     Ok(found?.into_iter().flatten().collect())
 }
 

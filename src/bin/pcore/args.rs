@@ -66,6 +66,9 @@ pub(crate) struct FitArgs {
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
+    /// Use only the images that this text file names for the bank, one path per line, relative to its folder
+    #[arg(long, value_name = "FILE", conflicts_with = "shots")]
+    pub(crate) shots_list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]

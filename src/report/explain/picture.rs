@@ -292,7 +292,7 @@ mod tests {
                 is_unknown_condition: false,
                 gate_confidence: 0.9,
                 map: AnomalyMap { values: vec![0.0], height_px: 1, width_px: 1 },
-                placement,
+                placement: placement.clone(),
             },
             policy: Policy::Gated,
             grid,
