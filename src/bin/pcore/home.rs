@@ -59,6 +59,10 @@ pub(crate) fn remember_normals(fingerprint: &str, root: &Path) -> Result<()> {
     // A path that is no text is not remembered; --normal names it.
     let Some(text) = absolute.to_str() else { return Ok(()) };
     let path = folder.join(fingerprint);
+    // Rewriting the same would only disturb who reads it now.
+    if fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        return Ok(());
+    }
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }
 
