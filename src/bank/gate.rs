@@ -43,6 +43,9 @@ pub enum Gate {
         limit: f32,
         /// Width of the zone around the limit over which the confidence rises from 1/2 to about 0.9.
         softness: f32,
+        /// The lowest and the highest level at which each condition that has training images is known, see
+        /// [`Gate::p90`]. An image outside all of them is of no known condition; without ranges every image is of one.
+        known: Vec<[f32; 2]>,
     },
     /// By the intensity statistics of the nearest training images.
     Intensity(KnnGate),
@@ -59,18 +62,46 @@ pub struct Admission {
     pub condition: Option<usize>,
     /// How sure the gate is, 0..1; 0 when it abstains.
     pub confidence: f32,
+    /// The gate abstains because the image is far from the training images of every condition.
+    pub is_unknown: bool,
 }
+
+impl Admission {
+    /// The condition is given, or beyond doubt.
+    #[must_use]
+    pub fn certain(condition: usize) -> Self {
+        Self { condition: Some(condition), confidence: 1.0, is_unknown: false }
+    }
+
+    /// Nothing tells the condition.
+    #[must_use]
+    pub fn abstained() -> Self {
+        Self { condition: None, confidence: 0.0, is_unknown: false }
+    }
+
+    /// The condition is none of those known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { is_unknown: true, ..Self::abstained() }
+    }
+}
+
+/// How far outside the levels of its training images a condition is still known, in robust standard deviations. A fault
+/// raises the level too: by up to 6 deviations above the mean of its condition in the simulated gearbox.
+pub const KNOWN_DEVIATIONS: f64 = 8.0;
+/// Training images below which a gate calls nothing unknown.
+pub const KNOWN_FROM: usize = 8;
 
 impl Gate {
     /// The condition of an image with these patch descriptors `[n_patches, dim]`.
     #[must_use]
     pub fn admit(&self, image: &Image, descriptors: &[f32], dim: usize) -> Admission {
         match self {
-            Self::Single => Admission { condition: Some(0), confidence: 1.0 },
-            Self::P90 { limit, softness } => by_level(percentile_90(&image.luma()), *limit, *softness),
+            Self::Single => Admission::certain(0),
+            Self::P90 { limit, softness, known } => by_level(percentile_90(&image.luma()), *limit, *softness, known),
             Self::Intensity(gate) => gate.admit(&intensity_statistics(&image.luma())),
             Self::Embedding(gate) => gate.admit(&Self::pooled(descriptors, dim)),
-            Self::Abstain => Admission { condition: None, confidence: 0.0 },
+            Self::Abstain => Admission::abstained(),
         }
     }
 
@@ -90,6 +121,10 @@ impl Gate {
     }
 
     /// A percentile gate at `limit`, its softness a quarter of the distance between the two levels it separates.
+    ///
+    /// A condition is known from its lowest training image less [`KNOWN_DEVIATIONS`] robust standard deviations (1.4826
+    /// times the median distance from the median; the ordinary one, or that of all conditions, where it is larger) to its
+    /// highest one plus as much. With fewer than [`KNOWN_FROM`] images, or no deviation, there are no such ranges.
     #[must_use]
     pub fn p90(limit: f32, p90s: &[f32]) -> Self {
         let mean = |above: bool| {
@@ -97,8 +132,39 @@ impl Gate {
             if side.is_empty() { f64::from(limit) } else { side.iter().sum::<f64>() / side.len() as f64 }
         };
         let softness = ((mean(true) - mean(false)) / 4.0) as f32;
-        Self::P90 { limit, softness: softness.max(limit.abs() * 1e-3).max(f32::MIN_POSITIVE) }
+        let softness = softness.max(limit.abs() * 1e-3).max(f32::MIN_POSITIVE);
+        Self::P90 { limit, softness, known: known_ranges(limit, p90s) }
     }
+}
+
+fn known_ranges(limit: f32, p90s: &[f32]) -> Vec<[f32; 2]> {
+    if p90s.len() < KNOWN_FROM {
+        return vec![];
+    }
+    let sides = [false, true]
+        .map(|above| -> Vec<f64> { p90s.iter().filter(|v| (**v > limit) == above).map(|v| f64::from(*v)).collect() });
+    let sides: Vec<(f64, Vec<f64>)> =
+        sides.into_iter().filter(|side| !side.is_empty()).map(|side| (median(&side), side)).collect();
+    let from_median =
+        |(centre, side): &(f64, Vec<f64>)| -> Vec<f64> { side.iter().map(|v| (v - centre).abs()).collect() };
+    let robust = |distances: &[f64]| 1.4826 * median(distances);
+    let of_all = robust(&sides.iter().flat_map(from_median).collect::<Vec<_>>());
+    let range = |side: &(f64, Vec<f64>)| {
+        let distances = from_median(side);
+        let ordinary = (distances.iter().map(|d| d * d).sum::<f64>() / distances.len() as f64).sqrt();
+        let reach = KNOWN_DEVIATIONS * robust(&distances).max(ordinary).max(of_all);
+        let ends = side.1.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        (reach > 0.0).then_some([(ends.0 - reach) as f32, (ends.1 + reach) as f32])
+    };
+    sides.iter().map(range).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// Of at least one value; the mean of the middle two of an even number.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }
 
 /// Which gate a fit makes.
@@ -140,9 +206,13 @@ impl fmt::Display for GateKind {
     }
 }
 
-fn by_level(p90: f32, limit: f32, softness: f32) -> Admission {
+fn by_level(p90: f32, limit: f32, softness: f32, known: &[[f32; 2]]) -> Admission {
+    if !known.is_empty() && known.iter().all(|[low, high]| !(*low..=*high).contains(&p90)) {
+        return Admission::unknown();
+    }
     let distance = (p90 - limit).abs() / softness.max(f32::MIN_POSITIVE);
-    Admission { condition: Some(usize::from(p90 > limit)), confidence: 1.0 / (1.0 + (-2.2 * distance).exp()) }
+    let confidence = 1.0 / (1.0 + (-2.2 * distance).exp());
+    Admission { confidence, ..Admission::certain(usize::from(p90 > limit)) }
 }
 
 /// Rounds of expectation maximisation; it settles within a few dozen.
@@ -268,14 +338,49 @@ mod tests {
 
     #[test]
     fn confidence_grows_with_the_distance_from_the_limit() {
-        let Gate::P90 { limit, softness } = Gate::p90(0.3, &levels(100, 100)) else { panic!("another gate") };
-        let admit = |p90: f32| by_level(p90, limit, softness);
+        let gate = Gate::p90(0.3, &levels(100, 100));
+        let Gate::P90 { limit, softness, known } = gate.clone() else { panic!("another gate") };
+        let admit = |p90: f32| by_level(p90, limit, softness, &known);
         let (near, far) = (admit(0.301), admit(0.4));
         assert_eq!((near.condition, far.condition, admit(0.2).condition), (Some(1), Some(1), Some(0)));
         assert!(near.confidence < 0.6 && far.confidence > 0.95, "{near:?} {far:?}");
         let image = Image::new(vec![0.4; 4], 2, 2, 1).unwrap();
-        assert_eq!(Gate::P90 { limit, softness }.admit(&image, &[], 1).condition, Some(1));
-        assert_eq!(Gate::Abstain.admit(&image, &[], 1).condition, None);
+        assert_eq!(gate.admit(&image, &[], 1).condition, Some(1));
+        assert_eq!(Gate::Abstain.admit(&image, &[], 1), Admission::abstained());
+    }
+
+    #[test]
+    fn a_level_far_from_all_conditions_is_unknown_and_a_fault_is_not() {
+        let p90s = levels(500, 500);
+        let Gate::P90 { limit, softness, known } = Gate::p90(0.3, &p90s) else { panic!("another gate") };
+        let admit = |p90: f32| by_level(p90, limit, softness, &known);
+        assert!(p90s.iter().all(|v| !admit(*v).is_unknown));
+        // Six standard deviations above the warm mean.
+        assert_eq!(admit(0.36 + 6.0 * 0.02).condition, Some(1));
+        assert_eq!((admit(0.0), admit(0.9)), (Admission::unknown(), Admission::unknown()));
+    }
+
+    #[test]
+    fn between_conditions_that_are_far_apart_there_is_unknown_land() {
+        let p90s: Vec<f32> = (0..40).map(|i| if i % 2 == 0 { 0.1 } else { 0.8 } + i as f32 * 1e-4).collect();
+        let Gate::P90 { limit, softness, known } = Gate::p90(0.45, &p90s) else { panic!("another gate") };
+        assert_eq!(known.len(), 2);
+        assert!(by_level(0.45, limit, softness, &known).is_unknown);
+        assert_eq!(by_level(0.11, limit, softness, &known).condition, Some(0));
+    }
+
+    #[test]
+    fn few_or_equal_levels_call_nothing_unknown() {
+        let ranges = |p90s: &[f32]| known_ranges(0.3, p90s);
+        assert!(ranges(&[]).is_empty() && ranges(&[0.2; 7]).is_empty() && ranges(&[0.2; 30]).is_empty());
+        // One warm image borrows the deviation of the cold ones.
+        let mut one: Vec<f32> = (0..20).map(|i| 0.2 + i as f32 * 1e-3).collect();
+        one.push(0.5);
+        let found = ranges(&one);
+        assert_eq!(found.len(), 2);
+        assert!(found[1][0] < 0.47 && found[1][1] > 0.53, "{found:?}");
+        // A condition never seen has no range: its level is unknown.
+        assert_eq!(ranges(&one[..20]).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A gate by example: an image has the condition of most of the training images nearest to it in a small space.
 
+use super::gate::KNOWN_FROM;
 use super::{Admission, BankError};
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use std::fmt;
@@ -14,6 +15,11 @@ const N_VOTERS: usize = 15;
 const QUORUM: f32 = 2.0 / 3.0;
 /// The least weight of an axis.
 const LEAST_ETA: f64 = 0.02;
+/// How many times as far from the nearest training image as nearly all (99 %) of the training images are from each other
+/// an image is still of a known condition. Faults move an image too: up to 11 times as far in the simulated gearbox.
+pub const KNOWN_FACTOR: f32 = 30.0;
+/// Share of the training images whose distance to the nearest other one that is a multiple of.
+const KNOWN_SHARE: f64 = 0.99;
 /// Parts of the cross-validation.
 const N_FOLDS: usize = 5;
 
@@ -36,6 +42,7 @@ pub struct KnnGate {
     points: Vec<[f32; GATE_DIM]>,
     conditions: Vec<u32>,
     n_voters: NonZeroUsize,
+    reach: Option<f32>,
     tree: Arc<ImmutableKdTree<f32, GATE_DIM>>,
 }
 
@@ -62,7 +69,9 @@ impl KnnGate {
         }
         let axes: Vec<GateAxis> = ranked.into_iter().map(|(_, axis)| axis).collect();
         let points = features.iter().map(|f| place(&axes, f)).collect();
-        Self::new(axes, points, conditions.to_vec())
+        let mut learnt = Self::new(axes, points, conditions.to_vec(), None)?;
+        learnt.reach = learnt.known_reach();
+        Ok(learnt)
     }
 
     /// Takes what [`Self::learn`] found before.
@@ -70,7 +79,12 @@ impl KnnGate {
     /// # Errors
     /// [`BankError::Empty`] without points, [`BankError::Shape`] when numbers differ or there are too many axes,
     /// [`BankError::Gate`] for numbers no tree can be built of.
-    pub fn new(axes: Vec<GateAxis>, points: Vec<[f32; GATE_DIM]>, conditions: Vec<u32>) -> Result<Self, BankError> {
+    pub fn new(
+        axes: Vec<GateAxis>,
+        points: Vec<[f32; GATE_DIM]>,
+        conditions: Vec<u32>,
+        reach: Option<f32>,
+    ) -> Result<Self, BankError> {
         if points.is_empty() {
             return Err(BankError::Empty);
         }
@@ -90,7 +104,35 @@ impl KnnGate {
         let n_voters = NonZeroUsize::new(N_VOTERS.min(2 * smallest - 1)).unwrap_or(NonZeroUsize::MIN);
         let tree = ImmutableKdTree::new_from_slice(&points)
             .map_err(|reason| BankError::Gate { reason: format!("{reason:?}") })?;
-        Ok(Self { axes, points, conditions, n_voters, tree: Arc::new(tree) })
+        Ok(Self { axes, points, conditions, n_voters, reach, tree: Arc::new(tree) })
+    }
+
+    /// [`KNOWN_FACTOR`] times the conformal quantile of the distances of the training images to their nearest others;
+    /// `None` for fewer than [`KNOWN_FROM`], or when they do not differ.
+    fn known_reach(&self) -> Option<f32> {
+        if self.points.len() < KNOWN_FROM {
+            return None;
+        }
+        let mut distances: Vec<f32> =
+            self.points.iter().map(|point| self.distances(point, NonZeroUsize::MIN.saturating_add(1))[1]).collect();
+        distances.sort_by(f32::total_cmp);
+        let rank = (KNOWN_SHARE * (distances.len() + 1) as f64).ceil() as usize;
+        let quantile = distances[rank.clamp(1, distances.len()) - 1];
+        (quantile > 0.0).then_some(KNOWN_FACTOR * quantile)
+    }
+
+    /// The distances to the `n` nearest points, ascending.
+    fn distances(&self, place: &[f32; GATE_DIM], n: NonZeroUsize) -> Vec<f32> {
+        let found = self.tree.query(place).nearest_n::<SquaredEuclidean<f32>>(n).execute();
+        let mut distances: Vec<f32> = found.iter().map(|found| found.distance.sqrt()).collect();
+        distances.sort_by(f32::total_cmp);
+        distances
+    }
+
+    /// Distance to the nearest training image beyond which an image is of no known condition; `None` for no such limit.
+    #[must_use]
+    pub fn reach(&self) -> Option<f32> {
+        self.reach
     }
 
     /// The axes, at most [`GATE_DIM`].
@@ -112,10 +154,15 @@ impl KnnGate {
     }
 
     /// The condition of most of the nearest training images, its share of the votes being the confidence; abstains when
-    /// that share is below two thirds.
+    /// that share is below two thirds, and when the nearest is farther away than [`Self::reach`].
     #[must_use]
     pub fn admit(&self, features: &[f32]) -> Admission {
         let place = place(&self.axes, features);
+        if let Some(reach) = self.reach
+            && self.distances(&place, NonZeroUsize::MIN).first().is_some_and(|distance| *distance > reach)
+        {
+            return Admission::unknown();
+        }
         let nearest = self.tree.query(&place).nearest_n::<SquaredEuclidean<f32>>(self.n_voters).execute();
         let votes: Vec<u32> = nearest.iter().map(|found| self.conditions[found.item as usize]).collect();
         tally(&votes)
@@ -131,7 +178,8 @@ impl fmt::Debug for KnnGate {
 /// The tree follows from the points.
 impl PartialEq for KnnGate {
     fn eq(&self, other: &Self) -> bool {
-        (&self.axes, &self.points, &self.conditions) == (&other.axes, &other.points, &other.conditions)
+        (&self.axes, &self.points, &self.conditions, self.reach)
+            == (&other.axes, &other.points, &other.conditions, other.reach)
     }
 }
 
@@ -202,10 +250,12 @@ fn place(axes: &[GateAxis], features: &[f32]) -> [f32; GATE_DIM] {
 fn tally(votes: &[u32]) -> Admission {
     let count = |condition: u32| votes.iter().filter(|v| **v == condition).count();
     let most = votes.iter().copied().max_by_key(|condition| (count(*condition), std::cmp::Reverse(*condition)));
-    let abstain = Admission { condition: None, confidence: 0.0 };
-    let Some(condition) = most else { return abstain };
+    let Some(condition) = most else { return Admission::abstained() };
     let share = count(condition) as f32 / votes.len() as f32;
-    if share < QUORUM { abstain } else { Admission { condition: Some(condition as usize), confidence: share } }
+    if share < QUORUM {
+        return Admission::abstained();
+    }
+    Admission { confidence: share, ..Admission::certain(condition as usize) }
 }
 
 #[cfg(test)]
@@ -271,7 +321,37 @@ mod tests {
     fn a_tie_or_a_thin_majority_abstains() {
         assert_eq!(tally(&[0, 1]).condition, None);
         assert_eq!(tally(&[0, 1, 1, 1, 0]).condition, None);
-        assert_eq!(tally(&[0, 1, 1]), Admission { condition: Some(1), confidence: 2.0 / 3.0 });
+        assert_eq!(tally(&[0, 1, 1]), Admission { confidence: 2.0 / 3.0, ..Admission::certain(1) });
+    }
+
+    #[test]
+    fn far_from_all_examples_is_unknown_and_near_them_is_not() {
+        let (features, conditions) = examples(100, 8, 0.5, 4);
+        let gate = KnnGate::learn(&slices(&features), &conditions).unwrap();
+        // By hand: the 99 % conformal quantile of 100 distances is the largest.
+        let far = |a: &[f32; GATE_DIM], b: &[f32; GATE_DIM]| {
+            a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
+        };
+        let nearest = |i: usize| {
+            let others = gate.points().iter().enumerate().filter(|(k, _)| *k != i);
+            others.map(|(_, p)| far(p, &gate.points()[i])).fold(f32::INFINITY, f32::min)
+        };
+        let largest = (0..100).map(nearest).fold(0.0, f32::max);
+        let reach = gate.reach().unwrap();
+        assert!((reach / (KNOWN_FACTOR * largest) - 1.0).abs() < 1e-4, "{reach} {largest}");
+        assert!(features.iter().all(|f| !gate.admit(f).is_unknown));
+        assert_eq!(gate.admit(&[1e4; 8]), Admission::unknown());
+        let mut without = gate.clone();
+        without.reach = None;
+        assert!(!without.admit(&[1e4; 8]).is_unknown);
+    }
+
+    #[test]
+    fn few_or_equal_examples_call_nothing_unknown() {
+        let (features, conditions) = examples(KNOWN_FROM - 1, 8, 0.5, 4);
+        assert_eq!(KnnGate::learn(&slices(&features), &conditions).unwrap().reach(), None);
+        let same = vec![vec![1.0f32; 8]; 20];
+        assert_eq!(KnnGate::learn(&slices(&same), &[0; 20]).unwrap().reach(), None);
     }
 
     #[test]

@@ -112,6 +112,12 @@ impl MemoryBank {
         &self.origins
     }
 
+    /// Whether a condition has rows of its own.
+    #[must_use]
+    pub fn has_rows_of(&self, condition: usize) -> bool {
+        self.origins.iter().any(|origin| origin.condition as usize == condition)
+    }
+
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
     /// The answer for a query does not depend on the others, bit for bit.
     ///

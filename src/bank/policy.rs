@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// What distances to rows of other conditions grow by under [`Policy::Soft`], when the gate is certain: a quarter.
 pub const SOFT_PENALTY: f32 = 0.25;
 
-/// How the condition of an image decides which rows count. Where the gate abstains, every policy is [`Policy::Mixed`].
+/// How the condition of an image decides which rows count. Where the gate abstains, or the condition is none of those
+/// known, every policy is [`Policy::Mixed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Policy {
     /// All rows alike.
@@ -96,18 +97,19 @@ mod tests {
     #[test]
     fn an_abstaining_gate_or_a_single_condition_searches_everything() {
         for policy in Policy::ALL {
-            assert_eq!(policy.search(Admission { condition: None, confidence: 0.0 }, 2), Search::All);
-            assert_eq!(policy.search(Admission { condition: Some(0), confidence: 1.0 }, 1), Search::All);
+            assert_eq!(policy.search(Admission::abstained(), 2), Search::All);
+            assert_eq!(policy.search(Admission::certain(0), 1), Search::All);
         }
     }
 
     #[test]
     fn the_penalty_grows_from_a_guess_to_certainty() {
-        let factor =
-            |confidence: f32, n: usize| match Policy::Soft.search(Admission { condition: Some(1), confidence }, n) {
-                Search::Penalised { condition: 1, factor } => factor,
-                other => panic!("{other:?}"),
-            };
+        let factor = |confidence: f32, n: usize| match Policy::Soft
+            .search(Admission { confidence, ..Admission::certain(1) }, n)
+        {
+            Search::Penalised { condition: 1, factor } => factor,
+            other => panic!("{other:?}"),
+        };
         assert_eq!((factor(0.5, 2), factor(1.0, 2), factor(0.1, 2)), (1.0, 1.0 + SOFT_PENALTY, 1.0));
         assert!((factor(1.0 / 3.0, 3) - 1.0).abs() < 1e-6);
         assert!((factor(0.75, 2) - (1.0 + SOFT_PENALTY / 2.0)).abs() < 1e-6);

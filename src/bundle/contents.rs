@@ -43,6 +43,11 @@ pub struct Contents {
     pub gate_points: Vec<f32>,
     /// `[n_points]` index into `manifest.conditions`.
     pub gate_conditions: Vec<u32>,
+    /// `[n_rows]` mean distance of each row to its nearest other rows, from 0; empty without `manifest.calibration.density`.
+    pub row_scale: Vec<f32>,
+    /// `[n_policies, n_calibration]` the scores of the calibration images by distances divided by that scale, under
+    /// `manifest.calibration.density.policies`. Finite.
+    pub density_scores: Vec<f32>,
 }
 
 impl Contents {
@@ -59,6 +64,8 @@ impl Contents {
             other_scores: Vec::new(),
             gate_points: Vec::new(),
             gate_conditions: Vec::new(),
+            row_scale: Vec::new(),
+            density_scores: Vec::new(),
         }
     }
 
@@ -74,6 +81,12 @@ impl Contents {
         check_finite("calibration_scores", &self.calibration_scores)?;
         check_finite("other_scores", &self.other_scores)?;
         check_finite("gate_points", &self.gate_points)?;
+        check_finite("density_scores", &self.density_scores)?;
+        check_finite("row_scale", &self.row_scale)?;
+        if let Some(index) = self.row_scale.iter().position(|scale| *scale < 0.0) {
+            let (expected, found) = ("numbers from 0".to_owned(), self.row_scale[index].to_string());
+            return Err(Defect::Tensor { name: "row_scale", expected, found });
+        }
         let n_conditions = self.manifest.conditions.len();
         let n_patches = self.manifest.descriptor.grid_rows.saturating_mul(self.manifest.descriptor.grid_cols);
         check_indices("row_condition", &self.row_condition, "conditions", n_conditions, false)?;
@@ -88,6 +101,7 @@ impl Contents {
         let n_rows = self.manifest.coreset.n_picked;
         let dim = self.manifest.descriptor.dim;
         let n_calibration = self.manifest.calibration.global.n;
+        let n_density = self.manifest.calibration.density.as_ref().map_or(0, |density| density.policies.len());
         let lengths = [
             ("bank_rows", self.bank_rows.len(), n_rows.saturating_mul(dim)),
             ("row_condition", self.row_condition.len(), n_rows),
@@ -102,6 +116,8 @@ impl Contents {
             ),
             ("gate_points", self.gate_points.len(), self.manifest.gate.n_points.saturating_mul(GATE_DIM)),
             ("gate_conditions", self.gate_conditions.len(), self.manifest.gate.n_points),
+            ("row_scale", self.row_scale.len(), if n_density > 0 { n_rows } else { 0 }),
+            ("density_scores", self.density_scores.len(), n_density.saturating_mul(n_calibration)),
         ];
         for (name, found, expected) in lengths {
             if found != expected {
@@ -180,7 +196,21 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
         check_number("gate.axes.unit", Some(axis.unit), positive, "a number above 0")?;
     }
     require(gate.axes.len() <= GATE_DIM, gate.axes.len(), || ("gate.axes".into(), format!("at most {GATE_DIM}")))?;
+    for [low, high] in &gate.known {
+        let is_range = low.is_finite() && high.is_finite() && low <= high;
+        require(is_range, format!("{low} to {high}"), || ("gate.known".into(), "finite ranges, low to high".into()))?;
+    }
+    require(gate.known.len() <= conditions.len(), gate.known.len(), || {
+        ("gate.known".into(), "at most one range for each condition".into())
+    })?;
+    check_number("gate.reach", gate.reach, positive, "a number above 0")?;
     check_named("calibration.policy", &calibration.policy)?;
+    if let Some(density) = &calibration.density {
+        check_size("calibration.density.neighbours", density.neighbours, MAX_MAP_NEIGHBOURS)?;
+        require(!density.policies.is_empty(), "none", || {
+            ("calibration.density.policies".into(), "at least one policy".into())
+        })?;
+    }
 
     if let Some(imported) = &manifest.imported {
         check_named("imported.format", &imported.format)?;

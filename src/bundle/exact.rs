@@ -151,6 +151,18 @@ impl Wired for [f32; 3] {
     }
 }
 
+impl Wired for Vec<[f32; 2]> {
+    type Wire = Vec<[Exact<f32>; 2]>;
+
+    fn to_wire(&self) -> Self::Wire {
+        self.iter().map(|pair| pair.map(Exact)).collect()
+    }
+
+    fn from_wire(wire: Self::Wire) -> Self {
+        wire.into_iter().map(|pair| pair.map(|number| number.0)).collect()
+    }
+}
+
 impl Wired for BTreeMap<String, f64> {
     type Wire = UniqueMap<Exact<f64>>;
 

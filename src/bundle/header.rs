@@ -23,7 +23,7 @@ pub(super) const NO_CHECKSUM: &str = "000000000000000000000000000000000000000000
 const MAX_SHOWN_CHARS: usize = 40;
 
 /// The tensors of a bundle, in file order.
-pub(super) const TENSORS: [Tensor; 9] = [
+pub(super) const TENSORS: [Tensor; 11] = [
     Tensor::BankRows,
     Tensor::RowCondition,
     Tensor::RowSource,
@@ -33,6 +33,8 @@ pub(super) const TENSORS: [Tensor; 9] = [
     Tensor::OtherScores,
     Tensor::GatePoints,
     Tensor::GateConditions,
+    Tensor::RowScale,
+    Tensor::DensityScores,
 ];
 
 /// One tensor of the format.
@@ -47,6 +49,8 @@ pub(super) enum Tensor {
     OtherScores,
     GatePoints,
     GateConditions,
+    RowScale,
+    DensityScores,
 }
 
 impl Tensor {
@@ -61,12 +65,19 @@ impl Tensor {
             Self::OtherScores => "other_scores",
             Self::GatePoints => "gate_points",
             Self::GateConditions => "gate_conditions",
+            Self::RowScale => "row_scale",
+            Self::DensityScores => "density_scores",
         }
     }
 
     pub(super) fn dtype(self) -> Dtype {
         match self {
-            Self::BankRows | Self::CalibrationScores | Self::OtherScores | Self::GatePoints => Dtype::F32,
+            Self::BankRows
+            | Self::CalibrationScores
+            | Self::OtherScores
+            | Self::GatePoints
+            | Self::RowScale
+            | Self::DensityScores => Dtype::F32,
             Self::RowCondition
             | Self::RowSource
             | Self::RowPosition
@@ -77,6 +88,7 @@ impl Tensor {
 
     /// The shape the manifest calls for.
     pub(super) fn shape(self, manifest: &Manifest) -> Vec<usize> {
+        let density = manifest.calibration.density.as_ref();
         match self {
             Self::BankRows => vec![manifest.coreset.n_picked, manifest.descriptor.dim],
             Self::RowCondition | Self::RowSource | Self::RowPosition => vec![manifest.coreset.n_picked],
@@ -84,11 +96,15 @@ impl Tensor {
             Self::OtherScores => vec![manifest.calibration.other_policies.len(), manifest.calibration.global.n],
             Self::GatePoints => vec![manifest.gate.n_points, super::contents::GATE_DIM],
             Self::GateConditions => vec![manifest.gate.n_points],
+            Self::RowScale => vec![density.map_or(0, |_| manifest.coreset.n_picked)],
+            Self::DensityScores => {
+                vec![density.map_or(0, |density| density.policies.len()), manifest.calibration.global.n]
+            }
         }
     }
 
     /// Whether a bundle with this manifest holds the tensor. Bundles of one condition do without those that only several
-    /// conditions need.
+    /// conditions need, imported ones without those of a calibration.
     pub(super) fn is_held(self, manifest: &Manifest) -> bool {
         match self {
             Self::BankRows
@@ -97,7 +113,9 @@ impl Tensor {
             | Self::RowPosition
             | Self::CalibrationScores
             | Self::CalibrationCondition => true,
-            Self::OtherScores | Self::GatePoints | Self::GateConditions => !self.shape(manifest).contains(&0),
+            Self::OtherScores | Self::GatePoints | Self::GateConditions | Self::RowScale | Self::DensityScores => {
+                !self.shape(manifest).contains(&0)
+            }
         }
     }
 }

@@ -188,6 +188,14 @@ pub struct GateEntry {
     pub axes: Vec<GateAxisEntry>,
     /// Points in `gate_points`.
     pub n_points: usize,
+    /// Per condition that has training images, lowest and highest value of the gate's statistic at which it is known
+    /// (`p90`); empty where every value is.
+    #[serde(default, with = "exact")]
+    pub known: Vec<[f32; 2]>,
+    /// Distance to the nearest point beyond which an image is of no known condition (`knn`, `embedding`); `None` where
+    /// there is no limit.
+    #[serde(default, with = "exact")]
+    pub reach: Option<f32>,
     /// Training images of each condition (rows) by the condition the gate told in cross-validation (columns, the last one:
     /// it abstained); empty where it was not measured.
     pub confusion: Vec<Vec<usize>>,
@@ -220,11 +228,24 @@ pub struct CalibrationEntry {
     pub policy: String,
     /// The policies of the rows of `other_scores`.
     pub other_policies: Vec<String>,
+    /// Distances normalised by local density; `None` where they were not measured.
+    #[serde(default)]
+    pub density: Option<DensityEntry>,
     /// All calibration scores together.
     pub global: ConformalEntry,
     /// The calibration scores of single conditions, by name; empty where all share one threshold.
     #[serde(deserialize_with = "unique::deserialize")]
     pub per_condition: BTreeMap<String, ConformalEntry>,
+}
+
+/// Distances normalised by local density.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DensityEntry {
+    /// Nearest rows whose mean distance is `row_scale`, at least 1.
+    pub neighbours: usize,
+    /// The policies of the rows of `density_scores`, at least one.
+    pub policies: Vec<String>,
 }
 
 /// One group of calibration scores and its threshold.

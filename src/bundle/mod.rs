@@ -16,9 +16,11 @@
 //!   other_scores           f32 [n_other, n_calibration]  the same images under the other policies
 //!   gate_points            f32 [n_points, 8]     what the gate votes by
 //!   gate_conditions        u32 [n_points]        index into manifest.conditions
+//!   row_scale              f32 [n_rows]          mean distance of each row to its nearest other rows
+//!   density_scores         f32 [n_policies, n_calibration]  the same images by distances divided by that scale
 //! ```
 //!
-//! The last three are left out where they would be empty.
+//! The last five are left out where they would be empty.
 //!
 //! `MANIFEST` is one JSON object, stored as a string: the fields of [`Manifest`]. Two SHA-256 sums in
 //! it cover the whole file: `tensors_sha256` the tensor data, `header_sha256` the length and the
@@ -53,8 +55,8 @@ mod write;
 pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DescriptorEntry, GateAxisEntry,
-    GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DensityEntry, DescriptorEntry,
+    GateAxisEntry, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
 pub use replace::STALE_AFTER;

@@ -98,7 +98,7 @@ impl ConditionTable {
     }
 }
 
-fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {
+pub(super) fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {
     if !csv.exists() {
         return Err(DatasetError::NotFound { path: csv.to_path_buf() });
     }
@@ -122,7 +122,7 @@ fn key(folder: &Path, image: &str) -> Result<PathBuf, DatasetError> {
     real_path(&as_written)
 }
 
-fn real_path(path: &Path) -> Result<PathBuf, DatasetError> {
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, DatasetError> {
     path.canonicalize().or_else(|_| absolute(path))
 }
 

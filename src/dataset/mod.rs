@@ -24,6 +24,7 @@ mod labelled;
 mod listing;
 mod normals;
 mod place;
+mod references;
 mod walk;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub use error::DatasetError;
 pub use inputs::inputs;
 pub use labelled::labelled;
 pub use normals::normals;
+pub use references::references;
 pub use walk::MAX_FILES;
 
 /// What an image's folder says about it.

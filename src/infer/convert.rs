@@ -3,11 +3,12 @@
 use super::inspector::Levels;
 use super::{FeaturePipeline, GateUse, InferError, Inspector, PipelineSpec, Scoring};
 use crate::bank::{
-    BankRow, Condition, DescriptorSpec, GATE_DIM, Gate, GateAxis, KnnGate, MAX_CONTEXT_PARTS, MemoryBank, Policy,
+    BankRow, Condition, DENSITY_NEIGHBOURS, DescriptorSpec, GATE_DIM, Gate, GateAxis, KnnGate, LocalDensity,
+    MAX_CONTEXT_PARTS, MemoryBank, Policy,
 };
 use crate::bundle::{
-    self, BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateAxisEntry, GateEntry, PreprocessingEntry,
-    ScoreEntry,
+    self, BackboneEntry, ConformalEntry, Contents, DensityEntry, DescriptorEntry, GateAxisEntry, GateEntry,
+    PreprocessingEntry, ScoreEntry,
 };
 use crate::image::Preprocessing;
 use crate::kernel;
@@ -18,6 +19,9 @@ use std::str::FromStr;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
+/// Calibration images from which a condition has a threshold of its own; below, that of all images serves it: the
+/// deviation of so few scores means nothing.
+pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
@@ -37,7 +41,8 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
     let gate =
         gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
     let levels = levels(&contents)?;
-    let Contents { manifest, bank_rows, row_condition, row_source, row_position, .. } = contents;
+    let density_levels = density_levels(&contents)?;
+    let Contents { manifest, bank_rows, row_condition, row_source, row_position, row_scale, .. } = contents;
     let found = &pipeline.backbone().weights_sha256;
     if *found != manifest.backbone.weights_sha256 {
         return Err(InferError::OtherWeights {
@@ -60,8 +65,24 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
         map_neighbours: manifest.score.map_neighbours,
         map_sigma_px: manifest.score.map_sigma_px,
     };
+    let density = match &manifest.calibration.density {
+        Some(_) => Some(LocalDensity::new(row_scale, bank.n_rows())?),
+        None => None,
+    };
     let gate_use = GateUse::default();
-    Ok(Inspector { pipeline, bank, scoring, gate, gate_use, conditions, policy, levels, manifest })
+    Ok(Inspector {
+        pipeline,
+        bank,
+        scoring,
+        gate,
+        gate_use,
+        conditions,
+        policy,
+        levels,
+        density,
+        density_levels,
+        manifest,
+    })
 }
 
 /// The calibration of every policy: that of the default one as it stands in the manifest, the others' from their scores.
@@ -74,29 +95,53 @@ fn levels(contents: &Contents) -> Result<BTreeMap<Policy, Levels>, InferError> {
     let policy = parse("calibration.policy", &calibration.policy)?;
     let mut found = BTreeMap::from([(policy, Levels { global, per_condition })]);
     let n = contents.calibration_scores.len();
-    let constant = (calibration.method == CONSTANT).then_some(calibration.global.threshold).flatten();
     for (index, name) in calibration.other_policies.iter().enumerate() {
         let scores = contents.other_scores.get(index * n..(index + 1) * n).unwrap_or_default();
-        let of = |scores: &[f32]| -> Result<Conformal, InferError> {
-            let mut found = Conformal::of(scores, calibration.alpha)?;
-            found.threshold = constant.or(found.threshold);
-            Ok(found)
-        };
-        let global = of(scores)?;
-        let mut per_condition = vec![];
-        for condition in 0..conditions.len() {
-            let own: Vec<f32> = scores
-                .iter()
-                .zip(&contents.calibration_condition)
-                .filter(|(_, c)| **c as usize == condition)
-                .map(|(score, _)| *score)
-                .collect();
-            per_condition.push(if own.is_empty() { global } else { of(&own)? });
-        }
         let policy = parse("calibration.other_policies", name)?;
-        found.entry(policy).or_insert(Levels { global, per_condition });
+        let levels = levels_of(scores, contents)?;
+        found.entry(policy).or_insert(levels);
     }
     Ok(found)
+}
+
+/// As [`levels`], of the scores by distances normalised by local density.
+fn density_levels(contents: &Contents) -> Result<BTreeMap<Policy, Levels>, InferError> {
+    let n = contents.calibration_scores.len();
+    let mut found = BTreeMap::new();
+    let policies = contents.manifest.calibration.density.iter().flat_map(|density| &density.policies);
+    for (index, name) in policies.enumerate() {
+        let scores = contents.density_scores.get(index * n..(index + 1) * n).unwrap_or_default();
+        found.insert(parse("calibration.density.policies", name)?, levels_of(scores, contents)?);
+    }
+    Ok(found)
+}
+
+/// The calibration by `scores` of the bundle's calibration images.
+fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, InferError> {
+    let calibration = &contents.manifest.calibration;
+    let constant = (calibration.method == CONSTANT).then_some(calibration.global.threshold).flatten();
+    let of = |scores: &[f32]| -> Result<Conformal, InferError> {
+        let mut found = Conformal::of(scores, calibration.alpha)?;
+        found.threshold = constant.or(found.threshold);
+        Ok(found)
+    };
+    let global = of(scores)?;
+    let mut per_condition = vec![];
+    for condition in 0..contents.manifest.conditions.len() {
+        let own: Vec<f32> = scores
+            .iter()
+            .zip(&contents.calibration_condition)
+            .filter(|(_, c)| **c as usize == condition)
+            .map(|(score, _)| *score)
+            .collect();
+        per_condition.push(if own.len() < OWN_CALIBRATION_FROM { global } else { of(&own)? });
+    }
+    Ok(Levels { global, per_condition })
+}
+
+/// The entry for the scores under `policies`.
+pub(crate) fn density_entry(policies: &[Policy]) -> DensityEntry {
+    DensityEntry { neighbours: DENSITY_NEIGHBOURS, policies: policies.iter().map(ToString::to_string).collect() }
 }
 
 pub(crate) fn metric(entry: bundle::Metric) -> kernel::Metric {
@@ -168,6 +213,8 @@ pub(crate) fn gate_entry(gate: &Gate, confusion: Vec<Vec<usize>>) -> GateEntry {
         parameters,
         axes: vec![],
         n_points: 0,
+        known: vec![],
+        reach: None,
         confusion: confusion.clone(),
     };
     let by_vote = |kind: &str, gate: &KnnGate| GateEntry {
@@ -177,14 +224,16 @@ pub(crate) fn gate_entry(gate: &Gate, confusion: Vec<Vec<usize>>) -> GateEntry {
             .map(|GateAxis { feature, mean, unit }| GateAxisEntry { feature: *feature, mean: *mean, unit: *unit })
             .collect(),
         n_points: gate.points().len(),
+        reach: gate.reach(),
         ..entry(kind, None, BTreeMap::new())
     };
     match gate {
         Gate::Single => entry("single", None, BTreeMap::new()),
         Gate::Abstain => entry("abstain", None, BTreeMap::new()),
-        Gate::P90 { limit, softness } => {
-            entry("p90", Some(*limit), BTreeMap::from([(SOFTNESS.to_owned(), f64::from(*softness))]))
-        }
+        Gate::P90 { limit, softness, known } => GateEntry {
+            known: known.clone(),
+            ..entry("p90", Some(*limit), BTreeMap::from([(SOFTNESS.to_owned(), f64::from(*softness))]))
+        },
         Gate::Intensity(gate) => by_vote("knn", gate),
         Gate::Embedding(gate) => by_vote("embedding", gate),
     }
@@ -217,12 +266,14 @@ fn gate(
             .map(|axis| GateAxis { feature: axis.feature, mean: axis.mean, unit: axis.unit })
             .collect();
         let points = points.as_chunks::<GATE_DIM>().0.to_vec();
-        Ok(KnnGate::new(axes, points, conditions.to_vec())?)
+        Ok(KnnGate::new(axes, points, conditions.to_vec(), entry.reach)?)
     };
     match (entry.kind.as_str(), entry.limit, entry.parameters.get(SOFTNESS)) {
         ("single", None, None) => Ok(Gate::Single),
         ("abstain", None, None) => Ok(Gate::Abstain),
-        ("p90", Some(limit), Some(softness)) => Ok(Gate::P90 { limit, softness: *softness as f32 }),
+        ("p90", Some(limit), Some(softness)) => {
+            Ok(Gate::P90 { limit, softness: *softness as f32, known: entry.known.clone() })
+        }
         ("knn", None, None) => Ok(Gate::Intensity(by_vote(GATE_DIM)?)),
         ("embedding", None, None) => Ok(Gate::Embedding(by_vote(descriptor.dim.saturating_mul(2))?)),
         (kind, _, _) => Err(InferError::UnknownEntry { entry: "gate", found: kind.to_owned() }),
@@ -261,9 +312,11 @@ mod tests {
 
     fn by_vote(n_features: usize) -> KnnGate {
         let features: Vec<Vec<f32>> =
-            (0..6).map(|i| (0..n_features).map(|k| ((i * 7 + k) as f32).sin()).collect()).collect();
+            (0..8).map(|i| (0..n_features).map(|k| ((i * 7 + k) as f32).sin()).collect()).collect();
         let features: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
-        KnnGate::learn(&features, &[0, 0, 0, 1, 1, 1]).unwrap()
+        let gate = KnnGate::learn(&features, &[0, 0, 0, 0, 1, 1, 1, 1]).unwrap();
+        assert!(gate.reach().is_some());
+        gate
     }
 
     #[test]
@@ -272,7 +325,7 @@ mod tests {
         for kind in [
             Gate::Single,
             Gate::Abstain,
-            Gate::P90 { limit: 0.31, softness: 0.02 },
+            Gate::P90 { limit: 0.31, softness: 0.02, known: vec![[0.1, 0.4], [0.3, 0.9]] },
             Gate::Intensity(by_vote(8)),
             Gate::Embedding(by_vote(20)),
         ] {

@@ -44,14 +44,6 @@ pub enum InferError {
         /// What it holds.
         found: String,
     },
-    /// A condition that the bundle does not have.
-    #[error("unknown condition '{found}': the bundle knows {known}")]
-    UnknownCondition {
-        /// What was asked for.
-        found: String,
-        /// The conditions there are.
-        known: String,
-    },
     /// The bundle was not calibrated for a policy.
     #[error("the bundle holds no held-out scores for --policy {found}, only for {known}: fit again")]
     NoPolicy {
@@ -60,6 +52,9 @@ pub enum InferError {
         /// The policies there are.
         known: String,
     },
+    /// The bundle was not calibrated by local density.
+    #[error("the bundle holds no held-out scores for --calibrate density: fit again")]
+    NoDensity,
     /// A use of the gate that is none.
     #[error("--gate {text}: expected auto, own, oracle, random or inverse")]
     GateUse {

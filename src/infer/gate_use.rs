@@ -23,24 +23,24 @@ pub enum GateUse {
 }
 
 impl GateUse {
-    /// The condition of an image with these descriptors `[n_patches, dim]`; a given one is certain.
+    /// The condition of an image with these descriptors `[n_patches, dim]`; a given one, which may be unknown, overrules
+    /// the gate.
     pub(super) fn admit(
         self,
         gate: &Gate,
-        given: Option<usize>,
+        given: Option<Admission>,
         n_conditions: usize,
         image: &Image,
         (descriptors, dim): (&[f32], usize),
     ) -> Admission {
-        let certain = |condition| Admission { condition: Some(condition), confidence: 1.0 };
         let own = || gate.admit(image, descriptors, dim);
         match self {
-            Self::Auto => given.map_or_else(own, certain),
+            Self::Auto => given.unwrap_or_else(own),
             Self::Own => own(),
-            Self::Oracle => given.map_or(Admission { condition: None, confidence: 0.0 }, certain),
-            Self::Random => certain(chance(image) as usize % n_conditions.max(1)),
+            Self::Oracle => given.unwrap_or(Admission::abstained()),
+            Self::Random => Admission::certain(chance(image) as usize % n_conditions.max(1)),
             Self::Inverse => {
-                let told = given.map_or_else(own, certain);
+                let told = given.unwrap_or_else(own);
                 Admission { condition: told.condition.map(|c| (c + 1) % n_conditions.max(1)), ..told }
             }
         }
@@ -84,13 +84,19 @@ mod tests {
     #[test]
     fn each_use_listens_to_whom_it_says() {
         let image = Image::new(vec![0.5; 4], 2, 2, 1).unwrap();
-        let gate = Gate::P90 { limit: 0.3, softness: 0.01 };
-        let told = |kind: GateUse, given| kind.admit(&gate, given, 2, &image, (&[], 1)).condition;
+        let gate = Gate::P90 { limit: 0.3, softness: 0.01, known: vec![] };
+        let told = |kind: GateUse, given: Option<usize>| {
+            kind.admit(&gate, given.map(Admission::certain), 2, &image, (&[], 1)).condition
+        };
         assert_eq!((told(GateUse::Auto, Some(0)), told(GateUse::Auto, None)), (Some(0), Some(1)));
         assert_eq!(told(GateUse::Own, Some(0)), Some(1));
         assert_eq!((told(GateUse::Oracle, Some(0)), told(GateUse::Oracle, None)), (Some(0), None));
         assert_eq!((told(GateUse::Inverse, Some(0)), told(GateUse::Inverse, None)), (Some(1), Some(0)));
         assert_eq!(told(GateUse::Random, None), told(GateUse::Random, Some(1)));
+        for kind in [GateUse::Auto, GateUse::Oracle, GateUse::Inverse] {
+            let strange = kind.admit(&gate, Some(Admission::unknown()), 2, &image, (&[], 1));
+            assert_eq!(strange, Admission::unknown(), "{kind}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Images to inspections.
 
 use super::{FeaturePipeline, GateUse, InferError};
-use crate::bank::{Admission, Condition, Gate, MemoryBank, Neighbours, Policy};
+use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, Neighbours, Policy};
 use crate::bundle::{Contents, Manifest};
 use crate::image::{Image, Placement, Preprocessing};
 use crate::model::{Grid, OpenDevice};
@@ -29,6 +29,8 @@ pub struct Scored {
     pub grid: Grid,
     /// The image score, unclamped.
     pub raw_score: f32,
+    /// The score by distances normalised by local density, beside `raw_score`; only a fit asks for both.
+    pub(crate) density_score: Option<f32>,
     /// The anomaly map at the network's input size.
     pub map: AnomalyMap,
     /// Where the source pixels lie in that map.
@@ -45,6 +47,9 @@ pub enum Calibration {
     Condition,
     /// All of them.
     Global,
+    /// All of them, by distances that are normalised by the local density of the bank ([`LocalDensity`]): those make
+    /// conditions comparable without knowing which one an image is in. Scores, threshold and map are of these distances.
+    Density,
 }
 
 /// What pcore says of one image.
@@ -62,6 +67,9 @@ pub struct Inspection {
     pub verdict: Verdict,
     /// The image's condition, `None` when nothing tells it.
     pub condition: Option<Condition>,
+    /// The image is far from the training images of every condition: it was compared with all rows, and its score with
+    /// all held-out normals.
+    pub is_unknown_condition: bool,
     /// How sure the gate is of the condition, 0..1; 1 when it was given.
     pub gate_confidence: f32,
     /// The anomaly map at the network's input size.
@@ -99,6 +107,10 @@ pub struct Inspector {
     pub(super) policy: Policy,
     /// Of every policy the bundle was calibrated for; that of `policy` is always there.
     pub(super) levels: BTreeMap<Policy, Levels>,
+    /// The local density of the bank, where it was measured.
+    pub(super) density: Option<LocalDensity>,
+    /// As `levels`, by distances normalised by local density.
+    pub(super) density_levels: BTreeMap<Policy, Levels>,
     pub(super) manifest: Manifest,
 }
 
@@ -169,6 +181,16 @@ impl Inspector {
         &self.levels[&self.policy].global
     }
 
+    /// As [`Self::global`], of the scores that `calibration` compares; that of plain distances where the bundle was not
+    /// calibrated by local density.
+    #[must_use]
+    pub fn global_under(&self, calibration: Calibration) -> &Conformal {
+        match calibration {
+            Calibration::Condition | Calibration::Global => self.global(),
+            Calibration::Density => self.density_levels.get(&self.policy).map_or(self.global(), |l| &l.global),
+        }
+    }
+
     /// Calibration of each condition, under the policy in force; that of all images where it has no held-out ones.
     #[must_use]
     pub fn per_condition(&self) -> &[Conformal] {
@@ -176,18 +198,31 @@ impl Inspector {
     }
 
     /// Scores images, deciding nothing. An image's answer does not depend on the others. `conditions[i]` names the
-    /// condition of image `i` where it is known; else the gate tells.
+    /// condition of image `i` where it is known; else the gate tells. A name that the bundle does not know makes it an
+    /// image of unknown condition.
     ///
     /// # Errors
-    /// Whatever the network or the bank refuse, and [`InferError::UnknownCondition`].
+    /// Whatever the network or the bank refuse.
     pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, InferError> {
+        self.score_under(images, conditions, Calibration::default())
+    }
+
+    pub(super) fn score_under(
+        &self,
+        images: &[&Image],
+        conditions: &[Option<&str>],
+        calibration: Calibration,
+    ) -> Result<Vec<Scored>, InferError> {
+        let normalise = match calibration {
+            Calibration::Condition | Calibration::Global => Normalise::No,
+            Calibration::Density => Normalise::Only(self.density.as_ref().ok_or(InferError::NoDensity)?),
+        };
         let given = |index: usize| conditions.get(index).copied().flatten();
-        let given: Vec<Option<usize>> = (0..images.len())
-            .map(|i| given(i).map(|name| self.condition_index(name)).transpose())
-            .collect::<Result<_, _>>()?;
+        let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
         let admit =
             |index: usize, descriptors: &[f32]| self.admit(self.gate_use, given[index], images[index], descriptors);
-        let how = How { scoring: self.scoring, policies: &[self.policy], n_conditions: self.conditions.len() };
+        let how =
+            How { scoring: self.scoring, policies: &[self.policy], n_conditions: self.conditions.len(), normalise };
         Ok(score(&self.pipeline, &self.bank, images, &how, &admit)?.into_iter().flatten().collect())
     }
 
@@ -201,14 +236,15 @@ impl Inspector {
         conditions: &[Option<&str>],
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, InferError> {
-        self.score(images, conditions)?.into_iter().map(|scored| self.decide(scored, calibration)).collect()
+        let scored = self.score_under(images, conditions, calibration)?;
+        scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 
     /// The condition of an image with these descriptors, as `gate_use` has it told.
     pub(crate) fn admit(
         &self,
         gate_use: GateUse,
-        given: Option<usize>,
+        given: Option<Admission>,
         image: &Image,
         descriptors: &[f32],
     ) -> Admission {
@@ -223,16 +259,20 @@ impl Inspector {
         condition: Option<usize>,
         raw_score: f32,
     ) -> Result<Judgement, InferError> {
-        let in_force = self.levels.get(&policy).unwrap_or(&self.levels[&self.policy]);
-        let levels = match condition {
-            Some(_) => in_force,
-            // An image of no known condition was compared with all rows, whatever the policy.
-            None => self.levels.get(&Policy::Mixed).unwrap_or(in_force),
+        let levels = match calibration {
+            Calibration::Condition | Calibration::Global => &self.levels,
+            Calibration::Density => &self.density_levels,
         };
+        let policy = match condition {
+            Some(_) => policy,
+            // An image of no known condition was compared with all rows, whatever the policy.
+            None => Policy::Mixed,
+        };
+        let levels = levels.get(&policy).or_else(|| levels.get(&self.policy)).ok_or(InferError::NoThreshold)?;
         let own = condition.and_then(|c| levels.per_condition.get(c)).filter(|c| c.threshold.is_some());
         let conformal = match calibration {
             Calibration::Condition => own.unwrap_or(&levels.global),
-            Calibration::Global => &levels.global,
+            Calibration::Global | Calibration::Density => &levels.global,
         };
         let threshold = conformal.threshold.or(levels.global.threshold).ok_or(InferError::NoThreshold)?;
         Ok(Judgement {
@@ -243,8 +283,8 @@ impl Inspector {
         })
     }
 
-    fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
-        let Admission { condition, confidence } = scored.admission;
+    pub(super) fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
+        let Admission { condition, confidence, is_unknown } = scored.admission;
         let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
             self.judge(self.policy, calibration, condition, scored.raw_score)?;
         Ok(Inspection {
@@ -254,17 +294,20 @@ impl Inspector {
             calibrated_threshold,
             verdict,
             condition: condition.and_then(|c| self.conditions.get(c)).cloned(),
+            is_unknown_condition: is_unknown,
             gate_confidence: confidence,
             map: scored.map,
             placement: scored.placement,
         })
     }
 
-    fn condition_index(&self, name: &str) -> Result<usize, InferError> {
-        self.conditions.iter().position(|c| c.as_str() == name).ok_or_else(|| InferError::UnknownCondition {
-            found: name.to_owned(),
-            known: self.conditions.iter().map(Condition::as_str).collect::<Vec<_>>().join(", "),
-        })
+    /// A condition that was not there when the bank was fitted is an unknown one. Where there is only one, names say
+    /// nothing.
+    pub(crate) fn given(&self, name: &str) -> Admission {
+        if self.conditions.len() < 2 {
+            return Admission::certain(0);
+        }
+        self.conditions.iter().position(|c| c.as_str() == name).map_or(Admission::unknown(), Admission::certain)
     }
 }
 
@@ -273,6 +316,18 @@ pub(crate) struct How<'a> {
     pub(crate) scoring: Scoring,
     pub(crate) policies: &'a [Policy],
     pub(crate) n_conditions: usize,
+    pub(crate) normalise: Normalise<'a>,
+}
+
+/// What becomes of distances before they are scored.
+#[derive(Clone, Copy)]
+pub(crate) enum Normalise<'a> {
+    /// They stay.
+    No,
+    /// They are normalised by local density.
+    Only(&'a LocalDensity),
+    /// They stay, and the image score is computed once more of the normalised ones.
+    Both(&'a LocalDensity),
 }
 
 /// The one scoring function: fitting calls it on held-out images, inspection on all others. `admit` tells the condition of
@@ -297,9 +352,10 @@ pub(crate) fn score(
                 .map(|policy| {
                     let nearest =
                         bank.nearest_in(rows, how.scoring.map_neighbours, policy.search(admission, how.n_conditions))?;
-                    let found = Distances::of(rows, nearest, grid, bank, how.scoring, pipeline.preprocessing())?;
+                    let found = Distances::of(rows, nearest, grid, bank, how, pipeline.preprocessing())?;
                     Ok(Scored {
                         raw_score: found.raw_score,
+                        density_score: found.density_score,
                         map: found.map,
                         placement: pipeline.preprocessing().placement(image.height_px(), image.width_px()),
                         admission,
@@ -316,6 +372,7 @@ pub(crate) fn score(
 pub(crate) struct Distances {
     pub(crate) patches: Vec<f32>,
     pub(crate) raw_score: f32,
+    pub(crate) density_score: Option<f32>,
     pub(crate) map: AnomalyMap,
 }
 
@@ -323,17 +380,30 @@ impl Distances {
     /// `rows`: the image's descriptors `[n_patches, dim]`; `nearest`: their neighbours in `bank`.
     pub(crate) fn of(
         rows: &[f32],
-        nearest: Neighbours,
+        mut nearest: Neighbours,
         grid: Grid,
         bank: &MemoryBank,
-        scoring: Scoring,
+        how: &How<'_>,
         input: &Preprocessing,
     ) -> Result<Self, InferError> {
+        let scoring = how.scoring;
+        let density_score = match how.normalise {
+            Normalise::No => None,
+            Normalise::Only(density) => {
+                density.normalise(&mut nearest);
+                None
+            }
+            Normalise::Both(density) => {
+                let mut normalised = nearest.clone();
+                density.normalise(&mut normalised);
+                Some(scoring.image_score.of(rows, &normalised, bank)?)
+            }
+        };
         let raw_score = scoring.image_score.of(rows, &nearest, bank)?;
         let mean = |distances: &[f32]| distances.iter().sum::<f32>() / distances.len() as f32;
         let in_map: Vec<f32> = nearest.distances.chunks_exact(nearest.k).map(mean).collect();
         let map = AnomalyMap::draw(&in_map, grid, input.height_px, input.width_px, scoring.map_sigma_px);
         let patches = nearest.distances.iter().step_by(nearest.k).copied().collect();
-        Ok(Self { patches, raw_score, map })
+        Ok(Self { patches, raw_score, density_score, map })
     }
 }

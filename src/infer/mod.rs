@@ -8,15 +8,19 @@
 
 pub(crate) mod convert;
 mod error;
+mod explain;
 mod gate_use;
 mod inspector;
 mod pipeline;
 mod stream;
 
 pub use error::InferError;
+pub use explain::{
+    ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
+};
 pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
-pub(crate) use inspector::{Distances, How, score};
+pub(crate) use inspector::{Distances, How, Normalise, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub(crate) use pipeline::{FeatureSource, Network};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all};

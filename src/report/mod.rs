@@ -4,6 +4,7 @@
 //! - [`CsvResults`], [`JsonlResults`]: one row per image, for machines.
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
 //! - [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
+//! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
 //! - [`html_page`]: all of it in one file that needs no network.
 //!
 //! Nothing here opens a file: writers take any output, pages and pictures are
@@ -11,6 +12,7 @@
 
 mod chart;
 mod error;
+mod explain;
 mod gallery;
 mod html;
 mod number;
@@ -22,11 +24,14 @@ mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
 pub use error::ReportError;
+pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, html_page,
 };
-pub use picture::{Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, overlay};
+pub use picture::{
+    Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
+};
 pub use results::{CsvResults, JsonlResults, ResultRow};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

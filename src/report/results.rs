@@ -25,14 +25,26 @@ pub struct ResultRow {
     pub condition: Option<String>,
     /// How sure the gate was of the condition, in `[0, 1]`.
     pub gate_confidence: Option<f32>,
+    /// The image was far from the training images of every condition, so it has none.
+    pub unknown_condition: Option<bool>,
     /// Time spent on the image, in milliseconds.
     pub ms: Option<f64>,
     /// Why the image could not be inspected.
     pub error: Option<String>,
 }
 
-const COLUMNS: [&str; 9] =
-    ["path", "raw_score", "score", "threshold", "verdict", "condition", "gate_confidence", "ms", "error"];
+const COLUMNS: [&str; 10] = [
+    "path",
+    "raw_score",
+    "score",
+    "threshold",
+    "verdict",
+    "condition",
+    "gate_confidence",
+    "unknown_condition",
+    "ms",
+    "error",
+];
 
 /// Writes `results.csv`: a header, then one line per row (RFC 4180 quoting).
 ///
@@ -124,6 +136,7 @@ mod tests {
             verdict: Some(Verdict::of(score * 0.5, 1.0)),
             condition: Some("cold".to_owned()),
             gate_confidence: None,
+            unknown_condition: Some(false),
             ms: Some(12.5),
             error: None,
         }
@@ -157,9 +170,9 @@ mod tests {
             ..ResultRow::default()
         };
         let expected = "\
-path,raw_score,score,threshold,verdict,condition,gate_confidence,ms,error
-a.png,2.2,1.1,1.0,anomalous,cold,,12.5,
-\"b, \"\"c\"\".tiff\",,,,,,,,not a TIFF
+path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error
+a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
+\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF
 ";
         assert_eq!(csv_text(&[row("a.png", 2.2), failed]), expected);
         assert_eq!(csv_text(&[]).lines().count(), 1);
@@ -169,7 +182,7 @@ a.png,2.2,1.1,1.0,anomalous,cold,,12.5,
     fn jsonl_has_one_object_per_line() {
         let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
         let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\
-\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"ms\":12.5,\"error\":null}";
+\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null}";
         assert_eq!(text.lines().next().unwrap(), expected);
         assert_eq!(text.lines().count(), 2);
     }

@@ -88,8 +88,9 @@ fn distance(metric: Metric, query: &[f32], row: &[f32]) -> f64 {
     }
 }
 
-/// Equation 7: `s = (1 - exp(s*) / sum over b in N(m*) of exp(|q* - b|)) s*`, where `N(m*)` are the `n` rows nearest to
-/// `m*`, itself included. The exponentials are shifted by the largest, so they can't overflow.
+/// Equation 7: `s = (1 - exp(|q* - m*|) / sum over b in N(m*) of exp(|q* - b|)) s*`, where `N(m*)` are the `n` rows nearest
+/// to `m*`, itself included. The exponentials are shifted by the largest, so they can't overflow. All of them are of plain
+/// distances, also where `s*` is a penalised or normalised one: the weight stays between 0 and 1.
 fn reweighted(
     distances: &[f32],
     descriptors: &[f32],
@@ -113,9 +114,12 @@ fn reweighted(
     let around = bank.nearest(bank.row(nearest_row), n)?;
     let to_query: Vec<f64> =
         around.indices.iter().map(|row| distance(bank.metric(), query, bank.row(*row as usize))).collect();
-    let largest = to_query.iter().copied().fold(star, f64::max);
+    let nearest_distance = distance(bank.metric(), query, bank.row(nearest_row));
+    let largest = to_query.iter().copied().fold(nearest_distance, f64::max);
     let total: f64 = to_query.iter().map(|d| (d - largest).exp()).sum();
-    Ok(((1.0 - (star - largest).exp() / total) * star) as f32)
+    // Where more duplicates of m* than neighbours crowd it out of its own neighbourhood, rounding could go below 0.
+    let weight = (1.0 - (nearest_distance - largest).exp() / total).max(0.0);
+    Ok((weight * star) as f32)
 }
 
 #[cfg(test)]
@@ -176,6 +180,19 @@ mod tests {
         let query = [5000.0f32];
         let (max, weighted) = (score(ImageScore::Max, &query, &bank), score(ImageScore::Reweighted(9), &query, &bank));
         assert!(weighted.is_finite() && weighted <= max && weighted >= max * 8.0 / 9.0 - 1.0, "{weighted} {max}");
+    }
+
+    #[test]
+    fn a_penalised_distance_is_weighted_by_the_plain_ones() {
+        let rows: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let bank = bank(&rows, 1);
+        let query = [60.0f32];
+        let plain = bank.nearest(&query, 1).unwrap();
+        let mut penalised = plain.clone();
+        penalised.distances[0] *= 1.25;
+        let score = |nearest| ImageScore::Reweighted(9).of(&query, nearest, &bank).unwrap();
+        assert!(score(&plain) > 0.0);
+        assert!((score(&penalised) / score(&plain) - 1.25).abs() < 1e-5);
     }
 
     #[test]

@@ -4,15 +4,15 @@ use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
 use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
-    Admission, BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, MemoryBank, Policy, find_limit,
-    intensity_statistics, normalise_rows, select,
+    Admission, BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, LocalDensity, MemoryBank,
+    Policy, find_limit, intensity_statistics, normalise_rows, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{Distances, FeaturePipeline, How, InferError, convert, score};
+use crate::infer::{Distances, FeaturePipeline, How, InferError, Normalise, convert, score};
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -86,7 +86,10 @@ pub(crate) fn fit_on(
     let pipeline = open()?;
     let (samples, glances, failures) = look(samples, plan, progress)?;
     let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
-    let Split { bank: bank_images, held_out } = split(&label, conditions.len(), plan.holdout, plan.shots, plan.seed);
+    let is_reference: Option<Vec<bool>> =
+        plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
+    let Split { bank: bank_images, held_out } =
+        split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
 
     let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
     if plan.metric == bundle::Metric::Cosine {
@@ -113,17 +116,16 @@ pub(crate) fn fit_on(
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
     let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
-    let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len() };
+    let density = LocalDensity::measure(&bank)?;
+    let normalise = Normalise::Both(&density);
+    let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
     let leave_one_out = held_out.is_empty();
-    let (calibrating, held) = if leave_one_out {
-        let scores = leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?;
-        (bank_images.clone(), scores)
+    let held = if leave_one_out {
+        leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?
     } else {
         drop(candidates);
-        let scores = calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?;
-        (held_out, scores)
+        calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?
     };
-    let calibrating = if held.is_empty() { vec![] } else { calibrating };
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
@@ -131,6 +133,7 @@ pub(crate) fn fit_on(
     let maxima: Vec<f32> = held.iter().map(|h| h.map_maxima[default]).collect();
     let others: Vec<usize> = (0..policies.len()).filter(|p| *p != default).collect();
     let other_scores = others.iter().flat_map(|p| held.iter().map(|h| h.raw_scores[*p])).collect();
+    let density_scores = (0..policies.len()).flat_map(|p| held.iter().map(move |h| h.density_scores[p])).collect();
     let entry_of = |scores: &[f32]| -> Result<ConformalEntry, TrainError> {
         let mut found = Conformal::of(scores, plan.alpha)?;
         found.threshold = plan.threshold.or(found.threshold);
@@ -139,7 +142,7 @@ pub(crate) fn fit_on(
     let mut per_condition = BTreeMap::new();
     for (index, name) in conditions.iter().enumerate() {
         let own: Vec<f32> = held.iter().zip(&scores).filter(|(h, _)| h.condition == index).map(|(_, s)| *s).collect();
-        if !own.is_empty() {
+        if own.len() >= convert::OWN_CALIBRATION_FROM {
             per_condition.insert(name.clone(), entry_of(&own)?);
         }
     }
@@ -186,6 +189,7 @@ pub(crate) fn fit_on(
             alpha: plan.alpha,
             policy: policies[default].to_string(),
             other_policies: others.iter().map(|p| policies[*p].to_string()).collect(),
+            density: Some(convert::density_entry(policies)),
             global: entry_of(&scores)?,
             per_condition,
         },
@@ -210,9 +214,11 @@ pub(crate) fn fit_on(
         other_scores,
         gate_points,
         gate_conditions,
+        row_scale: density.scales().to_vec(),
+        density_scores,
     };
     contents.check()?;
-    let calibrating = calibrating.iter().map(|i| samples[*i].name.clone()).collect();
+    let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
     Ok(Fitted { contents, failures, calibrating })
 }
 
@@ -407,7 +413,9 @@ fn pick(
 }
 
 struct HeldOut {
+    image: usize,
     raw_scores: Vec<f32>,
+    density_scores: Vec<f32>,
     map_maxima: Vec<f32>,
     /// The condition under which it was scored.
     condition: usize,
@@ -431,12 +439,14 @@ fn calibrate(
         let images: Vec<&Image> = images.iter().collect();
         let admit = |index: usize, descriptors: &[f32]| {
             let own = gate.admit(images[index], descriptors, bank.dim());
-            let labelled = Admission { condition: Some(label[chunk[index]]), confidence: 1.0 };
+            let labelled = Admission::certain(label[chunk[index]]);
             if own.condition.is_some() { own } else { labelled }
         };
         let scored = score(pipeline, bank, &images, how, &admit)?;
         found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
+            image: *image,
             raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
+            density_scores: by_policy.iter().filter_map(|s| s.density_score).collect(),
             map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
             condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
         }));
@@ -469,16 +479,18 @@ fn leave_each_out(
         .zip(bank_images)
         .map(|(rows, image)| {
             let condition = label[*image];
-            let admission = Admission { condition: Some(condition), confidence: 1.0 };
-            let mut held = HeldOut { raw_scores: vec![], map_maxima: vec![], condition };
+            let admission = Admission::certain(condition);
+            let mut held =
+                HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
             for policy in how.policies {
                 let search = policy.search(admission, how.n_conditions);
                 let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
                 else {
                     break;
                 };
-                let found = Distances::of(rows, nearest, *grid, bank, how.scoring, pipeline.preprocessing())?;
+                let found = Distances::of(rows, nearest, *grid, bank, how, pipeline.preprocessing())?;
                 held.raw_scores.push(found.raw_score);
+                held.density_scores.extend(found.density_score);
                 held.map_maxima.push(found.map.max());
             }
             progress.advance(1);
@@ -486,7 +498,7 @@ fn leave_each_out(
         })
         .collect();
     progress.end();
-    // Either every image has others, or there is just one.
+    // An image without others is the only one, or the only one that has rows.
     Ok(found?.into_iter().flatten().collect())
 }
 

@@ -102,7 +102,7 @@ mod tests {
     fn what_was_asked_for_is_made_or_refused() {
         assert!(matches!(chosen(GateKind::Embedding, true, false).unwrap().gate, Gate::Embedding(_)));
         assert!(matches!(chosen(GateKind::P90, true, true), Err(TrainError::NoLevel)));
-        let level = Gate::P90 { limit: 0.3, softness: 0.1 };
+        let level = Gate::P90 { limit: 0.3, softness: 0.1, known: vec![] };
         let none = Examples { intensity: vec![], pooled: vec![], conditions: vec![] };
         assert_eq!(choose(GateKind::Auto, Some(level.clone()), &none, 2).unwrap().gate, level);
         assert_eq!(choose(GateKind::Auto, None, &none, 1).unwrap().gate, Gate::Single);

@@ -7,6 +7,7 @@ use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
@@ -75,6 +76,9 @@ pub struct FitPlan {
     pub gate: GateKind,
     /// Use only so many images of each condition for the bank.
     pub shots: Option<usize>,
+    /// Names of the images that make the bank, no others; `None` for all. As with `shots`, [`Holdout::Auto`] then leaves
+    /// each out in turn; a share is held out of the images that are not named.
+    pub references: Option<BTreeSet<String>>,
     /// Images that calibrate.
     pub holdout: Holdout,
     /// False alarms wanted among normal images, 0..1.
@@ -110,6 +114,7 @@ impl Default for FitPlan {
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,
+            references: None,
             holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,
             threshold: None,

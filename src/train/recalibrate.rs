@@ -85,6 +85,7 @@ pub fn recalibrate(
         alpha,
         policy: Policy::Mixed.to_string(),
         other_policies: vec![],
+        density: None,
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };
@@ -93,6 +94,8 @@ pub fn recalibrate(
     let n_rejected_before = old.map(|old| scores.iter().filter(|s| **s > old).count());
     contents.calibration_scores = scores;
     contents.other_scores = vec![];
+    contents.row_scale = vec![];
+    contents.density_scores = vec![];
     contents.check()?;
     Ok(Recalibrated { contents, failures, n_in_bank, n_rejected_before })
 }

@@ -101,7 +101,7 @@ fn names_the_tensor_and_the_index_of_a_nan() {
 
 #[test]
 fn refuses_contents_that_contradict_themselves() {
-    let cases: [Case; 34] = [
+    let cases: [Case; 37] = [
         (|c| c.row_condition[2] = 2, "row_condition holds 2 at index 2"),
         (|c| c.row_condition[0] = u32::MAX, "row_condition holds 4294967295 at index 0"),
         (|c| c.row_source[3] = 3, "row_source holds 3 at index 3"),
@@ -130,6 +130,9 @@ fn refuses_contents_that_contradict_themselves() {
         (|c| c.manifest.conditions.clear(), "conditions: expected at least one"),
         (|c| c.manifest.gate.limit = Some(f32::INFINITY), "gate.limit"),
         (|c| c.manifest.gate.parameters.extend([("x".into(), f64::NAN)]), "gate.parameters.x"),
+        (|c| c.manifest.gate.known[1] = [0.7, f32::NAN], "gate.known"),
+        (|c| c.manifest.gate.known.push([0.0, 1.0]), "gate.known"),
+        (|c| c.manifest.gate.reach = Some(0.0), "gate.reach"),
         (|c| c.manifest.calibration.alpha = 1.5, "calibration.alpha"),
         (|c| c.manifest.calibration.global.threshold = Some(f32::NAN), "calibration.global.threshold"),
         (|c| c.manifest.calibration.global.std = Some(-0.5), "calibration.global.std"),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use pcore::bundle::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
-    FORMAT_VERSION, GateAxisEntry, GateEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DensityEntry,
+    DescriptorEntry, FORMAT_VERSION, GateAxisEntry, GateEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+    UNKNOWN,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ pub(crate) fn small() -> Contents {
     with_rows(4, 3, 0.5)
 }
 
-/// [`small`] with a gate of three points and the scores of two more policies.
+/// [`small`] with a gate of three points, the scores of two more policies and those by local density.
 pub(crate) fn with_gate() -> Contents {
     let mut contents = small();
     contents.manifest.calibration.other_policies = vec!["gated".into(), "soft".into()];
@@ -24,6 +25,12 @@ pub(crate) fn with_gate() -> Contents {
     contents.manifest.gate.confusion = vec![vec![2, 0, 0], vec![0, 1, 0]];
     contents.gate_points = (0..24).map(|i| i as f32 - 12.0).collect();
     contents.gate_conditions = vec![0, 1, 1];
+    contents.manifest.gate.known = vec![];
+    contents.manifest.gate.reach = Some(0.1 + 0.2);
+    contents.manifest.calibration.density =
+        Some(DensityEntry { neighbours: 5, policies: vec!["mixed".into(), "gated".into(), "soft".into()] });
+    contents.row_scale = vec![0.5, 0.0, 0.25, 1.0];
+    contents.density_scores = (0..15).map(|i| i as f32 * 0.25).collect();
     contents
 }
 
@@ -41,6 +48,8 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
         other_scores: vec![],
         gate_points: vec![],
         gate_conditions: vec![],
+        row_scale: vec![],
+        density_scores: vec![],
     }
 }
 
@@ -93,6 +102,8 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             parameters: BTreeMap::from([("spread".into(), 0.05)]),
             axes: vec![],
             n_points: 0,
+            known: vec![[0.1, 0.3], [0.25, 0.7]],
+            reach: None,
             confusion: vec![],
         },
         calibration: CalibrationEntry {
@@ -100,6 +111,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             alpha: 0.01,
             policy: "mixed".into(),
             other_policies: vec![],
+            density: None,
             global: conformal(5, None),
             per_condition: BTreeMap::from([
                 ("cold".into(), conformal(2, Some(1.25))),

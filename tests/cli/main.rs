@@ -7,6 +7,8 @@
 )]
 
 mod bad_input;
+mod conditions;
+mod explain;
 mod real_images;
 mod same_score;
 mod support;

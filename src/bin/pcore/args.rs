@@ -71,6 +71,9 @@ pub(crate) struct FitArgs {
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
+    /// Use only the images that this text file names for the bank, one path per line, relative to its folder
+    #[arg(long, value_name = "FILE", conflicts_with = "shots")]
+    pub(crate) shots_list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]
@@ -195,7 +198,8 @@ pub(crate) struct BundleArgs {
     /// says), oracle (only the table), random or inverse (for studies)
     #[arg(long, value_name = "WHO", default_value = "auto")]
     pub(crate) gate: GateUse,
-    /// Compare with held-out images of the same condition, or with all of them
+    /// Compare with held-out images of the same condition, with all of them, or with all of them by distances normalised
+    /// by local density
     #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
     pub(crate) calibrate: CalibrateArg,
 }
@@ -206,6 +210,8 @@ pub(crate) enum CalibrateArg {
     Condition,
     /// With all of them
     Global,
+    /// With all of them, distances divided by how far the bank's rows are from each other there
+    Density,
 }
 
 impl From<CalibrateArg> for Calibration {
@@ -213,6 +219,7 @@ impl From<CalibrateArg> for Calibration {
         match arg {
             CalibrateArg::Condition => Self::Condition,
             CalibrateArg::Global => Self::Global,
+            CalibrateArg::Density => Self::Density,
         }
     }
 }
@@ -235,7 +242,28 @@ pub(crate) struct InferArgs {
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
     #[command(flatten)]
+    pub(crate) explain: ExplainArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// What is explained of an inspection.
+#[derive(ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// Show the worst patches of each image and the normal patches they were compared with: explain.json and
+    /// explain/NAME.png, in the folder of --out, else in pcore-explain
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Patches to explain, with --explain
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_few)]
+    pub(crate) patches: usize,
+    /// Normal patches to show of each, with --explain
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_few)]
+    pub(crate) matches: usize,
+    /// Folder of the training images, as it was given to fit; with --explain [default: where they were fitted from on this
+    /// machine]
+    #[arg(long, value_name = "DIR", requires = "explain")]
+    pub(crate) normal: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -473,6 +501,13 @@ fn parse_positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),
         _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn parse_few(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=50).contains(&n) => Ok(n),
+        _ => Err("expected a whole number from 1 to 50".to_owned()),
     }
 }
 

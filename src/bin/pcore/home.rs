@@ -47,6 +47,30 @@ pub(crate) fn remember(bundle: &Path) -> Result<()> {
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }
 
+/// The folder whose files say where training images lie: one per fingerprint of the data. A bundle itself holds no path of
+/// the machine that wrote it.
+const NORMALS: &str = "normals";
+
+/// Remembers the folder that a bundle's training images were read from.
+pub(crate) fn remember_normals(fingerprint: &str, root: &Path) -> Result<()> {
+    let folder = home().join(NORMALS);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let absolute = std::path::absolute(root).with_context(|| format!("resolving {}", root.display()))?;
+    // A path that is no text is not remembered; --normal names it.
+    let Some(text) = absolute.to_str() else { return Ok(()) };
+    let path = folder.join(fingerprint);
+    // Rewriting the same would only disturb who reads it now.
+    if fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        return Ok(());
+    }
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+/// The folder that [`remember_normals`] noted, if any. `fingerprint` is of a verified bundle: hexadecimal digits.
+pub(crate) fn recall_normals(fingerprint: &str) -> Option<PathBuf> {
+    fs::read_to_string(home().join(NORMALS).join(fingerprint)).ok().map(PathBuf::from)
+}
+
 /// The bundle to read, and how it was found.
 pub(crate) fn bundle_to_read(
     bundle: Option<&Path>,

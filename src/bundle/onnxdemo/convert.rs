@@ -99,6 +99,8 @@ impl StationArtefact {
                 parameters: BTreeMap::new(),
                 axes: vec![],
                 n_points: 0,
+                known: vec![],
+                reach: None,
                 confusion: vec![],
             },
             calibration: CalibrationEntry {
@@ -107,6 +109,7 @@ impl StationArtefact {
                 alpha: 1.0,
                 policy: Policy::Mixed.to_string(),
                 other_policies: vec![],
+                density: None,
                 global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
                 per_condition: BTreeMap::new(),
             },
@@ -131,6 +134,8 @@ impl StationArtefact {
             other_scores: vec![],
             gate_points: vec![],
             gate_conditions: vec![],
+            row_scale: vec![],
+            density_scores: vec![],
         };
         contents.check().map_err(|defect| StationError::Bundle { defect: Box::new(defect) })?;
         Ok(contents)

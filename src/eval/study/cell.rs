@@ -254,6 +254,7 @@ impl Cell {
             Axis::Calibration => match self.calibration {
                 Calibration::Condition => "condition".to_owned(),
                 Calibration::Global => "global".to_owned(),
+                Calibration::Density => "density".to_owned(),
             },
             Axis::Gate => self.gate.to_string(),
         }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::features::{Recalled, Remembered};
 use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{ConditionRule, Policy, Search};
+use crate::bank::{Admission, ConditionRule, Policy, Search};
 use crate::bundle::Contents;
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
@@ -269,7 +269,7 @@ impl<'a> Study<'a> {
             let found: Vec<Vec<One>> = (0..chunk.len())
                 .into_par_iter()
                 .map(|i| {
-                    let given = chunk[i].condition.as_ref().and_then(|name| conditions.iter().position(|c| c == name));
+                    let given = chunk[i].condition.as_ref().map(|name| inspector.given(name));
                     let mut image = Answers {
                         inspector: &inspector,
                         image: &images[i],
@@ -310,7 +310,7 @@ struct Answers<'a> {
     image: &'a Image,
     /// `[n_patches, dim]`.
     rows: &'a [f32],
-    given: Option<usize>,
+    given: Option<Admission>,
     scoring: Scoring,
     /// Raw score and condition of the row nearest to the worst patch, by search.
     searched: Vec<(Search, f32, u32)>,

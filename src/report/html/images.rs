@@ -83,8 +83,9 @@ fn card(item: &GalleryItem, image: &ReportImage) -> String {
     if let Some(defect) = &image.defect {
         details.push(format!("truth: {}", html_escape(defect)));
     }
-    if let Some(condition) = &image.row.condition {
-        details.push(format!("condition: {}", html_escape(condition)));
+    let condition = condition(image);
+    if !condition.is_empty() {
+        details.push(format!("condition: {condition}"));
     }
     format!(
         "<figure class=\"card\"><img src=\"data:image/png;base64,{}\" alt=\"Anomaly map of {path}\">\
@@ -167,9 +168,18 @@ fn row(image: &ReportImage) -> String {
         sort_key(image.row.threshold),
         score(image.row.threshold),
         html_escape(&image.row.path),
-        html_escape(image.row.condition.as_deref().unwrap_or("")),
+        condition(image),
         image.row.ms.map_or_else(String::new, |ms| format!("{ms:.1}"))
     )
+}
+
+/// The condition's name, escaped; nothing where it was not told.
+fn condition(image: &ReportImage) -> String {
+    match &image.row.condition {
+        Some(condition) => html_escape(condition),
+        None if image.row.unknown_condition == Some(true) => "<em>unknown</em>".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn score(value: Option<f32>) -> String {

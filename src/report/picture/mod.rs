@@ -2,12 +2,14 @@
 
 mod canvas;
 mod colour_map;
+mod display;
 mod font;
 mod overlay;
 mod resample;
 
 pub use canvas::{MAX_SIDE_PX, Picture};
 pub use colour_map::{ColourScale, colour};
+pub use display::{display_rgb, display_white};
 pub use overlay::{Caption, Overlay, SourceImage, overlay};
 
 pub(super) use canvas::text_width_px;

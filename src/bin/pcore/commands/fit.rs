@@ -18,7 +18,8 @@ use std::path::Path;
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
-    let plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
+    let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
+    plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
     if args.run.json {
         let failed: Vec<_> = fitted.failures.iter().map(|f| json!({"path": f.name, "error": f.reason})).collect();
@@ -53,6 +54,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     }
     bundle::write(path, &fitted.contents)?;
     home::remember(path)?;
+    home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root)?;
     Ok((fitted, start.elapsed().as_secs_f64()))
 }
 
@@ -78,6 +80,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
+        references: None,
         holdout: method.holdout,
         alpha: method.alpha,
         threshold: method.threshold,

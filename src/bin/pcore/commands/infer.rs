@@ -1,5 +1,6 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
+use super::explain::Explainer;
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{Style, overlay_png, picture_path};
@@ -10,7 +11,7 @@ use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset;
 use pcore::image::{write_png_grey8, write_tiff_f32};
-use pcore::infer::{Item, inspect_all};
+use pcore::infer::{ExplainPlan, Item, inspect_all};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
 use std::fs;
@@ -26,6 +27,10 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
     let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
     let mut printer = Printer::new(args.run.json);
+    let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
+    let (normal, out) = (args.explain.normal.as_deref(), args.out.as_deref());
+    let explainer = args.explain.explain.then(|| Explainer::new(&opened, plan, normal, out, !args.run.json));
+    let mut explainer = explainer.transpose()?;
     let start = Instant::now();
     inspect_all(
         &opened.inspector,
@@ -40,11 +45,18 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
             if let Some(folder) = &args.out {
                 write_pictures(folder, &item, pixel_threshold, &args.maps)?;
             }
+            if let (Some(explainer), Ok((image, _))) = (&mut explainer, &item.outcome) {
+                let condition = table.as_ref().and_then(|table| table.get(item.sample));
+                explainer.explain(&opened, item.sample, image, condition, calibration)?;
+            }
             images.push(report_image(item.sample, row));
             anyhow::Ok(())
         },
     )?;
     printer.finish()?;
+    if let Some(explainer) = explainer {
+        explainer.finish()?;
+    }
     let n_failed = images.iter().filter(|i| i.row.error.is_some()).count();
     let n_anomalous = images.iter().filter(|i| i.row.verdict == Some(Verdict::Anomalous)).count();
     let seconds = start.elapsed().as_secs_f64();
@@ -93,7 +105,11 @@ impl Printer {
                 out,
                 "{:9}  score {score:8.4}  threshold {threshold:7.4}  {:8}  {}",
                 verdict.as_str(),
-                row.condition.as_deref().unwrap_or("unknown"),
+                match (row.condition.as_deref(), row.unknown_condition) {
+                    (Some(condition), _) => condition,
+                    (None, Some(true)) => "unknown",
+                    (None, Some(false) | None) => "-",
+                },
                 row.path
             )?,
             (Some(error), ..) => writeln!(out, "{:9}  {error}", "failed")?,

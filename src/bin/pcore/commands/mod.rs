@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod eval;
+mod explain;
 pub(crate) mod fit;
 pub(crate) mod infer;
 pub(crate) mod inspect;

@@ -44,7 +44,17 @@ pub(super) fn condition_table(
     inspector: &Inspector,
 ) -> Result<Option<ConditionTable>> {
     if let Some(path) = &args.conditions {
-        return Ok(Some(ConditionTable::read(path)?));
+        let table = ConditionTable::read(path)?;
+        let is_known = |name: &&str| inspector.conditions().iter().any(|known| known.as_str() == *name);
+        let strange: Vec<&str> = table.conditions().into_iter().filter(|name| !is_known(name)).collect();
+        if !strange.is_empty() {
+            eprintln!(
+                "warning: {} names conditions that the bundle does not know ({}): their images count as of unknown condition",
+                path.display(),
+                strange.join(", ")
+            );
+        }
+        return Ok(Some(table));
     }
     if inspector.conditions().len() < 2 {
         return Ok(None);

@@ -39,6 +39,7 @@ fn inspected_row(path: String, inspection: &Inspection, ms: f64) -> ResultRow {
         verdict: Some(inspection.verdict),
         condition: inspection.condition.as_ref().map(ToString::to_string),
         gate_confidence: Some(inspection.gate_confidence),
+        unknown_condition: Some(inspection.is_unknown_condition),
         ms: Some(ms),
         error: None,
     }
@@ -154,6 +155,8 @@ fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
             .zip(inspector.per_condition())
             .filter_map(|(condition, conformal)| note(Some(condition.to_string()), conformal))
             .collect(),
-        Calibration::Condition | Calibration::Global => note(None, inspector.global()).into_iter().collect(),
+        Calibration::Condition | Calibration::Global | Calibration::Density => {
+            note(None, inspector.global_under(calibration)).into_iter().collect()
+        }
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use pcore::image::Image;
 use pcore::infer::Inspection;
-use pcore::report::{Caption, ColourScale, Overlay, SourceImage, overlay};
+use pcore::report::{Caption, ColourScale, Overlay, SourceImage, display_rgb, display_white, overlay};
 use pcore::score::AnomalyMap;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) struct Style<'a> {
 pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<'_>) -> Result<Vec<u8>> {
     let (height_px, width_px) = (image.height_px(), image.width_px());
     let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
-    let rgb = display_rgb(image);
+    let rgb = display_rgb(image, display_white(image));
     let picture = overlay(&Overlay {
         source: SourceImage { rgb: &rgb, height_px, width_px },
         map: &map,
@@ -44,22 +44,6 @@ pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<
         max_side_px: style.max_side_px,
     })?;
     Ok(picture.png()?)
-}
-
-/// Grey or RGB in 0..1 as 8-bit RGB. Images that use less than half of that range, or go beyond it (float maps), are
-/// shown with their 99.5th percentile as white; scores never see this.
-fn display_rgb(image: &Image) -> Vec<u8> {
-    let mut sorted = image.pixels().to_vec();
-    let rank = (sorted.len() as f64 * 0.995) as usize;
-    let rank = rank.min(sorted.len() - 1);
-    let (_, white, _) = sorted.select_nth_unstable_by(rank, f32::total_cmp);
-    let white = *white;
-    let scale = if white > 0.0 && !(0.5..=1.0).contains(&white) { 255.0 / white } else { 255.0 };
-    let byte = |v: &f32| (v * scale).clamp(0.0, 255.0).round() as u8;
-    match image.n_channels() {
-        1 => image.pixels().iter().flat_map(|v| [byte(v); 3]).collect(),
-        _ => image.pixels().iter().map(byte).collect(),
-    }
 }
 
 /// Where the picture of `name` goes: `folder/name.png`, sub-folders and the original extension kept, so that `a.png` and

@@ -1,0 +1,133 @@
+//! `pcore infer --explain`: the worst patches of an image, and the normal patches they were compared with.
+
+use super::open::Opened;
+use super::page::create;
+use super::pictures::picture_path;
+use crate::console::print_line;
+use crate::home;
+use anyhow::{Context, Result};
+use pcore::dataset::Sample;
+use pcore::image::Image;
+use pcore::infer::{Calibration, ExplainPlan, Explanation, Match, NormalImages, NormalPatch};
+use pcore::report::{ExplanationJson, explain_picture};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Where explanations go when `--out` names no folder.
+const DEFAULT_FOLDER: &str = "pcore-explain";
+
+/// Explains one image after the other.
+pub(super) struct Explainer {
+    plan: ExplainPlan,
+    normals: NormalImages,
+    folder: PathBuf,
+    json: BufWriter<File>,
+    n_explained: usize,
+    n_missing: usize,
+    speaks: bool,
+}
+
+impl Explainer {
+    /// `normal`: the folder of the training images, if it was named; else the one that was fitted on this machine.
+    /// `speaks`: whether to print what was found.
+    pub(super) fn new(
+        opened: &Opened,
+        plan: ExplainPlan,
+        normal: Option<&Path>,
+        out: Option<&Path>,
+        speaks: bool,
+    ) -> Result<Self> {
+        let folder = out.map_or_else(|| PathBuf::from(DEFAULT_FOLDER), Path::to_owned);
+        let root = match normal {
+            Some(folder) => Some(folder.to_owned()),
+            None => home::recall_normals(&opened.inspector.manifest().data_fingerprint),
+        };
+        let mut json = create(&folder.join("explain.json"))?;
+        json.write_all(b"[")?;
+        let normals = NormalImages::new(root);
+        Ok(Self { plan, normals, folder, json, n_explained: 0, n_missing: 0, speaks })
+    }
+
+    pub(super) fn explain(
+        &mut self,
+        opened: &Opened,
+        sample: &Sample,
+        image: &Image,
+        condition: Option<&str>,
+        calibration: Calibration,
+    ) -> Result<()> {
+        let inspector = &opened.inspector;
+        let explanation = inspector.explain(image, condition, calibration, &self.plan)?;
+        let mut normals = vec![];
+        for patch in &explanation.patches {
+            let all = patch.matches.iter().chain(&patch.by_condition);
+            let found: Vec<NormalPatch> =
+                all.map(|found| self.normals.patch(inspector, found)).collect::<Result<_, _>>()?;
+            self.n_missing += found.iter().filter(|f| !matches!(f, NormalPatch::Found { .. })).count();
+            normals.push(found);
+        }
+        let path = picture_path(&self.folder.join("explain"), &sample.name, "png");
+        let parent = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+        let png = explain_picture(image, &explanation, &normals)?.png()?;
+        fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
+        let json = ExplanationJson::new(&sample.path.display().to_string(), &explanation, &normals);
+        self.json.write_all(if self.n_explained == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut self.json, &json)?;
+        self.n_explained += 1;
+        if self.speaks {
+            tell(&explanation)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.json.write_all(b"\n]\n")?;
+        self.json.flush()?;
+        let n = self.n_missing;
+        match self.normals.root() {
+            Some(root) if n > 0 => eprintln!(
+                "{n} normal patches can't be shown: their images are not in {} as they were at the fit; --normal DIR names their folder",
+                root.display()
+            ),
+            None if n > 0 => eprintln!(
+                "the normal patches can't be shown: the bundle was not fitted here; --normal DIR names the folder of its training images"
+            ),
+            Some(_) | None => {}
+        }
+        eprintln!("explained {} images in {}", self.n_explained, self.folder.display());
+        Ok(())
+    }
+}
+
+/// The worst patches, a line each.
+fn tell(explanation: &Explanation) -> Result<()> {
+    let n_cols = explanation.grid.n_cols.max(1);
+    for (index, patch) in explanation.patches.iter().enumerate() {
+        let pixels = patch.place.pixels;
+        let nearest =
+            patch.matches.first().map_or_else(String::new, |found| format!("  matches {}", named(found, n_cols)));
+        let closer = patch.by_condition.iter().min_by(|a, b| a.distance.total_cmp(&b.distance));
+        let own = explanation.inspection.condition.as_ref();
+        let other = closer
+            .filter(|found| own.is_some_and(|own| *own != found.condition))
+            .map_or_else(String::new, |found| format!("  nearer in another condition: {}", named(found, n_cols)));
+        print_line(&format!(
+            "  {}. rows {}-{}, columns {}-{}  distance {:.4}{nearest}{other}",
+            index + 1,
+            pixels.top_px,
+            pixels.top_px + pixels.height_px - 1,
+            pixels.left_px,
+            pixels.left_px + pixels.width_px - 1,
+            patch.distance
+        ))?;
+    }
+    Ok(())
+}
+
+fn named(found: &Match, n_cols: usize) -> String {
+    let source = found.source.as_deref().unwrap_or("a normal image");
+    let place = found.position.map_or_else(String::new, |p| format!(" at {},{}", p / n_cols, p % n_cols));
+    format!("{source}{place} ({}, {:.4})", found.condition, found.distance)
+}

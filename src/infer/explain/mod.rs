@@ -1,0 +1,214 @@
+//! Why an image got its score: its most anomalous patches, and the normal patches they were compared with.
+
+mod normals;
+mod place;
+
+pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
+pub use place::{PatchPlace, PixelBox};
+
+use super::{Calibration, InferError, Inspection, Inspector};
+use crate::bank::{Condition, Neighbours, Policy, Search};
+use crate::bundle::UNKNOWN;
+use crate::image::Image;
+use crate::model::Grid;
+
+/// How much is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExplainPlan {
+    /// Patches of the image, the most anomalous first.
+    pub n_patches: usize,
+    /// Nearest normal patches of each.
+    pub n_matches: usize,
+}
+
+impl Default for ExplainPlan {
+    fn default() -> Self {
+        Self { n_patches: 5, n_matches: 3 }
+    }
+}
+
+/// An inspection with its reasons.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What pcore says of the image.
+    pub inspection: Inspection,
+    /// The policy that chose which rows of the bank counted.
+    pub policy: Policy,
+    /// The patch grid of the image.
+    pub grid: Grid,
+    /// Its most anomalous patches, the worst first.
+    pub patches: Vec<ExplainedPatch>,
+}
+
+impl Explanation {
+    /// Patches that lie nearer to a normal patch of another condition than to any of the image's own; `None` where the
+    /// image has no condition or there is only one.
+    #[must_use]
+    pub fn n_nearer_in_another(&self) -> Option<usize> {
+        let own = self.inspection.condition.as_ref()?;
+        let several = self.patches.iter().any(|p| p.by_condition.len() > 1);
+        several.then(|| self.patches.iter().filter(|p| p.nearest_condition().is_some_and(|c| c != own)).count())
+    }
+}
+
+/// One patch of the image, and what it was compared with.
+#[derive(Clone, Debug)]
+pub struct ExplainedPatch {
+    /// Where it lies.
+    pub place: PatchPlace,
+    /// Its distance as it counts in the score.
+    pub distance: f32,
+    /// The nearest rows among those that the policy considers, nearest first.
+    pub matches: Vec<Match>,
+    /// The nearest row of every condition that has rows, whatever the policy; in the order of the bundle.
+    pub by_condition: Vec<Match>,
+}
+
+impl ExplainedPatch {
+    /// The condition of the nearest row of the whole bank.
+    #[must_use]
+    pub fn nearest_condition(&self) -> Option<&Condition> {
+        self.by_condition.iter().min_by(|a, b| a.distance.total_cmp(&b.distance)).map(|m| &m.condition)
+    }
+}
+
+/// A row of the bank, seen from a patch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// Which row.
+    pub row: usize,
+    /// Name of the training image it comes from; `None` in an imported bank.
+    pub source: Option<String>,
+    /// Index of its patch in the grid of that image, row-major; `None` in an imported bank.
+    pub position: Option<usize>,
+    /// The condition of that image.
+    pub condition: Condition,
+    /// The distance in feature space.
+    pub distance: f32,
+    /// The distance as the policy counts it: larger than the other where it penalises the row's condition.
+    pub counted: f32,
+}
+
+impl Inspector {
+    /// Inspects one image and says why: see [`Explanation`]. The patches are the most anomalous ones that do not overlap:
+    /// of two whose neighbourhoods (the squares of patches that a descriptor averages) meet, the worse is taken.
+    ///
+    /// # Errors
+    /// As [`Inspector::inspect`].
+    pub fn explain(
+        &self,
+        image: &Image,
+        condition: Option<&str>,
+        calibration: Calibration,
+        plan: &ExplainPlan,
+    ) -> Result<Explanation, InferError> {
+        let scored = self.score_under(&[image], &[condition], calibration)?;
+        let scored = scored.into_iter().next().ok_or(InferError::NoThreshold)?;
+        let described = self.pipeline.describe(&[image])?;
+        let (rows, dim, grid) = (described.image(0), described.dim, described.grid);
+        let search = self.policy.search(scored.admission, self.conditions.len());
+        let chosen = top_patches(&scored.patches, grid, self.pipeline.descriptor().neighbourhood, plan.n_patches);
+        let input = self.pipeline.preprocessing();
+        let size = (image.height_px(), image.width_px());
+        let mut patches = Vec::with_capacity(chosen.len());
+        for index in chosen {
+            let query = &rows[index * dim..][..dim];
+            let found = self.bank.nearest_in(query, plan.n_matches.max(1), search)?;
+            let mut by_condition = vec![];
+            for of in 0..self.conditions.len() {
+                if self.bank.has_rows_of(of) {
+                    let nearest = self.bank.nearest_in(query, 1, Search::Only { condition: of })?;
+                    by_condition.extend(self.matches(&nearest, Search::All));
+                }
+            }
+            patches.push(ExplainedPatch {
+                place: PatchPlace::of(index, grid, (input.height_px, input.width_px), &scored.placement, size),
+                distance: scored.patches[index],
+                matches: self.matches(&found, search),
+                by_condition,
+            });
+        }
+        let inspection = self.decide(scored, calibration)?;
+        Ok(Explanation { inspection, policy: self.policy, grid, patches })
+    }
+
+    fn matches(&self, found: &Neighbours, search: Search) -> Vec<Match> {
+        let matched = |(row, counted): (&u32, &f32)| {
+            let origin = self.bank.origins()[*row as usize];
+            let penalty = match search {
+                Search::Penalised { condition, factor } if origin.condition as usize != condition => factor,
+                Search::Penalised { .. } | Search::All | Search::Only { .. } => 1.0,
+            };
+            Match {
+                row: *row as usize,
+                source: self.manifest.sources.get(origin.source as usize).cloned(),
+                position: (origin.position != UNKNOWN).then_some(origin.position as usize),
+                condition: self.conditions[origin.condition as usize].clone(),
+                distance: counted / penalty,
+                counted: *counted,
+            }
+        };
+        found.indices.iter().zip(&found.distances).map(matched).collect()
+    }
+}
+
+/// The `n` largest distances, no two nearer than `neighbourhood` patches in both directions; ties to the lower index.
+fn top_patches(distances: &[f32], grid: Grid, neighbourhood: usize, n: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..distances.len()).collect();
+    order.sort_by(|a, b| distances[*b].total_cmp(&distances[*a]).then(a.cmp(b)));
+    let at = |index: usize| (index / grid.n_cols, index % grid.n_cols);
+    let mut chosen: Vec<usize> = vec![];
+    for index in order {
+        if chosen.len() >= n {
+            break;
+        }
+        let meets = |other: &usize| {
+            let ((row, col), (other_row, other_col)) = (at(index), at(*other));
+            row.abs_diff(other_row).max(col.abs_diff(other_col)) < neighbourhood
+        };
+        if !chosen.iter().any(meets) {
+            chosen.push(index);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn overlapping_patches_are_shown_once() {
+        let grid = Grid { n_rows: 3, n_cols: 5 };
+        let distances = [9.0, 8.0, 7.0, 6.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 10.0];
+        assert_eq!(top_patches(&distances, grid, 1, 3), [14, 0, 1]);
+        assert_eq!(top_patches(&distances, grid, 3, 9), [14, 0]);
+        assert_eq!(top_patches(&distances, grid, 2, 4), [14, 0, 2, 4]);
+        assert!(top_patches(&distances, grid, 3, 0).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_worst_comes_first_and_nothing_worse_is_left_out(
+            distances in prop::collection::vec(0u8..20, 24), neighbourhood in 1usize..4, n in 1usize..8,
+        ) {
+            let distances: Vec<f32> = distances.into_iter().map(f32::from).collect();
+            let grid = Grid { n_rows: 4, n_cols: 6 };
+            let apart = |a: usize, b: usize| {
+                (a / 6).abs_diff(b / 6).max((a % 6).abs_diff(b % 6)) >= neighbourhood
+            };
+            let found = top_patches(&distances, grid, neighbourhood, n);
+            prop_assert!(found.windows(2).all(|w| distances[w[0]] >= distances[w[1]]));
+            for (i, a) in found.iter().enumerate() {
+                prop_assert!(found[..i].iter().all(|b| apart(*a, *b)));
+            }
+            // Whatever is not shown overlaps something at least as bad, or would have come later.
+            let last = found.last().map_or(0.0, |i| distances[*i]);
+            for i in (0..24).filter(|i| !found.contains(i)) {
+                let covered = found.iter().any(|a| !apart(*a, i) && distances[*a] >= distances[i]);
+                prop_assert!(covered || (found.len() == n && distances[i] <= last));
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The training images behind the rows of a bank, where they are still there.
+
+use super::{Match, PatchPlace, PixelBox};
+use crate::bank::normalise_rows;
+use crate::image::{self, Image, Limits};
+use crate::infer::{InferError, Inspector};
+use crate::kernel::Metric;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// A patch is the one in the bank when its descriptor differs from the row by at most this share of the row's length:
+/// other devices and other thread counts stay far below, another image far above.
+pub const SAME_PATCH: f32 = 0.01;
+
+/// Images kept in memory, with their descriptors.
+const MAX_KEPT: usize = 16;
+
+/// What is left of the image a row of the bank comes from.
+#[derive(Clone, Debug)]
+pub enum NormalPatch {
+    /// The image, and where the patch lies in it. Its descriptor was computed anew and is the row of the bank.
+    Found {
+        /// The image.
+        image: Arc<Image>,
+        /// The pixels of the patch.
+        pixels: PixelBox,
+    },
+    /// The file is there, but its patch is not the one in the bank.
+    Changed,
+    /// No image can be read at its place.
+    Missing {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An image with its descriptors `[n_patches, dim]`, or why it can't be read.
+type Kept = Result<(Arc<Image>, Vec<f32>), String>;
+
+/// Finds training images by the names that the bundle keeps.
+pub struct NormalImages {
+    root: Option<PathBuf>,
+    kept: HashMap<String, Kept>,
+}
+
+impl NormalImages {
+    /// `root`: the folder that the fit was given, if it is known; the bundle holds names relative to it.
+    #[must_use]
+    pub fn new(root: Option<PathBuf>) -> Self {
+        Self { root, kept: HashMap::new() }
+    }
+
+    /// The folder, if it is known.
+    #[must_use]
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// The patch of a training image that `found` names, checked against the bank.
+    ///
+    /// # Errors
+    /// What the network refuses.
+    pub fn patch(&mut self, inspector: &Inspector, found: &Match) -> Result<NormalPatch, InferError> {
+        let (Some(source), Some(position)) = (&found.source, found.position) else {
+            return Ok(NormalPatch::Missing { reason: "the bundle does not say which image the row is of".to_owned() });
+        };
+        if !self.kept.contains_key(source) {
+            if self.kept.len() >= MAX_KEPT {
+                self.kept.clear();
+            }
+            let kept = self.open(inspector, source)?;
+            self.kept.insert(source.clone(), kept);
+        }
+        let (image, descriptors) = match &self.kept[source] {
+            Ok(kept) => kept,
+            Err(reason) => return Ok(NormalPatch::Missing { reason: reason.clone() }),
+        };
+        let row = inspector.bank.row(found.row);
+        let Some(own) = descriptors.get(position * row.len()..(position + 1) * row.len()) else {
+            return Ok(NormalPatch::Changed);
+        };
+        let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        let apart = length(&mut own.iter().zip(row).map(|(a, b)| a - b));
+        if apart > f64::from(SAME_PATCH) * length(&mut row.iter().copied()) {
+            return Ok(NormalPatch::Changed);
+        }
+        let input = inspector.pipeline.preprocessing();
+        let size = (image.height_px(), image.width_px());
+        let grid = crate::model::Grid {
+            n_rows: inspector.manifest.descriptor.grid_rows,
+            n_cols: inspector.manifest.descriptor.grid_cols,
+        };
+        let placement = input.placement(size.0, size.1);
+        let place = PatchPlace::of(position, grid, (input.height_px, input.width_px), &placement, size);
+        Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })
+    }
+
+    fn open(&self, inspector: &Inspector, source: &str) -> Result<Kept, InferError> {
+        let Some(root) = &self.root else {
+            return Ok(Err("the folder of the training images is not known on this machine".to_owned()));
+        };
+        // A name from a file must not lead out of the folder.
+        let plain = Path::new(source).components().all(|part| matches!(part, Component::Normal(_)));
+        if !plain {
+            return Ok(Err(format!("'{source}' is no name below a folder")));
+        }
+        let image = match image::read(&root.join(source), &Limits::default()) {
+            Ok(image) => image,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let mut rows = inspector.pipeline.describe(&[&image])?.rows;
+        match inspector.bank.metric() {
+            Metric::Euclidean => {}
+            Metric::Cosine => normalise_rows(&mut rows, inspector.bank.dim()),
+        }
+        Ok(Ok((Arc::new(image), rows)))
+    }
+}
