@@ -9,5 +9,6 @@
 mod bad_input;
 mod real_images;
 mod same_score;
+mod study;
 mod support;
 mod user_commands;
