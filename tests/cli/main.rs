@@ -11,5 +11,6 @@ mod conditions;
 mod explain;
 mod real_images;
 mod same_score;
+mod study;
 mod support;
 mod user_commands;

@@ -319,7 +319,7 @@ pub(crate) struct StudyArgs {
     /// The domain, domain_X, in an HDMAP tree
     #[arg(long, value_name = "NAME")]
     pub(crate) domain: Option<String>,
-    /// Write cells.csv, cells.jsonl, study.html, timings.csv and run.json there. runs.jsonl and cache/ in it let an
+    /// Write cells.csv, cells.jsonl, study.html, study.md, timings.csv and run.json there; runs.jsonl and cache/ let an
     /// interrupted or repeated study go on from what is finished
     #[arg(long, value_name = "DIR", default_value = "pcore-study")]
     pub(crate) out: PathBuf,

@@ -11,8 +11,8 @@ use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables}
 use pcore::model::OpenDevice;
 use pcore::report::ReportError;
 use pcore::report::study::{
-    HDMAP_PLAN, MAX_PLAN_BYTES, RunLine, StudyJson, cells_csv, cells_jsonl, plan_from_toml, run_lines, study_page,
-    verdicts,
+    HDMAP_PLAN, MAX_PLAN_BYTES, RunLine, StudyJson, cells_csv, cells_jsonl, plan_from_toml, run_lines, study_markdown,
+    study_page, verdicts,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -60,15 +60,15 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         memory_bytes: args.memory,
     };
     let study = Study::open(&plan, &data, &setup)?;
-    let (runs, timings) = finish(&study, &args.out, data.test.len(), &console)?;
+    let (runs, n_computed) = finish(&study, &args.out, data.test.len(), &console)?;
     let tables = Tables::of(&plan, &data, &|cell, seed| runs.get(&study.key(cell, seed)));
     let facts = facts(&plan, &data, &device, &known);
     write_text(&args.out.join("cells.csv"), &cells_csv(&plan, &tables)?)?;
     write_text(&args.out.join("cells.jsonl"), &cells_jsonl(&plan, &tables)?)?;
     write_text(&args.out.join("study.html"), &study_page(&plan, &tables, &facts))?;
-    write_text(&args.out.join("timings.csv"), &timings)?;
+    write_text(&args.out.join("study.md"), &study_markdown(&plan, &tables))?;
     let seconds = begun.elapsed().as_secs_f64();
-    let info = run_json(&facts, &plan, &timings, seconds);
+    let info = run_json(&facts, &plan, n_computed, seconds);
     write_text(&args.out.join("run.json"), &(serde_json::to_string_pretty(&info)? + "\n"))?;
     if args.run.json {
         print_line(&serde_json::to_string_pretty(&StudyJson::new(&plan, &tables))?)?;
@@ -126,13 +126,9 @@ fn build() -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Runs what is not in `runs.jsonl` yet; all runs by key, and the seconds that each of this call took, as CSV.
-fn finish(
-    study: &Study<'_>,
-    out: &Path,
-    n_images: usize,
-    console: &Console,
-) -> Result<(BTreeMap<String, Run>, String)> {
+/// Runs what is not in `runs.jsonl` yet, noting in `timings.csv` how long each took; all runs by key, and how many were
+/// computed now.
+fn finish(study: &Study<'_>, out: &Path, n_images: usize, console: &Console) -> Result<(BTreeMap<String, Run>, usize)> {
     fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let path = out.join("runs.jsonl");
     let (mut runs, whole) =
@@ -148,16 +144,23 @@ fn finish(
         eprintln!("{} finished runs found in {}", runs.len(), path.display());
     }
     let done: std::collections::BTreeSet<String> = runs.keys().cloned().collect();
-    let mut timings = "cell,seed,seconds\n".to_owned();
+    let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+    let path = out.join("timings.csv");
+    let is_new = !path.exists();
+    let mut timings = append(&path).with_context(|| format!("opening {} for writing", path.display()))?;
+    if is_new {
+        timings.write_all(b"cell,seed,seconds\n").with_context(|| format!("writing {}", path.display()))?;
+    }
     study.run(&|key| done.contains(key), console, |key, run, seconds| -> Result<(), Failed> {
-        timings += &format!("\"{}\",{},{seconds:.3}\n", run.cell, run.seed);
+        writeln!(timings, "\"{}\",{},{seconds:.3}", run.cell, run.seed)?;
         let text = RunLine::new(key, run).text()?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_data())?;
         // What goes into the tables is what a later call would read.
         runs.append(&mut run_lines(text.as_bytes(), n_images).0);
         Ok(())
     })?;
-    Ok((runs, timings))
+    let n_computed = runs.len() - done.len();
+    Ok((runs, n_computed))
 }
 
 /// Why the runs ended early.
@@ -228,10 +231,10 @@ fn facts(plan: &Plan, data: &StudyData, device: &OpenDevice, known: &ConditionRu
     ]
 }
 
-fn run_json(facts: &[(String, String)], plan: &Plan, timings: &str, seconds: f64) -> serde_json::Value {
+fn run_json(facts: &[(String, String)], plan: &Plan, n_computed: usize, seconds: f64) -> serde_json::Value {
     let facts: BTreeMap<&str, &str> = facts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     serde_json::json!({
         "command": "study", "facts": facts, "cells": plan.cells.len(), "runs": plan.n_runs(),
-        "runs_computed": timings.lines().count() - 1, "seconds": seconds,
+        "runs_computed": n_computed, "seconds": seconds,
     })
 }
