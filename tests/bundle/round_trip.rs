@@ -184,6 +184,7 @@ prop_compose! {
         manifest.coreset.ratio = ratio;
         manifest.preprocessing.mean = mean;
         manifest.gate.parameters = parameters;
+        manifest.gate.known.truncate(1);
         (manifest.sources, manifest.domain, manifest.seed) = (sources, domain, seed);
         manifest.imported = files.map(|files| ImportedEntry { format: "onnxdemo".into(), files });
         manifest.pixel_threshold = pixel_threshold;
