@@ -206,7 +206,7 @@ pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
 }
 
 /// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].
-pub(crate) fn gate_entry(gate: &Gate, confusion: Vec<Vec<usize>>) -> GateEntry {
+pub(crate) fn gate_entry(gate: &Gate, confusion: &[Vec<usize>]) -> GateEntry {
     let entry = |kind: &str, limit, parameters| GateEntry {
         kind: kind.to_owned(),
         limit,
@@ -215,7 +215,7 @@ pub(crate) fn gate_entry(gate: &Gate, confusion: Vec<Vec<usize>>) -> GateEntry {
         n_points: 0,
         known: vec![],
         reach: None,
-        confusion: confusion.clone(),
+        confusion: confusion.to_vec(),
     };
     let by_vote = |kind: &str, gate: &KnnGate| GateEntry {
         axes: gate
@@ -330,7 +330,7 @@ mod tests {
             Gate::Embedding(by_vote(20)),
         ] {
             let (points, conditions) = gate_tensors(&kind);
-            let entry = gate_entry(&kind, vec![vec![3, 0, 0], vec![0, 3, 0]]);
+            let entry = gate_entry(&kind, &[vec![3, 0, 0], vec![0, 3, 0]]);
             assert_eq!(gate(&entry, &points, &conditions, &descriptor).unwrap(), kind);
         }
     }
@@ -339,7 +339,7 @@ mod tests {
     fn gates_of_a_newer_version_or_of_another_descriptor_are_refused_by_name() {
         let descriptor = descriptor_entry(&DescriptorSpec::default(), 10, Grid { n_rows: 1, n_cols: 1 });
         let refused = |entry: &GateEntry| gate(entry, &[0.0; 8], &[0], &descriptor).unwrap_err().to_string();
-        let mut entry = gate_entry(&Gate::Abstain, vec![]);
+        let mut entry = gate_entry(&Gate::Abstain, &[]);
         entry.kind = "telepathy".to_owned();
         assert!(refused(&entry).contains("telepathy"));
         entry.kind = "embedding".to_owned();

@@ -183,7 +183,7 @@ pub(crate) fn fit_on(
         score: convert::score_entry(&plan.scoring),
         conditions: condition_entries,
         condition_rule: rule_name(&plan.conditions),
-        gate: convert::gate_entry(&gate.gate, gate.confusion),
+        gate: convert::gate_entry(&gate.gate, &gate.confusion),
         calibration: CalibrationEntry {
             method: method.to_owned(),
             alpha: plan.alpha,
