@@ -1,23 +1,28 @@
 //! The fit itself.
 
+mod held_out;
+mod look;
+
 use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
-use super::{FitPlan, TrainError, condition_of};
+use super::{FitPlan, TrainError};
 use crate::bank::{
-    Admission, BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, LocalDensity, MemoryBank,
-    Policy, find_limit, intensity_statistics, normalise_rows, select,
+    BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, LocalDensity, MemoryBank, Policy,
+    normalise_rows, select,
 };
 use crate::bundle::{
     self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{Distances, FeaturePipeline, How, InferError, Normalise, convert, score};
+use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
 use crate::model::{Grid, OpenDevice};
 use crate::progress::Progress;
 use crate::score::Conformal;
+use held_out::{calibrate, leave_each_out};
+pub(crate) use look::digest;
+use look::{Glance, fingerprint, label, look};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// A training image that could not be used.
@@ -39,16 +44,6 @@ pub struct Fitted {
     /// Names of the images that calibrate, in the order of [`Contents::calibration_scores`].
     pub calibrating: Vec<String>,
 }
-
-/// What the first look at an image leaves: its level and its digest, not its pixels.
-struct Glance {
-    /// Intensity statistics, where conditions are in use.
-    intensity: Option<[f32; 8]>,
-    digest: [u8; 32],
-}
-
-/// The readable images, what was seen of each, and the others.
-type Looked<'a> = (Vec<&'a Sample>, Vec<Glance>, Vec<Failure>);
 
 /// Descriptors of the bank's candidates.
 struct Candidates {
@@ -222,101 +217,6 @@ pub(crate) fn fit_on(
     Ok(Fitted { contents, failures, calibrating })
 }
 
-/// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
-/// taken without keeping pixels.
-fn look<'a>(samples: &'a [Sample], plan: &FitPlan, progress: &dyn Progress) -> Result<Looked<'a>, TrainError> {
-    let limits = Limits::default();
-    let has_conditions = plan.conditions != ConditionRule::None;
-    let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
-    progress.begin("reading", samples.len());
-    for chunk in samples.chunks(plan.batch.max(1) * 4) {
-        let looked: Vec<Result<Glance, String>> = chunk
-            .par_iter()
-            .map(|sample| {
-                let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
-                let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
-                Ok(Glance { intensity, digest: digest(&image) })
-            })
-            .collect();
-        for (sample, looked) in chunk.iter().zip(looked) {
-            match looked {
-                Ok(glance) => {
-                    readable.push(sample);
-                    glances.push(glance);
-                }
-                Err(reason) => failures.push(Failure { name: sample.name.clone(), reason }),
-            }
-        }
-        progress.advance(chunk.len());
-    }
-    progress.end();
-    match failures.first() {
-        Some(first) if readable.is_empty() => {
-            Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })
-        }
-        Some(_) | None if readable.is_empty() => Err(TrainError::TooFew { n_images: 0 }),
-        Some(_) | None => Ok((readable, glances, failures)),
-    }
-}
-
-/// The SHA-256 of an image's size and pixels.
-pub(crate) fn digest(image: &Image) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for side in [image.height_px(), image.width_px(), image.n_channels()] {
-        hash.update((side as u64).to_le_bytes());
-    }
-    for pixel in image.pixels() {
-        hash.update(pixel.to_le_bytes());
-    }
-    hash.finalize().into()
-}
-
-fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
-    let mut hash = Sha256::new();
-    for (sample, glance) in samples.iter().zip(glances) {
-        hash.update((sample.name.len() as u64).to_le_bytes());
-        hash.update(sample.name.as_bytes());
-        hash.update(glance.digest);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Position of the 90th percentile among the intensity statistics.
-const P90: usize = 6;
-
-/// Names of the conditions, sorted; the index of each image's; and the gate by level, where the level made them.
-fn label(
-    samples: &[&Sample],
-    glances: &[Glance],
-    rule: &ConditionRule,
-) -> Result<(Vec<String>, Vec<usize>, Option<Gate>), TrainError> {
-    let p90s: Vec<f32> = glances.iter().map(|g| g.intensity.map_or(0.0, |statistics| statistics[P90])).collect();
-    let limit = match rule {
-        ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
-        ConditionRule::P90 { limit: None } => Some(find_limit(&p90s)?),
-        ConditionRule::None | ConditionRule::Index { .. } | ConditionRule::Folder | ConditionRule::Table(_) => None,
-    };
-    let names = condition_of(rule, samples, limit.map(|limit| (p90s.as_slice(), limit)))?;
-    let missing: Vec<usize> = (0..names.len()).filter(|i| names[*i].is_none()).collect();
-    if let Some(first) = missing.first() {
-        return Err(TrainError::NoCondition {
-            n_missing: missing.len(),
-            n_images: samples.len(),
-            first: samples[*first].name.clone(),
-        });
-    }
-    let names: Vec<String> = names.into_iter().flatten().collect();
-    let mut conditions: Vec<String> = match limit {
-        // The gate numbers them by level, and both exist even where the training images show only one.
-        Some(_) => vec![ConditionRule::LOW.to_owned(), ConditionRule::HIGH.to_owned()],
-        None => names.clone(),
-    };
-    conditions.sort();
-    conditions.dedup();
-    let index = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
-    Ok((conditions, index, limit.map(|limit| Gate::p90(limit, &p90s))))
-}
-
 /// Learns from the bank's images alone: the held-out ones must pass the gate as new images do.
 fn gate(
     candidates: &Candidates,
@@ -410,96 +310,6 @@ fn pick(
         }
     }
     Ok(found)
-}
-
-struct HeldOut {
-    image: usize,
-    raw_scores: Vec<f32>,
-    density_scores: Vec<f32>,
-    map_maxima: Vec<f32>,
-    /// The condition under which it was scored.
-    condition: usize,
-}
-
-/// Scores the held-out images as new ones will be: the gate tells their condition. Where it abstains, they count to the
-/// condition they were labelled with, as an image does whose condition is given.
-fn calibrate(
-    pipeline: &FeaturePipeline,
-    bank: &MemoryBank,
-    plan: &FitPlan,
-    samples: &[&Sample],
-    (held_out, label): (&[usize], &[usize]),
-    (gate, how): (&Gate, &How<'_>),
-    progress: &dyn Progress,
-) -> Result<Vec<HeldOut>, TrainError> {
-    let mut found = Vec::with_capacity(held_out.len());
-    progress.begin("calibrating", held_out.len());
-    for chunk in held_out.chunks(plan.batch.max(1)) {
-        let images = read_again(samples, chunk)?;
-        let images: Vec<&Image> = images.iter().collect();
-        let admit = |index: usize, descriptors: &[f32]| {
-            let own = gate.admit(images[index], descriptors, bank.dim());
-            let labelled = Admission::certain(label[chunk[index]]);
-            if own.condition.is_some() { own } else { labelled }
-        };
-        let scored = score(pipeline, bank, &images, how, &admit)?;
-        found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
-            image: *image,
-            raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
-            density_scores: by_policy.iter().filter_map(|s| s.density_score).collect(),
-            map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
-            condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
-        }));
-        progress.advance(chunk.len());
-    }
-    progress.end();
-    Ok(found)
-}
-
-/// Scores each of the bank's images by the rows of the others: what the bank would say of it had it never seen it. Empty when
-/// there is only one image.
-///
-/// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
-/// justifies is gone with it, which errs on the side of higher scores.
-///
-/// The gate has seen these images, so their labels take its place.
-fn leave_each_out(
-    pipeline: &FeaturePipeline,
-    bank: &MemoryBank,
-    candidates: &Candidates,
-    (bank_images, label): (&[usize], &[usize]),
-    how: &How<'_>,
-    progress: &dyn Progress,
-) -> Result<Vec<HeldOut>, TrainError> {
-    let Candidates { rows, dim, grid } = candidates;
-    let per_image = grid.n_patches() * dim;
-    progress.begin("calibrating", bank_images.len());
-    let found: Result<Vec<Option<HeldOut>>, TrainError> = rows
-        .par_chunks_exact(per_image)
-        .zip(bank_images)
-        .map(|(rows, image)| {
-            let condition = label[*image];
-            let admission = Admission::certain(condition);
-            let mut held =
-                HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
-            for policy in how.policies {
-                let search = policy.search(admission, how.n_conditions);
-                let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
-                else {
-                    break;
-                };
-                let found = Distances::of(rows, nearest, *grid, bank, how, pipeline.preprocessing())?;
-                held.raw_scores.push(found.raw_score);
-                held.density_scores.extend(found.density_score);
-                held.map_maxima.push(found.map.max());
-            }
-            progress.advance(1);
-            Ok((held.raw_scores.len() == how.policies.len()).then_some(held))
-        })
-        .collect();
-    progress.end();
-    // An image without others is the only one, or the only one that has rows.
-    Ok(found?.into_iter().flatten().collect())
 }
 
 /// A table is named by its file alone: the same data fitted from another folder must give the same bundle.

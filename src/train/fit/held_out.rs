@@ -1,0 +1,101 @@
+//! Scores of normal images that the bank does not know, or acts as if it did not.
+
+use super::{Candidates, read_again};
+use crate::bank::{Admission, Gate, MemoryBank};
+use crate::dataset::Sample;
+use crate::image::Image;
+use crate::infer::{Distances, FeaturePipeline, How, score};
+use crate::progress::Progress;
+use crate::train::{FitPlan, TrainError};
+use rayon::prelude::*;
+
+/// A normal image that calibrates, scored under every policy.
+pub(super) struct HeldOut {
+    pub(super) image: usize,
+    pub(super) raw_scores: Vec<f32>,
+    pub(super) density_scores: Vec<f32>,
+    pub(super) map_maxima: Vec<f32>,
+    /// The condition under which it was scored.
+    pub(super) condition: usize,
+}
+
+/// Scores the held-out images as new ones will be: the gate tells their condition. Where it abstains, they count to the
+/// condition they were labelled with, as an image does whose condition is given.
+pub(super) fn calibrate(
+    pipeline: &FeaturePipeline,
+    bank: &MemoryBank,
+    plan: &FitPlan,
+    samples: &[&Sample],
+    (held_out, label): (&[usize], &[usize]),
+    (gate, how): (&Gate, &How<'_>),
+    progress: &dyn Progress,
+) -> Result<Vec<HeldOut>, TrainError> {
+    let mut found = Vec::with_capacity(held_out.len());
+    progress.begin("calibrating", held_out.len());
+    for chunk in held_out.chunks(plan.batch.max(1)) {
+        let images = read_again(samples, chunk)?;
+        let images: Vec<&Image> = images.iter().collect();
+        let admit = |index: usize, descriptors: &[f32]| {
+            let own = gate.admit(images[index], descriptors, bank.dim());
+            let labelled = Admission::certain(label[chunk[index]]);
+            if own.condition.is_some() { own } else { labelled }
+        };
+        let scored = score(pipeline, bank, &images, how, &admit)?;
+        found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
+            image: *image,
+            raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
+            density_scores: by_policy.iter().filter_map(|s| s.density_score).collect(),
+            map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
+            condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
+        }));
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    Ok(found)
+}
+
+/// Scores each of the bank's images by the rows of the others: what the bank would say of it had it never seen it. Empty when
+/// there is only one image.
+///
+/// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
+/// justifies is gone with it, which errs on the side of higher scores.
+///
+/// The gate has seen these images, so their labels take its place.
+pub(super) fn leave_each_out(
+    pipeline: &FeaturePipeline,
+    bank: &MemoryBank,
+    candidates: &Candidates,
+    (bank_images, label): (&[usize], &[usize]),
+    how: &How<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<HeldOut>, TrainError> {
+    let Candidates { rows, dim, grid } = candidates;
+    let per_image = grid.n_patches() * dim;
+    progress.begin("calibrating", bank_images.len());
+    let found: Result<Vec<Option<HeldOut>>, TrainError> = rows
+        .par_chunks_exact(per_image)
+        .zip(bank_images)
+        .map(|(rows, image)| {
+            let condition = label[*image];
+            let admission = Admission::certain(condition);
+            let mut held =
+                HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
+            for policy in how.policies {
+                let search = policy.search(admission, how.n_conditions);
+                let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
+                else {
+                    break;
+                };
+                let found = Distances::of(rows, nearest, *grid, bank, how, pipeline.preprocessing())?;
+                held.raw_scores.push(found.raw_score);
+                held.density_scores.extend(found.density_score);
+                held.map_maxima.push(found.map.max());
+            }
+            progress.advance(1);
+            Ok((held.raw_scores.len() == how.policies.len()).then_some(held))
+        })
+        .collect();
+    progress.end();
+    // An image without others is the only one, or the only one that has rows.
+    Ok(found?.into_iter().flatten().collect())
+}

@@ -1,0 +1,119 @@
+//! The first look at the images of a fit: which can be read, and which condition each is in.
+
+use super::Failure;
+use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
+use crate::dataset::Sample;
+use crate::image::{self, Image, Limits};
+use crate::progress::Progress;
+use crate::train::{FitPlan, TrainError, condition_of};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+/// What the first look at an image leaves: its level and its digest, not its pixels.
+pub(super) struct Glance {
+    /// Intensity statistics, where conditions are in use.
+    pub(super) intensity: Option<[f32; 8]>,
+    pub(super) digest: [u8; 32],
+}
+
+/// The readable images, what was seen of each, and the others.
+pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance>, Vec<Failure>);
+
+/// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
+/// taken without keeping pixels.
+pub(super) fn look<'a>(
+    samples: &'a [Sample],
+    plan: &FitPlan,
+    progress: &dyn Progress,
+) -> Result<Looked<'a>, TrainError> {
+    let limits = Limits::default();
+    let has_conditions = plan.conditions != ConditionRule::None;
+    let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
+    progress.begin("reading", samples.len());
+    for chunk in samples.chunks(plan.batch.max(1) * 4) {
+        let looked: Vec<Result<Glance, String>> = chunk
+            .par_iter()
+            .map(|sample| {
+                let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
+                let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
+                Ok(Glance { intensity, digest: digest(&image) })
+            })
+            .collect();
+        for (sample, looked) in chunk.iter().zip(looked) {
+            match looked {
+                Ok(glance) => {
+                    readable.push(sample);
+                    glances.push(glance);
+                }
+                Err(reason) => failures.push(Failure { name: sample.name.clone(), reason }),
+            }
+        }
+        progress.advance(chunk.len());
+    }
+    progress.end();
+    match failures.first() {
+        Some(first) if readable.is_empty() => {
+            Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })
+        }
+        Some(_) | None if readable.is_empty() => Err(TrainError::TooFew { n_images: 0 }),
+        Some(_) | None => Ok((readable, glances, failures)),
+    }
+}
+
+/// The SHA-256 of an image's size and pixels.
+pub(crate) fn digest(image: &Image) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for side in [image.height_px(), image.width_px(), image.n_channels()] {
+        hash.update((side as u64).to_le_bytes());
+    }
+    for pixel in image.pixels() {
+        hash.update(pixel.to_le_bytes());
+    }
+    hash.finalize().into()
+}
+
+pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
+    let mut hash = Sha256::new();
+    for (sample, glance) in samples.iter().zip(glances) {
+        hash.update((sample.name.len() as u64).to_le_bytes());
+        hash.update(sample.name.as_bytes());
+        hash.update(glance.digest);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Position of the 90th percentile among the intensity statistics.
+const P90: usize = 6;
+
+/// Names of the conditions, sorted; the index of each image's; and the gate by level, where the level made them.
+pub(super) fn label(
+    samples: &[&Sample],
+    glances: &[Glance],
+    rule: &ConditionRule,
+) -> Result<(Vec<String>, Vec<usize>, Option<Gate>), TrainError> {
+    let p90s: Vec<f32> = glances.iter().map(|g| g.intensity.map_or(0.0, |statistics| statistics[P90])).collect();
+    let limit = match rule {
+        ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
+        ConditionRule::P90 { limit: None } => Some(find_limit(&p90s)?),
+        ConditionRule::None | ConditionRule::Index { .. } | ConditionRule::Folder | ConditionRule::Table(_) => None,
+    };
+    let names = condition_of(rule, samples, limit.map(|limit| (p90s.as_slice(), limit)))?;
+    let missing: Vec<usize> = (0..names.len()).filter(|i| names[*i].is_none()).collect();
+    if let Some(first) = missing.first() {
+        return Err(TrainError::NoCondition {
+            n_missing: missing.len(),
+            n_images: samples.len(),
+            first: samples[*first].name.clone(),
+        });
+    }
+    let names: Vec<String> = names.into_iter().flatten().collect();
+    let mut conditions: Vec<String> = match limit {
+        // The gate numbers them by level, and both exist even where the training images show only one.
+        Some(_) => vec![ConditionRule::LOW.to_owned(), ConditionRule::HIGH.to_owned()],
+        None => names.clone(),
+    };
+    conditions.sort();
+    conditions.dedup();
+    let index = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
+    Ok((conditions, index, limit.map(|limit| Gate::p90(limit, &p90s))))
+}
