@@ -85,12 +85,18 @@ pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
 /// Position of the 90th percentile among the intensity statistics.
 const P90: usize = 6;
 
-/// Names of the conditions, sorted; the index of each image's; and the gate by level, where the level made them.
-pub(super) fn label(
-    samples: &[&Sample],
-    glances: &[Glance],
-    rule: &ConditionRule,
-) -> Result<(Vec<String>, Vec<usize>, Option<Gate>), TrainError> {
+/// What [`label`] finds.
+pub(super) struct Labels {
+    /// Names of the conditions, sorted.
+    pub(super) conditions: Vec<String>,
+    /// Which of them each image has.
+    pub(super) of_image: Vec<usize>,
+    /// The gate by level, where the level made the conditions.
+    pub(super) level: Option<Gate>,
+}
+
+/// The condition of each image.
+pub(super) fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRule) -> Result<Labels, TrainError> {
     let p90s: Vec<f32> = glances.iter().map(|g| g.intensity.map_or(0.0, |statistics| statistics[P90])).collect();
     let limit = match rule {
         ConditionRule::P90 { limit: Some(limit) } => Some(*limit),
@@ -114,6 +120,6 @@ pub(super) fn label(
     };
     conditions.sort();
     conditions.dedup();
-    let index = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
-    Ok((conditions, index, limit.map(|limit| Gate::p90(limit, &p90s))))
+    let of_image = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
+    Ok(Labels { conditions, of_image, level: limit.map(|limit| Gate::p90(limit, &p90s)) })
 }

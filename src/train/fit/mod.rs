@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::score::Conformal;
 use held_out::{calibrate, leave_each_out};
 pub(crate) use look::digest;
-use look::{Glance, fingerprint, label, look};
+use look::{Glance, Labels, fingerprint, label, look};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ pub(crate) fn fit_on(
     Conformal::of(&[], plan.alpha)?;
     let pipeline = open()?;
     let (samples, glances, failures) = look(samples, plan, progress)?;
-    let (conditions, label, level) = label(&samples, &glances, &plan.conditions)?;
+    let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
     let Split { bank: bank_images, held_out } =

@@ -1,0 +1,81 @@
+"""Search and coreset: faiss and torch, to be read beside `cargo bench --bench kernels -- nearest coreset`.
+
+    python benches/peers/search.py [--threads 2] [--runs 11] [--venv DIR]
+
+Makes a throw-away virtual environment with numpy, faiss-cpu and torch. Times `faiss.IndexFlatL2` on 784 queries of 1536
+values against 10,000 and 100,000 rows, and greedy k-center selection of 1 % out of 100,000 x 128 as anomalib writes it:
+one pass over all rows per pick, in torch. Prints medians and least times in ms.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+PACKAGES = ["numpy", "faiss-cpu", "torch"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--venv", help="environment to use instead of a new one")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.inside:
+        search(args)
+        return coreset(args)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(args.venv or Path(folder) / "venv")
+        python = home / "bin" / "python"
+        if not args.venv:
+            venv.create(home, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+        subprocess.run([python, __file__, *sys.argv[1:], "--inside"], check=True)
+
+
+def report(what, times):
+    times.sort()
+    print(f"{what:<52} median {times[len(times) // 2]:9.2f} ms  least {times[0]:9.2f} ms", flush=True)
+
+
+def search(args):
+    import faiss
+    import numpy as np
+
+    faiss.omp_set_num_threads(args.threads)
+    rng = np.random.default_rng(0)
+    queries = rng.random((784, 1536), "f4")
+    for rows in (10_000, 100_000):
+        index = faiss.IndexFlatL2(1536)
+        index.add(rng.random((rows, 1536), "f4"))
+        index.search(queries, 1)
+        times = []
+        for _ in range(args.runs):
+            start = time.perf_counter()
+            index.search(queries, 1)
+            times.append((time.perf_counter() - start) * 1e3)
+        report(f"faiss {faiss.__version__} IndexFlatL2, {rows} rows, k 1", times)
+
+
+def coreset(args):
+    import torch
+
+    torch.set_num_threads(args.threads)
+    rows = torch.randn(100_000, 128, generator=torch.Generator().manual_seed(0))
+    least = torch.full((len(rows), 1), float("inf"))
+    picked, passes = 0, 60
+    start = time.perf_counter()
+    for _ in range(passes):
+        least = torch.minimum(least, torch.linalg.norm(rows - rows[picked : picked + 1], dim=1, keepdim=True))
+        picked = int(torch.argmax(least))
+    per_pick = (time.perf_counter() - start) * 1e3 / passes
+    for picks in (1_000, 10_000):
+        print(f"torch {torch.__version__} k-center, {picks} picks, from {passes} passes: {per_pick * picks:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
