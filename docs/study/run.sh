@@ -17,5 +17,10 @@ if [ $# -gt 1 ]; then
     "$pcore" study "$2" --plan "$here/elpv.toml" --conditions "$2/conditions.csv" --out "$out/elpv"
 fi
 
+for seed in 1 2 3 4 5; do
+    [ -d "$out/sim$seed" ] || "$pcore" synth hdmap --out "$out/sim$seed" --domain C --train 300 --good 200 --fault 200 --seed $seed
+    "$pcore" study "$out/sim$seed" --plan "$here/key.toml" --out "$out/key$seed"
+done
+
 [ -d "$out/normals" ] || "$pcore" synth hdmap --out "$out/normals" --domain C --train 1000 --good 2000 --fault 0 --seed 2
 "$pcore" study "$out/normals" --plan "$here/false-alarms.toml" --out "$out/false-alarms"
