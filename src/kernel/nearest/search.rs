@@ -1,7 +1,7 @@
 //! The blocked search.
 
 use super::bound::{Bound, round_up};
-use super::{Metric, PreparedRows, norm_and_square};
+use super::{Metric, PreparedRows, coarse, norm_and_square};
 use crate::kernel::simd::{Level, Product, Start, gemm_tile, prefetch, scan_at_most};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const DIRECT_ROWS: usize = 4096;
 const PADDING: usize = 16;
 
 /// A direct distance with its row.
-type Found = (f32, u32);
+pub(super) type Found = (f32, u32);
 
 /// One query with its bounds and what was found so far.
 #[derive(Clone)]
@@ -71,14 +71,30 @@ impl Query<'_> {
 
 /// The `k` nearest rows of each query, ascending by direct measure, then by index.
 pub(super) fn search<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: usize) -> Vec<Vec<Found>> {
+    let Some((level, codes)) = &rows.codes else { return in_floats(rows, queries, k) };
+    let search = |batch: &[f32]| {
+        if batch.len() / rows.dim <= DIRECT_QUERIES {
+            return in_floats(rows, batch, k);
+        }
+        let mut found = coarse::search(rows, (*level, codes), batch, k);
+        let crowded = batch.chunks(rows.dim).zip(&found).filter(|(_, f)| f.is_none()).flat_map(|(q, _)| q).copied();
+        let mut rest = in_floats(rows, &crowded.collect::<Vec<_>>(), k).into_iter();
+        found.iter_mut().filter(|f| f.is_none()).zip(&mut rest).for_each(|(f, r)| *f = Some(r));
+        found.into_iter().flatten().collect()
+    };
+    queries.chunks(coarse::batch(rows.dim) * rows.dim).flat_map(search).collect()
+}
+
+/// The search by products of `f32`.
+fn in_floats<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: usize) -> Vec<Vec<Found>> {
     queries
         .chunks(QUERIES * rows.dim)
         .flat_map(|chunk| {
+            let one_by_one = || chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, k)).collect();
             if chunk.len() / rows.dim <= DIRECT_QUERIES {
-                return chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, k)).collect();
+                return one_by_one();
             }
-            blocked(rows, chunk, k)
-                .unwrap_or_else(|| chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, k)).collect())
+            blocked(rows, chunk, k).unwrap_or_else(one_by_one)
         })
         .collect()
 }

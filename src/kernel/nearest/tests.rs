@@ -57,8 +57,10 @@ proptest! {
         let queries = values(seed ^ 1, nq, dim, offset, distinct);
         let expected = naive(&rows, &queries, dim, metric, k);
         for level in Level::supported() {
-            let prepared = PreparedRows::with_level(&rows[..], dim, metric, level).unwrap();
-            prop_assert_eq!(&prepared.nearest(&queries, k).unwrap(), &expected, "{}", level.name());
+            for bytes in ByteLevel::supported().into_iter().map(Some).chain([None]) {
+                let prepared = PreparedRows::with_levels(&rows[..], dim, metric, level, bytes).unwrap();
+                prop_assert_eq!(&prepared.nearest(&queries, k).unwrap(), &expected, "{} {:?}", level.name(), bytes);
+            }
         }
     }
 }
