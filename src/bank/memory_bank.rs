@@ -40,11 +40,33 @@ impl Part {
         Ok(Self { rows: PreparedRows::new(own, dim, metric)?, indices })
     }
 
-    fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, BankError> {
-        let mut found = self.rows.nearest(queries, k.clamp(1, self.rows.n_rows()))?;
-        found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
-        Ok(found)
+    /// The `k` nearest of these rows (at most all) that `is_searched`, by their indices in the bank; `None` without any.
+    fn nearest(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let found = nearest_among(&self.rows, queries, k, &|row| is_searched(self.indices[row] as usize))?;
+        Ok(found.map(|mut found| {
+            found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
+            found
+        }))
     }
+}
+
+/// The `k` nearest rows (at most all) that `is_searched`; `None` without any.
+fn nearest_among(
+    rows: &PreparedRows,
+    queries: &[f32],
+    k: usize,
+    is_searched: &(dyn Fn(usize) -> bool + Sync),
+) -> Result<Option<Neighbours>, BankError> {
+    let n_searched = (0..rows.n_rows()).filter(|row| is_searched(*row)).count();
+    if n_searched == 0 {
+        return Ok(None);
+    }
+    Ok(Some(rows.nearest_among(queries, k.clamp(1, n_searched), is_searched)?))
 }
 
 impl MemoryBank {
@@ -137,47 +159,16 @@ impl MemoryBank {
     /// # Errors
     /// As [`Self::nearest`].
     pub fn nearest_in(&self, queries: &[f32], k: usize, search: Search) -> Result<Neighbours, BankError> {
-        if !queries.len().is_multiple_of(self.dim()) {
-            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
-        }
-        match search {
-            Search::All => self.nearest(queries, k),
-            Search::Only { condition } => match self.parts.get(&condition) {
-                Some(part) => part.nearest(queries, k),
-                None => self.nearest(queries, k),
-            },
-            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
-                self.penalised(queries, k.clamp(1, self.n_rows()), condition, factor)
-            }
-            Search::Penalised { .. } => self.nearest(queries, k),
+        match self.search(queries, k, search, &|_| true)? {
+            Some(found) => Ok(found),
+            // A condition without rows.
+            None => self.nearest(queries, k),
         }
     }
 
-    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
-    fn penalised(&self, queries: &[f32], k: usize, condition: usize, factor: f32) -> Result<Neighbours, BankError> {
-        let n_queries = queries.len() / self.dim();
-        let mut all: Vec<Vec<(f32, u32)>> = vec![vec![]; n_queries];
-        for (own, part) in &self.parts {
-            let scale = if *own == condition { 1.0 } else { factor };
-            let found = part.nearest(queries, k)?;
-            let pairs = found.distances.iter().map(|d| d * scale).zip(found.indices);
-            for (i, pair) in pairs.enumerate() {
-                all[i / found.k].push(pair);
-            }
-        }
-        let mut merged =
-            Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
-        for mut pairs in all {
-            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
-            merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
-        }
-        Ok(merged)
-    }
-
-    /// The `k` nearest rows of each query `[n_queries, dim]` among those that do not come from image `source` (at most
-    /// as many as there are): what the bank would say of that image had it never seen it. `search` says which rows
-    /// count; where all of those come from the image itself, the others do. `None` when the bank has none but its own.
+    /// As [`Self::nearest_in`], among the rows that do not come from image `source`: what the bank would say of that image
+    /// had it never seen it. Where all rows that `search` considers come from the image itself, all others are searched.
+    /// `None` when the bank has none but its own.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
@@ -188,51 +179,68 @@ impl MemoryBank {
         source: u32,
         search: Search,
     ) -> Result<Option<Neighbours>, BankError> {
-        let is_own = |row: u32| self.origins[row as usize].source == source;
-        let is_searched = |origin: &BankRow| match search {
-            Search::Only { condition } if self.parts.contains_key(&condition) => origin.condition as usize == condition,
-            Search::Only { .. } | Search::All | Search::Penalised { .. } => true,
-        };
-        let n_others = self.origins.iter().filter(|o| o.source != source && is_searched(o)).count();
-        if n_others == 0 {
-            return match search {
-                Search::All => Ok(None),
-                Search::Only { .. } | Search::Penalised { .. } => {
-                    self.nearest_of_others(queries, k, source, Search::All)
-                }
-            };
+        let is_other = |row: usize| self.origins[row].source != source;
+        match self.search(queries, k, search, &is_other)? {
+            Some(found) => Ok(Some(found)),
+            None => self.search(queries, k, Search::All, &is_other),
         }
-        let k = k.clamp(1, n_others);
-        let n_queries = queries.len() / self.dim();
-        let mut found = Neighbours { distances: vec![0.0; n_queries * k], indices: vec![0; n_queries * k], k };
-        let mut open: Vec<usize> = (0..n_queries).collect();
-        let mut reach = k;
-        // Few queries have one of their own image's rows among the nearest: widen the search for those alone.
-        while !open.is_empty() {
-            let again: Vec<f32>;
-            let asked = if open.len() == n_queries {
-                queries
-            } else {
-                again = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
-                &again
-            };
-            let wider = self.nearest_in(asked, reach, search)?;
-            let mut still_open = vec![];
-            for (slot, query) in open.into_iter().enumerate() {
-                let others: Vec<usize> =
-                    (slot * wider.k..(slot + 1) * wider.k).filter(|c| !is_own(wider.indices[*c])).take(k).collect();
-                if others.len() < k {
-                    still_open.push(query);
-                    continue;
-                }
-                for (place, c) in (query * k..).zip(others) {
-                    (found.distances[place], found.indices[place]) = (wider.distances[c], wider.indices[c]);
-                }
+    }
+
+    /// The `k` nearest rows (at most all) that `search` considers and that `is_searched`; `None` without any.
+    fn search(
+        &self,
+        queries: &[f32],
+        k: usize,
+        search: Search,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        if !queries.len().is_multiple_of(self.dim()) {
+            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
+        }
+        let all = || nearest_among(&self.rows, queries, k, is_searched);
+        match search {
+            Search::All => all(),
+            Search::Only { condition } => match self.parts.get(&condition) {
+                Some(part) => part.nearest(queries, k, is_searched),
+                None => all(),
+            },
+            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
+                self.penalised(queries, k, (condition, factor), is_searched)
             }
-            open = still_open;
-            reach *= 4;
+            Search::Penalised { .. } => all(),
         }
-        Ok(Some(found))
+    }
+
+    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
+    fn penalised(
+        &self,
+        queries: &[f32],
+        k: usize,
+        (condition, factor): (usize, f32),
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let n_queries = queries.len() / self.dim();
+        let mut all: Vec<Vec<(f32, u32)>> = vec![vec![]; n_queries];
+        for (own, part) in &self.parts {
+            let scale = if *own == condition { 1.0 } else { factor };
+            let Some(found) = part.nearest(queries, k, is_searched)? else { continue };
+            let pairs = found.distances.iter().map(|d| d * scale).zip(found.indices);
+            for (i, pair) in pairs.enumerate() {
+                all[i / found.k].push(pair);
+            }
+        }
+        let k = k.clamp(1, self.n_rows()).min(all.first().map_or(0, Vec::len));
+        if k == 0 {
+            return Ok(None);
+        }
+        let mut merged =
+            Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
+        for mut pairs in all {
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
+            merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
+        }
+        Ok(Some(merged))
     }
 }
 

@@ -110,10 +110,12 @@ impl<'a> Study<'a> {
             }
         }
         let salt = format!("{}\n{}", setup.build, setup.device.description());
+        // The rows of a fit take the larger part.
+        let kept = setup.memory_bytes / 4 / needed.len().max(1) as u64;
         let mut networks = BTreeMap::new();
         for (name, layers) in needed {
             let network = Network(load(&name, &layers)?);
-            networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt)));
+            networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt, kept)));
         }
         Ok(Self { plan, data, setup, networks, cells })
     }

@@ -62,6 +62,14 @@ pub struct PreparedRows<R = Vec<f32>> {
     codes: Option<(ByteLevel, codes::Codes)>,
 }
 
+/// What a search is for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    k: usize,
+    /// At least `k` rows are.
+    is_searched: &'a (dyn Fn(usize) -> bool + Sync),
+}
+
 /// Rows below which eight-bit codes are not worth their making, and the shortest rows that are.
 const CODED_ROWS: usize = 128;
 const CODED_DIM: usize = 32;
@@ -128,11 +136,25 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
     /// [`KernelError::Shape`] or [`KernelError::NotFinite`] for the queries, [`KernelError::OutOfRange`] unless
     /// `1 <= k <= n_rows`.
     pub fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, KernelError> {
+        self.nearest_among(queries, k, &|_| true)
+    }
+
+    /// As [`nearest`](Self::nearest), among the rows for which `is_searched` says yes.
+    ///
+    /// # Errors
+    /// As [`nearest`](Self::nearest), with the number of these rows in place of `n_rows`.
+    pub fn nearest_among(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Neighbours, KernelError> {
         check_rows("queries", queries, self.dim)?;
-        if k == 0 || k > self.n {
-            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: self.n });
+        let n_searched = (0..self.n).filter(|row| is_searched(*row)).count();
+        if k == 0 || k > n_searched {
+            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: n_searched });
         }
-        let found = search::search(self, queries, k);
+        let found = search::search(self, queries, Wanted { k, is_searched });
         let (mut distances, mut indices) = (Vec::with_capacity(found.len() * k), Vec::with_capacity(found.len() * k));
         for (value, index) in found.into_iter().flatten() {
             distances.push(match self.metric {

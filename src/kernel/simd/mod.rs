@@ -16,7 +16,7 @@ mod transformer;
 mod winograd;
 
 pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
-pub use codes::{RowScale, centred, quantize, scan_integers_at_most};
+pub use codes::{RowScale, centred, lower_to_integers, quantize, scan_integers_at_most};
 pub use elementwise::{add_assign, clip, max_assign, multiply_add};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use tile::{Finish, Product, Start, gemm_tile};
