@@ -219,29 +219,91 @@ impl MemoryBank {
         (condition, factor): (usize, f32),
         is_searched: &(dyn Fn(usize) -> bool + Sync),
     ) -> Result<Option<Neighbours>, BankError> {
-        let n_queries = queries.len() / self.dim();
-        let mut all: Vec<Vec<(f32, u32)>> = vec![vec![]; n_queries];
-        for (own, part) in &self.parts {
-            let scale = if *own == condition { 1.0 } else { factor };
-            let Some(found) = part.nearest(queries, k, is_searched)? else { continue };
-            let pairs = found.distances.iter().map(|d| d * scale).zip(found.indices);
-            for (i, pair) in pairs.enumerate() {
-                all[i / found.k].push(pair);
-            }
-        }
-        let k = k.clamp(1, self.n_rows()).min(all.first().map_or(0, Vec::len));
-        if k == 0 {
-            return Ok(None);
-        }
-        let mut merged =
-            Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
-        for mut pairs in all {
-            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
-            merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
-        }
-        Ok(Some(merged))
+        Ok(merge(&self.of_parts(queries, k, is_searched)?, k, |own| if own == condition { 1.0 } else { factor }))
     }
+
+    /// The nearest rows of each part, by its condition.
+    fn of_parts(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<(usize, Option<Neighbours>)>, BankError> {
+        self.parts.iter().map(|(own, part)| Ok((*own, part.nearest(queries, k, is_searched)?))).collect()
+    }
+
+    /// The `k` nearest rows of each condition, from which the answer to every [`Search`] follows: one search in place of one
+    /// for each. `left_out`: an image whose rows are not searched.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn nearest_by_condition(
+        &self,
+        queries: &[f32],
+        k: usize,
+        left_out: Option<u32>,
+    ) -> Result<ByCondition, BankError> {
+        let is_searched = |row: usize| left_out != Some(self.origins[row].source);
+        if self.parts.is_empty() {
+            return Ok(ByCondition { parts: vec![], whole: self.search(queries, k, Search::All, &is_searched)?, k });
+        }
+        if !queries.len().is_multiple_of(self.dim()) {
+            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
+        }
+        Ok(ByCondition { parts: self.of_parts(queries, k, &is_searched)?, whole: None, k })
+    }
+}
+
+/// The nearest rows of each condition of a bank.
+#[derive(Clone, Debug)]
+pub struct ByCondition {
+    /// By condition, where the bank has more than one; `None` where all of its rows were left out.
+    parts: Vec<(usize, Option<Neighbours>)>,
+    /// Of a bank of one condition.
+    whole: Option<Neighbours>,
+    k: usize,
+}
+
+impl ByCondition {
+    /// What [`MemoryBank::nearest_in`] says, or, with an image left out, [`MemoryBank::nearest_of_others`]; bit for bit.
+    #[must_use]
+    pub fn under(&self, search: Search) -> Option<Neighbours> {
+        let part = |condition: usize| self.parts.iter().find(|(own, _)| *own == condition);
+        let all = || if self.parts.is_empty() { self.whole.clone() } else { merge(&self.parts, self.k, |_| 1.0) };
+        match search {
+            Search::All => all(),
+            Search::Only { condition } => part(condition).and_then(|(_, found)| found.clone()).or_else(all),
+            Search::Penalised { condition, factor } if part(condition).is_some() => {
+                merge(&self.parts, self.k, |own| if own == condition { 1.0 } else { factor })
+            }
+            Search::Penalised { .. } => all(),
+        }
+    }
+}
+
+/// The `k` nearest (at most all) of what was found in each condition, its distances multiplied by `factor`.
+fn merge(parts: &[(usize, Option<Neighbours>)], k: usize, factor: impl Fn(usize) -> f32) -> Option<Neighbours> {
+    let found: Vec<(f32, &Neighbours)> =
+        parts.iter().filter_map(|(own, found)| Some((factor(*own), found.as_ref()?))).collect();
+    let k = k.max(1).min(found.iter().map(|(_, f)| f.k).sum());
+    let (_, first) = found.first()?;
+    let n_queries = first.distances.len() / first.k;
+    let mut merged =
+        Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
+    let mut pairs: Vec<(f32, u32)> = vec![];
+    for query in 0..n_queries {
+        pairs.clear();
+        for (factor, found) in &found {
+            let own = query * found.k..(query + 1) * found.k;
+            pairs.extend(
+                found.distances[own.clone()].iter().map(|d| d * factor).zip(found.indices[own].iter().copied()),
+            );
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
+        merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
+    }
+    Some(merged)
 }
 
 #[cfg(test)]
@@ -361,6 +423,28 @@ mod tests {
                 prop_assert_eq!(found.distances, expected.distances);
                 let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();
                 prop_assert_eq!(found.indices, rows);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_search_by_condition_answers_every_other(
+            n_rows in 3usize..60, n_conditions in 1usize..4, k in 1usize..9, condition in 0usize..4,
+            factor in 1.0f32..3.0, seed in any::<u32>(), left_out in prop::option::of(0u32..4),
+        ) {
+            let mut bank = bank(n_rows, n_conditions, seed);
+            for (row, origin) in bank.origins.iter_mut().enumerate() {
+                origin.source = (row * row % 4) as u32;
+            }
+            let queries: Vec<f32> = (0..21).map(|i| (i as f32 + seed as f32).sin().abs()).collect();
+            let by_condition = bank.nearest_by_condition(&queries, k, left_out).unwrap();
+            for search in [Search::All, Search::Only { condition }, Search::Penalised { condition, factor }] {
+                let expected = match left_out {
+                    None => Some(bank.nearest_in(&queries, k, search).unwrap()),
+                    Some(source) => bank.nearest_of_others(&queries, k, source, search).unwrap(),
+                };
+                prop_assert_eq!(by_condition.under(search), expected, "{:?}", search);
             }
         }
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::features::{Recalled, Remembered};
 use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{Admission, ConditionRule, Policy, Search};
+use crate::bank::{Admission, BankError, ByCondition, ConditionRule, Policy, Search};
 use crate::bundle::Contents;
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
@@ -298,6 +298,7 @@ impl<'a> Study<'a> {
                         rows: described.image(i),
                         given,
                         scoring,
+                        found: None,
                         searched: vec![],
                     };
                     group.cells.iter().map(|(index, _)| image.answer(&self.cells[*index])).collect()
@@ -334,6 +335,8 @@ struct Answers<'a> {
     rows: &'a [f32],
     given: Option<Admission>,
     scoring: Scoring,
+    /// What all searches follow from, once one was asked for.
+    found: Option<ByCondition>,
     /// Raw score and condition of the row nearest to the worst patch, by search.
     searched: Vec<(Search, f32, u32)>,
 }
@@ -358,8 +361,12 @@ impl Answers<'_> {
             return Ok((*raw, *nearest));
         }
         let bank = self.inspector.bank();
-        // As many neighbours as inspection asks for: the same call gives the same bits.
-        let found = bank.nearest_in(self.rows, self.scoring.map_neighbours, search)?;
+        // As many neighbours as inspection asks for: the same bits.
+        let found = match self.found.take() {
+            Some(found) => found,
+            None => bank.nearest_by_condition(self.rows, self.scoring.map_neighbours, None)?,
+        };
+        let found = self.found.insert(found).under(search).ok_or(BankError::Empty)?;
         let raw = self.scoring.image_score.of(self.rows, &found, bank)?;
         let mut worst = 0;
         for patch in 0..found.distances.len() / found.k {

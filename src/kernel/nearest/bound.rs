@@ -19,9 +19,10 @@ fn gamma(n: usize) -> Option<f64> {
     (nu < 0.25).then(|| nu / (1.0 - nu))
 }
 
-/// Relative (Euclidean) or absolute (cosine) error of a direct distance, underflow aside.
+/// Relative error of the square of a direct Euclidean distance, its root's rounding included, or absolute error of a direct
+/// cosine distance; underflow aside.
 pub(super) fn direct_error(dim: usize) -> Option<f64> {
-    gamma(dim.div_ceil(16) + 16)
+    gamma(dim.div_ceil(16) + 20)
 }
 
 /// How far values may be from the truth, for one query.

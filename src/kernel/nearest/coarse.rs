@@ -36,6 +36,8 @@ struct Query<'a> {
     ceiling: f64,
     /// The nearest rows so far, at most `k`, ascending by measure, then by index.
     found: Vec<Found>,
+    /// The largest distance that can still matter, by `ceiling` and `found`.
+    reach: f64,
     n_measured: usize,
     is_crowded: bool,
 }
@@ -75,9 +77,10 @@ impl Ruler {
 
     /// Squared distance of normalised rows from a measure.
     fn to_square(metric: Metric, measure: f32) -> f64 {
+        let measure = f64::from(measure);
         match metric {
-            Metric::Euclidean => f64::from(measure),
-            Metric::Cosine => 2.0 * f64::from(measure),
+            Metric::Euclidean => measure * measure,
+            Metric::Cosine => 2.0 * measure,
         }
     }
 
@@ -94,16 +97,16 @@ impl Ruler {
 }
 
 impl Query<'_> {
-    /// The largest distance that can still matter.
-    fn reach(&self, ruler: &Ruler) -> f64 {
+    fn update_reach(&mut self, ruler: &Ruler) {
         let found = self.found.get(ruler.k - 1).map_or(f64::INFINITY, |f| ruler.reach_of_measure(ruler.metric, f.0));
-        found.min(ruler.reach(self.ceiling))
+        self.reach = found.min(ruler.reach(self.ceiling));
     }
 
     /// Takes a value of [`scan_integers_at_most`] that at least `k` rows do not exceed.
     fn lower_ceiling(&mut self, value: f32, ruler: &Ruler) {
         let square = f64::from(value) + self.coded.square + self.rounding(ruler);
         self.ceiling = self.ceiling.min(square.max(0.0).sqrt() + self.coded.rest + ruler.largest_rest);
+        self.update_reach(ruler);
     }
 
     /// Largest rounding error of a value of [`scan_integers_at_most`]: of the product of codes, both scales, their product
@@ -117,15 +120,15 @@ impl Query<'_> {
         if self.is_crowded {
             return f32::NEG_INFINITY;
         }
-        let reach = self.reach(ruler) + self.coded.rest + ruler.largest_rest;
+        let reach = self.reach + self.coded.rest + ruler.largest_rest;
         round_up(reach * reach - self.coded.square + self.rounding(ruler))
     }
 
     /// Whether a row whose product of codes is known can be among the `k` nearest.
-    fn can_be_near(&self, product: i32, row: &Coded, ruler: &Ruler) -> bool {
+    fn can_be_near(&self, product: i32, row: &Coded) -> bool {
         let steps = f64::from(self.coded.step) * f64::from(row.step);
         let square = self.coded.square + row.square - 2.0 * steps * f64::from(product);
-        let reach = self.reach(ruler) + self.coded.rest + row.rest;
+        let reach = self.reach + self.coded.rest + row.rest;
         square <= reach * reach + 1e-12 * (self.coded.square + row.square)
     }
 
@@ -133,7 +136,11 @@ impl Query<'_> {
     fn add(&mut self, found: Found, ruler: &Ruler) -> bool {
         self.n_measured += 1;
         self.is_crowded |= self.n_measured > ruler.crowd;
-        self.insert(found, ruler.k) || self.is_crowded
+        let changes = self.insert(found, ruler.k);
+        if changes {
+            self.update_reach(ruler);
+        }
+        changes || self.is_crowded
     }
 
     fn insert(&mut self, found: Found, k: usize) -> bool {
@@ -251,6 +258,7 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
                     coded: coded.unwrap_or(Coded { step: 0.0, sum: 0, square: 0.0, rest: 0.0 }),
                     ceiling: f64::INFINITY,
                     found: vec![],
+                    reach: f64::INFINITY,
                     n_measured: 0,
                 }
             });
@@ -339,7 +347,7 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
         for &q in &*hits {
             let q = q as usize;
             let query = &mut queries[q];
-            if query.can_be_near(products[q].wrapping_sub(scale.shift), &codes.rows[row], ruler)
+            if query.can_be_near(products[q].wrapping_sub(scale.shift), &codes.rows[row])
                 && query.add((rows.measure(query.values, query.norm, row), row as u32), ruler)
             {
                 limits[q] = query.limit(ruler);

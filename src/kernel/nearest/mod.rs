@@ -156,11 +156,8 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
         }
         let found = search::search(self, queries, Wanted { k, is_searched });
         let (mut distances, mut indices) = (Vec::with_capacity(found.len() * k), Vec::with_capacity(found.len() * k));
-        for (value, index) in found.into_iter().flatten() {
-            distances.push(match self.metric {
-                Metric::Euclidean => value.sqrt(),
-                Metric::Cosine => value,
-            });
+        for (distance, index) in found.into_iter().flatten() {
+            distances.push(distance);
             indices.push(index);
         }
         Ok(Neighbours { distances, indices, k })
@@ -170,11 +167,11 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
         &self.rows.as_ref()[index * self.dim..][..self.dim]
     }
 
-    /// What decides the order: the squared Euclidean or the cosine distance, computed directly.
+    /// What decides the order: the distance, computed directly.
     fn measure(&self, query: &[f32], query_norm: f32, index: usize) -> f32 {
         let row = self.row(index);
         match self.metric {
-            Metric::Euclidean => squared_distance(self.level, query, row),
+            Metric::Euclidean => squared_distance(self.level, query, row).sqrt(),
             Metric::Cosine => {
                 let scale = query_norm * self.norms[index];
                 // Also false for an overflow to infinity divided by itself.

@@ -23,7 +23,7 @@ fn naive_among(
             .filter(|(i, _)| is_searched(*i))
             .map(|(i, r)| {
                 let value = match metric {
-                    Metric::Euclidean => squared_distance(level, q, r),
+                    Metric::Euclidean => squared_distance(level, q, r).sqrt(),
                     Metric::Cosine => {
                         let scale = norm_and_square(q).0 * norm_and_square(r).0;
                         let c = if scale > 0.0 { dot(level, q, r) / scale } else { 0.0 };
@@ -35,7 +35,7 @@ fn naive_among(
             .collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for (v, i) in &all[..k] {
-            distances.push(if metric == Metric::Euclidean { v.sqrt() } else { *v });
+            distances.push(*v);
             indices.push(*i);
         }
     }

@@ -1,7 +1,7 @@
 """The whole job: pcore against anomalib's PatchCore on the same images, network and weights, in turn.
 
     cargo build --release
-    python benches/peers/anomalib.py DATA RESNET18.onnx [--threads 2] [--runs 3] [--venv DIR]
+    python benches/peers/whole_job.py DATA RESNET18.onnx [--threads 2] [--runs 3] [--venv DIR]
 
 DATA is a folder in MVTec layout (train/good, test/*). RESNET18.onnx holds a ResNet-18 to layer3 with folded batch norm; both
 sides get its weights. Makes a throw-away virtual environment with anomalib, torch and onnx. Both sides: 256 x 256, layer2 and
@@ -151,7 +151,7 @@ class Anomalib:
         )
         engine = Engine(
             accelerator="cpu", devices=1, default_root_dir=self.folder / "anomalib", logger=False, barebones=False,
-            enable_progress_bar=False, enable_model_summary=False,
+            enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
         )
         begun = time.perf_counter()
         engine.fit(model, datamodule=data)
