@@ -235,7 +235,7 @@ pub(crate) struct InferArgs {
     /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Also write anomaly maps at source resolution: png (16 bits per mille of the threshold), tiff (32-bit float)
+    /// Also write anomaly maps at source resolution: png (8 bits) or tiff (32-bit float)
     #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
     pub(crate) maps: Vec<MapFormat>,
     /// End with exit code 1 when an image is anomalous
