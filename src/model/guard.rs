@@ -41,6 +41,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Precision;
     use super::*;
 
     struct Broken(BackboneSpec);
@@ -64,6 +65,7 @@ mod tests {
             mean: [0.0; 3],
             std: [1.0; 3],
             input_size: None,
+            precision: Precision::F32,
         };
         let network = guarded(|| Ok(Box::new(Broken(spec)))).unwrap();
         let images = ImageBatch::new(vec![0.0; 3], 1, 1, 1).unwrap();

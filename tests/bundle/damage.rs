@@ -125,6 +125,7 @@ fn refuses_contents_that_contradict_themselves() {
         (|c| c.manifest.preprocessing.std[2] = 0.0, "preprocessing.std"),
         (|c| c.manifest.backbone.weights_sha256 = "AB".repeat(32), "backbone.weights_sha256"),
         (|c| c.manifest.backbone.layers.clear(), "backbone.layers"),
+        (|c| c.manifest.backbone.precision.clear(), "backbone.precision"),
         (|c| c.manifest.data_fingerprint.clear(), "data_fingerprint"),
         (|c| c.manifest.conditions[1].name = "cold".into(), "conditions: expected at least one"),
         (|c| c.manifest.conditions.clear(), "conditions: expected at least one"),
