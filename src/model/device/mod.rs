@@ -209,4 +209,11 @@ mod tests {
             assert!(message.contains("expected auto, cpu, flex, wgpu"), "{name}: {message}");
         }
     }
+
+    #[test]
+    fn half_precision_is_refused_on_a_cpu_with_the_way_out() {
+        let text = OpenDevice::cpu().with_precision(Precision::F16).unwrap_err().to_string();
+        assert!(text.contains("only GPUs") && text.contains("leave out --precision f16"), "{text}");
+        assert_eq!(OpenDevice::cpu().with_precision(Precision::F32).unwrap().precision(), Precision::F32);
+    }
 }
