@@ -101,7 +101,7 @@ fn names_the_tensor_and_the_index_of_a_nan() {
 
 #[test]
 fn refuses_contents_that_contradict_themselves() {
-    let cases: [Case; 37] = [
+    let cases: [Case; 38] = [
         (|c| c.row_condition[2] = 2, "row_condition holds 2 at index 2"),
         (|c| c.row_condition[0] = u32::MAX, "row_condition holds 4294967295 at index 0"),
         (|c| c.row_source[3] = 3, "row_source holds 3 at index 3"),
