@@ -7,7 +7,7 @@ use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, P
 use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::infer::{Calibration, GateUse};
-use pcore::model::DeviceChoice;
+use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::synth::hdmap::Domain;
 use pcore::train::Holdout;
@@ -170,6 +170,9 @@ pub(crate) struct RunArgs {
     /// Where to compute: auto, cpu, flex (burn on the CPU), ndarray, wgpu[:N] or cuda[:N]
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// Numbers that the network computes with: f32, or f16 (half precision, only on GPUs; moves scores a little)
+    #[arg(long, value_name = "f32|f16", default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
     /// Images per pass through the network
     #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive)]
     pub(crate) batch: usize,
