@@ -29,8 +29,8 @@ pub struct Setup<'a> {
     pub build: String,
     /// Images per pass through the network.
     pub batch: usize,
-    /// Memory that the rows may take during a fit, in bytes.
-    pub memory_bytes: u64,
+    /// Memory that the process may take during a fit, in bytes; `None` for half of what is free.
+    pub memory_bytes: Option<u64>,
 }
 
 /// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`].
@@ -229,6 +229,7 @@ impl<'a> Study<'a> {
             alpha: self.plan.alpha,
             batch: self.setup.batch,
             memory_bytes: self.setup.memory_bytes,
+            scratch: Some(self.setup.cache.clone()),
             ..FitPlan::default()
         };
         let plan = cell.fit_plan(&common, group.seed);
