@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 /// Bytes of rows projected at a time.
-const BLOCK_BYTES: usize = 32 << 20;
+const BLOCK_BYTES: usize = 16 << 20;
 
 /// How many rows to keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
