@@ -4,9 +4,15 @@
 //! rows picked so far. Its covering radius is at most twice the optimum (Gonzalez, 1985).
 
 use super::BankError;
-use crate::kernel::{Projection, greedy_k_center};
+use crate::kernel::{CORESET_BYTES_PER_ROW, KernelError, Projection, greedy_k_center};
+use std::borrow::Cow;
 use std::fmt;
+use std::io;
+use std::ops::Range;
 use std::str::FromStr;
+
+/// Bytes of rows projected at a time.
+const BLOCK_BYTES: usize = 16 << 20;
 
 /// How many rows to keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +107,79 @@ pub struct Coreset {
     pub stopped_early: bool,
 }
 
+/// Rows that a coreset is chosen from, in memory or elsewhere.
+pub trait RowSource {
+    /// Number of rows.
+    fn n_rows(&self) -> usize;
+
+    /// Values per row.
+    fn dim(&self) -> usize;
+
+    /// The values of these rows, `[range.len(), dim]`. `range` lies within `0..n_rows`.
+    ///
+    /// # Errors
+    /// Where the rows are not in memory and can't be read.
+    fn rows(&self, range: Range<usize>) -> io::Result<Cow<'_, [f32]>>;
+}
+
+/// Rows in memory.
+struct InMemory<'a> {
+    rows: &'a [f32],
+    dim: usize,
+}
+
+impl RowSource for InMemory<'_> {
+    fn n_rows(&self) -> usize {
+        self.rows.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn rows(&self, range: Range<usize>) -> io::Result<Cow<'_, [f32]>> {
+        Ok(Cow::Borrowed(&self.rows[range.start * self.dim..range.end * self.dim]))
+    }
+}
+
+impl CoresetSpace {
+    /// Values in which rows of `dim` values are compared, at most.
+    #[must_use]
+    pub fn most_values(self, dim: usize) -> usize {
+        match self {
+            Self::Principal => MOST_PRINCIPAL.min(dim),
+            Self::Random(to) => to.min(dim),
+            Self::Whole => dim,
+        }
+    }
+
+    /// Memory that [`select_from`] takes to pick `size` of `n_rows` rows of `dim` values, at most, in bytes: the rows as
+    /// they are compared and what the selection keeps of each, or the sample that tells the principal directions. Rows that
+    /// are compared whole and are already in memory (`held`) are not taken again.
+    #[must_use]
+    pub fn memory_bytes(self, n_rows: usize, dim: usize, size: CoresetSize, held: bool) -> u64 {
+        let n_picks = size.of(n_rows);
+        if n_picks == n_rows {
+            return 0;
+        }
+        let [n_rows, dim, n_picks, block] = [n_rows, dim, n_picks, BLOCK_BYTES].map(|n| n as u64);
+        let compared = self.most_values(dim as usize) as u64;
+        // One block is read and, where it is projected, another written.
+        let (values, sample) = match self {
+            Self::Whole if held => (0, 0),
+            Self::Whole => (4 * n_rows * dim, 0),
+            Self::Principal => (
+                4 * n_rows * compared + 2 * block,
+                3 * 4 * Projection::principal_sample(n_rows as usize).len() as u64 * dim,
+            ),
+            Self::Random(_) => (4 * n_rows * compared + 2 * block, 0),
+        };
+        let projection = 4 * dim * compared;
+        let kept = CORESET_BYTES_PER_ROW as u64 * n_rows + 8 * n_picks * compared;
+        projection + sample.max(values + kept)
+    }
+}
+
 /// Picks `size` of the rows `[n, dim]`, compared in `space`. The first is the row farthest from their mean (which is also
 /// the one with the largest sum of squared distances to all others).
 ///
@@ -117,7 +196,21 @@ pub fn select(
     seed: u64,
     advance: &mut dyn FnMut(usize),
 ) -> Result<Coreset, BankError> {
-    let n_rows = rows.len().checked_div(dim).unwrap_or(0);
+    select_from(&InMemory { rows, dim }, size, space, seed, advance)
+}
+
+/// As [`select`], of rows that need not be in memory; the picks are the same. See [`CoresetSpace::memory_bytes`].
+///
+/// # Errors
+/// As [`select`], and [`BankError::Rows`] when rows can't be read.
+pub fn select_from(
+    source: &dyn RowSource,
+    size: CoresetSize,
+    space: CoresetSpace,
+    seed: u64,
+    advance: &mut dyn FnMut(usize),
+) -> Result<Coreset, BankError> {
+    let (n_rows, dim) = (source.n_rows(), source.dim());
     if n_rows == 0 {
         return Err(BankError::Empty);
     }
@@ -132,21 +225,50 @@ pub fn select(
         before = n;
     };
     let projection = match space {
-        CoresetSpace::Principal => Some(Projection::principal(rows, dim, PRINCIPAL_SHARE, MOST_PRINCIPAL)?),
+        CoresetSpace::Principal => Some(principal(source)?),
         CoresetSpace::Random(to) if to < dim => Some(Projection::random(dim, to, seed)?),
         CoresetSpace::Random(_) | CoresetSpace::Whole => None,
     };
-    let projected: Vec<f32>;
     let (compared, compared_dim) = match &projection {
-        Some(projection) => {
-            projected = projection.apply(rows)?;
-            (projected.as_slice(), projection.to())
-        }
-        None => (rows, dim),
+        Some(projection) => (Cow::Owned(project(source, projection)?), projection.to()),
+        None => (source.rows(0..n_rows).map_err(BankError::Rows)?, dim),
     };
+    let compared = &*compared;
     let start = farthest_from_mean(compared, compared_dim);
     let picks = greedy_k_center(compared, compared_dim, n_picks, start, &mut selected)?;
     Ok(Coreset { indices: picks.indices, covering_radius: picks.covering_radius, stopped_early: picks.stopped_early })
+}
+
+/// The principal directions of a sample of the rows.
+fn principal(source: &dyn RowSource) -> Result<Projection, BankError> {
+    let sampled = Projection::principal_sample(source.n_rows());
+    let mut rows = Vec::with_capacity(sampled.len() * source.dim());
+    for row in sampled.clone() {
+        rows.extend_from_slice(&source.rows(row..row + 1).map_err(BankError::Rows)?);
+    }
+    let true_row = |error| match error {
+        KernelError::NotFinite { what, row } => {
+            KernelError::NotFinite { what, row: sampled.clone().nth(row).unwrap_or(row) }
+        }
+        other => other,
+    };
+    Ok(Projection::principal(&rows, source.dim(), PRINCIPAL_SHARE, MOST_PRINCIPAL).map_err(true_row)?)
+}
+
+/// All rows, projected block by block: a row's projection does not depend on the others in its block.
+fn project(source: &dyn RowSource, projection: &Projection) -> Result<Vec<f32>, BankError> {
+    let (n_rows, dim) = (source.n_rows(), source.dim());
+    let per_block = (BLOCK_BYTES / size_of::<f32>() / dim).max(1);
+    let mut projected = Vec::with_capacity(n_rows * projection.to());
+    for start in (0..n_rows).step_by(per_block) {
+        let block = source.rows(start..(start + per_block).min(n_rows)).map_err(BankError::Rows)?;
+        let true_row = |error| match error {
+            KernelError::NotFinite { what, row } => KernelError::NotFinite { what, row: start + row },
+            other => other,
+        };
+        projected.extend_from_slice(&projection.apply(&block).map_err(true_row)?);
+    }
+    Ok(projected)
 }
 
 /// The row of `[n, dim]` farthest from the mean of all, the first of equals.

@@ -89,6 +89,9 @@ pub enum BankError {
         /// Images looked at.
         n_images: usize,
     },
+    /// Rows that are not in memory can't be read.
+    #[error("the patches can't be read back: {0}")]
+    Rows(#[source] std::io::Error),
     /// A kernel refused its input.
     #[error(transparent)]
     Kernel(#[from] crate::kernel::KernelError),

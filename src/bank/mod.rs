@@ -15,7 +15,9 @@ mod unit;
 
 pub use condition::{Condition, ConditionRule};
 pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
-pub use coreset::{Coreset, CoresetSize, CoresetSpace, MOST_PRINCIPAL, PRINCIPAL_SHARE, select};
+pub use coreset::{
+    Coreset, CoresetSize, CoresetSpace, MOST_PRINCIPAL, PRINCIPAL_SHARE, RowSource, select, select_from,
+};
 pub use density::{DENSITY_NEIGHBOURS, LocalDensity};
 pub(crate) use descriptor::Lerp;
 pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};

@@ -7,6 +7,7 @@
 //! Fitting scores its held-out images with the same [`Inspector`], so a score means the same at fit time and afterwards.
 
 pub(crate) mod convert;
+mod decode;
 mod error;
 mod explain;
 mod gate_use;
@@ -14,6 +15,7 @@ mod inspector;
 mod pipeline;
 mod stream;
 
+pub(crate) use decode::in_batches;
 pub use error::InferError;
 pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
@@ -23,4 +25,4 @@ pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
 pub(crate) use inspector::{Distances, How, Normalise, score};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub(crate) use pipeline::{FeatureSource, Network};
-pub use stream::{DEFAULT_BATCH, Item, inspect_all};
+pub use stream::{DEFAULT_BATCH, Item, inspect_all, inspect_and};

@@ -1,10 +1,14 @@
 //! Many files through one inspector.
 
+use super::decode::{Decoded, in_batches};
 use super::{Calibration, InferError, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
-use crate::image::{self, Image, ImageError, Limits};
+use crate::image::{Image, ImageError};
 use crate::progress::Progress;
 use rayon::prelude::*;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Instant;
 
 /// Images per pass through the network: enough to keep all cores busy, few enough to stay in cache.
@@ -16,52 +20,96 @@ pub struct Item<'a> {
     pub sample: &'a Sample,
     /// Its pixels and what pcore says of them, or why it could not be read.
     pub outcome: Result<(Image, Inspection), ImageError>,
-    /// Wall time per image of its batch, decoding included, in milliseconds.
+    /// Time of its decoding, and its share of the time in which its batch was scored, in milliseconds.
     pub ms: f64,
 }
 
 /// Inspects `samples` in order, `batch` at a time, and hands each outcome to `receive`. A file that can't be read is an
 /// outcome like any other and stops nothing. A condition found in `table` overrules the gate.
 ///
+/// Three things happen at the same time: the next batch is decoded, one is scored, and the outcomes of the one before are
+/// received, on a thread of their own. So the images of three batches are held, and one in each decoding thread.
+///
 /// # Errors
 /// What `receive` returns, or what makes every image fail: a network or bank that refuses its input.
-pub fn inspect_all<E: From<InferError>>(
+pub fn inspect_all<E: From<InferError> + Send>(
     inspector: &Inspector,
     samples: &[Sample],
     table: Option<&ConditionTable>,
     calibration: Calibration,
     batch: usize,
     progress: &dyn Progress,
-    mut receive: impl FnMut(Item<'_>) -> Result<(), E>,
+    mut receive: impl FnMut(Item<'_>) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let limits = Limits::default();
+    let all = (inspector, samples, table, calibration);
+    inspect_and(all, batch, progress, |_| Ok(()), |item, ()| receive(item))
+}
+
+/// As [`inspect_all`], `all` being its first four arguments. What can be made of an outcome without regard to the others (a
+/// picture of it) `prepare` makes, for several at once and in any order; `receive` gets it with the outcome.
+///
+/// # Errors
+/// As [`inspect_all`], and what `prepare` returns.
+pub fn inspect_and<P: Send, E: From<InferError> + Send>(
+    all: (&Inspector, &[Sample], Option<&ConditionTable>, Calibration),
+    batch: usize,
+    progress: &dyn Progress,
+    prepare: impl Fn(&Item<'_>) -> Result<P, E> + Sync,
+    mut receive: impl FnMut(Item<'_>, P) -> Result<(), E> + Send,
+) -> Result<(), E> {
+    let (inspector, samples, table, calibration) = all;
+    let prepare = &prepare;
+    let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("inspecting", samples.len());
-    for chunk in samples.chunks(batch.max(1)) {
-        let start = Instant::now();
-        let decoded: Vec<Result<Image, ImageError>> = chunk.par_iter().map(|s| image::read(&s.path, &limits)).collect();
-        let readable: Vec<(&Sample, &Image)> =
-            chunk.iter().zip(&decoded).filter_map(|(s, d)| d.as_ref().ok().map(|image| (s, image))).collect();
-        let mut inspections = if readable.is_empty() {
-            vec![]
-        } else {
-            let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
-            let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
-            inspector.inspect(&images, &conditions, calibration)?
-        }
-        .into_iter();
-        let ms = start.elapsed().as_secs_f64() * 1e3 / chunk.len() as f64;
-        for (sample, decoded) in chunk.iter().zip(decoded) {
-            let outcome = match decoded {
-                Ok(image) => match inspections.next() {
-                    Some(inspection) => Ok((image, inspection)),
-                    None => continue,
-                },
-                Err(error) => Err(error),
-            };
-            receive(Item { sample, outcome, ms })?;
-        }
-        progress.advance(chunk.len());
-    }
+    thread::scope(|scope| {
+        // No room: the scored batch is handed over when the one before has been received.
+        let (scored, queue) = sync_channel::<Vec<Item<'_>>>(0);
+        let receiver = scope.spawn(move || -> Result<(), E> {
+            for items in queue {
+                let n = items.len();
+                let prepared: Vec<Result<P, E>> = items.par_iter().map(prepare).collect();
+                for (item, prepared) in items.into_iter().zip(prepared) {
+                    receive(item, prepared?)?;
+                }
+                progress.advance(n);
+            }
+            Ok(())
+        });
+        // `None`: the receiver has stopped, and says why.
+        let worked: Result<(), Option<E>> = in_batches(&paths, batch, |range, decoded| {
+            let items = inspect_batch(inspector, &samples[range], table, calibration, decoded)
+                .map_err(|error| Some(error.into()))?;
+            scored.send(items).map_err(|_stopped| None)
+        });
+        drop(scored);
+        receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        worked.or_else(|error| error.map_or(Ok(()), Err))
+    })?;
     progress.end();
     Ok(())
+}
+
+fn inspect_batch<'a>(
+    inspector: &Inspector,
+    samples: &'a [Sample],
+    table: Option<&ConditionTable>,
+    calibration: Calibration,
+    decoded: Vec<Decoded>,
+) -> Result<Vec<Item<'a>>, InferError> {
+    let start = Instant::now();
+    let readable: Vec<(&Sample, &Image)> =
+        samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, image))).collect();
+    let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
+    let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
+    let inspections = if images.is_empty() { vec![] } else { inspector.inspect(&images, &conditions, calibration)? };
+    let mut inspections = inspections.into_iter();
+    let shared_ms = start.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
+    let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms })| {
+        let outcome = match image {
+            Ok(image) => Ok((image, inspections.next()?)),
+            Err(error) => Err(error),
+        };
+        Some(Item { sample, outcome, ms: ms + shared_ms })
+    });
+    Ok(items.collect())
 }

@@ -19,7 +19,7 @@ mod scratch;
 pub mod simd;
 pub mod transformer;
 
-pub use coreset::{Picks, greedy_k_center};
+pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, greedy_k_center};
 pub use nearest::{Metric, Neighbours, PreparedRows};
 pub use project::Projection;
 

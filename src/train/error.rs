@@ -6,6 +6,7 @@ use crate::bundle::onnxdemo::StationError;
 use crate::dataset::DatasetError;
 use crate::infer::InferError;
 use crate::score::ScoreError;
+use std::path::PathBuf;
 
 /// Why no bundle could be made.
 #[derive(Debug, thiserror::Error)]
@@ -76,9 +77,9 @@ pub enum TrainError {
         "--gate p90 tells conditions made by level: use it with --conditions p90, or choose auto, knn or embedding"
     )]
     NoLevel,
-    /// The rows do not fit the memory allowed.
+    /// The fit does not fit the memory allowed, even with its descriptors in a file.
     #[error(
-        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB, {allowed_mib} MiB are allowed: use fewer images (--shots), smaller ones (--image-size), fewer layers, or raise --memory"
+        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise --memory, or use fewer images (--shots), smaller ones (--image-size), fewer directions (--projection 32) or a smaller bank (--coreset)"
     )]
     Memory {
         /// Images for the bank.
@@ -87,9 +88,41 @@ pub enum TrainError {
         n_patches: usize,
         /// Values per patch.
         dim: usize,
-        /// MiB needed.
+        /// MiB needed in all.
         needed_mib: u64,
+        /// MiB of these that the process takes whatever the images.
+        base_mib: u64,
         /// MiB allowed.
         allowed_mib: u64,
+    },
+    /// The descriptors fit neither in memory nor on the disk.
+    #[error(
+        "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with --scratch, raise --memory, or use fewer images (--shots), smaller ones (--image-size) or fewer layers", folder.display()
+    )]
+    Disk {
+        /// Images for the bank.
+        n_images: usize,
+        /// Patches per image.
+        n_patches: usize,
+        /// Values per patch.
+        dim: usize,
+        /// MiB of memory needed without a file.
+        memory_mib: u64,
+        /// MiB of memory allowed.
+        allowed_mib: u64,
+        /// MiB of the file.
+        disk_mib: u64,
+        /// MiB free on its disk.
+        free_mib: u64,
+        /// Where the file would be.
+        folder: PathBuf,
+    },
+    /// The file for descriptors can't be made or written.
+    #[error("the scratch file in {} can't be written: {source}; name another folder with --scratch, or raise --memory", folder.display())]
+    Scratch {
+        /// Where the file is.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
 }

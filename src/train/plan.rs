@@ -8,6 +8,7 @@ use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
@@ -20,7 +21,7 @@ pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 pub const DEFAULT_ALPHA: f64 = 0.01;
 /// Side of the square network input.
 pub const DEFAULT_SIZE_PX: usize = 256;
-/// Memory that the rows may take during a fit.
+/// Memory that a fit may take where none is given and the system does not tell what is free.
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
 /// Nearest rows that a patch's value in the map is the mean distance to: one row that happens to be near hides less.
 pub const DEFAULT_MAP_NEIGHBOURS: usize = 3;
@@ -89,8 +90,11 @@ pub struct FitPlan {
     pub seed: u64,
     /// Images per pass through the network.
     pub batch: usize,
-    /// Memory that the rows may take, in bytes.
-    pub memory_bytes: u64,
+    /// Memory that the process may take, in bytes; `None` for half of what is free. It decides where the descriptors are
+    /// kept, nothing else: the bundle is the same.
+    pub memory_bytes: Option<u64>,
+    /// Folder for descriptors that do not fit in memory; `None` for the system's temporary one.
+    pub scratch: Option<PathBuf>,
 }
 
 impl FitPlan {
@@ -138,7 +142,8 @@ impl Default for FitPlan {
             threshold: None,
             seed: 0,
             batch: DEFAULT_BATCH,
-            memory_bytes: DEFAULT_MEMORY_BYTES,
+            memory_bytes: None,
+            scratch: None,
         }
     }
 }

@@ -4,13 +4,13 @@ use super::{Failure, TrainError};
 use crate::bank::Policy;
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::dataset::Sample;
-use crate::image::{self, Image, Limits};
-use crate::infer::{Inspector, convert};
+use crate::image::Image;
+use crate::infer::{Inspector, convert, in_batches};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A patch this near to a row of the bank was made of the same image.
 const SAME_PATCH: f32 = 1e-6;
@@ -50,14 +50,14 @@ pub fn recalibrate(
     Conformal::of(&[], alpha)?;
     let old = contents.manifest.calibration.global.threshold;
     let inspector = Inspector::open(contents.clone(), device)?;
-    let limits = Limits::default();
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
+    let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("calibrating", samples.len());
-    for chunk in samples.chunks(batch.max(1)) {
-        let read: Vec<_> = chunk.par_iter().map(|s| image::read(&s.path, &limits)).collect();
+    in_batches(&paths, batch, |range, decoded| {
+        let n = range.len();
         let mut images: Vec<Image> = vec![];
-        for (sample, read) in chunk.iter().zip(read) {
-            match read {
+        for (sample, decoded) in samples[range].iter().zip(decoded) {
+            match decoded.image {
                 Ok(image) => images.push(image),
                 Err(error) => failures.push(Failure { name: sample.name.clone(), reason: error.to_string() }),
             }
@@ -69,8 +69,9 @@ pub fn recalibrate(
                 maxima.push(scored.map.max());
             }
         }
-        progress.advance(chunk.len());
-    }
+        progress.advance(n);
+        Ok::<_, TrainError>(())
+    })?;
     progress.end();
     if scores.is_empty() {
         return Err(match failures.into_iter().next() {

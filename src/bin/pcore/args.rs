@@ -142,9 +142,13 @@ pub(crate) struct MethodArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Memory that the patches may take, such as 8GiB or 500MiB
-    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_bytes)]
-    pub(crate) memory: u64,
+    /// Memory that the program may take, such as 8GiB or 500MiB; patches that do not fit go to a scratch file
+    /// [default: half of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Folder for the scratch file, which is always removed [default: the bundle's]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -334,9 +338,9 @@ pub(crate) struct StudyArgs {
     /// [default: the CSV of --conditions, else conditions.csv or manifest.csv of the dataset]
     #[arg(long, value_name = "RULE")]
     pub(crate) test_conditions: Option<ConditionRule>,
-    /// Memory that the patches of one fit may take, such as 8GiB or 500MiB
-    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_bytes)]
-    pub(crate) memory: u64,
+    /// Memory that the program may take during one fit, such as 8GiB or 500MiB [default: half of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) memory: Option<u64>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

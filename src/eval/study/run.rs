@@ -17,7 +17,7 @@ use crate::image::{self, Image, Limits};
 use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert};
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
-use crate::train::{FitPlan, TrainError, fit_on};
+use crate::train::{FitPlan, TrainError, fit_on, half_of_free_memory};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
 pub struct Setup<'a> {
@@ -29,8 +29,8 @@ pub struct Setup<'a> {
     pub build: String,
     /// Images per pass through the network.
     pub batch: usize,
-    /// Memory that the rows may take during a fit, in bytes.
-    pub memory_bytes: u64,
+    /// Memory that the process may take during a fit, in bytes; `None` for half of what is free.
+    pub memory_bytes: Option<u64>,
 }
 
 /// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`].
@@ -111,7 +111,7 @@ impl<'a> Study<'a> {
         }
         let salt = format!("{}\n{}", setup.build, setup.device.description());
         // The rows of a fit take the larger part.
-        let kept = setup.memory_bytes / 4 / needed.len().max(1) as u64;
+        let kept = setup.memory_bytes.unwrap_or_else(half_of_free_memory) / 4 / needed.len().max(1) as u64;
         let mut networks = BTreeMap::new();
         for (name, layers) in needed {
             let network = Network(load(&name, &layers)?);
@@ -205,6 +205,7 @@ impl<'a> Study<'a> {
             alpha: self.plan.alpha,
             batch: self.setup.batch,
             memory_bytes: self.setup.memory_bytes,
+            scratch: Some(self.setup.cache.clone()),
             ..FitPlan::default()
         };
         cell.fit_plan(&common, seed)

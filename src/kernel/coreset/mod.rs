@@ -10,6 +10,8 @@
 //! Most rows are within reach of some early centre and are never looked at again. The matrix products only rule centres
 //! out (with a rounding bound); every distance that enters a bound is a direct
 //! [`squared_distance`](super::simd::squared_distance), so the selection is that of the plain algorithm, bit for bit.
+//!
+//! Memory beside the rows: at most [`BYTES_PER_ROW`] for each of them and 8 bytes for each value of the selected ones.
 
 mod active;
 mod refresh;
@@ -26,6 +28,10 @@ use refresh::Centers;
 const ACTIVE: usize = 1536;
 /// Rows measured per task when all rows are compared with the first centre.
 const FIRST_ROWS: usize = 1024;
+
+/// Memory that [`greedy_k_center`] takes for each row beside its values, at most, in bytes: bound and centres applied (8),
+/// and, while the threshold is lowered, lists of the rows reached, up to date, and their distances (4 each).
+pub const BYTES_PER_ROW: usize = 20;
 
 /// What [`greedy_k_center`] selected.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +149,7 @@ fn refill(
         let tau = if all { f32::MIN_POSITIVE.min(largest) } else { threshold.tau.min(largest) * threshold.ratio };
         let reached: Vec<u32> =
             bounds.square.iter().enumerate().filter(|(_, b)| **b >= tau && **b > 0.0).map(|(i, _)| i as u32).collect();
-        let mut fresh = refresh::refresh(centers, rows, &reached, tau, bounds);
+        let mut fresh = refresh::refresh(centers, rows, reached, tau, bounds);
         threshold.tau = tau;
         if fresh.is_empty() {
             threshold.ratio = (threshold.ratio * threshold.ratio).max(0.25);

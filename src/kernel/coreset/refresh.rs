@@ -6,6 +6,8 @@ use rayon::prelude::*;
 
 /// Rows caught up together by one task.
 const CHUNK: usize = 112;
+/// Rows whose progress is held at a time, so that this stays small beside the rows however many there are.
+const SLICE: usize = 1024 * CHUNK;
 /// Unit roundoff of `f32`.
 const U: f32 = 5.960_464_5e-8;
 
@@ -76,21 +78,28 @@ struct Pending {
     done: bool,
 }
 
-/// Applies to each row of `reached` (ascending) the centres it has missed, in order, until its bound falls below `tau`.
+/// Applies to each row of `reached` the centres it has missed, in order, until its bound falls below `tau`.
 /// Records the new bounds and returns, ascending, the rows that are up to date and not below `tau`.
-pub(super) fn refresh(centers: &Centers, rows: &[f32], reached: &[u32], tau: f32, bounds: &mut Bounds) -> Vec<u32> {
+pub(super) fn refresh(
+    centers: &Centers,
+    rows: &[f32],
+    mut reached: Vec<u32>,
+    tau: f32,
+    bounds: &mut Bounds,
+) -> Vec<u32> {
     // Rows that missed the same centres are caught up together.
-    let mut order: Vec<u32> = reached.to_vec();
-    order.sort_by_key(|&i| bounds.applied[i as usize]);
-    let shared = &*bounds;
-    let caught_up: Vec<Vec<Pending>> =
-        order.par_chunks(CHUNK).map(|chunk| catch_up(centers, rows, chunk, tau, shared)).collect();
+    reached.sort_unstable_by_key(|&i| (bounds.applied[i as usize], i));
     let mut fresh = Vec::new();
-    for row in caught_up.into_iter().flatten() {
-        bounds.square[row.index as usize] = row.bound;
-        bounds.applied[row.index as usize] = row.applied as u32;
-        if row.bound >= tau {
-            fresh.push(row.index);
+    for slice in reached.chunks(SLICE) {
+        let shared = &*bounds;
+        let caught_up: Vec<Vec<Pending>> =
+            slice.par_chunks(CHUNK).map(|chunk| catch_up(centers, rows, chunk, tau, shared)).collect();
+        for row in caught_up.into_iter().flatten() {
+            bounds.square[row.index as usize] = row.bound;
+            bounds.applied[row.index as usize] = row.applied as u32;
+            if row.bound >= tau {
+                fresh.push(row.index);
+            }
         }
     }
     fresh.sort_unstable();

@@ -6,21 +6,30 @@ use crate::image::Image;
 /// 99.5th percentile.
 #[must_use]
 pub fn display_white(image: &Image) -> f32 {
-    let mut sorted = image.pixels().to_vec();
-    let rank = ((sorted.len() as f64 * 0.995) as usize).min(sorted.len() - 1);
+    let pixels = image.pixels();
+    let rank = ((pixels.len() as f64 * 0.995) as usize).min(pixels.len() - 1);
+    let count = |is: fn(f32) -> bool| pixels.iter().filter(|v| is(**v)).count();
+    // Where the percentile lies in 0.5..=1, which two counts tell, it need not be found.
+    if count(|v| v < 0.5) <= rank && count(|v| v <= 1.0) > rank {
+        return 1.0;
+    }
+    let mut sorted = pixels.to_vec();
     let (_, white, _) = sorted.select_nth_unstable_by(rank, f32::total_cmp);
-    if *white > 0.0 && !(0.5..=1.0).contains(white) { *white } else { 1.0 }
+    if *white > 0.0 { *white } else { 1.0 }
 }
 
 /// Grey or RGB as 8-bit RGB, `[height_px * width_px * 3]`: 0 is black and `white` white.
 #[must_use]
 pub fn display_rgb(image: &Image, white: f32) -> Vec<u8> {
     let scale = 255.0 / white;
-    let byte = |v: &f32| (v * scale).clamp(0.0, 255.0).round() as u8;
-    match image.n_channels() {
-        1 => image.pixels().iter().flat_map(|v| [byte(v); 3]).collect(),
-        _ => image.pixels().iter().map(byte).collect(),
+    // The cast rounds down and saturates; `round` would be a call.
+    let bytes = image.pixels().iter().map(|v| (v * scale + 0.5) as u8);
+    if image.n_channels() != 1 {
+        return bytes.collect();
     }
+    let mut rgb = vec![0; 3 * image.pixels().len()];
+    rgb.as_chunks_mut::<3>().0.iter_mut().zip(bytes).for_each(|(pixel, byte)| *pixel = [byte; 3]);
+    rgb
 }
 
 #[cfg(test)]

@@ -96,9 +96,14 @@ pub fn overlay(spec: &Overlay<'_>) -> Result<Picture, ReportError> {
     let mut heat = resample::source(source.rgb, (source.height_px, source.width_px), shown);
     let map_size = (spec.map.height_px, spec.map.width_px);
     let values = resample::map(&spec.map.values, map_size, shown);
-    for (index, &value) in values.iter().enumerate() {
-        let position = spec.scale.position(value);
-        heat.blend(index / width, index % width, colour(position), MAX_ALPHA * position.powf(1.5));
+    for (row, line) in values.chunks_exact(width).enumerate() {
+        for (column, &value) in line.iter().enumerate() {
+            let position = spec.scale.position(value);
+            // Nearly all pixels of a normal image are below the scale, where the map is clear.
+            if position > 0.0 {
+                heat.blend(row, column, colour(position), MAX_ALPHA * position * position.sqrt());
+            }
+        }
     }
     if let Some(truth) = spec.truth {
         let inside: Vec<f32> = truth.iter().map(|&fault| f32::from(u8::from(fault))).collect();

@@ -32,6 +32,9 @@ pub(super) fn source(rgb: &[u8], (height, width): (usize, usize), (to_height, to
 /// covers when it shrinks (a thumbnail keeps its peaks), bilinear between
 /// pixel centres when it grows.
 pub(super) fn map(values: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    if from == to {
+        return values.to_vec();
+    }
     let (height, width) = from;
     let (to_height, to_width) = to;
     let columns = weights(width, to_width);

@@ -1,13 +1,14 @@
 //! Scores of normal images that the bank does not know, or acts as if it did not.
 
-use super::{Candidates, read_again};
+use super::Candidates;
 use crate::bank::{Admission, Gate, MemoryBank};
 use crate::dataset::Sample;
 use crate::image::Image;
-use crate::infer::{Distances, FeaturePipeline, How, score};
+use crate::infer::{Distances, FeaturePipeline, How, InferError, in_batches, score};
 use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
 use rayon::prelude::*;
+use std::path::Path;
 
 /// A normal image that calibrates, scored under every policy.
 pub(super) struct HeldOut {
@@ -32,8 +33,11 @@ pub(super) fn calibrate(
 ) -> Result<Vec<HeldOut>, TrainError> {
     let mut found = Vec::with_capacity(held_out.len());
     progress.begin("calibrating", held_out.len());
-    for chunk in held_out.chunks(plan.batch.max(1)) {
-        let images = read_again(samples, chunk)?;
+    let paths: Vec<&Path> = held_out.iter().map(|i| samples[*i].path.as_path()).collect();
+    in_batches(&paths, plan.batch, |range, decoded| {
+        let chunk = &held_out[range];
+        let images: Vec<Image> =
+            decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
         let images: Vec<&Image> = images.iter().collect();
         let admit = |index: usize, descriptors: &[f32]| {
             let own = gate.admit(images[index], descriptors, bank.dim());
@@ -49,7 +53,8 @@ pub(super) fn calibrate(
             condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
         }));
         progress.advance(chunk.len());
-    }
+        Ok::<_, TrainError>(())
+    })?;
     progress.end();
     Ok(found)
 }
@@ -69,13 +74,12 @@ pub(super) fn leave_each_out(
     how: &How<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
-    let Candidates { rows, dim, grid } = candidates;
-    let per_image = grid.n_patches() * dim;
     progress.begin("calibrating", bank_images.len());
-    let found: Result<Vec<Option<HeldOut>>, TrainError> = rows
-        .par_chunks_exact(per_image)
-        .zip(bank_images)
-        .map(|(rows, image)| {
+    let found: Result<Vec<Option<HeldOut>>, TrainError> = bank_images
+        .par_iter()
+        .enumerate()
+        .map(|(index, image)| {
+            let rows = &*candidates.image(index)?;
             let condition = label[*image];
             let admission = Admission::certain(condition);
             let mut held =
@@ -83,7 +87,7 @@ pub(super) fn leave_each_out(
             let others = bank.nearest_by_condition(rows, how.scoring.map_neighbours, Some(*image as u32))?;
             for policy in how.policies {
                 let Some(nearest) = others.under(policy.search(admission, how.n_conditions)) else { break };
-                let found = Distances::of(rows, nearest, *grid, bank, how, pipeline.preprocessing())?;
+                let found = Distances::of(rows, nearest, candidates.grid(), bank, how, pipeline.preprocessing())?;
                 held.raw_scores.push(found.raw_score);
                 held.density_scores.extend(found.density_score);
                 held.map_maxima.push(found.map.max());

@@ -1,27 +1,32 @@
 //! The fit itself.
 
+mod candidates;
 mod held_out;
 mod look;
+mod machine;
+mod room;
+mod scratch;
 
 use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
 use super::{FitPlan, TrainError};
 use crate::bank::{
     BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, LocalDensity, MemoryBank, Policy,
-    normalise_rows, select,
+    RowSource, select_from,
 };
 use crate::bundle::{
-    self, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
+    CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
-use crate::image::{self, Image, Limits};
-use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
-use crate::model::{Grid, OpenDevice};
+use crate::infer::{FeaturePipeline, How, Normalise, convert};
+use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
+use candidates::Candidates;
 use held_out::{calibrate, leave_each_out};
 pub(crate) use look::digest;
 use look::{Glance, Labels, fingerprint, label, look};
+pub(crate) use machine::half_of_free_memory;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -43,13 +48,6 @@ pub struct Fitted {
     pub failures: Vec<Failure>,
     /// Names of the images that calibrate, in the order of [`Contents::calibration_scores`].
     pub calibrating: Vec<String>,
-}
-
-/// Descriptors of the bank's candidates.
-struct Candidates {
-    rows: Vec<f32>,
-    dim: usize,
-    grid: Grid,
 }
 
 /// Fits a memory bank to normal images.
@@ -86,11 +84,9 @@ pub(crate) fn fit_on(
     let Split { bank: bank_images, held_out } =
         split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
 
-    let mut candidates = describe(&pipeline, &samples, &bank_images, plan, progress)?;
-    if plan.metric == bundle::Metric::Cosine {
-        normalise_rows(&mut candidates.rows, candidates.dim);
-    }
-    let n_patches = candidates.grid.n_patches();
+    let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let (dim, grid, n_candidates) = (candidates.dim(), candidates.grid(), candidates.n_rows());
+    let n_patches = grid.n_patches();
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
     let Coreset { indices, covering_radius, .. } =
         pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
@@ -102,11 +98,7 @@ pub(crate) fn fit_on(
             BankRow { condition: label[image] as u32, source: image as u32, position: (candidate % n_patches) as u32 }
         })
         .collect();
-    let rows: Vec<f32> =
-        indices.iter().flat_map(|c| &candidates.rows[c * candidates.dim..][..candidates.dim]).copied().collect();
-    let (dim, grid) = (candidates.dim, candidates.grid);
-    let n_candidates = candidates.rows.len() / dim;
-    let bank = MemoryBank::new(rows, dim, origins, convert::metric(plan.metric))?;
+    let bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
 
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
@@ -226,63 +218,18 @@ fn gate(
     level: Option<Gate>,
     kind: GateKind,
 ) -> Result<Chosen, TrainError> {
-    let per_image = candidates.grid.n_patches() * candidates.dim;
     let learns = n_conditions > 1 && (level.is_none() || !matches!(kind, GateKind::Auto | GateKind::P90));
     let taught = if learns { bank_images } else { &[] };
-    let pooled: Vec<Vec<f32>> = candidates
-        .rows
-        .par_chunks_exact(per_image)
-        .take(taught.len())
-        .map(|rows| Gate::pooled(rows, candidates.dim))
-        .collect();
+    let pooled: Vec<Vec<f32>> = (0..taught.len())
+        .into_par_iter()
+        .map(|index| Ok(Gate::pooled(&candidates.image(index)?, candidates.dim())))
+        .collect::<Result<_, BankError>>()?;
     let examples = Examples {
         intensity: taught.iter().filter_map(|i| glances[*i].intensity.as_ref().map(<[f32; 8]>::as_slice)).collect(),
         pooled: pooled.iter().map(Vec::as_slice).collect(),
         conditions: taught.iter().map(|i| label[*i] as u32).collect(),
     };
     choose(kind, level, &examples, n_conditions)
-}
-
-fn describe(
-    pipeline: &FeaturePipeline,
-    samples: &[&Sample],
-    bank_images: &[usize],
-    plan: &FitPlan,
-    progress: &dyn Progress,
-) -> Result<Candidates, TrainError> {
-    let mut found: Option<Candidates> = None;
-    progress.begin("describing", bank_images.len());
-    for chunk in bank_images.chunks(plan.batch.max(1)) {
-        let images = read_again(samples, chunk)?;
-        let descriptors = pipeline.describe(&images.iter().collect::<Vec<_>>())?;
-        if found.is_none() {
-            check_memory(bank_images.len(), descriptors.grid.n_patches(), descriptors.dim, plan.memory_bytes)?;
-        }
-        let all = found.get_or_insert_with(|| Candidates {
-            rows: Vec::with_capacity(bank_images.len() * descriptors.grid.n_patches() * descriptors.dim),
-            dim: descriptors.dim,
-            grid: descriptors.grid,
-        });
-        all.rows.extend_from_slice(&descriptors.rows);
-        progress.advance(chunk.len());
-    }
-    progress.end();
-    found.ok_or(TrainError::Bank(BankError::Empty))
-}
-
-/// An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
-fn read_again(samples: &[&Sample], chunk: &[usize]) -> Result<Vec<Image>, TrainError> {
-    let limits = Limits::default();
-    let images: Result<_, _> = chunk.par_iter().map(|i| image::read(&samples[*i].path, &limits)).collect();
-    images.map_err(|e| TrainError::Infer(InferError::Image(e)))
-}
-
-fn check_memory(n_images: usize, n_patches: usize, dim: usize, allowed: u64) -> Result<(), TrainError> {
-    let needed = n_images as u64 * n_patches as u64 * dim as u64 * size_of::<f32>() as u64;
-    if needed <= allowed {
-        return Ok(());
-    }
-    Err(TrainError::Memory { n_images, n_patches, dim, needed_mib: needed >> 20, allowed_mib: allowed >> 20 })
 }
 
 /// Picks one coreset for all conditions: greedy k-center gives each as many rows as its variety needs, so that a distance
@@ -295,10 +242,9 @@ fn pick(
     plan: &FitPlan,
     progress: &dyn Progress,
 ) -> Result<Coreset, TrainError> {
-    let Candidates { rows, dim, grid } = candidates;
-    let n_patches = grid.n_patches();
-    progress.begin("coreset", plan.coreset.of(rows.len() / dim));
-    let mut found = select(rows, *dim, plan.coreset, plan.coreset_space, plan.seed, &mut |n| progress.advance(n))?;
+    let (n_rows, n_patches) = (candidates.n_rows(), candidates.grid().n_patches());
+    progress.begin("coreset", plan.coreset.of(n_rows));
+    let mut found = select_from(candidates, plan.coreset, plan.coreset_space, plan.seed, &mut |n| progress.advance(n))?;
     progress.end();
     if found.stopped_early {
         progress.note(&format!("coreset: only {} different patches, all of them are kept", found.indices.len()));
@@ -306,7 +252,7 @@ fn pick(
     let condition_of = |index: u32| label[bank_images[index as usize / n_patches]];
     for condition in 0..n_conditions {
         if !found.indices.iter().any(|i| condition_of(*i) == condition) {
-            found.indices.extend((0..(rows.len() / dim) as u32).find(|i| condition_of(*i) == condition));
+            found.indices.extend((0..n_rows as u32).find(|i| condition_of(*i) == condition));
         }
     }
     Ok(found)

@@ -13,7 +13,7 @@ use pcore::image::Preprocessing;
 use pcore::infer::{PipelineSpec, Scoring};
 use pcore::train::{self, FitPlan, Fitted};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
@@ -44,7 +44,8 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
         listing.root.display(),
         device.description()
     );
-    let fitted = train::fit(&listing.samples, plan, &device, &Console::new())
+    let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
+    let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
         eprintln!("left out: {}: {}", failure.name, failure.reason);
@@ -56,6 +57,12 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     home::remember(path)?;
     home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root)?;
     Ok((fitted, start.elapsed().as_secs_f64()))
+}
+
+/// The folder of a file, or the nearest above it that is there.
+fn existing_folder(path: &Path) -> PathBuf {
+    let here = || PathBuf::from(".");
+    path.ancestors().skip(1).find(|folder| folder.is_dir()).map_or_else(here, Path::to_owned)
 }
 
 /// What was typed, as a plan.
@@ -87,6 +94,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         seed: method.seed,
         batch: run.batch,
         memory_bytes: method.memory,
+        scratch: method.scratch.clone(),
     }
 }
 

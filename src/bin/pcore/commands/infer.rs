@@ -11,7 +11,7 @@ use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset;
 use pcore::image::{write_png_grey8, write_tiff_f32};
-use pcore::infer::{ExplainPlan, Item, inspect_all};
+use pcore::infer::{ExplainPlan, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
 use std::fs;
@@ -32,19 +32,18 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let explainer = args.explain.explain.then(|| Explainer::new(&opened, plan, normal, out, !args.run.json));
     let mut explainer = explainer.transpose()?;
     let start = Instant::now();
-    inspect_all(
-        &opened.inspector,
-        &listing.samples,
-        table.as_ref(),
-        calibration,
+    let draw = |item: &Item<'_>| match &args.out {
+        Some(folder) => write_pictures(folder, item, pixel_threshold, &args.maps),
+        None => Ok(()),
+    };
+    inspect_and(
+        (&opened.inspector, &listing.samples, table.as_ref(), calibration),
         args.run.batch,
         &Console::new(),
-        |item| {
+        draw,
+        |item, ()| {
             let row = page::row(&item);
             printer.print(&row)?;
-            if let Some(folder) = &args.out {
-                write_pictures(folder, &item, pixel_threshold, &args.maps)?;
-            }
             if let (Some(explainer), Ok((image, _))) = (&mut explainer, &item.outcome) {
                 let condition = table.as_ref().and_then(|table| table.get(item.sample));
                 explainer.explain(&opened, item.sample, image, condition, calibration)?;

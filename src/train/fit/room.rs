@@ -1,0 +1,157 @@
+//! Where the descriptors of a fit are kept, so that it stays within its memory.
+//!
+//! With `n` patches of `d` values, compared in `c` (at most 128 principal directions), of which `k` are kept, the peak is
+//!
+//! ```text
+//! base + held + max(selection, bank)
+//! base       what the process holds after the first batch, or held during it
+//! held       4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
+//! selection  (4 c + 20) n + 8 k c + 4 c d + 32 MiB, see `CoresetSpace::memory_bytes`
+//! bank       16 k d: rows, rows of each condition, the copy that is written, and room for the search
+//! ```
+
+use super::machine::{free_disk, own_memory};
+use crate::bank::{CoresetSize, CoresetSpace};
+use crate::train::TrainError;
+use std::path::Path;
+
+/// Taken for the process where the system does not tell: code, network, images of a batch.
+const UNKNOWN_BASE_BYTES: u64 = 512 << 20;
+/// Bytes for each value of the bank.
+const BANK_BYTES: u64 = 16;
+/// Part of the memory left to what is not counted: pages that the allocator does not give back at once.
+const SLACK: u64 = 20;
+
+/// What the process takes for itself, watched while the first batch is described.
+pub(super) struct Base {
+    most_before: Option<u64>,
+}
+
+impl Base {
+    pub(super) fn watch() -> Self {
+        Self { most_before: own_memory().map(|(_, most)| most) }
+    }
+
+    /// Bytes: the most that was held at once, if the batch raised it; else (earlier work held more) what is held now.
+    pub(super) fn bytes(&self) -> u64 {
+        match (self.most_before, own_memory()) {
+            (Some(before), Some((_, most))) if most > before => most,
+            (_, Some((now, _))) => now,
+            (_, None) => UNKNOWN_BASE_BYTES,
+        }
+    }
+}
+
+/// The size of what a fit compares.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) n_images: usize,
+    pub(super) n_patches: usize,
+    pub(super) dim: usize,
+    pub(super) size: CoresetSize,
+    pub(super) space: CoresetSpace,
+}
+
+/// Where the descriptors go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Memory,
+    File,
+}
+
+impl Extent {
+    fn n_rows(&self) -> usize {
+        self.n_images.saturating_mul(self.n_patches)
+    }
+
+    /// Bytes of all descriptors.
+    fn rows_bytes(&self) -> u64 {
+        (self.n_rows() as u64).saturating_mul(self.dim as u64).saturating_mul(size_of::<f32>() as u64)
+    }
+
+    /// Bytes at the peak beside the process itself.
+    fn peak_bytes(&self, place: Place) -> u64 {
+        let held = place == Place::Memory;
+        let bank = BANK_BYTES * self.size.of(self.n_rows()) as u64 * self.dim as u64;
+        let selection = self.space.memory_bytes(self.n_rows(), self.dim, self.size, held);
+        let rows = if held { self.rows_bytes() } else { 0 };
+        rows.saturating_add(selection.max(bank))
+    }
+
+    /// In memory where all of it fits into `allowed` bytes beside `base`, else in a file in `folder` where its disk has the
+    /// room.
+    ///
+    /// # Errors
+    /// [`TrainError::Memory`], [`TrainError::Disk`].
+    pub(super) fn place(&self, allowed: u64, base: u64, folder: &Path) -> Result<Place, TrainError> {
+        let Self { n_images, n_patches, dim, .. } = *self;
+        let needed = |place| {
+            let bytes = self.peak_bytes(place).saturating_add(base);
+            bytes.saturating_add(bytes / SLACK)
+        };
+        if needed(Place::Memory) <= allowed {
+            return Ok(Place::Memory);
+        }
+        let (needed_mib, base_mib, allowed_mib) = (needed(Place::File) >> 20, base >> 20, allowed >> 20);
+        if needed(Place::File) > allowed {
+            return Err(TrainError::Memory { n_images, n_patches, dim, needed_mib, base_mib, allowed_mib });
+        }
+        match free_disk(folder) {
+            Some(free) if free < self.rows_bytes() => Err(TrainError::Disk {
+                n_images,
+                n_patches,
+                dim,
+                memory_mib: needed(Place::Memory) >> 20,
+                allowed_mib,
+                disk_mib: self.rows_bytes() >> 20,
+                free_mib: free >> 20,
+                folder: folder.to_owned(),
+            }),
+            Some(_) | None => Ok(Place::File),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seven_million() -> Extent {
+        let (size, space) = (CoresetSize::Ratio(0.01), CoresetSpace::Principal);
+        Extent { n_images: 7000, n_patches: 1024, dim: 1536, size, space }
+    }
+
+    #[test]
+    fn seven_million_patches_of_1536_values_fit_into_8_gib_with_a_file() {
+        let folder = Path::new("no/such/folder");
+        assert_eq!(seven_million().place(8 << 30, 600 << 20, folder).unwrap(), Place::File);
+        assert_eq!(seven_million().place(64 << 30, 600 << 20, folder).unwrap(), Place::Memory);
+    }
+
+    #[test]
+    fn what_cannot_fit_is_refused_with_its_numbers() {
+        let folder = Path::new("no/such/folder");
+        let refused = seven_million().place(3 << 30, 600 << 20, folder).unwrap_err().to_string();
+        assert!(refused.contains("7000 images of 1024 patches with 1536 values"), "{refused}");
+        assert!(refused.contains("3072 MiB are allowed") && refused.contains("--memory"), "{refused}");
+        let whole = Extent { space: CoresetSpace::Whole, ..seven_million() };
+        assert!(matches!(whole.place(16 << 30, 0, folder), Err(TrainError::Memory { .. })));
+        let huge = Extent { n_images: 1 << 40, ..seven_million() };
+        assert!(matches!(huge.place(1 << 50, 0, folder), Err(TrainError::Memory { .. })));
+    }
+
+    #[test]
+    fn a_full_disk_is_refused_before_anything_is_written() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let Some(free) = free_disk(folder.path()) else {
+            println!("skipped: the free space is unknown here");
+            return;
+        };
+        let per_image = 1024 * 1536 * 4;
+        let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million() };
+        let allowed = extent.peak_bytes(Place::File) * 2;
+        let refused = extent.place(allowed, 0, folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("--scratch") && refused.contains("MiB are free"), "{refused}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
