@@ -71,6 +71,8 @@ pub struct FitPlan {
     pub coreset: CoresetSize,
     /// The space in which they are chosen.
     pub coreset_space: CoresetSpace,
+    /// Choose them among about so many evenly spread rows; `None` for all.
+    pub coreset_sample: Option<usize>,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -133,6 +135,7 @@ impl Default for FitPlan {
             },
             coreset: DEFAULT_CORESET,
             coreset_space: CoresetSpace::default(),
+            coreset_sample: None,
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

@@ -133,3 +133,19 @@ fn a_small_demo_runs_from_end_to_end() {
     assert!(text(&output.stdout).contains("AUROC"), "{}", text(&output.stdout));
     assert!(folder.path().join("d/report.html").is_file());
 }
+
+#[test]
+fn a_coreset_chosen_from_a_sample_says_so() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let bundle = folder.path().join("sampled.pcore");
+    let mut fit = pcore(Fixture::get().path());
+    fit.args(["fit", "--domain", "C", "--normal", ".", "--coreset", "100", "--coreset-sample", "2000", "--bundle"]);
+    expect(0, fit.arg(&bundle));
+    let output = expect(0, pcore(folder.path()).arg("inspect").arg(&bundle).arg("--json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let coreset = &manifest["coreset"];
+    assert_eq!(coreset["n_picked"], 100);
+    // 40 maps of 32 x 32 patches, every 21st.
+    assert_eq!(coreset["n_candidates"], 40 * 1024 / 21 + 1);
+    assert!(coreset["covering_radius"].as_f64().unwrap() > 0.0);
+}

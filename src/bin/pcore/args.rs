@@ -101,12 +101,15 @@ pub(crate) struct MethodArgs {
     /// What tells the condition of a new image: auto, p90, knn (intensity statistics) or embedding (pooled features)
     #[arg(long, value_name = "KIND", default_value = "auto")]
     pub(crate) gate: GateKind,
-    /// Rows to keep of each condition's patches: a share (0.01) or a count (5000)
+    /// Rows of the bank: a share of all patches (0.01) or a count (5000)
     #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
     pub(crate) coreset: CoresetSize,
     /// Choose the coreset in the principal directions (pca), in so many random ones (128), or in all values (none)
     #[arg(long, value_name = "pca|N|none", default_value_t = CoresetSpace::default())]
     pub(crate) projection: CoresetSpace,
+    /// Choose the coreset among about N evenly spread patches, for millions of them; how well it covers all is measured
+    #[arg(long, value_name = "N")]
+    pub(crate) coreset_sample: Option<usize>,
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
     pub(crate) neighbourhood: usize,

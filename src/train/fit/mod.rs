@@ -85,10 +85,10 @@ pub(crate) fn fit_on(
         split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
 
     let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
-    let (dim, grid, n_candidates) = (candidates.dim(), candidates.grid(), candidates.n_rows());
+    let (dim, grid) = (candidates.dim(), candidates.grid());
     let n_patches = grid.n_patches();
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
-    let Coreset { indices, covering_radius, .. } =
+    let Coreset { indices, n_candidates, covering_radius, .. } =
         pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
     let indices: Vec<usize> = indices.into_iter().map(|i| i as usize).collect();
     let origins: Vec<BankRow> = indices
@@ -244,7 +244,8 @@ fn pick(
 ) -> Result<Coreset, TrainError> {
     let (n_rows, n_patches) = (candidates.n_rows(), candidates.grid().n_patches());
     progress.begin("coreset", plan.coreset.of(n_rows));
-    let mut found = select_from(candidates, plan.coreset, plan.coreset_space, plan.seed, &mut |n| progress.advance(n))?;
+    let (size, space, sample) = (plan.coreset, plan.coreset_space, plan.coreset_sample);
+    let mut found = select_from(candidates, size, space, sample, plan.seed, &mut |n| progress.advance(n))?;
     progress.end();
     if found.stopped_early {
         progress.note(&format!("coreset: only {} different patches, all of them are kept", found.indices.len()));

@@ -84,6 +84,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         },
         coreset: method.coreset,
         coreset_space: method.projection,
+        coreset_sample: method.coreset_sample,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
