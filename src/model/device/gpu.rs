@@ -76,6 +76,7 @@ fn spare(device: &Device, n_pieces: usize, n_values: usize) -> Result<(), String
         for value in 0..n_pieces {
             let piece = Tensor::full([n_values], value as f32, device);
             // Reading a value makes the device do what it put off.
+            #[allow(clippy::single_range_in_vec_init, reason = "one range per dimension, and there is one")]
             let last = piece.clone().slice([n_values - 1..n_values]);
             last.try_into_data().map_err(|error| guard::one_line(&format!("{error:?}")))?;
             pieces.push(piece);
