@@ -1,7 +1,7 @@
 //! What can be chosen of a fit.
 
 use super::TrainError;
-use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind};
+use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind, IndexKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
@@ -71,6 +71,8 @@ pub struct FitPlan {
     pub coreset: CoresetSize,
     /// The space in which they are chosen.
     pub coreset_space: CoresetSpace,
+    /// How the bank is searched.
+    pub index: IndexKind,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -115,6 +117,7 @@ impl Default for FitPlan {
             },
             coreset: DEFAULT_CORESET,
             coreset_space: CoresetSpace::default(),
+            index: IndexKind::default(),
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

@@ -9,6 +9,7 @@
 mod bad_input;
 mod conditions;
 mod explain;
+mod index;
 mod memory;
 mod real_images;
 mod same_score;
