@@ -118,7 +118,7 @@ impl Network {
             entries,
             "\n    Network {{ name: {name:?}, layers: &[{}], input_size: {input_size:?}, weights_sha256: {sha256:?}, \
              blueprint: {}, weights: {module}::weights, \
-             load: |device| Box::new({module}::Model::from_embedded(device)) }},",
+             load: |device| Box::new(device.in_precision({module}::Model::from_embedded(&device.device))) }},",
             layers.join(", "),
             blueprint.as_ref().map_or_else(|| "None".to_owned(), |source| format!("Some({source})"))
         );

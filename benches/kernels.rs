@@ -1,4 +1,5 @@
-//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|conv|transformer]`. Medians and minima in ms.
+//! Times of the CPU kernels: `cargo bench --bench kernels [-- nearest|coreset|growth|conv|transformer]`. Medians and
+//! minima in ms.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark reports, and stops where something is wrong")]
 
@@ -19,6 +20,9 @@ fn main() {
     }
     if wanted("coreset") {
         coreset();
+    }
+    if wanted("growth") {
+        growth();
     }
     if wanted("conv") {
         conv();
@@ -76,18 +80,60 @@ fn patches(seed: u64, n: usize, dim: usize, noise: f32) -> Vec<f32> {
         .collect()
 }
 
+/// Values between 0 and 1, without any structure: all rows are about equally far from each other.
+fn uniform(seed: u64, n: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..n).map(|_| rng.random()).collect()
+}
+
 fn nearest() {
-    let dim = 1536;
-    let queries = patches(1, 784, dim, 0.1);
-    for n in [10_000, 50_000] {
-        let rows = PreparedRows::new(patches(2, n, dim, 0.1), dim, Metric::Euclidean).unwrap();
-        for k in [1, 9] {
-            let ms = time(&format!("nearest 784 x {dim}, {n} rows, k {k}"), 5, || {
-                std::hint::black_box(rows.nearest(&queries, k).unwrap());
-            });
-            println!("    {:.0} GFLOP/s", 2.0 * (784 * dim * n) as f64 / ms / 1e6);
+    let (dim, n_queries) = (1536, 784);
+    for n in [10_000, 100_000] {
+        for name in ["patch-like", "uniform"] {
+            let make = |seed, n| match name {
+                "uniform" => uniform(seed, n * dim),
+                _ => patches(seed, n, dim, 0.1),
+            };
+            let queries = make(1, n_queries);
+            let rows = PreparedRows::new(make(2, n), dim, Metric::Euclidean).unwrap();
+            for k in [1, 9] {
+                let ms = time(&format!("nearest 784 x {dim}, {n} {name} rows, k {k}"), 11, || {
+                    std::hint::black_box(rows.nearest(&queries, k).unwrap());
+                });
+                println!("    as many products as {:.0} GFLOP/s", 2.0 * (n_queries * dim * n) as f64 / ms / 1e6);
+            }
         }
     }
+}
+
+/// How time grows with the number of rows: the exponent is the slope of log time over log rows.
+fn growth() {
+    let exponent = |times: &[(usize, f64)]| {
+        let points = times.iter().map(|(n, ms)| ((*n as f64).ln(), ms.ln()));
+        let (n, sum) = (times.len() as f64, points.clone().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1)));
+        let (x, y) = (sum.0 / n, sum.1 / n);
+        let slope = points.clone().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>();
+        println!("    exponent {:.2}", slope / points.map(|p| (p.0 - x).powi(2)).sum::<f64>());
+    };
+    let dim = 384;
+    let queries = patches(1, 1024, dim, 0.1);
+    let searches = [1_000, 10_000, 100_000, 1_000_000].map(|n| {
+        let rows = PreparedRows::new(patches(2, n, dim, 0.1), dim, Metric::Euclidean).unwrap();
+        let ms = time(&format!("nearest 1024 x {dim}, {n} rows, k 3"), 3, || {
+            std::hint::black_box(rows.nearest(&queries, 3).unwrap());
+        });
+        (n, ms)
+    });
+    exponent(&searches);
+    let dim = 128;
+    let selections = [1_000, 10_000, 100_000, 1_000_000].map(|n| {
+        let rows = patches(4, n, dim, 0.3);
+        let ms = time(&format!("coreset 1 % of {n} x {dim}"), 1, || {
+            std::hint::black_box(kernel::greedy_k_center(&rows, dim, n / 100, 0, &mut |_| {}).unwrap());
+        });
+        (n, ms)
+    });
+    exponent(&selections);
 }
 
 fn coreset() {

@@ -1,16 +1,18 @@
 //! Full-size networks against PyTorch and ONNX Runtime: the table of `docs/parity.md`.
 //!
-//! Runs where `PCORE_PARITY` names a folder that `tests/golden/backbones/generate.py --full` has filled.
+//! Runs where `PCORE_PARITY` names a folder that `tests/golden/backbones/generate.py --full` has filled; on pcore's own CPU
+//! kernels, or on the device that `PCORE_PARITY_DEVICE` names.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use pcore::model::weights::NamedTensors;
-use pcore::model::{FeatureMap, ImageBatch, OpenDevice, zoo};
+use pcore::model::{self, DeviceChoice, FeatureMap, ImageBatch, OpenDevice, zoo};
 use serde_json::Value;
 
-/// Largest accepted difference, relative to the largest value of the map.
+/// Largest accepted difference, relative to the largest value of the map: on CPUs, and on GPUs.
 const TOLERANCE: f32 = 1e-4;
+const GPU_TOLERANCE: f32 = 1e-3;
 
 fn difference(map: &FeatureMap, expected: &[f32]) -> f32 {
     let (dim, n_cells) = (map.dim(), map.grid().n_patches());
@@ -30,18 +32,36 @@ fn full_size_networks_agree_with_their_references() {
         println!("skipped: PCORE_PARITY is not set");
         return;
     };
+    let choice = std::env::var("PCORE_PARITY_DEVICE").map_or(DeviceChoice::Cpu, |name| name.parse().unwrap());
+    let device = OpenDevice::open(choice).unwrap_or_else(|error| panic!("{error}"));
+    let tolerance = match choice {
+        DeviceChoice::Cpu | DeviceChoice::Flex | DeviceChoice::Ndarray => TOLERANCE,
+        DeviceChoice::Auto | DeviceChoice::Wgpu(_) | DeviceChoice::Cuda(_) => GPU_TOLERANCE,
+    };
+    println!("{}", device.description());
     let text = std::fs::read_to_string(folder.join("cases.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(!cases.is_empty());
     println!("| network | weights | size | layer | max difference / max value | ms |\n|---|---|---|---|---|---|");
     for case in &cases {
         let text = |key: &str| case[key].as_str().unwrap().to_owned();
-        let (network, weights) = (text("network"), text("weights"));
+        let network = text("network");
+        // A case without weights is a network that lies in weights/ when this is built.
+        let weights = case["weights"].as_str().unwrap_or("built in");
         let layers: Vec<String> =
             case["layers"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_owned()).collect();
-        let tensors = NamedTensors::read(&folder.join(&weights)).unwrap_or_else(|error| panic!("{error}"));
-        let net = zoo::load(&network, &tensors, &layers, &OpenDevice::cpu())
-            .unwrap_or_else(|error| panic!("{weights}: {error}"));
+        let net = match case["weights"].as_str() {
+            None if model::available().iter().all(|(name, _)| *name != network) => {
+                println!("skipped: {network} was not in weights/ when this was built");
+                continue;
+            }
+            None => model::load(&network, &layers, &device),
+            Some(weights) => {
+                let tensors = NamedTensors::read(&folder.join(weights)).unwrap_or_else(|error| panic!("{error}"));
+                zoo::load(&network, &tensors, &layers, &device)
+            }
+        };
+        let net = net.unwrap_or_else(|error| panic!("{network}, {weights}: {error}"));
         for reference in case["references"].as_array().unwrap() {
             let reference = NamedTensors::read(&folder.join(reference.as_str().unwrap())).unwrap();
             let shape = reference.shape("pixels").unwrap().to_vec();
@@ -52,7 +72,7 @@ fn full_size_networks_agree_with_their_references() {
             for (map, layer) in maps.iter().zip(&layers) {
                 let difference = difference(map, &reference.values(layer).unwrap());
                 println!("| {network} | {weights} | {} x {} | {layer} | {difference:.1e} | {ms} |", shape[2], shape[3]);
-                assert!(difference <= TOLERANCE, "{network} {layer}");
+                assert!(difference <= tolerance, "{network} {layer}");
             }
         }
     }

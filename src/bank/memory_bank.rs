@@ -39,18 +39,28 @@ impl Rows {
         Ok(Self { all: PreparedRows::new(rows, dim, metric)?, lists: None })
     }
 
-    /// `k` at most the number of rows, at least 1.
-    fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, BankError> {
-        Ok(match &self.lists {
-            Some((lists, n_probes)) => lists.nearest(queries, k, *n_probes)?,
-            None => self.all.nearest(queries, k)?,
-        })
-    }
-
     fn index(&mut self, list_of: &[u32], n_probes: usize) -> Result<(), BankError> {
         let lists = InvertedFile::new(self.all.values(), self.all.dim(), self.all.metric(), list_of)?;
         self.lists = Some((lists, n_probes));
         Ok(())
+    }
+
+    /// The `k` nearest rows (at most all) that `is_searched`; `None` without any.
+    fn nearest_among(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let n_searched = (0..self.all.n_rows()).filter(|row| is_searched(*row)).count();
+        if n_searched == 0 {
+            return Ok(None);
+        }
+        let k = k.clamp(1, n_searched);
+        Ok(Some(match &self.lists {
+            Some((lists, n_probes)) => lists.nearest_among(queries, k, *n_probes, is_searched)?,
+            None => self.all.nearest_among(queries, k, is_searched)?,
+        }))
     }
 }
 
@@ -68,10 +78,18 @@ impl Part {
         Ok(Self { rows: Rows::new(own, dim, metric)?, indices })
     }
 
-    fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, BankError> {
-        let mut found = self.rows.nearest(queries, k.clamp(1, self.indices.len()))?;
-        found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
-        Ok(found)
+    /// The `k` nearest of these rows (at most all) that `is_searched`, by their indices in the bank; `None` without any.
+    fn nearest(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let found = self.rows.nearest_among(queries, k, &|row| is_searched(self.indices[row] as usize))?;
+        Ok(found.map(|mut found| {
+            found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
+            found
+        }))
     }
 }
 
@@ -179,7 +197,7 @@ impl MemoryBank {
     }
 
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
-    /// The answer for a query does not depend on the others, bit for bit. See [`Self::index`] for banks searched in part.
+    /// The answer for a query does not depend on the others, bit for bit.
     ///
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
@@ -188,7 +206,7 @@ impl MemoryBank {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
         let k = k.clamp(1, self.n_rows());
-        self.rows.nearest(queries, k)
+        Ok(self.rows.nearest(queries, k)?)
     }
 
     /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
@@ -197,47 +215,16 @@ impl MemoryBank {
     /// # Errors
     /// As [`Self::nearest`].
     pub fn nearest_in(&self, queries: &[f32], k: usize, search: Search) -> Result<Neighbours, BankError> {
-        if !queries.len().is_multiple_of(self.dim()) {
-            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
-        }
-        match search {
-            Search::All => self.nearest(queries, k),
-            Search::Only { condition } => match self.parts.get(&condition) {
-                Some(part) => part.nearest(queries, k),
-                None => self.nearest(queries, k),
-            },
-            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
-                self.penalised(queries, k.clamp(1, self.n_rows()), condition, factor)
-            }
-            Search::Penalised { .. } => self.nearest(queries, k),
+        match self.search(queries, k, search, &|_| true)? {
+            Some(found) => Ok(found),
+            // A condition without rows.
+            None => self.nearest(queries, k),
         }
     }
 
-    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
-    fn penalised(&self, queries: &[f32], k: usize, condition: usize, factor: f32) -> Result<Neighbours, BankError> {
-        let n_queries = queries.len() / self.dim();
-        let mut all: Vec<Vec<(f32, u32)>> = vec![vec![]; n_queries];
-        for (own, part) in &self.parts {
-            let scale = if *own == condition { 1.0 } else { factor };
-            let found = part.nearest(queries, k)?;
-            let pairs = found.distances.iter().map(|d| d * scale).zip(found.indices);
-            for (i, pair) in pairs.enumerate() {
-                all[i / found.k].push(pair);
-            }
-        }
-        let mut merged =
-            Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
-        for mut pairs in all {
-            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
-            merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
-        }
-        Ok(merged)
-    }
-
-    /// The `k` nearest rows of each query `[n_queries, dim]` among those that do not come from image `source` (at most
-    /// as many as there are): what the bank would say of that image had it never seen it. `search` says which rows
-    /// count; where all of those come from the image itself, the others do. `None` when the bank has none but its own.
+    /// As [`Self::nearest_in`], among the rows that do not come from image `source`: what the bank would say of that image
+    /// had it never seen it. Where all rows that `search` considers come from the image itself, all others are searched.
+    /// `None` when the bank has none but its own.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
@@ -248,52 +235,131 @@ impl MemoryBank {
         source: u32,
         search: Search,
     ) -> Result<Option<Neighbours>, BankError> {
-        let is_own = |row: u32| self.origins[row as usize].source == source;
-        let is_searched = |origin: &BankRow| match search {
-            Search::Only { condition } if self.parts.contains_key(&condition) => origin.condition as usize == condition,
-            Search::Only { .. } | Search::All | Search::Penalised { .. } => true,
-        };
-        let n_others = self.origins.iter().filter(|o| o.source != source && is_searched(o)).count();
-        if n_others == 0 {
-            return match search {
-                Search::All => Ok(None),
-                Search::Only { .. } | Search::Penalised { .. } => {
-                    self.nearest_of_others(queries, k, source, Search::All)
-                }
-            };
+        let is_other = |row: usize| self.origins[row].source != source;
+        match self.search(queries, k, search, &is_other)? {
+            Some(found) => Ok(Some(found)),
+            None => self.search(queries, k, Search::All, &is_other),
         }
-        let k = k.clamp(1, n_others);
-        let n_queries = queries.len() / self.dim();
-        let mut found = Neighbours { distances: vec![0.0; n_queries * k], indices: vec![0; n_queries * k], k };
-        let mut open: Vec<usize> = (0..n_queries).collect();
-        let mut reach = k;
-        // Few queries have one of their own image's rows among the nearest: widen the search for those alone.
-        while !open.is_empty() {
-            let again: Vec<f32>;
-            let asked = if open.len() == n_queries {
-                queries
-            } else {
-                again = open.iter().flat_map(|q| &queries[q * self.dim()..][..self.dim()]).copied().collect();
-                &again
-            };
-            let wider = self.nearest_in(asked, reach, search)?;
-            let mut still_open = vec![];
-            for (slot, query) in open.into_iter().enumerate() {
-                let others: Vec<usize> =
-                    (slot * wider.k..(slot + 1) * wider.k).filter(|c| !is_own(wider.indices[*c])).take(k).collect();
-                if others.len() < k {
-                    still_open.push(query);
-                    continue;
-                }
-                for (place, c) in (query * k..).zip(others) {
-                    (found.distances[place], found.indices[place]) = (wider.distances[c], wider.indices[c]);
-                }
-            }
-            open = still_open;
-            reach *= 4;
-        }
-        Ok(Some(found))
     }
+
+    /// The `k` nearest rows (at most all) that `search` considers and that `is_searched`; `None` without any.
+    fn search(
+        &self,
+        queries: &[f32],
+        k: usize,
+        search: Search,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        if !queries.len().is_multiple_of(self.dim()) {
+            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
+        }
+        let all = || self.rows.nearest_among(queries, k, is_searched);
+        match search {
+            Search::All => all(),
+            Search::Only { condition } => match self.parts.get(&condition) {
+                Some(part) => part.nearest(queries, k, is_searched),
+                None => all(),
+            },
+            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
+                self.penalised(queries, k, (condition, factor), is_searched)
+            }
+            Search::Penalised { .. } => all(),
+        }
+    }
+
+    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
+    fn penalised(
+        &self,
+        queries: &[f32],
+        k: usize,
+        (condition, factor): (usize, f32),
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        Ok(merge(&self.of_parts(queries, k, is_searched)?, k, |own| if own == condition { 1.0 } else { factor }))
+    }
+
+    /// The nearest rows of each part, by its condition.
+    fn of_parts(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<(usize, Option<Neighbours>)>, BankError> {
+        self.parts.iter().map(|(own, part)| Ok((*own, part.nearest(queries, k, is_searched)?))).collect()
+    }
+
+    /// The `k` nearest rows of each condition, from which the answer to every [`Search`] follows: one search in place of one
+    /// for each. `left_out`: an image whose rows are not searched.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn nearest_by_condition(
+        &self,
+        queries: &[f32],
+        k: usize,
+        left_out: Option<u32>,
+    ) -> Result<ByCondition, BankError> {
+        let is_searched = |row: usize| left_out != Some(self.origins[row].source);
+        if self.parts.is_empty() {
+            return Ok(ByCondition { parts: vec![], whole: self.search(queries, k, Search::All, &is_searched)?, k });
+        }
+        if !queries.len().is_multiple_of(self.dim()) {
+            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
+        }
+        Ok(ByCondition { parts: self.of_parts(queries, k, &is_searched)?, whole: None, k })
+    }
+}
+
+/// The nearest rows of each condition of a bank.
+#[derive(Clone, Debug)]
+pub struct ByCondition {
+    /// By condition, where the bank has more than one; `None` where all of its rows were left out.
+    parts: Vec<(usize, Option<Neighbours>)>,
+    /// Of a bank of one condition.
+    whole: Option<Neighbours>,
+    k: usize,
+}
+
+impl ByCondition {
+    /// What [`MemoryBank::nearest_in`] says, or, with an image left out, [`MemoryBank::nearest_of_others`]; bit for bit.
+    #[must_use]
+    pub fn under(&self, search: Search) -> Option<Neighbours> {
+        let part = |condition: usize| self.parts.iter().find(|(own, _)| *own == condition);
+        let all = || if self.parts.is_empty() { self.whole.clone() } else { merge(&self.parts, self.k, |_| 1.0) };
+        match search {
+            Search::All => all(),
+            Search::Only { condition } => part(condition).and_then(|(_, found)| found.clone()).or_else(all),
+            Search::Penalised { condition, factor } if part(condition).is_some() => {
+                merge(&self.parts, self.k, |own| if own == condition { 1.0 } else { factor })
+            }
+            Search::Penalised { .. } => all(),
+        }
+    }
+}
+
+/// The `k` nearest (at most all) of what was found in each condition, its distances multiplied by `factor`.
+fn merge(parts: &[(usize, Option<Neighbours>)], k: usize, factor: impl Fn(usize) -> f32) -> Option<Neighbours> {
+    let found: Vec<(f32, &Neighbours)> =
+        parts.iter().filter_map(|(own, found)| Some((factor(*own), found.as_ref()?))).collect();
+    let k = k.max(1).min(found.iter().map(|(_, f)| f.k).sum());
+    let (_, first) = found.first()?;
+    let n_queries = first.distances.len() / first.k;
+    let mut merged =
+        Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
+    let mut pairs: Vec<(f32, u32)> = vec![];
+    for query in 0..n_queries {
+        pairs.clear();
+        for (factor, found) in &found {
+            let own = query * found.k..(query + 1) * found.k;
+            pairs.extend(
+                found.distances[own.clone()].iter().map(|d| d * factor).zip(found.indices[own].iter().copied()),
+            );
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
+        merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
+    }
+    Some(merged)
 }
 
 #[cfg(test)]
@@ -432,6 +498,28 @@ mod tests {
                 prop_assert_eq!(found.distances, expected.distances);
                 let rows: Vec<u32> = expected.indices.iter().map(|i| kept[*i as usize] as u32).collect();
                 prop_assert_eq!(found.indices, rows);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_search_by_condition_answers_every_other(
+            n_rows in 3usize..60, n_conditions in 1usize..4, k in 1usize..9, condition in 0usize..4,
+            factor in 1.0f32..3.0, seed in any::<u32>(), left_out in prop::option::of(0u32..4),
+        ) {
+            let mut bank = bank(n_rows, n_conditions, seed);
+            for (row, origin) in bank.origins.iter_mut().enumerate() {
+                origin.source = (row * row % 4) as u32;
+            }
+            let queries: Vec<f32> = (0..21).map(|i| (i as f32 + seed as f32).sin().abs()).collect();
+            let by_condition = bank.nearest_by_condition(&queries, k, left_out).unwrap();
+            for search in [Search::All, Search::Only { condition }, Search::Penalised { condition, factor }] {
+                let expected = match left_out {
+                    None => Some(bank.nearest_in(&queries, k, search).unwrap()),
+                    Some(source) => bank.nearest_of_others(&queries, k, source, search).unwrap(),
+                };
+                prop_assert_eq!(by_condition.under(search), expected, "{:?}", search);
             }
         }
     }

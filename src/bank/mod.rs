@@ -27,6 +27,6 @@ pub use gate::{Admission, Gate, GateKind, KNOWN_DEVIATIONS, KNOWN_FROM, find_lim
 pub use index::IndexKind;
 pub use intensity::{intensity_statistics, percentile_90};
 pub use knn_gate::{GATE_DIM, GateAxis, KNOWN_FACTOR, KnnGate, cross_validate, gate_accuracy};
-pub use memory_bank::{BankRow, MemoryBank, Neighbours};
+pub use memory_bank::{BankRow, ByCondition, MemoryBank, Neighbours};
 pub use policy::{Policy, SOFT_PENALTY, Search};
 pub use unit::normalise_rows;

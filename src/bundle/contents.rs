@@ -244,6 +244,7 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
 fn check_backbone(backbone: &BackboneEntry) -> Result<(), Defect> {
     check_named("backbone.name", &backbone.name)?;
     check_sha256("backbone.weights_sha256", &backbone.weights_sha256)?;
+    check_named("backbone.precision", &backbone.precision)?;
     require(!backbone.layers.is_empty(), "none", || ("backbone.layers".into(), "at least one layer".into()))
 }
 

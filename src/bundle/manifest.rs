@@ -72,6 +72,14 @@ pub struct BackboneEntry {
     pub layers: Vec<String>,
     /// SHA-256 of the weight file, 64 lower-case hex digits.
     pub weights_sha256: String,
+    /// The numbers the network computed with when the bank and the thresholds were made: `f32`, `f16`.
+    #[serde(default = "single_precision")]
+    pub precision: String,
+}
+
+/// What there was before there was a choice.
+fn single_precision() -> String {
+    "f32".to_owned()
 }
 
 /// How an image becomes the input of the network.

@@ -12,7 +12,7 @@ use crate::bundle::{
 };
 use crate::image::Preprocessing;
 use crate::kernel;
-use crate::model::{BackboneSpec, Grid, OpenDevice};
+use crate::model::{BackboneSpec, Grid, OpenDevice, Precision};
 use crate::score::Conformal;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -75,9 +75,11 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
         Some(_) => Some(LocalDensity::new(row_scale, bank.n_rows())?),
         None => None,
     };
+    let fitted_precision: Precision = parse("backbone.precision", &manifest.backbone.precision)?;
     let gate_use = GateUse::default();
     Ok(Inspector {
         pipeline,
+        fitted_precision,
         bank,
         scoring,
         gate,
@@ -158,7 +160,13 @@ pub(crate) fn metric(entry: bundle::Metric) -> kernel::Metric {
 }
 
 pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
-    BackboneEntry { name: spec.name.clone(), layers: spec.layers.clone(), weights_sha256: spec.weights_sha256.clone() }
+    let BackboneSpec { name, layers, weights_sha256, precision, mean: _, std: _, input_size: _ } = spec;
+    BackboneEntry {
+        name: name.clone(),
+        layers: layers.clone(),
+        weights_sha256: weights_sha256.clone(),
+        precision: precision.to_string(),
+    }
 }
 
 pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {

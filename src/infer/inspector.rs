@@ -4,7 +4,7 @@ use super::{FeaturePipeline, GateUse, InferError};
 use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, Neighbours, Policy};
 use crate::bundle::{Contents, Manifest};
 use crate::image::{Image, Placement, Preprocessing};
-use crate::model::{Grid, OpenDevice};
+use crate::model::{Grid, OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, ImageScore, Verdict};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -99,6 +99,8 @@ pub(super) struct Levels {
 /// A fitted detector on a device.
 pub struct Inspector {
     pub(super) pipeline: FeaturePipeline,
+    /// The numbers that the network computed with in the fit.
+    pub(super) fitted_precision: Precision,
     pub(super) bank: MemoryBank,
     pub(super) scoring: Scoring,
     pub(super) conditions: Vec<Condition>,
@@ -128,6 +130,13 @@ impl Inspector {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The precision of the fit and the one here, where they differ: scores then move a little against the thresholds.
+    #[must_use]
+    pub fn precision_change(&self) -> Option<(Precision, Precision)> {
+        let here = self.pipeline.backbone().precision;
+        (here != self.fitted_precision).then_some((self.fitted_precision, here))
     }
 
     /// The conditions, in the order of the bundle.

@@ -1,6 +1,6 @@
 //! The contract every network meets.
 
-use super::{FeatureMap, ModelError};
+use super::{FeatureMap, ModelError, Precision};
 pub(crate) use crate::image::{IMAGENET_MEAN, IMAGENET_STD};
 
 /// Normalised images, ready for a network.
@@ -72,6 +72,8 @@ pub struct BackboneSpec {
     pub std: [f32; 3],
     /// Height and width, where the network takes only one size.
     pub input_size: Option<(usize, usize)>,
+    /// The numbers it computes with on its device.
+    pub precision: Precision,
 }
 
 /// A frozen network whose intermediate layers describe image patches.

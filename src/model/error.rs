@@ -109,6 +109,12 @@ pub enum ModelError {
         /// What it said.
         reason: String,
     },
+    /// Half precision where there is none.
+    #[error("half precision is not possible on {reason}; leave out --precision f16")]
+    Precision {
+        /// Device or network, and why.
+        reason: String,
+    },
     /// pcore's own CPU kernels refuse the network or the image size.
     #[error("backbone '{network}' can't run on the CPU kernels: {reason}; --device flex runs it on burn")]
     Kernels {

@@ -1,6 +1,6 @@
 //! Feature maps on the host.
 
-use super::ModelError;
+use super::{ModelError, guard};
 use burn::tensor::Tensor;
 
 /// The patch grid of a feature map.
@@ -99,6 +99,6 @@ impl FeatureMap {
 
 /// The values of a tensor, row-major, on the host.
 fn host_values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    let data = tensor.try_into_data().map_err(|e| ModelError::Device { reason: format!("{e:?}") })?;
-    data.convert::<f32>().try_to_vec::<f32>().map_err(|e| ModelError::Device { reason: format!("{e:?}") })
+    let data = tensor.try_into_data().map_err(|error| guard::failed(&format!("{error:?}")))?;
+    data.convert::<f32>().try_to_vec::<f32>().map_err(|error| guard::failed(&format!("{error:?}")))
 }

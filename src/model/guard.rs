@@ -30,17 +30,31 @@ impl Backbone for Guarded {
 
 /// A panic as an error. What was half done is dropped with it: the network is only read, the device's queue is burn's.
 fn catch<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ModelError::Device { reason: message(&*panic) }))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(failed(message(&*panic))))
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("it gave no reason").trim();
-    format!("{text} (too little memory is a common cause: try a smaller --batch or --image-size)")
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+}
+
+/// The error for what a device said, with what helps most often.
+pub(super) fn failed(said: &str) -> ModelError {
+    let said = one_line(said);
+    ModelError::Device {
+        reason: format!("{said} (too little memory is a common cause: try a smaller --batch or --image-size)"),
+    }
+}
+
+/// What a device said over many lines, without the frame around it.
+pub(super) fn one_line(said: &str) -> String {
+    let frame = ["", "Caused by:", "Asked at:", "No backtrace available"];
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !frame.contains(line)).collect();
+    if lines.is_empty() { "it gave no reason".to_owned() } else { lines.join(": ") }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Precision;
     use super::*;
 
     struct Broken(BackboneSpec);
@@ -64,6 +78,7 @@ mod tests {
             mean: [0.0; 3],
             std: [1.0; 3],
             input_size: None,
+            precision: Precision::F32,
         };
         let network = guarded(|| Ok(Box::new(Broken(spec)))).unwrap();
         let images = ImageBatch::new(vec![0.0; 3], 1, 1, 1).unwrap();
@@ -75,5 +90,11 @@ mod tests {
     fn a_device_lost_while_loading_is_an_error() {
         let text = guarded(|| panic!("no memory")).err().unwrap().to_string();
         assert!(text.contains("no memory") && text.contains("--batch"), "{text}");
+    }
+
+    #[test]
+    fn what_a_device_says_becomes_one_line() {
+        assert_eq!(one_line("An error\nCaused by:\n  no room\n\nNo backtrace available\n"), "An error: no room");
+        assert_eq!(one_line("\n"), "it gave no reason");
     }
 }

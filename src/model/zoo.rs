@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::dinov2::{self, DinoV2, DinoV2Config};
 use super::resnet::{self, ResNet, ResNetConfig};
@@ -137,9 +137,9 @@ pub(super) fn taps(network: &str, layers: &[String], available: &[String]) -> Re
 }
 
 /// The pixels of a batch on a device, `[n_images, 3, height_px, width_px]`.
-pub(super) fn pixels(images: &ImageBatch, device: &Device) -> Tensor<4> {
+pub(super) fn pixels(images: &ImageBatch, device: &OpenDevice) -> Tensor<4> {
     let shape = [images.n_images(), 3, images.height_px(), images.width_px()];
-    Tensor::from_data(TensorData::new(images.pixels().to_vec(), shape), device)
+    device.tensor(TensorData::new(images.pixels().to_vec(), shape))
 }
 
 fn architecture(name: &str) -> Result<Architecture, ModelError> {

@@ -16,7 +16,7 @@ mod station;
 
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
-pub(crate) use fit::{digest, fit_on};
+pub(crate) use fit::{digest, fit_on, half_of_free_memory};
 pub use labels::condition_of;
 pub use plan::{
     DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MAP_NEIGHBOURS, DEFAULT_MEMORY_BYTES, DEFAULT_SIZE_PX,

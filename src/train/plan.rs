@@ -99,6 +99,24 @@ pub struct FitPlan {
     pub scratch: Option<PathBuf>,
 }
 
+impl FitPlan {
+    /// Whether another seed can give another bank or calibration, for so many training images: where images are drawn for
+    /// the bank or held out, and where the coreset is chosen in random directions.
+    #[must_use]
+    pub fn depends_on_seed(&self, n_images: usize) -> bool {
+        let draws = match self.holdout {
+            Holdout::Auto => n_images >= LEAVE_ONE_OUT_BELOW,
+            Holdout::Share(_) => true,
+            Holdout::LeaveOneOut => false,
+        };
+        let projects = match self.coreset_space {
+            CoresetSpace::Random(_) => true,
+            CoresetSpace::Principal | CoresetSpace::Whole => false,
+        };
+        draws || projects || self.shots.is_some()
+    }
+}
+
 impl Default for FitPlan {
     fn default() -> Self {
         Self {

@@ -101,7 +101,7 @@ fn names_the_tensor_and_the_index_of_a_nan() {
 
 #[test]
 fn refuses_contents_that_contradict_themselves() {
-    let cases: [Case; 37] = [
+    let cases: [Case; 38] = [
         (|c| c.row_condition[2] = 2, "row_condition holds 2 at index 2"),
         (|c| c.row_condition[0] = u32::MAX, "row_condition holds 4294967295 at index 0"),
         (|c| c.row_source[3] = 3, "row_source holds 3 at index 3"),
@@ -125,6 +125,7 @@ fn refuses_contents_that_contradict_themselves() {
         (|c| c.manifest.preprocessing.std[2] = 0.0, "preprocessing.std"),
         (|c| c.manifest.backbone.weights_sha256 = "AB".repeat(32), "backbone.weights_sha256"),
         (|c| c.manifest.backbone.layers.clear(), "backbone.layers"),
+        (|c| c.manifest.backbone.precision.clear(), "backbone.precision"),
         (|c| c.manifest.data_fingerprint.clear(), "data_fingerprint"),
         (|c| c.manifest.conditions[1].name = "cold".into(), "conditions: expected at least one"),
         (|c| c.manifest.conditions.clear(), "conditions: expected at least one"),

@@ -76,6 +76,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             name: "pcore_tiny".into(),
             layers: vec!["layer2".into(), "layer3".into()],
             weights_sha256: "ab".repeat(32),
+            precision: "f16".into(),
         },
         preprocessing: PreprocessingEntry {
             resize: "stretch-bilinear".into(),

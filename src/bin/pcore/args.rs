@@ -7,7 +7,7 @@ use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, I
 use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::infer::{Calibration, GateUse};
-use pcore::model::DeviceChoice;
+use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::synth::hdmap::Domain;
 use pcore::train::Holdout;
@@ -178,6 +178,9 @@ pub(crate) struct RunArgs {
     /// Where to compute: auto, cpu, flex (burn on the CPU), ndarray, wgpu[:N] or cuda[:N]
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// Numbers that the network computes with: f32, or f16 (half precision, only on GPUs; moves scores a little)
+    #[arg(long, value_name = "f32|f16", default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
     /// Images per pass through the network
     #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive)]
     pub(crate) batch: usize,
@@ -243,7 +246,7 @@ pub(crate) struct InferArgs {
     /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Also write anomaly maps at source resolution: png (16 bits per mille of the threshold), tiff (32-bit float)
+    /// Also write anomaly maps at source resolution: png (8 bits) or tiff (32-bit float)
     #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
     pub(crate) maps: Vec<MapFormat>,
     /// End with exit code 1 when an image is anomalous

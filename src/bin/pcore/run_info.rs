@@ -16,6 +16,9 @@ pub(crate) struct RunInfo {
     pub(crate) data_fingerprint: String,
     pub(crate) seed: u64,
     pub(crate) device: String,
+    /// The numbers the network computed with here, and in the fit.
+    pub(crate) precision: String,
+    pub(crate) fitted_precision: String,
     pub(crate) n_images: usize,
     pub(crate) n_failed: usize,
     pub(crate) seconds: f64,
@@ -39,6 +42,8 @@ impl RunInfo {
             data_fingerprint: manifest.data_fingerprint.clone(),
             seed: manifest.seed,
             device: device.description().to_owned(),
+            precision: device.precision().to_string(),
+            fitted_precision: manifest.backbone.precision.clone(),
             n_images: 0,
             n_failed: 0,
             seconds: 0.0,
@@ -69,6 +74,13 @@ impl RunInfo {
             }),
             fact("seed", self.seed.to_string()),
             fact("device", self.device.clone()),
+            fact(
+                "precision",
+                match self.precision == self.fitted_precision {
+                    true => self.precision.clone(),
+                    false => format!("{}, of a bundle fitted in {}", self.precision, self.fitted_precision),
+                },
+            ),
             fact(
                 "time",
                 format!("{:.1} s for {} images, {:.1} ms each", self.seconds, self.n_images, self.ms_per_image),

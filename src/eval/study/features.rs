@@ -4,10 +4,11 @@
 //! (all `u32`), then the values, `f32`, everything little-endian, and the SHA-256 of all that. Its name is the SHA-256 of
 //! what the maps depend on, so a file is never out of date. One that is damaged is computed again.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -31,11 +32,38 @@ pub(super) struct Remembered {
     folder: PathBuf,
     /// What else the features depend on: the build and the device.
     salt: String,
+    /// What was read, as long as there is room: most cells ask for the same images again.
+    in_memory: Mutex<InMemory>,
+}
+
+/// Maps by the name of their file.
+struct InMemory {
+    maps: HashMap<PathBuf, Arc<Vec<FeatureMap>>>,
+    free_bytes: u64,
 }
 
 impl Remembered {
-    pub(super) fn new(network: Network, folder: &Path, salt: &str) -> Self {
-        Self { network, folder: folder.to_owned(), salt: salt.to_owned() }
+    /// Keeps features in `folder`, and up to `free_bytes` of them in memory too.
+    pub(super) fn new(network: Network, folder: &Path, salt: &str, free_bytes: u64) -> Self {
+        let in_memory = Mutex::new(InMemory { maps: HashMap::new(), free_bytes });
+        Self { network, folder: folder.to_owned(), salt: salt.to_owned(), in_memory }
+    }
+
+    /// The maps of one image, where they are in memory or on disk.
+    fn find(&self, path: &Path) -> Option<Arc<Vec<FeatureMap>>> {
+        let memory = || self.in_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(maps) = memory().maps.get(path) {
+            return Some(Arc::clone(maps));
+        }
+        let maps = Arc::new(read(path)?);
+        let n_bytes = maps.iter().map(|map| size_of_val(map.values()) as u64).sum::<u64>();
+        let mut memory = memory();
+        if let Some(left) = memory.free_bytes.checked_sub(n_bytes)
+            && memory.maps.insert(path.to_owned(), Arc::clone(&maps)).is_none()
+        {
+            memory.free_bytes = left;
+        }
+        Some(maps)
     }
 
     pub(super) fn spec(&self) -> &BackboneSpec {
@@ -73,10 +101,15 @@ impl Remembered {
         Ok(())
     }
 
-    /// The maps of all layers, from disk where they are, else from the network.
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
+    /// The maps of some layers, from disk where they are, else from the network.
+    fn features(
+        &self,
+        images: &[&Image],
+        preprocessing: &Preprocessing,
+        taps: &[usize],
+    ) -> Result<Vec<FeatureMap>, InferError> {
         let files = self.files(images, preprocessing);
-        let mut found: Vec<Option<Vec<FeatureMap>>> = files.par_iter().map(|path| read(path)).collect();
+        let mut found: Vec<Option<Arc<Vec<FeatureMap>>>> = files.par_iter().map(|path| self.find(path)).collect();
         let missing: Vec<usize> = (0..images.len()).filter(|i| found[*i].is_none()).collect();
         if !missing.is_empty() {
             let asked: Vec<&Image> = missing.iter().map(|i| images[*i]).collect();
@@ -85,17 +118,16 @@ impl Remembered {
                 let bytes = to_bytes(&maps, slot);
                 // Without room on the disk the study goes on, just slower.
                 let _ = write(&files[index], &bytes);
-                found[index] = from_bytes(&bytes);
+                found[index] = from_bytes(&bytes).map(Arc::new);
             }
         }
-        let found: Vec<Vec<FeatureMap>> = found.into_iter().flatten().collect();
-        let n_layers = self.network.spec().layers.len();
-        (0..n_layers)
+        let found: Vec<Arc<Vec<FeatureMap>>> = found.into_iter().flatten().collect();
+        taps.iter()
             .map(|layer| {
-                let of_layer: Vec<&FeatureMap> = found.iter().filter_map(|maps| maps.get(layer)).collect();
+                let of_layer: Vec<&FeatureMap> = found.iter().filter_map(|maps| maps.get(*layer)).collect();
                 let (dim, grid) = of_layer.first().map_or((0, Grid { n_rows: 0, n_cols: 0 }), |m| (m.dim(), m.grid()));
-                let values = of_layer.iter().flat_map(|map| map.values()).copied().collect();
-                Ok(FeatureMap::new(values, images.len(), grid, dim)?)
+                let values: Vec<&[f32]> = of_layer.iter().map(|map| map.values()).collect();
+                Ok(FeatureMap::new(values.concat(), images.len(), grid, dim)?)
             })
             .collect()
     }
@@ -124,8 +156,7 @@ impl FeatureSource for Recalled {
     }
 
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
-        let all = self.all.features(images, preprocessing)?;
-        Ok(self.taps.iter().map(|tap| all[*tap].clone()).collect())
+        self.all.features(images, preprocessing, &self.taps)
     }
 }
 

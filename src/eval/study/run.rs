@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::features::{Recalled, Remembered};
 use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{Admission, ConditionRule, Policy, Search};
+use crate::bank::{Admission, BankError, ByCondition, ConditionRule, Policy, Search};
 use crate::bundle::Contents;
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert};
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
-use crate::train::{FitPlan, TrainError, fit_on};
+use crate::train::{FitPlan, TrainError, fit_on, half_of_free_memory};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
 pub struct Setup<'a> {
@@ -66,11 +66,19 @@ pub struct Study<'a> {
     cells: Vec<Cell>,
 }
 
-/// Runs that share a fit.
+/// Runs that share a fit: of one bank, and of one seed where the fit depends on it.
 struct Group {
+    /// That of the fit.
     seed: u64,
-    /// Positions in [`Plan::cells`].
-    cells: Vec<usize>,
+    /// Positions in [`Plan::cells`], and the seeds that each is run with.
+    cells: Vec<(usize, Vec<u64>)>,
+}
+
+impl Group {
+    /// The cell that stands for all where they agree.
+    fn first(&self) -> usize {
+        self.cells[0].0
+    }
 }
 
 impl<'a> Study<'a> {
@@ -102,10 +110,12 @@ impl<'a> Study<'a> {
             }
         }
         let salt = format!("{}\n{}", setup.build, setup.device.description());
+        // The rows of a fit take the larger part.
+        let kept = setup.memory_bytes.unwrap_or_else(half_of_free_memory) / 4 / needed.len().max(1) as u64;
         let mut networks = BTreeMap::new();
         for (name, layers) in needed {
             let network = Network(load(&name, &layers)?);
-            networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt)));
+            networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt, kept)));
         }
         Ok(Self { plan, data, setup, networks, cells })
     }
@@ -151,9 +161,12 @@ impl<'a> Study<'a> {
         for group in &groups {
             let begun = Instant::now();
             let runs = self.run_group(group)?;
-            let seconds = begun.elapsed().as_secs_f64() / runs.len().max(1) as f64;
-            for (cell, run) in group.cells.iter().zip(runs) {
-                receive(self.key(*cell, group.seed), run, seconds)?;
+            let n_runs = group.cells.iter().map(|(_, seeds)| seeds.len()).sum::<usize>();
+            let seconds = begun.elapsed().as_secs_f64() / n_runs.max(1) as f64;
+            for ((cell, seeds), run) in group.cells.iter().zip(runs) {
+                for seed in seeds {
+                    receive(self.key(*cell, *seed), Run { seed: *seed, ..run.clone() }, seconds)?;
+                }
             }
             progress.advance(work(group));
         }
@@ -163,28 +176,46 @@ impl<'a> Study<'a> {
 
     /// What is still to be done, in the order of the plan, runs that share a fit together.
     fn open_groups(&self, is_done: &dyn Fn(&str) -> bool) -> Vec<Group> {
-        let mut positions: BTreeMap<(String, u64), usize> = BTreeMap::new();
+        let mut positions: BTreeMap<(String, Option<u64>), usize> = BTreeMap::new();
         let mut groups: Vec<Group> = vec![];
         for (index, (planned, cell)) in self.plan.cells.iter().zip(&self.cells).enumerate() {
+            let is_seeded = self.fit_plan(cell, 0).depends_on_seed(self.data.train.len());
             for seed in &planned.seeds {
                 if is_done(&self.key(index, *seed)) {
                     continue;
                 }
-                let position = *positions.entry((cell.bank_key(), *seed)).or_insert_with(|| {
+                let position = *positions.entry((cell.bank_key(), is_seeded.then_some(*seed))).or_insert_with(|| {
                     groups.push(Group { seed: *seed, cells: vec![] });
                     groups.len() - 1
                 });
-                groups[position].cells.push(index);
+                let cells = &mut groups[position].cells;
+                match cells.last_mut() {
+                    Some((last, seeds)) if *last == index => seeds.push(*seed),
+                    Some(_) | None => cells.push((index, vec![*seed])),
+                }
             }
         }
         groups
     }
 
+    fn fit_plan(&self, cell: &Cell, seed: u64) -> FitPlan {
+        let common = FitPlan {
+            conditions: self.plan.conditions.clone(),
+            holdout: self.plan.holdout,
+            alpha: self.plan.alpha,
+            batch: self.setup.batch,
+            memory_bytes: self.setup.memory_bytes,
+            scratch: Some(self.setup.cache.clone()),
+            ..FitPlan::default()
+        };
+        cell.fit_plan(&common, seed)
+    }
+
     /// Roughly proportional to the time a group takes: images searched for times values compared.
     fn work(&self, group: &Group) -> usize {
-        let cell = &self.cells[group.cells[0]];
+        let cell = &self.cells[group.first()];
         let n_train = cell.shots.map_or(self.data.train.len(), |n| (2 * n).min(self.data.train.len()));
-        let policies: BTreeSet<Policy> = group.cells.iter().map(|c| self.cells[*c].policy).collect();
+        let policies: BTreeSet<Policy> = group.cells.iter().map(|(c, _)| self.cells[*c].policy).collect();
         let widths = 1 + cell.descriptor.context.iter().map(|c| c.radii.len()).sum::<usize>();
         (n_train + self.data.test.len()) * widths * (1 + policies.len()) * cell.layers.len().max(1)
     }
@@ -192,7 +223,7 @@ impl<'a> Study<'a> {
     /// Sends each image through each network, once per size and resizing, where that was not done before.
     fn remember_features(&self, groups: &[Group], progress: &dyn Progress) -> Result<(), StudyError> {
         let mut wanted: Vec<(&Arc<Remembered>, image::Preprocessing)> = vec![];
-        for cell in groups.iter().map(|group| &self.cells[group.cells[0]]) {
+        for cell in groups.iter().map(|group| &self.cells[group.first()]) {
             let Some(network) = self.networks.get(&cell.backbone) else { continue };
             let pair = (network, cell.preprocessing());
             if !wanted.iter().any(|(n, p)| Arc::ptr_eq(n, pair.0) && *p == pair.1) {
@@ -218,23 +249,14 @@ impl<'a> Study<'a> {
     }
 
     fn run_group(&self, group: &Group) -> Result<Vec<Run>, StudyError> {
-        let cell = &self.cells[group.cells[0]];
-        let mut policies: BTreeSet<Policy> = group.cells.iter().map(|c| self.cells[*c].policy).collect();
+        let cell = &self.cells[group.first()];
+        let mut policies: BTreeSet<Policy> = group.cells.iter().map(|(c, _)| self.cells[*c].policy).collect();
         // An image of no known condition is judged by it, whatever the policy.
         policies.insert(Policy::Mixed);
         let policies: Vec<Policy> = Policy::ALL.into_iter().filter(|p| policies.contains(p)).collect();
-        let common = FitPlan {
-            conditions: self.plan.conditions.clone(),
-            holdout: self.plan.holdout,
-            alpha: self.plan.alpha,
-            batch: self.setup.batch,
-            memory_bytes: self.setup.memory_bytes,
-            scratch: Some(self.setup.cache.clone()),
-            ..FitPlan::default()
-        };
-        let plan = cell.fit_plan(&common, group.seed);
+        let plan = self.fit_plan(cell, group.seed);
         let failed = |e: TrainError| StudyError::Train {
-            cell: format!("{}, seed {}", self.plan.cells[group.cells[0]].name, group.seed),
+            cell: format!("{}, seed {}", self.plan.cells[group.first()].name, group.seed),
             source: Box::new(e),
         };
         let fitted = fit_on(&self.data.train, &plan, || Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
@@ -251,7 +273,7 @@ impl<'a> Study<'a> {
         let inspector = convert::inspector_on(contents, self.pipeline(cell))?;
         let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
         let scoring = Scoring { image_score: cell.image_score, ..FitPlan::default().scoring };
-        let empty = |index: &usize| Run {
+        let empty = |(index, _): &(usize, Vec<u64>)| Run {
             cell: self.plan.cells[*index].name.clone(),
             seed: group.seed,
             conditions: conditions.clone(),
@@ -277,9 +299,10 @@ impl<'a> Study<'a> {
                         rows: described.image(i),
                         given,
                         scoring,
+                        found: None,
                         searched: vec![],
                     };
-                    group.cells.iter().map(|index| image.answer(&self.cells[*index])).collect()
+                    group.cells.iter().map(|(index, _)| image.answer(&self.cells[*index])).collect()
                 })
                 .collect::<Result<_, InferError>>()?;
             for of_image in found {
@@ -313,6 +336,8 @@ struct Answers<'a> {
     rows: &'a [f32],
     given: Option<Admission>,
     scoring: Scoring,
+    /// What all searches follow from, once one was asked for.
+    found: Option<ByCondition>,
     /// Raw score and condition of the row nearest to the worst patch, by search.
     searched: Vec<(Search, f32, u32)>,
 }
@@ -337,8 +362,12 @@ impl Answers<'_> {
             return Ok((*raw, *nearest));
         }
         let bank = self.inspector.bank();
-        // As many neighbours as inspection asks for: the same call gives the same bits.
-        let found = bank.nearest_in(self.rows, self.scoring.map_neighbours, search)?;
+        // As many neighbours as inspection asks for: the same bits.
+        let found = match self.found.take() {
+            Some(found) => found,
+            None => bank.nearest_by_condition(self.rows, self.scoring.map_neighbours, None)?,
+        };
+        let found = self.found.insert(found).under(search).ok_or(BankError::Empty)?;
         let raw = self.scoring.image_score.of(self.rows, &found, bank)?;
         let mut worst = 0;
         for patch in 0..found.distances.len() / found.k {

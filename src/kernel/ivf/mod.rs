@@ -86,9 +86,29 @@ impl InvertedFile {
     /// # Errors
     /// As [`PreparedRows::nearest`].
     pub fn nearest(&self, queries: &[f32], k: usize, n_probes: usize) -> Result<Neighbours, KernelError> {
-        let (n_rows, dim) = (self.list_of.len(), self.means.dim());
-        if k == 0 || k > n_rows {
-            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: n_rows });
+        self.nearest_among(queries, k, n_probes, &|_| true)
+    }
+
+    /// As [`nearest`](Self::nearest), among the rows for which `is_searched` says yes.
+    ///
+    /// # Errors
+    /// As [`PreparedRows::nearest_among`].
+    pub fn nearest_among(
+        &self,
+        queries: &[f32],
+        k: usize,
+        n_probes: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Neighbours, KernelError> {
+        let dim = self.means.dim();
+        let n_searched: Vec<usize> = self
+            .lists
+            .iter()
+            .map(|list| list.indices.iter().filter(|row| is_searched(**row as usize)).count())
+            .collect();
+        let high = n_searched.iter().sum();
+        if k == 0 || k > high {
+            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high });
         }
         let n_queries = super::check_rows("queries", queries, dim)?;
         let mut found = Neighbours { distances: vec![0.0; n_queries * k], indices: vec![0; n_queries * k], k };
@@ -96,7 +116,7 @@ impl InvertedFile {
         let mut n_probes = n_probes.clamp(1, self.n_lists());
         while !open.is_empty() {
             let asked: Vec<f32> = open.iter().flat_map(|q| &queries[q * dim..][..dim]).copied().collect();
-            let nearest = self.probe(&asked, k, n_probes)?;
+            let nearest = self.probe(&asked, k, n_probes, &n_searched, is_searched)?;
             let mut still_open = vec![];
             for (query, nearest) in open.into_iter().zip(nearest) {
                 if nearest.len() < k {
@@ -113,8 +133,15 @@ impl InvertedFile {
         Ok(found)
     }
 
-    /// At most `k` rows of each query, from exactly `n_probes` lists.
-    fn probe(&self, queries: &[f32], k: usize, n_probes: usize) -> Result<Vec<Vec<(f32, u32)>>, KernelError> {
+    /// At most `k` rows of each query, from exactly `n_probes` lists; `n_searched` of each list count.
+    fn probe(
+        &self,
+        queries: &[f32],
+        k: usize,
+        n_probes: usize,
+        n_searched: &[usize],
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<Vec<(f32, u32)>>, KernelError> {
         let dim = self.means.dim();
         let probed = self.means.nearest(queries, n_probes)?;
         // Which queries look into each list: they are searched for together, as one product.
@@ -125,10 +152,14 @@ impl InvertedFile {
         let answers: Vec<Option<Neighbours>> = self
             .lists
             .par_iter()
-            .zip(&asking)
-            .map(|(list, asking)| {
+            .zip(asking.par_iter().zip(n_searched))
+            .map(|(List { rows, indices }, (asking, n_searched))| {
+                if asking.is_empty() || *n_searched == 0 {
+                    return Ok(None);
+                }
                 let own: Vec<f32> = asking.iter().flat_map(|q| &queries[*q as usize * dim..][..dim]).copied().collect();
-                if own.is_empty() { Ok(None) } else { list.rows.nearest(&own, k.min(list.indices.len())).map(Some) }
+                let is_searched = |row: usize| is_searched(indices[row] as usize);
+                rows.nearest_among(&own, k.min(*n_searched), &is_searched).map(Some)
             })
             .collect::<Result<_, KernelError>>()?;
         let mut nearest: Vec<Vec<(f32, u32)>> = vec![vec![]; queries.len() / dim];

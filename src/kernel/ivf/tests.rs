@@ -87,8 +87,16 @@ proptest! {
         let queries = values(seed ^ 5, 12, dim, 0.0);
         let list_of = k_means(&rows, dim, metric, n_lists.min(n)).unwrap();
         let file = InvertedFile::new(&rows, dim, metric, &list_of).unwrap();
-        let exact = PreparedRows::new(rows, dim, metric).unwrap().nearest(&queries, 1).unwrap();
+        let exact = PreparedRows::new(&rows[..], dim, metric).unwrap().nearest(&queries, 1).unwrap();
         prop_assert_eq!(&file.nearest(&queries, 1, usize::MAX).unwrap().distances, &exact.distances);
+        if n > 1 {
+            let even = |row: usize| row.is_multiple_of(2);
+            let prepared = PreparedRows::new(&rows[..], dim, metric).unwrap();
+            let exact = prepared.nearest_among(&queries, 1, &even).unwrap();
+            prop_assert_eq!(&file.nearest_among(&queries, 1, usize::MAX, &even).unwrap(), &exact);
+            let found = file.nearest_among(&queries, 1, 1, &even).unwrap();
+            prop_assert!(found.indices.iter().all(|i| even(*i as usize)));
+        }
         let needed = file.probes_to(&queries, &exact.indices).unwrap();
         for n_probes in [1, 2, 5] {
             let found = file.nearest(&queries, 1, n_probes).unwrap();

@@ -8,8 +8,22 @@ const U: f64 = 5.960_464_477_539_063e-8;
 /// Covers the roundings made while the bounds themselves are computed and used.
 const SAFETY: f64 = 1.01;
 
+/// Smallest normal `f32`: what one operation can lose to underflow.
+pub(super) const TINY: f64 = f32::MIN_POSITIVE as f64;
+
 /// Squares of norms up to this one are far from overflowing.
 const LARGEST_NORM: f32 = 1e18;
+
+fn gamma(n: usize) -> Option<f64> {
+    let nu = n as f64 * U;
+    (nu < 0.25).then(|| nu / (1.0 - nu))
+}
+
+/// Relative error of the square of a direct Euclidean distance, its root's rounding included, or absolute error of a direct
+/// cosine distance; underflow aside.
+pub(super) fn direct_error(dim: usize) -> Option<f64> {
+    gamma(dim.div_ceil(16) + 20)
+}
 
 /// How far values may be from the truth, for one query.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +46,13 @@ impl Bound {
         if query_norm.max(largest_norm) > LARGEST_NORM {
             return None;
         }
-        let gamma = |n: usize| {
-            let nu = n as f64 * U;
-            (nu < 0.25).then(|| nu / (1.0 - nu))
-        };
         Some(Self {
             metric,
             // Products without fused instructions round once more.
             gamma: gamma(depth.min(dim) + dim.div_ceil(depth) + 2)?,
-            tiny: (dim + 1) as f64 * f64::from(f32::MIN_POSITIVE),
+            tiny: (dim + 1) as f64 * TINY,
             query_norm: f64::from(query_norm),
-            direct: gamma(dim.div_ceil(16) + 16)?,
+            direct: direct_error(dim)?,
         })
     }
 

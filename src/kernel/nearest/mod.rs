@@ -5,13 +5,18 @@
 //! digits, so its values only *select*: every row whose value lies within a rigorous rounding bound of the k-th best is
 //! measured again by [`squared_distance`], and these direct distances decide. Hence the
 //! answer is that of the naive search, bit for bit, at every SIMD level, batch size and number of threads.
+//!
+//! Where the processor multiplies bytes faster than `f32`, the products are those of eight-bit codes, with a bound of what
+//! the codes leave out in place of the rounding bound ([`coarse`]). The answer is the same.
 
 mod bound;
+mod coarse;
+mod codes;
 mod search;
 #[cfg(test)]
 mod tests;
 
-use super::simd::{Level, dot, squared_distance};
+use super::simd::{ByteLevel, Level, dot, squared_distance};
 use super::{KernelError, check_rows};
 use rayon::prelude::*;
 
@@ -38,7 +43,8 @@ pub struct Neighbours {
 /// Rows made ready for searching: checked once, with their norms.
 ///
 /// `R` is whatever holds the row-major values: a `Vec<f32>`, an `Arc<[f32]>`, a borrowed slice or a mapped file. The rows
-/// are not copied; the search packs the (far smaller) set of queries instead.
+/// are not copied, but where the processor multiplies bytes fast, eight-bit codes of them are kept beside them (a quarter
+/// of their size).
 #[derive(Debug, Clone)]
 pub struct PreparedRows<R = Vec<f32>> {
     rows: R,
@@ -52,7 +58,21 @@ pub struct PreparedRows<R = Vec<f32>> {
     /// The largest of `norms`.
     largest_norm: f32,
     level: Level,
+    /// The rows once more as bytes, where that makes the search faster.
+    codes: Option<(ByteLevel, codes::Codes)>,
 }
+
+/// What a search is for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    k: usize,
+    /// At least `k` rows are.
+    is_searched: &'a (dyn Fn(usize) -> bool + Sync),
+}
+
+/// Rows below which eight-bit codes are not worth their making, and the shortest rows that are.
+const CODED_ROWS: usize = 128;
+const CODED_DIM: usize = 32;
 
 impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
     /// Prepares the rows of `[n, dim]` for searching.
@@ -60,21 +80,30 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
     /// # Errors
     /// [`KernelError::Shape`], [`KernelError::Empty`], [`KernelError::TooManyRows`] or [`KernelError::NotFinite`].
     pub fn new(rows: R, dim: usize, metric: Metric) -> Result<Self, KernelError> {
-        Self::with_level(rows, dim, metric, Level::best())
+        let is_large = dim >= CODED_DIM && rows.as_ref().len() >= CODED_ROWS * dim;
+        Self::with_levels(rows, dim, metric, Level::best(), ByteLevel::fast().filter(|_| is_large))
     }
 
-    /// [`new`](Self::new) at a given SIMD level; the results are the same, only slower.
+    /// [`new`](Self::new) at given SIMD levels, without eight-bit codes where no level for them is given; the results are
+    /// the same, only slower.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_level(rows: R, dim: usize, metric: Metric, level: Level) -> Result<Self, KernelError> {
+    pub fn with_levels(
+        rows: R,
+        dim: usize,
+        metric: Metric,
+        level: Level,
+        bytes: Option<ByteLevel>,
+    ) -> Result<Self, KernelError> {
         let n = check_rows("rows", rows.as_ref(), dim)?;
         if n == 0 {
             return Err(KernelError::Empty { what: "rows" });
         }
         let (norms, squares): (Vec<f32>, _) = rows.as_ref().par_chunks(dim).map(norm_and_square).unzip();
         let largest_norm = norms.iter().fold(0.0, |a: f32, b| a.max(*b));
-        Ok(Self { rows, dim, n, metric, norms, squares, largest_norm, level })
+        let codes = bytes.and_then(|b| Some((b, codes::Codes::new(level, rows.as_ref(), dim, metric, &norms)?)));
+        Ok(Self { rows, dim, n, metric, norms, squares, largest_norm, level, codes })
     }
 
     /// Number of rows, at least one.
@@ -107,17 +136,28 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
     /// [`KernelError::Shape`] or [`KernelError::NotFinite`] for the queries, [`KernelError::OutOfRange`] unless
     /// `1 <= k <= n_rows`.
     pub fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, KernelError> {
+        self.nearest_among(queries, k, &|_| true)
+    }
+
+    /// As [`nearest`](Self::nearest), among the rows for which `is_searched` says yes.
+    ///
+    /// # Errors
+    /// As [`nearest`](Self::nearest), with the number of these rows in place of `n_rows`.
+    pub fn nearest_among(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Neighbours, KernelError> {
         check_rows("queries", queries, self.dim)?;
-        if k == 0 || k > self.n {
-            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: self.n });
+        let n_searched = (0..self.n).filter(|row| is_searched(*row)).count();
+        if k == 0 || k > n_searched {
+            return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: n_searched });
         }
-        let found = search::search(self, queries, k);
+        let found = search::search(self, queries, Wanted { k, is_searched });
         let (mut distances, mut indices) = (Vec::with_capacity(found.len() * k), Vec::with_capacity(found.len() * k));
-        for (value, index) in found.into_iter().flatten() {
-            distances.push(match self.metric {
-                Metric::Euclidean => value.sqrt(),
-                Metric::Cosine => value,
-            });
+        for (distance, index) in found.into_iter().flatten() {
+            distances.push(distance);
             indices.push(index);
         }
         Ok(Neighbours { distances, indices, k })
@@ -127,11 +167,11 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
         &self.rows.as_ref()[index * self.dim..][..self.dim]
     }
 
-    /// What decides the order: the squared Euclidean or the cosine distance, computed directly.
+    /// What decides the order: the distance, computed directly.
     fn measure(&self, query: &[f32], query_norm: f32, index: usize) -> f32 {
         let row = self.row(index);
         match self.metric {
-            Metric::Euclidean => squared_distance(self.level, query, row),
+            Metric::Euclidean => squared_distance(self.level, query, row).sqrt(),
             Metric::Cosine => {
                 let scale = query_norm * self.norms[index];
                 // Also false for an overflow to infinity divided by itself.

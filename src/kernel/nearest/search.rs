@@ -1,7 +1,7 @@
 //! The blocked search.
 
 use super::bound::{Bound, round_up};
-use super::{Metric, PreparedRows, norm_and_square};
+use super::{Metric, PreparedRows, Wanted, coarse, norm_and_square};
 use crate::kernel::simd::{Level, Product, Start, gemm_tile, prefetch, scan_at_most};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const DIRECT_ROWS: usize = 4096;
 const PADDING: usize = 16;
 
 /// A direct distance with its row.
-type Found = (f32, u32);
+pub(super) type Found = (f32, u32);
 
 /// One query with its bounds and what was found so far.
 #[derive(Clone)]
@@ -70,26 +70,52 @@ impl Query<'_> {
 }
 
 /// The `k` nearest rows of each query, ascending by direct measure, then by index.
-pub(super) fn search<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: usize) -> Vec<Vec<Found>> {
+pub(super) fn search<R: AsRef<[f32]> + Sync>(
+    rows: &PreparedRows<R>,
+    queries: &[f32],
+    wanted: Wanted<'_>,
+) -> Vec<Vec<Found>> {
+    let Some((level, codes)) = &rows.codes else { return in_floats(rows, queries, wanted) };
+    let search = |batch: &[f32]| {
+        if batch.len() / rows.dim <= DIRECT_QUERIES {
+            return in_floats(rows, batch, wanted);
+        }
+        let mut found = coarse::search(rows, (*level, codes), batch, wanted);
+        let crowded = batch.chunks(rows.dim).zip(&found).filter(|(_, f)| f.is_none()).flat_map(|(q, _)| q).copied();
+        let mut rest = in_floats(rows, &crowded.collect::<Vec<_>>(), wanted).into_iter();
+        found.iter_mut().filter(|f| f.is_none()).zip(&mut rest).for_each(|(f, r)| *f = Some(r));
+        found.into_iter().flatten().collect()
+    };
+    queries.chunks(coarse::batch(rows.dim) * rows.dim).flat_map(search).collect()
+}
+
+/// The search by products of `f32`.
+fn in_floats<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], wanted: Wanted<'_>) -> Vec<Vec<Found>> {
     queries
         .chunks(QUERIES * rows.dim)
         .flat_map(|chunk| {
+            let one_by_one = || chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, wanted)).collect();
             if chunk.len() / rows.dim <= DIRECT_QUERIES {
-                return chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, k)).collect();
+                return one_by_one();
             }
-            blocked(rows, chunk, k)
-                .unwrap_or_else(|| chunk.chunks(rows.dim).map(|q| direct(rows, q, norm_and_square(q).0, k)).collect())
+            blocked(rows, chunk, wanted).unwrap_or_else(one_by_one)
         })
         .collect()
 }
 
 /// Measures every row directly.
-fn direct<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, query: &[f32], norm: f32, k: usize) -> Vec<Found> {
+fn direct<R: AsRef<[f32]> + Sync>(
+    rows: &PreparedRows<R>,
+    query: &[f32],
+    norm: f32,
+    Wanted { k, is_searched }: Wanted<'_>,
+) -> Vec<Found> {
     let all = (0..rows.n.div_ceil(DIRECT_ROWS))
         .into_par_iter()
         .map(|b| {
             let range = b * DIRECT_ROWS..((b + 1) * DIRECT_ROWS).min(rows.n);
-            smallest(range.map(|i| (rows.measure(query, norm, i), i as u32)).collect(), k)
+            let measured = range.filter(|i| is_searched(*i)).map(|i| (rows.measure(query, norm, i), i as u32));
+            smallest(measured.collect(), k)
         })
         .reduce(Vec::new, |mut a, b| {
             a.extend(b);
@@ -109,7 +135,12 @@ fn smallest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
 }
 
 /// Selects candidates by blocked products, then measures them. `None` where no rounding bound holds.
-fn blocked<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: usize) -> Option<Vec<Vec<Found>>> {
+fn blocked<R: AsRef<[f32]> + Sync>(
+    rows: &PreparedRows<R>,
+    queries: &[f32],
+    wanted: Wanted<'_>,
+) -> Option<Vec<Vec<Found>>> {
+    let k = wanted.k;
     let fresh: Vec<Query<'_>> = queries
         .chunks(rows.dim)
         .map(|values| {
@@ -141,7 +172,7 @@ fn blocked<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], k: u
                 if b >= n_blocks {
                     break;
                 }
-                scan_block(rows, &packed, b * block..((b + 1) * block).min(rows.n), &mut state, &mut scratch, k);
+                scan_block(rows, &packed, b * block..((b + 1) * block).min(rows.n), &mut state, &mut scratch, wanted);
             }
             state
         })
@@ -214,7 +245,7 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
     range: std::ops::Range<usize>,
     queries: &mut [Query<'_>],
     scratch: &mut Scratch,
-    k: usize,
+    Wanted { k, is_searched }: Wanted<'_>,
 ) {
     let Scratch { products, stride, tile, limits, errors, hits } = scratch;
     let (level, dim, stride) = (rows.level, rows.dim, *stride);
@@ -242,7 +273,7 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
     errors.extend(queries.iter().map(|q| q.bound.score_error(largest)));
     limits.clear();
     limits.extend(queries.iter().zip(&*errors).map(|(q, e)| round_up(q.reach(k) + e)));
-    for (row, products) in range.zip(products.chunks(stride)) {
+    for (row, products) in range.zip(products.chunks(stride)).filter(|(row, _)| is_searched(*row)) {
         let (offset, scale) = match rows.metric {
             Metric::Euclidean => (rows.squares[row], -2.0),
             Metric::Cosine if rows.norms[row] > 0.0 => (0.0, -1.0 / rows.norms[row]),

@@ -3,15 +3,27 @@ use proptest::prelude::*;
 
 /// Measures every pair and sorts.
 fn naive(rows: &[f32], queries: &[f32], dim: usize, metric: Metric, k: usize) -> Neighbours {
+    naive_among(rows, queries, dim, metric, k, &|_| true)
+}
+
+fn naive_among(
+    rows: &[f32],
+    queries: &[f32],
+    dim: usize,
+    metric: Metric,
+    k: usize,
+    is_searched: &dyn Fn(usize) -> bool,
+) -> Neighbours {
     let level = Level::supported()[Level::supported().len() - 1];
     let (mut distances, mut indices) = (vec![], vec![]);
     for q in queries.chunks(dim) {
         let mut all: Vec<(f32, u32)> = rows
             .chunks(dim)
             .enumerate()
+            .filter(|(i, _)| is_searched(*i))
             .map(|(i, r)| {
                 let value = match metric {
-                    Metric::Euclidean => squared_distance(level, q, r),
+                    Metric::Euclidean => squared_distance(level, q, r).sqrt(),
                     Metric::Cosine => {
                         let scale = norm_and_square(q).0 * norm_and_square(r).0;
                         let c = if scale > 0.0 { dot(level, q, r) / scale } else { 0.0 };
@@ -23,7 +35,7 @@ fn naive(rows: &[f32], queries: &[f32], dim: usize, metric: Metric, k: usize) ->
             .collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for (v, i) in &all[..k] {
-            distances.push(if metric == Metric::Euclidean { v.sqrt() } else { *v });
+            distances.push(*v);
             indices.push(*i);
         }
     }
@@ -50,15 +62,21 @@ proptest! {
     fn equals_the_naive_search_bit_for_bit_at_every_level(
         seed: u64, n in 1usize..400, nq in 1usize..70, dim in 1usize..300, k in 1usize..6,
         offset in prop_oneof![Just(0.0f32), Just(-0.5), Just(100.0)], distinct in 1usize..200, cosine: bool,
+        left_out in prop_oneof![Just(usize::MAX), 1usize..7],
     ) {
         let metric = if cosine { Metric::Cosine } else { Metric::Euclidean };
-        let k = k.min(n);
+        // Every so-many-th row, starting with the second, is not searched.
+        let is_searched = |row: usize| row == 0 || row % left_out != 1 % left_out;
+        let k = k.min((0..n).filter(|row| is_searched(*row)).count());
         let rows = values(seed, n, dim, offset, distinct);
         let queries = values(seed ^ 1, nq, dim, offset, distinct);
-        let expected = naive(&rows, &queries, dim, metric, k);
+        let expected = naive_among(&rows, &queries, dim, metric, k, &is_searched);
         for level in Level::supported() {
-            let prepared = PreparedRows::with_level(&rows[..], dim, metric, level).unwrap();
-            prop_assert_eq!(&prepared.nearest(&queries, k).unwrap(), &expected, "{}", level.name());
+            for bytes in ByteLevel::supported().into_iter().map(Some).chain([None]) {
+                let prepared = PreparedRows::with_levels(&rows[..], dim, metric, level, bytes).unwrap();
+                let found = prepared.nearest_among(&queries, k, &is_searched).unwrap();
+                prop_assert_eq!(&found, &expected, "{} {:?}", level.name(), bytes);
+            }
         }
     }
 }
@@ -116,4 +134,27 @@ fn refuses_what_cannot_be_searched() {
     assert!(matches!(prepared.nearest(&[0.0; 3], 3), Err(KernelError::OutOfRange { found: 3, high: 2, .. })));
     assert!(matches!(prepared.nearest(&[f32::INFINITY; 3], 1), Err(KernelError::NotFinite { row: 0, .. })));
     assert!(prepared.nearest(&[], 1).unwrap().indices.is_empty());
+}
+
+#[test]
+fn rows_unlike_each_other_are_found_by_their_codes_alone() {
+    // Distances differ by far more than the codes leave out: nothing may be left to the search in `f32`.
+    let (dim, n) = (96, 600);
+    let rows = values(5, n, dim, 0.0, n);
+    let queries = values(6, 40, dim, 0.0, 40);
+    let prepared = PreparedRows::new(&rows[..], dim, Metric::Euclidean).unwrap();
+    let Some((level, codes)) = &prepared.codes else {
+        assert!(ByteLevel::fast().is_none(), "fast bytes are not used");
+        return;
+    };
+    let found = coarse::search(&prepared, (*level, codes), &queries, Wanted { k: 3, is_searched: &|_| true });
+    assert!(found.iter().all(Option::is_some));
+    // Many rows nearly as near as the nearest: the bounds can't tell them apart, and the answer is still right.
+    let rows: Vec<f32> = (0..4000 * dim).map(|i| if i % dim == 0 { 1000.0 } else { (i as f32).sin() * 1e-3 }).collect();
+    let prepared = PreparedRows::new(&rows[..], dim, Metric::Euclidean).unwrap();
+    let query: Vec<f32> = (0..5 * dim).map(|i| if i % dim == 1 { 900.0 } else { 0.0 }).collect();
+    assert_eq!(prepared.nearest(&query, 2).unwrap(), naive(&rows, &query, dim, Metric::Euclidean, 2));
+    let (level, codes) = prepared.codes.as_ref().unwrap();
+    let found = coarse::search(&prepared, (*level, codes), &query, Wanted { k: 2, is_searched: &|_| true });
+    assert!(found.iter().all(Option::is_none), "the crowd was measured");
 }

@@ -28,6 +28,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn pow2(self) -> Self;
     /// Sum of the lanes: halves are added until one is left (8, 4, 2, 1).
     unsafe fn sum(self) -> f32;
+    /// Sixteen integers less `shift` (wrapping), rounded to `f32`.
+    unsafe fn from_integers(p: *const i32, shift: i32) -> Self;
 }
 
 impl Lanes for [f32; 16] {
@@ -133,6 +135,12 @@ impl Lanes for [f32; 16] {
         }
         self[0]
     }
+    #[inline(always)]
+    unsafe fn from_integers(p: *const i32, shift: i32) -> Self {
+        // SAFETY: the caller vouches for 16 readable integers.
+        let integers = unsafe { p.cast::<[i32; 16]>().read() };
+        integers.map(|i| i.wrapping_sub(shift) as f32)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -230,6 +238,13 @@ mod x86 {
                 sum8(_mm256_add_ps(_mm512_castps512_ps256(self.0), high))
             }
         }
+        #[inline(always)]
+        unsafe fn from_integers(p: *const i32, shift: i32) -> Self {
+            unsafe {
+                let integers = _mm512_sub_epi32(_mm512_loadu_si512(p.cast()), _mm512_set1_epi32(shift));
+                Self(_mm512_cvtepi32_ps(integers))
+            }
+        }
     }
 
     // SAFETY: as above.
@@ -302,6 +317,16 @@ mod x86 {
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe { sum8(_mm256_add_ps(self.0, self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn from_integers(p: *const i32, shift: i32) -> Self {
+            unsafe {
+                let half = |p: *const i32| {
+                    let integers = _mm256_sub_epi32(_mm256_loadu_si256(p.cast()), _mm256_set1_epi32(shift));
+                    _mm256_cvtepi32_ps(integers)
+                };
+                Self(half(p), half(p.add(8)))
+            }
         }
     }
 }

@@ -6,6 +6,8 @@
 #![allow(unsafe_code, reason = "instruction sets chosen at run time and register tiles need raw pointers")]
 #![allow(clippy::needless_range_loop, reason = "register tiles are indexed by row and vector")]
 
+mod bytes;
+mod codes;
 mod elementwise;
 mod lanes;
 mod rows;
@@ -13,13 +15,32 @@ mod tile;
 mod transformer;
 mod winograd;
 
+pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
+pub use codes::{RowScale, centred, lower_to_integers, quantize, scan_integers_at_most};
 pub use elementwise::{add_assign, clip, max_assign, multiply_add};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
-pub use tile::{Finish, Product, Start, gemm_tile, prefetch};
+pub use tile::{Finish, Product, Start, gemm_tile};
 pub use transformer::{exp_sum, gelu, largest, normalize};
 pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_filters, winograd_input, winograd_output};
 
 use std::sync::OnceLock;
+
+/// Asks the processor for the cache line at `p`, which need not be a valid address.
+#[inline(always)]
+fn prefetch_line(p: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching never faults, and SSE is part of the architecture.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// Asks the processor to bring `values` into its caches; changes nothing else.
+pub fn prefetch<T>(values: &[T]) {
+    values.chunks(64 / size_of::<T>().clamp(1, 64)).for_each(|line| prefetch_line(line.as_ptr().cast()));
+}
 
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

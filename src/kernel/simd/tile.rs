@@ -1,7 +1,7 @@
 //! The register tile of all matrix products: a few rows times one packed panel.
 
 use super::lanes::Lanes;
-use super::{Kind, Level};
+use super::{Kind, Level, prefetch_line};
 
 /// How many steps of a panel are asked for ahead of their use.
 const PREFETCH_STEPS: usize = 32;
@@ -70,23 +70,6 @@ pub struct Finish<'a> {
     pub low: f32,
     /// Upper bound of the result; infinity for none.
     pub high: f32,
-}
-
-/// Asks the processor for the cache line at `p`, which need not be a valid address.
-#[inline(always)]
-fn prefetch_line(p: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: prefetching never faults, and SSE is part of the architecture.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
-}
-
-/// Asks the processor to bring `values` into its caches; changes nothing else.
-pub fn prefetch(values: &[f32]) {
-    values.chunks(16).for_each(|line| prefetch_line(line.as_ptr()));
 }
 
 /// Writes `start + rows * panel`, finished, to the first `width` columns of `height` rows of `out`.

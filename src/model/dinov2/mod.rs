@@ -38,7 +38,7 @@ mod position;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::TensorData;
 
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::weights::NamedTensors;
@@ -91,7 +91,7 @@ pub struct DinoV2 {
 #[derive(Debug)]
 enum Engine {
     Kernels(Box<Kernels>),
-    Burn { transformer: Box<Transformer>, device: Device },
+    Burn { transformer: Box<Transformer>, device: OpenDevice },
 }
 
 impl DinoV2Config {
@@ -140,8 +140,8 @@ impl DinoV2 {
         let engine = if device.kernels {
             Engine::Kernels(Box::new(Kernels::new(config, weights)?))
         } else {
-            let device = device.device.clone();
-            Engine::Burn { transformer: Box::new(Transformer::new(config, weights, &device)), device }
+            let transformer = device.in_precision(Transformer::new(config, weights, &device.device));
+            Engine::Burn { transformer: Box::new(transformer), device: device.clone() }
         };
         let spec = BackboneSpec {
             name: config.name.clone(),
@@ -150,6 +150,7 @@ impl DinoV2 {
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
             input_size: None,
+            precision: device.precision(),
         };
         Ok(Self { spec, config: config.clone(), engine, positions, kept: Mutex::default(), taps })
     }
@@ -185,7 +186,7 @@ impl Backbone for DinoV2 {
             Engine::Kernels(kernels) => kernels.features(images, grid, &positions, &self.taps),
             Engine::Burn { transformer, device } => {
                 let shape = [1, grid.n_patches(), self.config.dim];
-                let positions = Tensor::from_data(TensorData::new(positions.to_vec(), shape), device);
+                let positions = device.tensor(TensorData::new(positions.to_vec(), shape));
                 let keep = |block| self.taps.iter().any(|tap| tap.block == block);
                 let outputs = transformer.forward(super::zoo::pixels(images, device), positions, keep);
                 let map = |tap: &Tap| {

@@ -7,10 +7,10 @@ mod blueprint;
 
 use super::backbone::{Backbone, BackboneSpec, IMAGENET_MEAN, IMAGENET_STD, ImageBatch};
 use super::cnn::Cnn;
-use super::{FeatureMap, Grid, ModelError, OpenDevice};
+use super::{FeatureMap, Grid, ModelError, OpenDevice, Precision};
 use crate::kernel::plan::{Conv, Node, Window};
 use blueprint::{Blueprint, Parameter};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 include!(concat!(env!("OUT_DIR"), "/networks.rs"));
 
@@ -25,7 +25,7 @@ pub(super) struct Network {
     blueprint: Option<Blueprint>,
     /// The embedded `.bpk` file.
     weights: fn() -> &'static [u8],
-    load: fn(&Device) -> Box<dyn Forward>,
+    load: fn(&OpenDevice) -> Box<dyn Forward>,
 }
 
 /// One output of a generated module.
@@ -63,11 +63,16 @@ impl Network {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        if device.precision() == Precision::F16 && self.blueprint.is_none() {
+            // Constants inside such a graph stay at 32 bits, and the two don't mix.
+            let reason = format!("backbone '{}', whose graph holds operations that pcore does not know", self.name);
+            return Err(ModelError::Precision { reason });
+        }
         let engine = match self.blueprint.as_ref().filter(|_| device.kernels) {
             Some(blueprint) => {
                 Engine::Kernels(Cnn::new(self.name, &blueprint.graph(self.name, (self.weights)(), &taps)?)?)
             }
-            None => Engine::Burn { module: (self.load)(&device.device), device: device.device.clone(), taps },
+            None => Engine::Burn { module: (self.load)(device), device: device.clone(), taps },
         };
         let spec = BackboneSpec {
             name: self.name.to_owned(),
@@ -76,6 +81,7 @@ impl Network {
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
             input_size: self.input_size,
+            precision: device.precision(),
         };
         Ok(Box::new(Generated { spec, engine }))
     }
@@ -91,7 +97,7 @@ enum Engine {
     Kernels(Cnn),
     Burn {
         module: Box<dyn Forward>,
-        device: Device,
+        device: OpenDevice,
         /// Which of the graph's outputs each layer is.
         taps: Vec<usize>,
     },

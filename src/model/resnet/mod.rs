@@ -18,8 +18,6 @@ mod load;
 mod onnx;
 mod plan;
 
-use burn::tensor::Device;
-
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::cnn::Cnn;
 use super::weights::NamedTensors;
@@ -60,7 +58,7 @@ enum Engine {
     Kernels(Cnn),
     Burn {
         stages: Box<Stages>,
-        device: Device,
+        device: OpenDevice,
         /// Index of the stage of each requested layer.
         taps: Vec<usize>,
     },
@@ -115,8 +113,8 @@ impl ResNet {
         let engine = if device.kernels {
             Engine::Kernels(Cnn::new(&config.name, &graph::graph(&plan, convs, &taps))?)
         } else {
-            let device = device.device.clone();
-            Engine::Burn { stages: Box::new(Stages::new(&plan, convs, &device)), device, taps }
+            let stages = device.in_precision(Stages::new(&plan, convs, &device.device));
+            Engine::Burn { stages: Box::new(stages), device: device.clone(), taps }
         };
         let spec = BackboneSpec {
             name: config.name.clone(),
@@ -125,6 +123,7 @@ impl ResNet {
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
             input_size: None,
+            precision: device.precision(),
         };
         Ok(Self { spec, engine })
     }

@@ -84,12 +84,9 @@ pub(super) fn leave_each_out(
             let admission = Admission::certain(condition);
             let mut held =
                 HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
+            let others = bank.nearest_by_condition(rows, how.scoring.map_neighbours, Some(*image as u32))?;
             for policy in how.policies {
-                let search = policy.search(admission, how.n_conditions);
-                let Some(nearest) = bank.nearest_of_others(rows, how.scoring.map_neighbours, *image as u32, search)?
-                else {
-                    break;
-                };
+                let Some(nearest) = others.under(policy.search(admission, how.n_conditions)) else { break };
                 let found = Distances::of(rows, nearest, candidates.grid(), bank, how, pipeline.preprocessing())?;
                 held.raw_scores.push(found.raw_score);
                 held.density_scores.extend(found.density_score);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Half of what this process could hold in all, in bytes: of what is free and what it holds already.
 /// [`DEFAULT_MEMORY_BYTES`] where the system does not tell.
-pub(super) fn half_of_free_memory() -> u64 {
+pub(crate) fn half_of_free_memory() -> u64 {
     match (free_memory(), own_memory()) {
         (Some(free), Some((own, _))) => free.saturating_add(own) / 2,
         (_, _) => DEFAULT_MEMORY_BYTES,

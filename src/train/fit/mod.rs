@@ -27,6 +27,7 @@ use candidates::Candidates;
 use held_out::{calibrate, leave_each_out};
 pub(crate) use look::digest;
 use look::{Glance, Labels, fingerprint, label, look};
+pub(crate) use machine::half_of_free_memory;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

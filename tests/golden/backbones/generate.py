@@ -2,7 +2,8 @@
 
     python -m venv venv && venv/bin/pip install torch torchvision timm onnx safetensors numpy
     venv/bin/python generate.py              # rewrites the files beside this script
-    venv/bin/python generate.py --full DIR [--onnx RESNET18.onnx]   # full-size networks for docs/parity.md
+    # full-size networks for docs/parity.md; --large adds the larger DINOv2, --builtin networks that are in weights/ too
+    venv/bin/python generate.py --full DIR [--large] [--onnx RESNET18.onnx] [--builtin NET.onnx LAYER,LAYER]...
 
 The residual networks are torchvision's and timm's own classes with few channels. The DINOv2 reference below follows
 the papers (arXiv 2304.07193, 2309.16588) with the tensor names, the interpolation of position embeddings and the
@@ -296,8 +297,22 @@ def runtime(folder, onnx):
     return {"network": "resnet18", "weights": "resnet18.onnx", "layers": layers, "references": references}
 
 
+def built_in(folder, onnx, layers):
+    """A network whose ONNX file lies in weights/ at build time, computed by ONNX Runtime."""
+    import onnxruntime
+
+    onnx, layers, references = pathlib.Path(onnx), layers.split(","), []
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    for height, width in [(224, 224), (256, 256), (320, 320), (448, 448), (518, 518), (240, 352)]:
+        x = images(1, height, width)
+        maps = dict(zip(layers, map(torch.from_numpy, session.run(layers, {"input": x.numpy()}))))
+        references.append(f"{onnx.stem}_{height}x{width}.safetensors")
+        save_reference(folder / references[-1], x, maps)
+    return {"network": onnx.stem, "layers": layers, "references": references}
+
+
 @torch.no_grad()
-def full(folder, onnx):
+def full(folder, onnx, large, builtin):
     """Full-size random networks; features of the layers in use, as NumPy files, with a list for the comparison."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -306,6 +321,9 @@ def full(folder, onnx):
     patches = [(224, 224), (252, 252), (322, 322), (448, 448), (518, 518), (252, 336)]
     for name, registers in (("dinov2_vits14", 0), ("dinov2_vits14_reg", 4)):
         plan.append((name, Dino(384, 12, 6, registers), ["blocks.8", "blocks.11", "norm:blocks.11"], patches))
+    if large:
+        plan.append(("dinov2_vitb14", Dino(768, 12, 12, 0), ["blocks.8", "blocks.11", "norm:blocks.11"], patches))
+        plan.append(("dinov2_vitl14", Dino(1024, 24, 16, 0), ["blocks.17", "blocks.23", "norm:blocks.23"], patches))
     cases = []
     for seed, (name, net, layers, sizes) in enumerate(plan):
         randomise(net, seed)
@@ -323,6 +341,7 @@ def full(folder, onnx):
         cases.append({"network": name, "weights": f"{name}.pth", "layers": layers, "references": references})
     if onnx:
         cases.append(runtime(folder, onnx))
+    cases += [built_in(folder, *case) for case in builtin]
     (folder / "cases.json").write_text(json.dumps(cases, indent=1))
 
 
@@ -330,6 +349,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--full")
     parser.add_argument("--onnx")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--builtin", nargs=2, action="append", default=[])
     arguments = parser.parse_args()
     print("torch", torch.__version__, "torchvision", torchvision.__version__, "timm", timm.__version__, "numpy", np.__version__)
-    full(arguments.full, arguments.onnx) if arguments.full else small()
+    full(arguments.full, arguments.onnx, arguments.large, arguments.builtin) if arguments.full else small()

@@ -99,7 +99,12 @@ fn an_imported_bundle_scores_and_decides_as_the_station() {
 #[test]
 fn the_same_features_give_the_same_score() {
     // Features of the script's own: the bank of the bundle, the search and the score of every inspection.
-    let backbone = BackboneEntry { name: "any".into(), layers: vec!["layer3".into()], weights_sha256: "0".repeat(64) };
+    let backbone = BackboneEntry {
+        name: "any".into(),
+        layers: vec!["layer3".into()],
+        weights_sha256: "0".repeat(64),
+        precision: "f32".into(),
+    };
     let artefact = onnxdemo::read(&golden("station"), None).unwrap();
     let contents = artefact.into_contents(backbone, (3, 2), None).unwrap();
     let origin = BankRow { condition: 0, source: UNKNOWN, position: UNKNOWN };

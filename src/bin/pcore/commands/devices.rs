@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::console::print_line;
 use anyhow::Result;
-use pcore::model::{self, DeviceChoice, OpenDevice};
+use pcore::model::{self, DeviceChoice, OpenDevice, Precision};
 
 pub(crate) fn run() -> Result<Outcome> {
     let choices = [
@@ -21,7 +21,8 @@ pub(crate) fn run() -> Result<Outcome> {
         print_line(&format!("{:8} {state}", choice.to_string()))?;
     }
     for adapter in model::adapters() {
-        print_line(&format!("adapter  {}", adapter.description()))?;
+        let half = if adapter.clone().with_precision(Precision::F16).is_ok() { "f32 and f16" } else { "only f32" };
+        print_line(&format!("adapter  {}: {half}", adapter.description()))?;
     }
     print_line(&format!("auto     {}\n", OpenDevice::open(DeviceChoice::Auto)?.description()))?;
     for (name, layers) in model::available() {

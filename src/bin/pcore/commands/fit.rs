@@ -1,5 +1,6 @@
 //! `pcore fit`: normal images to a bundle.
 
+use super::open;
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line};
@@ -10,7 +11,6 @@ use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
 use pcore::dataset::{self, Listing};
 use pcore::image::Preprocessing;
 use pcore::infer::{PipelineSpec, Scoring};
-use pcore::model::OpenDevice;
 use pcore::train::{self, FitPlan, Fitted};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 /// Fits, writes the bundle and remembers it; says on stderr what was left out.
 pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
-    let device = OpenDevice::open(run.device)?;
+    let device = open::device(run)?;
     eprintln!(
         "fitting on {} images of {}, device {}",
         listing.samples.len(),
@@ -103,7 +103,10 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
 pub(super) fn summary(manifest: &Manifest) -> String {
     let Manifest { backbone, preprocessing, descriptor, coreset, conditions, gate, calibration, .. } = manifest;
     let mut lines = vec![
-        format!("backbone     {} ({})", backbone.name, backbone.layers.join(", ")),
+        match backbone.precision.as_str() {
+            "f32" => format!("backbone     {} ({})", backbone.name, backbone.layers.join(", ")),
+            other => format!("backbone     {} ({}), computed in {other}", backbone.name, backbone.layers.join(", ")),
+        },
         format!(
             "input        {} x {} pixels, {}; grid {} x {}",
             preprocessing.height_px,

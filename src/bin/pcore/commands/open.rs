@@ -28,10 +28,20 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Resul
 
 pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
     let contents = bundle::read(path)?;
-    let device = OpenDevice::open(run.device)?;
+    let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
     eprintln!("bundle {} ({how}), device {}", path.display(), device.description());
+    if let Some((fitted, here)) = inspector.precision_change() {
+        eprintln!(
+            "warning: the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
+        );
+    }
     Ok(Opened { inspector, device, path: path.to_owned() })
+}
+
+/// The device that was asked for, in the precision that was asked for.
+pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
+    Ok(OpenDevice::open(run.device)?.with_precision(run.precision)?)
 }
 
 /// Tables that are used without being named, when they lie at the dataset's root.

@@ -1,6 +1,6 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::fit::summary;
+use super::{fit::summary, open};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line};
@@ -9,14 +9,13 @@ use anyhow::{Context, Result};
 use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
 use pcore::bundle::{self, Contents};
 use pcore::dataset;
-use pcore::model::OpenDevice;
 use pcore::train::{self, ImportedStation, Recalibrated, StationOptions, StationWarning};
 use serde_json::json;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
-    let device = OpenDevice::open(args.run.device)?;
+    let device = open::device(&args.run)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),
         layers: args.layers.clone(),

@@ -1,6 +1,6 @@
 //! `pcore study`: hypotheses to verdicts.
 
-use super::page::write_text;
+use super::{open, page::write_text};
 use crate::Outcome;
 use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     for failure in &data.failures {
         eprintln!("left out: {}: {}", failure.name, failure.reason);
     }
-    let device = OpenDevice::open(args.run.device)?;
+    let device = open::device(&args.run)?;
     let n_truths = data.test.iter().filter(|t| t.condition.is_some()).count();
     eprintln!(
         "{} cells, {} runs on {} training and {} test images ({n_truths} of known condition), device {}",

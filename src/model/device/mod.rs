@@ -1,15 +1,23 @@
 //! Where the network and the search run, chosen at run time.
 
-use super::ModelError;
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(not(feature = "gpu"))]
+#[path = "no_gpu.rs"]
+mod gpu;
+
+use super::{ModelError, Precision};
 use crate::kernel::simd::Level;
-use burn::tensor::Device;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
 use std::fmt;
 use std::str::FromStr;
 
 /// What `--device` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A graphics card if this binary can use one and the machine has one, else the CPU; never a software adapter.
+    /// A graphics card if this binary can use one and the machine has one with a gigabyte to spare, else the CPU; never a
+    /// software adapter. [`OpenDevice::description`] says which, and why.
     Auto,
     /// The CPU on pcore's own kernels; a network they can't compute runs on burn-flex.
     Cpu,
@@ -65,6 +73,7 @@ pub struct OpenDevice {
     pub(super) device: Device,
     /// Whether pcore's own kernels run what they can.
     pub(super) kernels: bool,
+    precision: Precision,
     description: String,
     is_gpu: bool,
 }
@@ -90,7 +99,7 @@ impl OpenDevice {
     #[must_use]
     pub fn cpu() -> Self {
         let description = format!("cpu ({} threads, {})", rayon::current_num_threads(), Level::best().name());
-        Self { device: Device::flex(), kernels: true, description, is_gpu: false }
+        Self { kernels: true, ..Self::on(Device::flex(), description, false) }
     }
 
     /// The CPU on burn-flex, which every build has.
@@ -102,7 +111,42 @@ impl OpenDevice {
 
     /// A burn device.
     fn on(device: Device, description: String, is_gpu: bool) -> Self {
-        Self { device, kernels: false, description, is_gpu }
+        Self { device, kernels: false, precision: Precision::F32, description, is_gpu }
+    }
+
+    /// The same device, its networks computing in `precision`.
+    ///
+    /// # Errors
+    /// [`ModelError::Precision`] for half precision on a CPU, or on a GPU that does not compute with 16 bits.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
+        let refused = |reason: &str| Err(ModelError::Precision { reason: format!("{}: {reason}", self.description) });
+        match precision {
+            Precision::F32 => Ok(self),
+            Precision::F16 if !self.is_gpu => refused("only GPUs compute in half precision"),
+            Precision::F16 if !self.device.supports_dtype(precision.dtype()) => {
+                refused("this adapter, or its driver, does not compute with 16 bits")
+            }
+            Precision::F16 => {
+                let description = format!("{} in half precision", self.description);
+                Ok(Self { precision, description, ..self })
+            }
+        }
+    }
+
+    /// The numbers its networks compute with.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// A tensor there, in the device's precision.
+    pub(super) fn tensor<const D: usize>(&self, data: TensorData) -> Tensor<D> {
+        Tensor::from_data(data, (&self.device, self.precision.dtype()))
+    }
+
+    /// A module there, its parameters in the device's precision.
+    pub(super) fn in_precision<M: Module>(&self, module: M) -> M {
+        self.precision.of(module)
     }
 
     /// Whether it can be lost or run out of memory of its own, as GPUs do.
@@ -132,89 +176,7 @@ fn ndarray() -> Result<OpenDevice, ModelError> {
 /// binary has no GPU path.
 #[must_use]
 pub fn adapters() -> Vec<OpenDevice> {
-    gpu::adapters().into_iter().map(|adapter| adapter.device).collect()
-}
-
-/// The GPU path through wgpu.
-#[cfg(feature = "gpu")]
-mod gpu {
-    use super::{DeviceChoice, ModelError, OpenDevice};
-    use burn::tensor::{Device, DeviceType};
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    /// What can be opened.
-    pub(super) struct Adapter {
-        pub(super) device: OpenDevice,
-        /// Runs on the CPU, as Mesa's lavapipe does.
-        is_software: bool,
-    }
-
-    /// Opens every adapter there is, leaving out those whose driver fails.
-    pub(super) fn adapters() -> Vec<Adapter> {
-        let mut adapters: Vec<Adapter> = Device::enumerate(DeviceType::Wgpu).into_iter().filter_map(open).collect();
-        adapters.sort_by_key(|adapter| adapter.is_software);
-        for (index, adapter) in adapters.iter_mut().enumerate() {
-            let kind = if adapter.is_software { ", a software adapter" } else { "" };
-            adapter.device.description = format!("wgpu:{index} ({}{kind})", adapter.device.description);
-        }
-        adapters
-    }
-
-    /// A device that answers, described by its name.
-    fn open(device: Device) -> Option<Adapter> {
-        // burn opens an adapter at first use, and panics where its driver does not play along.
-        let identity = catch_unwind(AssertUnwindSafe(|| device.identity())).ok()??;
-        let device = OpenDevice::on(device, identity.name, true);
-        Some(Adapter { device, is_software: identity.physical.is_none() })
-    }
-
-    /// A graphics card, or the CPU and why.
-    pub(super) fn auto() -> OpenDevice {
-        let cpu = |reason: String| {
-            let cpu = OpenDevice::cpu();
-            OpenDevice { description: format!("{}, {reason}", cpu.description), ..cpu }
-        };
-        match adapters().into_iter().next() {
-            Some(adapter) if adapter.is_software => cpu(format!("as {} is slower", adapter.device.description)),
-            Some(adapter) => adapter.device,
-            None => cpu("as no GPU adapter was found".to_owned()),
-        }
-    }
-
-    pub(super) fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
-        let adapters = adapters();
-        let found: Vec<&str> = adapters.iter().map(|adapter| adapter.device.description.as_str()).collect();
-        let found = if found.is_empty() {
-            "no GPU adapter; it needs a driver for Vulkan, Metal or DX12".to_owned()
-        } else {
-            found.join(", ")
-        };
-        let missing = || ModelError::Device { reason: format!("no {}: found {found}", DeviceChoice::Wgpu(index)) };
-        adapters.into_iter().nth(index.unwrap_or(0)).map(|adapter| adapter.device).ok_or_else(missing)
-    }
-}
-
-/// The same without a GPU path.
-#[cfg(not(feature = "gpu"))]
-mod gpu {
-    use super::{DeviceChoice, ModelError, OpenDevice};
-
-    /// What can be opened: nothing.
-    pub(super) struct Adapter {
-        pub(super) device: OpenDevice,
-    }
-
-    pub(super) fn adapters() -> Vec<Adapter> {
-        Vec::new()
-    }
-
-    pub(super) fn auto() -> OpenDevice {
-        OpenDevice::cpu()
-    }
-
-    pub(super) fn wgpu(index: Option<usize>) -> Result<OpenDevice, ModelError> {
-        Err(ModelError::DeviceNotBuilt { device: DeviceChoice::Wgpu(index).to_string(), feature: "gpu" })
-    }
+    gpu::adapters()
 }
 
 #[cfg(feature = "cuda")]
@@ -246,5 +208,12 @@ mod tests {
             let message = name.parse::<DeviceChoice>().unwrap_err().to_string();
             assert!(message.contains("expected auto, cpu, flex, wgpu"), "{name}: {message}");
         }
+    }
+
+    #[test]
+    fn half_precision_is_refused_on_a_cpu_with_the_way_out() {
+        let text = OpenDevice::cpu().with_precision(Precision::F16).unwrap_err().to_string();
+        assert!(text.contains("only GPUs") && text.contains("leave out --precision f16"), "{text}");
+        assert_eq!(OpenDevice::cpu().with_precision(Precision::F32).unwrap().precision(), Precision::F32);
     }
 }
