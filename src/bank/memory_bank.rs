@@ -197,7 +197,7 @@ impl MemoryBank {
     }
 
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
-    /// The answer for a query does not depend on the others, bit for bit.
+    /// The answer for a query does not depend on the others, bit for bit. See [`Self::index`] for banks searched in part.
     ///
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
@@ -205,8 +205,8 @@ impl MemoryBank {
         if !queries.len().is_multiple_of(self.dim()) {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
-        let k = k.clamp(1, self.n_rows());
-        Ok(self.rows.nearest(queries, k)?)
+        // A bank is never empty.
+        self.rows.nearest_among(queries, k, &|_| true)?.ok_or(BankError::Empty)
     }
 
     /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
