@@ -55,6 +55,12 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
+    /// A way to search that is none.
+    #[error("--index {text}: expected exact or ivf")]
+    IndexKind {
+        /// What was asked for.
+        text: String,
+    },
     /// A policy that is none.
     #[error("--policy {text}: expected mixed, gated or soft")]
     Policy {

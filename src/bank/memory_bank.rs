@@ -1,7 +1,7 @@
 //! The memory bank: normal patch descriptors, and the search among them.
 
 use super::{BankError, Search};
-use crate::kernel::{self, PreparedRows};
+use crate::kernel::{self, InvertedFile, PreparedRows};
 use std::collections::BTreeMap;
 
 pub use crate::kernel::Neighbours;
@@ -20,16 +20,54 @@ pub struct BankRow {
 /// Normal patch descriptors, never empty, with their origin.
 #[derive(Debug)]
 pub struct MemoryBank {
-    rows: PreparedRows,
+    rows: Rows,
     origins: Vec<BankRow>,
     /// The rows of each condition once more, where there is more than one: a search among them must not read the others.
     parts: BTreeMap<usize, Part>,
 }
 
+/// Rows, and the way to search them.
+#[derive(Debug)]
+struct Rows {
+    all: PreparedRows,
+    /// The same rows in lists, and in how many lists to look.
+    lists: Option<(InvertedFile, usize)>,
+}
+
+impl Rows {
+    fn new(rows: Vec<f32>, dim: usize, metric: kernel::Metric) -> Result<Self, BankError> {
+        Ok(Self { all: PreparedRows::new(rows, dim, metric)?, lists: None })
+    }
+
+    fn index(&mut self, list_of: &[u32], n_probes: usize) -> Result<(), BankError> {
+        let lists = InvertedFile::new(self.all.values(), self.all.dim(), self.all.metric(), list_of)?;
+        self.lists = Some((lists, n_probes));
+        Ok(())
+    }
+
+    /// The `k` nearest rows (at most all) that `is_searched`; `None` without any.
+    fn nearest_among(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let n_searched = (0..self.all.n_rows()).filter(|row| is_searched(*row)).count();
+        if n_searched == 0 {
+            return Ok(None);
+        }
+        let k = k.clamp(1, n_searched);
+        Ok(Some(match &self.lists {
+            Some((lists, n_probes)) => lists.nearest_among(queries, k, *n_probes, is_searched)?,
+            None => self.all.nearest_among(queries, k, is_searched)?,
+        }))
+    }
+}
+
 /// The rows of one condition.
 #[derive(Debug)]
 struct Part {
-    rows: PreparedRows,
+    rows: Rows,
     /// Which rows of the bank they are, ascending.
     indices: Vec<u32>,
 }
@@ -37,7 +75,7 @@ struct Part {
 impl Part {
     fn of(rows: &[f32], dim: usize, indices: Vec<u32>, metric: kernel::Metric) -> Result<Self, BankError> {
         let own = indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect();
-        Ok(Self { rows: PreparedRows::new(own, dim, metric)?, indices })
+        Ok(Self { rows: Rows::new(own, dim, metric)?, indices })
     }
 
     /// The `k` nearest of these rows (at most all) that `is_searched`, by their indices in the bank; `None` without any.
@@ -47,26 +85,12 @@ impl Part {
         k: usize,
         is_searched: &(dyn Fn(usize) -> bool + Sync),
     ) -> Result<Option<Neighbours>, BankError> {
-        let found = nearest_among(&self.rows, queries, k, &|row| is_searched(self.indices[row] as usize))?;
+        let found = self.rows.nearest_among(queries, k, &|row| is_searched(self.indices[row] as usize))?;
         Ok(found.map(|mut found| {
             found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
             found
         }))
     }
-}
-
-/// The `k` nearest rows (at most all) that `is_searched`; `None` without any.
-fn nearest_among(
-    rows: &PreparedRows,
-    queries: &[f32],
-    k: usize,
-    is_searched: &(dyn Fn(usize) -> bool + Sync),
-) -> Result<Option<Neighbours>, BankError> {
-    let n_searched = (0..rows.n_rows()).filter(|row| is_searched(*row)).count();
-    if n_searched == 0 {
-        return Ok(None);
-    }
-    Ok(Some(rows.nearest_among(queries, k.clamp(1, n_searched), is_searched)?))
 }
 
 impl MemoryBank {
@@ -95,37 +119,69 @@ impl MemoryBank {
             let part = |(condition, indices)| Ok((condition, Part::of(&rows, dim, indices, metric)?));
             members.into_iter().map(part).collect::<Result<_, BankError>>()?
         };
-        Ok(Self { parts, rows: PreparedRows::new(rows, dim, metric)?, origins })
+        Ok(Self { parts, rows: Rows::new(rows, dim, metric)?, origins })
+    }
+
+    /// From now on searches the rows, and those of each condition, by an inverted file: in the `n_probes` lists whose means
+    /// are nearest, `list_of` telling the list of each row. Holds the rows once more.
+    ///
+    /// # Errors
+    /// [`BankError::Shape`] unless there is a list for each row.
+    pub fn index(&mut self, list_of: &[u32], n_probes: usize) -> Result<(), BankError> {
+        if list_of.len() != self.n_rows() {
+            let (expected, found) = (self.n_rows(), list_of.len());
+            return Err(BankError::Shape { what: "lists of the bank's rows", expected, found });
+        }
+        for part in self.parts.values_mut() {
+            let own: Vec<u32> = part.indices.iter().map(|i| list_of[*i as usize]).collect();
+            part.rows.index(&own, n_probes)?;
+        }
+        self.rows.index(list_of, n_probes)
+    }
+
+    /// For each query of `[n_queries, dim]`, in how many lists of `lists`, which hold the bank's rows, to look so that the
+    /// nearest row that does not come from image `source` is among them; `None` when all rows do.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn probes_to_others(
+        &self,
+        lists: &InvertedFile,
+        queries: &[f32],
+        source: u32,
+    ) -> Result<Option<Vec<usize>>, BankError> {
+        let Some(nearest) = self.nearest_of_others(queries, 1, source, Search::All)? else { return Ok(None) };
+        Ok(Some(lists.probes_to(queries, &nearest.indices)?))
     }
 
     /// Rows, at least one.
     #[must_use]
     pub fn n_rows(&self) -> usize {
-        self.rows.n_rows()
+        self.origins.len()
     }
 
     /// Values per row.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.rows.dim()
+        self.rows.all.dim()
     }
 
     /// How queries are compared with rows.
     #[must_use]
     pub fn metric(&self) -> kernel::Metric {
-        self.rows.metric()
+        self.rows.all.metric()
     }
 
     /// All rows, `[n_rows, dim]`.
     #[must_use]
     pub fn rows(&self) -> &[f32] {
-        self.rows.values()
+        self.rows.all.values()
     }
 
     /// One row's values.
     #[must_use]
     pub fn row(&self, index: usize) -> &[f32] {
-        &self.rows.values()[index * self.dim()..][..self.dim()]
+        &self.rows.all.values()[index * self.dim()..][..self.dim()]
     }
 
     /// Where each row comes from.
@@ -141,7 +197,7 @@ impl MemoryBank {
     }
 
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
-    /// The answer for a query does not depend on the others, bit for bit.
+    /// The answer for a query does not depend on the others, bit for bit. See [`Self::index`] for banks searched in part.
     ///
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
@@ -149,8 +205,8 @@ impl MemoryBank {
         if !queries.len().is_multiple_of(self.dim()) {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
-        let k = k.clamp(1, self.n_rows());
-        Ok(self.rows.nearest(queries, k)?)
+        // A bank is never empty.
+        self.rows.nearest_among(queries, k, &|_| true)?.ok_or(BankError::Empty)
     }
 
     /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
@@ -197,7 +253,7 @@ impl MemoryBank {
         if !queries.len().is_multiple_of(self.dim()) {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
-        let all = || nearest_among(&self.rows, queries, k, is_searched);
+        let all = || self.rows.nearest_among(queries, k, is_searched);
         match search {
             Search::All => all(),
             Search::Only { condition } => match self.parts.get(&condition) {
@@ -375,6 +431,25 @@ mod tests {
         let queries: Vec<f32> = (0..21).map(|i| (i as f32).sin().abs()).collect();
         let all = bank.nearest(&queries, 4).unwrap();
         assert_eq!(bank.nearest_in(&queries, 4, Search::Penalised { condition: 1, factor: 1.0 }).unwrap(), all);
+    }
+
+    #[test]
+    fn all_lists_of_an_index_give_the_exact_answer_of_every_search() {
+        let mut bank = bank(60, 3, 11);
+        let queries: Vec<f32> = (0..30).map(|i| (i as f32).cos().abs()).collect();
+        let searches = [Search::All, Search::Only { condition: 2 }, Search::Penalised { condition: 1, factor: 1.5 }];
+        let exact: Vec<Neighbours> = searches.map(|s| bank.nearest_in(&queries, 4, s).unwrap()).into();
+        let list_of = kernel::k_means(bank.rows(), 3, bank.metric(), 7).unwrap();
+        bank.index(&list_of, 7).unwrap();
+        for (search, exact) in searches.into_iter().zip(&exact) {
+            assert_eq!(&bank.nearest_in(&queries, 4, search).unwrap(), exact);
+        }
+        bank.index(&list_of, 1).unwrap();
+        for (search, exact) in searches.into_iter().zip(&exact) {
+            let found = bank.nearest_in(&queries, 4, search).unwrap();
+            assert!(found.distances.iter().zip(&exact.distances).all(|(found, exact)| found >= exact));
+        }
+        assert!(matches!(bank.index(&list_of[1..], 1), Err(BankError::Shape { expected: 60, found: 59, .. })));
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Contents {
     /// `[n_policies, n_calibration]` the scores of the calibration images by distances divided by that scale, under
     /// `manifest.calibration.density.policies`. Finite.
     pub density_scores: Vec<f32>,
+    /// `[n_rows]` the list of each row, below `manifest.index.n_lists`; empty without `manifest.index`.
+    pub row_list: Vec<u32>,
 }
 
 impl Contents {
@@ -66,6 +68,7 @@ impl Contents {
             gate_conditions: Vec::new(),
             row_scale: Vec::new(),
             density_scores: Vec::new(),
+            row_list: Vec::new(),
         }
     }
 
@@ -93,6 +96,8 @@ impl Contents {
         check_indices("row_source", &self.row_source, "sources", self.manifest.sources.len(), true)?;
         check_indices("row_position", &self.row_position, "the patch grid", n_patches, true)?;
         check_indices("calibration_condition", &self.calibration_condition, "conditions", n_conditions, false)?;
+        let n_lists = self.manifest.index.as_ref().map_or(0, |index| index.n_lists);
+        check_indices("row_list", &self.row_list, "lists", n_lists, false)?;
         check_indices("gate_conditions", &self.gate_conditions, "conditions", n_conditions, false)?;
         self.check_counts()
     }
@@ -118,6 +123,7 @@ impl Contents {
             ("gate_conditions", self.gate_conditions.len(), self.manifest.gate.n_points),
             ("row_scale", self.row_scale.len(), if n_density > 0 { n_rows } else { 0 }),
             ("density_scores", self.density_scores.len(), n_density.saturating_mul(n_calibration)),
+            ("row_list", self.row_list.len(), if self.manifest.index.is_some() { n_rows } else { 0 }),
         ];
         for (name, found, expected) in lengths {
             if found != expected {
@@ -163,6 +169,14 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     for channel in 0..3 {
         check_number("preprocessing.mean", preprocessing.mean.get(channel).copied(), f32::is_finite, "finite numbers")?;
         check_number("preprocessing.std", preprocessing.std.get(channel).copied(), positive, "numbers above 0")?;
+    }
+
+    if let Some(index) = &manifest.index {
+        check_named("index.kind", &index.kind)?;
+        check_size("index.n_lists", index.n_lists, coreset.n_picked)?;
+        check_size("index.n_probes", index.n_probes, index.n_lists)?;
+        let is_share = (0.0..=1.0).contains(&index.recall);
+        require(is_share, index.recall, || ("index.recall".into(), "a share from 0 to 1".into()))?;
     }
 
     check_size("descriptor.neighbourhood", descriptor.neighbourhood, MAX_SIDE_PX)?;

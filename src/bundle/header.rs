@@ -23,7 +23,7 @@ pub(super) const NO_CHECKSUM: &str = "000000000000000000000000000000000000000000
 const MAX_SHOWN_CHARS: usize = 40;
 
 /// The tensors of a bundle, in file order.
-pub(super) const TENSORS: [Tensor; 11] = [
+pub(super) const TENSORS: [Tensor; 12] = [
     Tensor::BankRows,
     Tensor::RowCondition,
     Tensor::RowSource,
@@ -35,6 +35,7 @@ pub(super) const TENSORS: [Tensor; 11] = [
     Tensor::GateConditions,
     Tensor::RowScale,
     Tensor::DensityScores,
+    Tensor::RowList,
 ];
 
 /// One tensor of the format.
@@ -51,6 +52,7 @@ pub(super) enum Tensor {
     GateConditions,
     RowScale,
     DensityScores,
+    RowList,
 }
 
 impl Tensor {
@@ -67,6 +69,7 @@ impl Tensor {
             Self::GateConditions => "gate_conditions",
             Self::RowScale => "row_scale",
             Self::DensityScores => "density_scores",
+            Self::RowList => "row_list",
         }
     }
 
@@ -82,7 +85,8 @@ impl Tensor {
             | Self::RowSource
             | Self::RowPosition
             | Self::CalibrationCondition
-            | Self::GateConditions => Dtype::U32,
+            | Self::GateConditions
+            | Self::RowList => Dtype::U32,
         }
     }
 
@@ -96,6 +100,7 @@ impl Tensor {
             Self::OtherScores => vec![manifest.calibration.other_policies.len(), manifest.calibration.global.n],
             Self::GatePoints => vec![manifest.gate.n_points, super::contents::GATE_DIM],
             Self::GateConditions => vec![manifest.gate.n_points],
+            Self::RowList => vec![manifest.index.as_ref().map_or(0, |_| manifest.coreset.n_picked)],
             Self::RowScale => vec![density.map_or(0, |_| manifest.coreset.n_picked)],
             Self::DensityScores => {
                 vec![density.map_or(0, |density| density.policies.len()), manifest.calibration.global.n]
@@ -113,9 +118,12 @@ impl Tensor {
             | Self::RowPosition
             | Self::CalibrationScores
             | Self::CalibrationCondition => true,
-            Self::OtherScores | Self::GatePoints | Self::GateConditions | Self::RowScale | Self::DensityScores => {
-                !self.shape(manifest).contains(&0)
-            }
+            Self::OtherScores
+            | Self::GatePoints
+            | Self::GateConditions
+            | Self::RowScale
+            | Self::DensityScores
+            | Self::RowList => !self.shape(manifest).contains(&0),
         }
     }
 }

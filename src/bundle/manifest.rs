@@ -31,6 +31,9 @@ pub struct Manifest {
     pub metric: Metric,
     /// How the rows of the bank were chosen.
     pub coreset: CoresetEntry,
+    /// How the rows are searched; `None`, and left out of the file, where all of them are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexEntry>,
     /// How patch distances become an image score and an anomaly map.
     pub score: ScoreEntry,
     /// The operating conditions, at least one; `row_condition` and `calibration_condition` index this list.
@@ -142,6 +145,23 @@ pub struct CoresetEntry {
     /// Largest distance from a candidate to its nearest picked row; `None` where not measured.
     #[serde(with = "exact")]
     pub covering_radius: Option<f32>,
+}
+
+/// An index for searching the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexEntry {
+    /// Name of the index: `ivf`, an inverted file.
+    pub kind: String,
+    /// Its lists; `row_list` tells the list of each row.
+    pub n_lists: usize,
+    /// Lists looked into for each patch.
+    pub n_probes: usize,
+    /// Share of `n_measured` left-out normal patches whose nearest row is in those lists, 0 to 1.
+    #[serde(with = "exact")]
+    pub recall: f64,
+    /// Patches that the share was measured on.
+    pub n_measured: usize,
 }
 
 /// How patch distances become an image score and an anomaly map.

@@ -18,9 +18,10 @@
 //!   gate_conditions        u32 [n_points]        index into manifest.conditions
 //!   row_scale              f32 [n_rows]          mean distance of each row to its nearest other rows
 //!   density_scores         f32 [n_policies, n_calibration]  the same images by distances divided by that scale
+//!   row_list               u32 [n_rows]          the list of each row in the index
 //! ```
 //!
-//! The last five are left out where they would be empty.
+//! The last six are left out where they would be empty.
 //!
 //! `MANIFEST` is one JSON object, stored as a string: the fields of [`Manifest`]. Two SHA-256 sums in
 //! it cover the whole file: `tensors_sha256` the tensor data, `header_sha256` the length and the
@@ -56,7 +57,7 @@ pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DensityEntry, DescriptorEntry,
-    GateAxisEntry, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+    GateAxisEntry, GateEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
 pub use replace::STALE_AFTER;

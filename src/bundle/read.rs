@@ -80,6 +80,7 @@ fn read_from(reader: &mut impl Read, n_bytes: u64) -> Result<Contents, Defect> {
             Tensor::GateConditions => contents.gate_conditions = source.values(u32::from_le_bytes)?,
             Tensor::RowScale => contents.row_scale = source.values(f32::from_le_bytes)?,
             Tensor::DensityScores => contents.density_scores = source.values(f32::from_le_bytes)?,
+            Tensor::RowList => contents.row_list = source.values(u32::from_le_bytes)?,
         }
     }
     let found = format!("{:x}", sum.finalize());

@@ -72,7 +72,8 @@ fn file_bytes(header: &[u8], contents: &Contents) -> Result<u64, Defect> {
         + contents.gate_points.len()
         + contents.gate_conditions.len()
         + contents.row_scale.len()
-        + contents.density_scores.len();
+        + contents.density_scores.len()
+        + contents.row_list.len();
     let found = 8 + header.len() as u64 + 4 * n_values as u64;
     if found > MAX_FILE_BYTES { Err(Defect::FileTooLarge { found, limit: MAX_FILE_BYTES }) } else { Ok(found) }
 }
@@ -97,6 +98,7 @@ fn write_tensors(writer: &mut impl Write, contents: &Contents) -> io::Result<()>
             Tensor::GateConditions => write_values(writer, &contents.gate_conditions, u32::to_le_bytes)?,
             Tensor::RowScale => write_values(writer, &contents.row_scale, f32::to_le_bytes)?,
             Tensor::DensityScores => write_values(writer, &contents.density_scores, f32::to_le_bytes)?,
+            Tensor::RowList => write_values(writer, &contents.row_list, u32::to_le_bytes)?,
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::inspector::Levels;
 use super::{FeaturePipeline, GateUse, InferError, Inspector, PipelineSpec, Scoring};
 use crate::bank::{
-    BankRow, Condition, DENSITY_NEIGHBOURS, DescriptorSpec, GATE_DIM, Gate, GateAxis, KnnGate, LocalDensity,
+    BankRow, Condition, DENSITY_NEIGHBOURS, DescriptorSpec, GATE_DIM, Gate, GateAxis, IndexKind, KnnGate, LocalDensity,
     MAX_CONTEXT_PARTS, MemoryBank, Policy,
 };
 use crate::bundle::{
@@ -42,7 +42,7 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
         gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
     let levels = levels(&contents)?;
     let density_levels = density_levels(&contents)?;
-    let Contents { manifest, bank_rows, row_condition, row_source, row_position, row_scale, .. } = contents;
+    let Contents { manifest, bank_rows, row_condition, row_source, row_position, row_scale, row_list, .. } = contents;
     let found = &pipeline.backbone().weights_sha256;
     if *found != manifest.backbone.weights_sha256 {
         return Err(InferError::OtherWeights {
@@ -57,7 +57,13 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
         .zip(&row_position)
         .map(|((condition, source), position)| BankRow { condition: *condition, source: *source, position: *position })
         .collect();
-    let bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
+    let mut bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
+    if let Some(index) = &manifest.index {
+        match parse("index", &index.kind)? {
+            IndexKind::InvertedFile => bank.index(&row_list, index.n_probes)?,
+            IndexKind::Exact => {}
+        }
+    }
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
     let policy = parse("calibration.policy", &manifest.calibration.policy)?;
     let scoring = Scoring {

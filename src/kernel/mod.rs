@@ -1,4 +1,4 @@
-//! CPU kernels on plain slices: nearest neighbours, greedy k-center selection, random projection, convolutional networks
+//! CPU kernels on plain slices: nearest neighbours (exact, and by an inverted file), greedy k-center selection, projection, convolutional networks
 //! ([`plan`]) and vision transformer blocks ([`transformer`]).
 //!
 //! Everything here works on row-major `f32` slices and knows nothing of tensors. Each kernel is written once against
@@ -11,6 +11,7 @@
 //! Products (projections, features) agree between machines up to rounding.
 
 mod coreset;
+mod ivf;
 mod nearest;
 pub mod plan;
 mod principal;
@@ -20,6 +21,7 @@ pub mod simd;
 pub mod transformer;
 
 pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, greedy_k_center};
+pub use ivf::{InvertedFile, k_means};
 pub use nearest::{Metric, Neighbours, PreparedRows};
 pub use project::Projection;
 

@@ -1,7 +1,7 @@
 //! What can be chosen of a fit.
 
 use super::TrainError;
-use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind};
+use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind, IndexKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
@@ -73,6 +73,8 @@ pub struct FitPlan {
     pub coreset_space: CoresetSpace,
     /// Choose them among about so many evenly spread rows; `None` for all.
     pub coreset_sample: Option<usize>,
+    /// How the bank is searched.
+    pub index: IndexKind,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -136,6 +138,7 @@ impl Default for FitPlan {
             coreset: DEFAULT_CORESET,
             coreset_space: CoresetSpace::default(),
             coreset_sample: None,
+            index: IndexKind::default(),
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

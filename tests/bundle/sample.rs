@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pcore::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DensityEntry,
-    DescriptorEntry, FORMAT_VERSION, GateAxisEntry, GateEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
-    UNKNOWN,
+    DescriptorEntry, FORMAT_VERSION, GateAxisEntry, GateEntry, IndexEntry, Manifest, Metric, PreprocessingEntry,
+    ScoreEntry, UNKNOWN,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,6 +31,9 @@ pub(crate) fn with_gate() -> Contents {
         Some(DensityEntry { neighbours: 5, policies: vec!["mixed".into(), "gated".into(), "soft".into()] });
     contents.row_scale = vec![0.5, 0.0, 0.25, 1.0];
     contents.density_scores = (0..15).map(|i| i as f32 * 0.25).collect();
+    contents.manifest.index =
+        Some(IndexEntry { kind: "ivf".into(), n_lists: 2, n_probes: 1, recall: 0.992, n_measured: 4096 });
+    contents.row_list = vec![0, 1, 1, 0];
     contents
 }
 
@@ -50,6 +53,7 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
         gate_conditions: vec![],
         row_scale: vec![],
         density_scores: vec![],
+        row_list: vec![],
     }
 }
 
@@ -91,6 +95,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             seed: 7,
             covering_radius: Some(2.75),
         },
+        index: None,
         score: ScoreEntry { image_score: "max".into(), map_neighbours: 3, map_sigma_px: 4.0 },
         conditions: vec![
             ConditionEntry { name: "cold".into(), n_images: 2, n_rows: n_rows / 2 },

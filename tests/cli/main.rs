@@ -10,6 +10,7 @@ mod bad_input;
 mod bench;
 mod conditions;
 mod explain;
+mod index;
 mod memory;
 mod real_images;
 mod same_score;

@@ -3,7 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, Policy};
+use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, IndexKind, Policy};
 use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::infer::{Calibration, GateUse};
@@ -110,6 +110,10 @@ pub(crate) struct MethodArgs {
     /// Choose the coreset among about N evenly spread patches, for millions of them; how well it covers all is measured
     #[arg(long, value_name = "N")]
     pub(crate) coreset_sample: Option<usize>,
+    /// How the bank is searched: exact, or ivf (an inverted file: faster for large banks, finds the nearest row of at least
+    /// 99 % of left-out normal patches)
+    #[arg(long, value_name = "exact|ivf", default_value_t = IndexKind::default())]
+    pub(crate) index: IndexKind,
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
     pub(crate) neighbourhood: usize,

@@ -90,6 +90,7 @@ impl StationArtefact {
                 seed: 0,
                 covering_radius: None,
             },
+            index: None,
             score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
             conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0, n_rows }],
             condition_rule: ConditionRule::None.to_string(),
@@ -136,6 +137,7 @@ impl StationArtefact {
             gate_conditions: vec![],
             row_scale: vec![],
             density_scores: vec![],
+            row_list: vec![],
         };
         contents.check().map_err(|defect| StationError::Bundle { defect: Box::new(defect) })?;
         Ok(contents)

@@ -75,7 +75,8 @@ impl Candidates {
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
         let n_patches = grid.n_patches();
-        let extent = Extent { n_images, n_patches, dim, size: plan.coreset, space: plan.coreset_space };
+        let (size, space, index) = (plan.coreset, plan.coreset_space, plan.index);
+        let extent = Extent { n_images, n_patches, dim, size, space, index };
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);
         let held = match extent.place(plan.memory_bytes.unwrap_or_else(half_of_free_memory), base.bytes(), folder)? {

@@ -2,6 +2,7 @@
 
 mod candidates;
 mod held_out;
+mod index;
 mod look;
 mod machine;
 mod room;
@@ -11,8 +12,8 @@ use super::gate::{Chosen, Examples, choose};
 use super::split::{Split, split};
 use super::{FitPlan, TrainError};
 use crate::bank::{
-    BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, LocalDensity, MemoryBank, Policy,
-    RowSource, select_from,
+    BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, IndexKind, LocalDensity, MemoryBank,
+    Policy, RowSource, select_from,
 };
 use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
@@ -98,13 +99,21 @@ pub(crate) fn fit_on(
             BankRow { condition: label[image] as u32, source: image as u32, position: (candidate % n_patches) as u32 }
         })
         .collect();
-    let bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
+    let mut bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
 
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
     let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
     let density = LocalDensity::measure(&bank)?;
     let normalise = Normalise::Both(&density);
+    let indexed = match plan.index {
+        IndexKind::Exact => None,
+        IndexKind::InvertedFile => Some(index::build(&bank, &candidates, &bank_images, progress)?),
+    };
+    if let Some((entry, row_list)) = &indexed {
+        // The calibration sees the distances that inspections will see.
+        bank.index(row_list, entry.n_probes)?;
+    }
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
     let leave_one_out = held_out.is_empty();
     let held = if leave_one_out {
@@ -167,6 +176,7 @@ pub(crate) fn fit_on(
             seed: plan.seed,
             covering_radius: Some(covering_radius),
         },
+        index: indexed.as_ref().map(|(entry, _)| entry.clone()),
         score: convert::score_entry(&plan.scoring),
         conditions: condition_entries,
         condition_rule: rule_name(&plan.conditions),
@@ -203,6 +213,7 @@ pub(crate) fn fit_on(
         gate_conditions,
         row_scale: density.scales().to_vec(),
         density_scores,
+        row_list: indexed.map(|(_, row_list)| row_list).unwrap_or_default(),
     };
     contents.check()?;
     let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();

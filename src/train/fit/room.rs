@@ -7,11 +7,11 @@
 //! base       what the process holds after the first batch, or held during it
 //! held       4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
 //! selection  (4 c + 20) n + 8 k c + 4 c d + 32 MiB, see `CoresetSpace::memory_bytes`
-//! bank       16 k d: rows, rows of each condition, the copy that is written, and room for the search
+//! bank       16 k d (32 k d with an index): rows, rows of each condition, the copy that is written, and room for the search
 //! ```
 
 use super::machine::{free_disk, own_memory};
-use crate::bank::{CoresetSize, CoresetSpace};
+use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
 use crate::train::TrainError;
 use std::path::Path;
 
@@ -50,6 +50,7 @@ pub(super) struct Extent {
     pub(super) dim: usize,
     pub(super) size: CoresetSize,
     pub(super) space: CoresetSpace,
+    pub(super) index: IndexKind,
 }
 
 /// Where the descriptors go.
@@ -72,7 +73,12 @@ impl Extent {
     /// Bytes at the peak beside the process itself.
     fn peak_bytes(&self, place: Place) -> u64 {
         let held = place == Place::Memory;
-        let bank = BANK_BYTES * self.size.of(self.n_rows()) as u64 * self.dim as u64;
+        let per_value = match self.index {
+            IndexKind::Exact => BANK_BYTES,
+            // Its lists hold the rows, and those of each condition, once more; twice while it is measured.
+            IndexKind::InvertedFile => 2 * BANK_BYTES,
+        };
+        let bank = per_value * self.size.of(self.n_rows()) as u64 * self.dim as u64;
         let selection = self.space.memory_bytes(self.n_rows(), self.dim, self.size, held);
         let rows = if held { self.rows_bytes() } else { 0 };
         rows.saturating_add(selection.max(bank))
@@ -118,7 +124,7 @@ mod tests {
 
     fn seven_million() -> Extent {
         let (size, space) = (CoresetSize::Ratio(0.01), CoresetSpace::Principal);
-        Extent { n_images: 7000, n_patches: 1024, dim: 1536, size, space }
+        Extent { n_images: 7000, n_patches: 1024, dim: 1536, size, space, index: IndexKind::Exact }
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         coreset: method.coreset,
         coreset_space: method.projection,
         coreset_sample: method.coreset_sample,
+        index: method.index,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
@@ -126,6 +127,16 @@ pub(super) fn summary(manifest: &Manifest) -> String {
             }
         ),
     ];
+    if let Some(index) = &manifest.index {
+        lines.push(format!(
+            "index        {}: {} of {} lists looked into, finds the nearest row of {} of {} left-out normal patches",
+            index.kind,
+            index.n_probes,
+            index.n_lists,
+            percent(index.recall),
+            index.n_measured
+        ));
+    }
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
         lines
             .push(format!("condition    {}: {} images, {} rows", condition.name, condition.n_images, condition.n_rows));

@@ -1,0 +1,77 @@
+//! The inverted file of a fit, and how much of it is looked into.
+
+use super::Candidates;
+use crate::bank::{BankError, IndexKind, MemoryBank};
+use crate::bundle::IndexEntry;
+use crate::kernel::{InvertedFile, k_means};
+use crate::progress::Progress;
+use crate::train::TrainError;
+use rayon::prelude::*;
+
+/// Images whose patches are looked for, evenly spread over all.
+const N_IMAGES: usize = 128;
+/// Patches of each of them, evenly spread over the image.
+const N_PATCHES: usize = 64;
+/// Share of the lists from which on the index saves little.
+const MUCH: f64 = 0.5;
+
+/// Lists for the bank's rows, and the fewest to look into so that, of patches of the bank's images (each searched for among
+/// the rows of the other images), [`IndexKind::LEAST_RECALL`] find their nearest row.
+pub(super) fn build(
+    bank: &MemoryBank,
+    candidates: &Candidates,
+    bank_images: &[usize],
+    progress: &dyn Progress,
+) -> Result<(IndexEntry, Vec<u32>), TrainError> {
+    let kernel = |error| TrainError::Bank(BankError::Kernel(error));
+    let asked = bank_images.len().min(N_IMAGES);
+    progress.begin("index", asked);
+    let list_of = k_means(bank.rows(), bank.dim(), bank.metric(), IndexKind::n_lists(bank.n_rows())).map_err(kernel)?;
+    let lists = InvertedFile::new(bank.rows(), bank.dim(), bank.metric(), &list_of).map_err(kernel)?;
+    let needed: Vec<Vec<usize>> = (0..asked)
+        .into_par_iter()
+        .map(|i| {
+            let image = i * bank_images.len() / asked;
+            let n_patches = candidates.grid().n_patches();
+            let n = n_patches.min(N_PATCHES);
+            let patches: Vec<usize> = (0..n).map(|p| image * n_patches + p * n_patches / n).collect();
+            let queries = candidates.gather(&patches)?;
+            let found = bank.probes_to_others(&lists, &queries, bank_images[image] as u32)?;
+            progress.advance(1);
+            Ok(found.unwrap_or_default())
+        })
+        .collect::<Result<_, BankError>>()?;
+    progress.end();
+    let (n_probes, recall) = fewest(needed.concat(), IndexKind::LEAST_RECALL);
+    let n_measured = needed.iter().map(Vec::len).sum();
+    if n_probes as f64 > MUCH * lists.n_lists() as f64 {
+        progress.note(&format!(
+            "index: {n_probes} of {} lists must be looked into, so it saves little; --index exact serves as well",
+            lists.n_lists()
+        ));
+    }
+    let (kind, n_lists) = (IndexKind::InvertedFile.to_string(), lists.n_lists());
+    Ok((IndexEntry { kind, n_lists, n_probes, recall, n_measured }, lists.list_of().to_vec()))
+}
+
+/// The smallest number that at least this share of `needed` does not exceed, and the share that does not. Without any, 1.
+fn fewest(mut needed: Vec<usize>, share: f64) -> (usize, f64) {
+    needed.sort_unstable();
+    let at = ((needed.len() as f64 * share).ceil() as usize).max(1) - 1;
+    let Some(n_probes) = needed.get(at).copied() else { return (1, 1.0) };
+    let n_found = needed.partition_point(|n| *n <= n_probes);
+    (n_probes, n_found as f64 / needed.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_probes_that_reach_the_recall_are_chosen() {
+        assert_eq!(fewest(vec![1, 5, 1, 2, 1, 1, 1, 1, 1, 9], 0.9), (5, 0.9));
+        assert_eq!(fewest(vec![3; 7], 0.99), (3, 1.0));
+        assert_eq!(fewest(vec![1, 1, 1, 2], 0.5), (1, 0.75));
+        assert_eq!(fewest(vec![], 0.99), (1, 1.0));
+    }
+}
