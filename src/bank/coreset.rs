@@ -378,7 +378,8 @@ mod tests {
         let nearest = |row| sampled.indices.iter().map(|i| distance(row, *i as usize)).fold(f32::INFINITY, f32::min);
         let radius = (0..n).map(nearest).fold(0.0, f32::max);
         assert!((sampled.covering_radius - radius).abs() < 1e-5 * radius);
-        assert!(sampled.covering_radius >= whole.covering_radius);
+        // Greedy selection is within twice the optimum (Gonzalez), to which any other selection is an upper bound.
+        assert!(whole.covering_radius <= 2.0 * sampled.covering_radius);
         // A sample of everything is no sample; one smaller than the coreset grows to its size.
         assert_eq!(pick(Some(3000)), whole);
         assert_eq!(pick(Some(1)).indices.len(), 60);
