@@ -1,0 +1,85 @@
+//! Values as people write them.
+
+pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = match text.split_once(['x', 'X']) {
+        Some((height, width)) => (height.parse(), width.parse()),
+        None => (text.parse(), text.parse()),
+    };
+    match sides {
+        (Ok(height), Ok(width)) if (1..=8192).contains(&height) && (1..=8192).contains(&width) => Ok((height, width)),
+        _ => Err("expected HEIGHTxWIDTH in pixels, 1 to 8192 each, such as 256x256".to_owned()),
+    }
+}
+
+pub(super) fn parse_odd(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n % 2 == 1 && n <= 31 => Ok(n),
+        _ => Err("expected an odd number from 1 to 31, such as 3".to_owned()),
+    }
+}
+
+pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+pub(super) fn parse_few(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=50).contains(&n) => Ok(n),
+        _ => Err("expected a whole number from 1 to 50".to_owned()),
+    }
+}
+
+pub(super) fn parse_neighbours(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=pcore::bundle::MAX_MAP_NEIGHBOURS).contains(&n) => Ok(n),
+        _ => Err(format!("expected a whole number from 1 to {}", pcore::bundle::MAX_MAP_NEIGHBOURS)),
+    }
+}
+
+pub(super) fn parse_sigma(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(sigma) if (0.0..=100.0).contains(&sigma) => Ok(sigma),
+        _ => Err("expected a number of pixels from 0 to 100".to_owned()),
+    }
+}
+
+pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(threshold) if threshold.is_finite() => Ok(threshold),
+        _ => Err("expected a finite number".to_owned()),
+    }
+}
+
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" | "k" | "kb" => 1 << 10,
+        "mib" | "m" | "mb" => 1 << 20,
+        "gib" | "g" | "gb" => 1 << 30,
+        "tib" | "t" | "tb" => 1 << 40,
+        _ => 0,
+    };
+    match digits.trim().parse::<f64>() {
+        Ok(number) if factor > 0 && number > 0.0 && number.is_finite() => Ok((number * factor as f64) as u64),
+        _ => Err("expected a size such as 8GiB or 500MiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_bytes_parse_as_people_write_them() {
+        assert_eq!(parse_size("31x95"), Ok((31, 95)));
+        assert_eq!(parse_size("224"), Ok((224, 224)));
+        assert!(parse_size("0x5").is_err() && parse_size("axb").is_err() && parse_size("").is_err());
+        assert_eq!(parse_bytes("8GiB"), Ok(8 << 30));
+        assert_eq!(parse_bytes("1.5k"), Ok(1536));
+        assert!(parse_bytes("8XB").is_err() && parse_bytes("-1").is_err() && parse_bytes("").is_err());
+    }
+}
