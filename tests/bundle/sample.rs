@@ -169,10 +169,13 @@ pub(crate) fn forge(header: &str, data: &[u8]) -> Vec<u8> {
     let key = br#"\"header_sha256\":\""#;
     if let Some(place) = header.windows(key.len()).position(|window| window == key) {
         let digits = place + key.len()..place + key.len() + 64;
-        header[digits.clone()].fill(b'0');
-        let mut hashed = (header.len() as u64).to_le_bytes().to_vec();
-        hashed.extend(&header);
-        header[digits].copy_from_slice(format!("{:x}", Sha256::digest(&hashed)).as_bytes());
+        // A header may end in the middle of its checksum.
+        if digits.end <= header.len() {
+            header[digits.clone()].fill(b'0');
+            let mut hashed = (header.len() as u64).to_le_bytes().to_vec();
+            hashed.extend(&header);
+            header[digits].copy_from_slice(format!("{:x}", Sha256::digest(&hashed)).as_bytes());
+        }
     }
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
