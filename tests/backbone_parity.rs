@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "support/basic_resnet.rs"]
+mod basic_resnet;
+
+use basic_resnet::basic;
 use std::path::PathBuf;
 
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
@@ -24,17 +28,6 @@ fn read(name: &str) -> NamedTensors {
 
 fn strings(layers: &[&str]) -> Vec<String> {
     layers.iter().map(ToString::to_string).collect()
-}
-
-fn basic() -> ResNetConfig {
-    ResNetConfig {
-        name: "basic".into(),
-        bottleneck: false,
-        blocks: [2, 1, 1, 1],
-        stem: 6,
-        planes: [6, 8, 12, 16],
-        width: 1,
-    }
 }
 
 fn bottleneck() -> ResNetConfig {

@@ -6,12 +6,16 @@
 #![cfg(feature = "gpu")]
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+#[path = "support/basic_resnet.rs"]
+mod basic_resnet;
+
+use basic_resnet::basic;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use pcore::image::{Image, Limits};
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
-use pcore::model::resnet::{ResNet, ResNetConfig};
+use pcore::model::resnet::ResNet;
 use pcore::model::weights::NamedTensors;
 use pcore::model::{self, Backbone, DeviceChoice, ImageBatch, OpenDevice, Precision, adapters};
 use serde_json::Value;
@@ -57,16 +61,8 @@ const FAMILIES: [fn() -> Family; 2] = [
         name: "ResNet",
         images: images(2, 45, 64),
         open: |device| {
-            let config = ResNetConfig {
-                name: "basic".into(),
-                bottleneck: false,
-                blocks: [2, 1, 1, 1],
-                stem: 6,
-                planes: [6, 8, 12, 16],
-                width: 1,
-            };
             let layers = ["layer1", "layer4"].map(str::to_owned);
-            Box::new(ResNet::load(&config, &read("basic.safetensors"), &layers, device).unwrap())
+            Box::new(ResNet::load(&basic(), &read("basic.safetensors"), &layers, device).unwrap())
         },
     },
     || Family {

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "support/basic_resnet.rs"]
+mod basic_resnet;
 #[path = "support/resnet18_file.rs"]
 mod resnet18_file;
 
+use basic_resnet::basic;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -26,17 +29,6 @@ fn refusal(bytes: Vec<u8>) -> String {
     match NamedTensors::from_bytes(bytes) {
         Ok(tensors) => panic!("accepted, with {} tensors", tensors.len()),
         Err(error) => error.to_string(),
-    }
-}
-
-fn basic() -> ResNetConfig {
-    ResNetConfig {
-        name: "basic".into(),
-        bottleneck: false,
-        blocks: [2, 1, 1, 1],
-        stem: 6,
-        planes: [6, 8, 12, 16],
-        width: 1,
     }
 }
 

@@ -12,10 +12,9 @@ runs (no spinning), or they would take the processor from pcore. `--venv DIR` us
 import argparse
 import os
 import subprocess
-import sys
-import tempfile
-import venv
 from pathlib import Path
+
+from environment import run_inside
 
 PACKAGES = ["numpy", "onnx", "onnxruntime", "safetensors"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,13 +32,7 @@ def main():
     args = parser.parse_args()
     if args.inside:
         return measure(args, Path(args.inside))
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(args.venv or Path(folder) / "venv")
-        python = home / "bin" / "python"
-        if not args.venv:
-            venv.create(home, with_pip=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        subprocess.run([python, __file__, *sys.argv[1:], "--inside", folder], check=True)
+    run_inside(PACKAGES, args.venv)
 
 
 def measure(args, folder):

@@ -8,12 +8,9 @@ one pass over all rows per pick, in torch. Prints medians and least times in ms.
 """
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
-import venv
-from pathlib import Path
+
+from environment import run_inside
 
 PACKAGES = ["numpy", "faiss-cpu", "torch"]
 
@@ -23,18 +20,12 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--venv", help="environment to use instead of a new one")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
         search(args)
         return coreset(args)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(args.venv or Path(folder) / "venv")
-        python = home / "bin" / "python"
-        if not args.venv:
-            venv.create(home, with_pip=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        subprocess.run([python, __file__, *sys.argv[1:], "--inside"], check=True)
+    run_inside(PACKAGES, args.venv)
 
 
 def report(what, times):

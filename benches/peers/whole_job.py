@@ -18,10 +18,10 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import venv
 from pathlib import Path
+
+from environment import run_inside
 
 PACKAGES = ["anomalib", "torch", "torchvision", "timm", "onnx"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,13 +39,7 @@ def main():
     args = parser.parse_args()
     if args.inside:
         return compare(args, Path(args.inside))
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(args.venv or Path(folder) / "venv")
-        python = home / "bin" / "python"
-        if not args.venv:
-            venv.create(home, with_pip=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        subprocess.run([python, __file__, *sys.argv[1:], "--inside", folder], check=True)
+    run_inside(PACKAGES, args.venv)
 
 
 def compare(args, folder):

@@ -242,24 +242,20 @@ pub fn select_from(
     };
     let compared = &*compared;
     let every = sample.map_or(1, |sample| n_rows.div_ceil(sample.max(n_picks)));
-    if every == 1 {
-        let start = farthest_from_mean(compared, compared_dim);
-        let picks = greedy_k_center(compared, compared_dim, n_picks, start, &mut selected)?;
-        return Ok(Coreset {
-            indices: picks.indices,
-            n_candidates: n_rows,
-            covering_radius: picks.covering_radius,
-            stopped_early: picks.stopped_early,
-        });
-    }
-    let sampled: Vec<f32> = compared.chunks_exact(compared_dim).step_by(every).flatten().copied().collect();
-    let start = farthest_from_mean(&sampled, compared_dim);
-    let picks = greedy_k_center(&sampled, compared_dim, n_picks, start, &mut selected)?;
+    let candidates = match every {
+        1 => Cow::Borrowed(compared),
+        _ => Cow::Owned(compared.chunks_exact(compared_dim).step_by(every).flatten().copied().collect::<Vec<f32>>()),
+    };
+    let start = farthest_from_mean(&candidates, compared_dim);
+    let picks = greedy_k_center(&candidates, compared_dim, n_picks, start, &mut selected)?;
     let indices: Vec<u32> = picks.indices.iter().map(|i| i * every as u32).collect();
     Ok(Coreset {
-        covering_radius: covering_radius(compared, compared_dim, &indices)?,
+        covering_radius: match every {
+            1 => picks.covering_radius,
+            _ => covering_radius(compared, compared_dim, &indices)?,
+        },
         indices,
-        n_candidates: sampled.len() / compared_dim,
+        n_candidates: candidates.len() / compared_dim,
         stopped_early: picks.stopped_early,
     })
 }

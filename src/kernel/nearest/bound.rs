@@ -4,7 +4,7 @@
 use super::Metric;
 
 /// Unit roundoff of `f32`.
-const U: f64 = 5.960_464_477_539_063e-8;
+pub(super) const U: f64 = 5.960_464_477_539_063e-8;
 /// Covers the roundings made while the bounds themselves are computed and used.
 const SAFETY: f64 = 1.01;
 

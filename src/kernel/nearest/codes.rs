@@ -4,14 +4,13 @@
 //! do not change, steps become finer); the length of what is left over, `|x - center - step * n|`, is kept. By the
 //! triangle inequality the distance of two rows differs from that of their codes by at most the sum of both lengths.
 
+use super::bound::U;
 use super::{Metric, norm_and_square};
 use crate::kernel::simd::{BYTE_DEPTH, Level, STEPS, centred, quantize};
 use rayon::prelude::*;
 
 /// Largest code.
 const LARGEST: f32 = 127.0;
-/// Unit roundoff of `f32`.
-const U: f64 = 5.960_464_477_539_063e-8;
 /// Norms between which no square over- or underflows in a way that the bounds do not cover.
 const NORMS: std::ops::RangeInclusive<f32> = 1e-12..=1e15;
 /// Rows whose mean is taken as the center.

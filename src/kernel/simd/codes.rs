@@ -28,6 +28,25 @@ pub struct RowScale {
     pub offset: f32,
 }
 
+impl RowScale {
+    fn value(self, product: i32, scale: f32) -> f32 {
+        self.offset + self.scale * (scale * product.wrapping_sub(self.shift) as f32)
+    }
+
+    /// [`value`](Self::value) of sixteen columns.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `L`; both pointers are valid for 16 values.
+    #[inline(always)]
+    unsafe fn values<L: Lanes>(self, products: *const i32, scales: *const f32) -> L {
+        // SAFETY: forwarded.
+        unsafe {
+            let product = L::from_integers(products, self.shift).mul(L::load(scales));
+            L::splat(self.scale).mul(product).add(L::splat(self.offset))
+        }
+    }
+}
+
 dispatch! {
     /// Appends to `hits` every `i` whose value, by `row` and its column's scale, is at most `limits[i]`, ascending.
     ///
@@ -106,22 +125,14 @@ unsafe fn quantize_body<L: Lanes>(values: &mut [f32], step: f32, per_step: f32) 
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn scan_body<L: Lanes>(
-    products: &[i32],
-    RowScale { shift, scale, offset }: RowScale,
-    scales: &[f32],
-    limits: &[f32],
-    hits: &mut Vec<u32>,
-) {
+unsafe fn scan_body<L: Lanes>(products: &[i32], row: RowScale, scales: &[f32], limits: &[f32], hits: &mut Vec<u32>) {
     assert!(products.len() == limits.len() && products.len() == scales.len(), "one scale and limit per product");
     let whole = products.len() / 16 * 16;
     // SAFETY: `p + 16 <= whole <= len` for all slices.
     unsafe {
-        let (o, s) = (L::splat(offset), L::splat(scale));
         let mut p = 0;
         while p < whole {
-            let product = L::from_integers(products.as_ptr().add(p), shift);
-            let value = s.mul(product.mul(L::load(scales.as_ptr().add(p)))).add(o);
+            let value = row.values::<L>(products.as_ptr().add(p), scales.as_ptr().add(p));
             let mut mask = value.le(L::load(limits.as_ptr().add(p)));
             while mask != 0 {
                 hits.push(p as u32 + mask.trailing_zeros());
@@ -131,7 +142,7 @@ unsafe fn scan_body<L: Lanes>(
         }
     }
     for p in whole..products.len() {
-        if offset + scale * (scales[p] * products[p].wrapping_sub(shift) as f32) <= limits[p] {
+        if row.value(products[p], scales[p]) <= limits[p] {
             hits.push(p as u32);
         }
     }
@@ -140,27 +151,20 @@ unsafe fn scan_body<L: Lanes>(
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn lower_body<L: Lanes>(
-    products: &[i32],
-    RowScale { shift, scale, offset }: RowScale,
-    scales: &[f32],
-    least: &mut [f32],
-) {
+unsafe fn lower_body<L: Lanes>(products: &[i32], row: RowScale, scales: &[f32], least: &mut [f32]) {
     assert!(products.len() == least.len() && products.len() == scales.len(), "one scale and value per product");
     let whole = products.len() / 16 * 16;
     // SAFETY: `p + 16 <= whole <= len` for all slices.
     unsafe {
-        let (o, s) = (L::splat(offset), L::splat(scale));
         let mut p = 0;
         while p < whole {
-            let product = L::from_integers(products.as_ptr().add(p), shift);
-            let value = s.mul(product.mul(L::load(scales.as_ptr().add(p)))).add(o);
+            let value = row.values::<L>(products.as_ptr().add(p), scales.as_ptr().add(p));
             value.min(L::load(least.as_ptr().add(p))).store(least.as_mut_ptr().add(p));
             p += 16;
         }
     }
     for p in whole..products.len() {
-        let value = offset + scale * (scales[p] * products[p].wrapping_sub(shift) as f32);
+        let value = row.value(products[p], scales[p]);
         least[p] = if value < least[p] { value } else { least[p] };
     }
 }
