@@ -13,7 +13,9 @@ use basic_resnet::basic;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use pcore::bank::{BankRow, MemoryBank, Search};
 use pcore::image::{Image, Limits};
+use pcore::kernel::Metric;
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
 use pcore::model::resnet::ResNet;
 use pcore::model::weights::NamedTensors;
@@ -144,6 +146,29 @@ fn an_adapter_that_is_not_there_is_refused_with_those_that_are() {
     assert!(text.contains(expected), "{text}");
 }
 
+#[test]
+fn a_bank_is_searched_there_with_the_answers_of_the_cpu_bit_for_bit() {
+    let Some(gpu) = gpu() else { return };
+    let value = |i: usize| ((i as u32 + 1).wrapping_mul(2_654_435_761) >> 8) as f32 / 1e7;
+    for (n_rows, dim, n_conditions) in [(9, 5, 1), (3000, 96, 2), (20_000, 24, 3)] {
+        let rows: Vec<f32> = (0..n_rows * dim).map(value).collect();
+        let queries: Vec<f32> = (0..150 * dim).map(|i| value(i * 13 + 5)).collect();
+        let origin = |i| BankRow { condition: (i % n_conditions) as u32, source: (i % 11) as u32, position: 0 };
+        for metric in [Metric::Euclidean, Metric::Cosine] {
+            let bank = || MemoryBank::new(rows.clone(), dim, (0..n_rows).map(origin).collect(), metric).unwrap();
+            let (expected, mut bank) = (bank(), bank());
+            assert!(bank.search_on(&gpu), "{n_rows} rows of {dim}");
+            for search in [Search::All, Search::Only { condition: 0 }, Search::Penalised { condition: 0, factor: 1.2 }]
+            {
+                let nearest = |bank: &MemoryBank| bank.nearest_in(&queries, 3, search).unwrap();
+                assert_eq!(nearest(&bank), nearest(&expected), "{n_rows} rows of {dim}, {search:?}");
+                let of_others = |bank: &MemoryBank| bank.nearest_of_others(&queries, 3, 4, search).unwrap();
+                assert_eq!(of_others(&bank), of_others(&expected), "{n_rows} rows of {dim}, {search:?}");
+            }
+        }
+    }
+}
+
 fn pcore(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pcore"));
     let output = command.current_dir(folder).env("PCORE_HOME", folder).args(arguments).output().unwrap();
@@ -234,6 +259,7 @@ fn scores_thresholds_maps_and_verdicts_of_one_bundle_agree_with_the_cpu() {
     assert_eq!((run["precision"].as_str(), run["fitted_precision"].as_str()), (Some("f32"), Some("f32")));
     let (score, map) = differences(&expected, &found);
     println!("f32: scores {score:.1e}, maps {map:.1e}");
+    assert_eq!(run["searched_on_device"], true, "{said}");
     assert!(score <= f64::from(TOLERANCE) && map <= f64::from(TOLERANCE), "{score}, {map}");
     for (expected, found) in expected.iter().zip(&found) {
         assert_eq!((expected.threshold, &expected.verdict), (found.threshold, &found.verdict));

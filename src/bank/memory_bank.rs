@@ -1,7 +1,10 @@
 //! The memory bank: normal patch descriptors, and the search among them.
 
+use super::by_condition::ByCondition;
+use super::part::Part;
 use super::{BankError, Search};
-use crate::kernel::{self, InvertedFile, PreparedRows};
+use crate::kernel;
+use crate::model::OpenDevice;
 use std::collections::BTreeMap;
 
 pub use crate::kernel::Neighbours;
@@ -20,77 +23,12 @@ pub struct BankRow {
 /// Normal patch descriptors, never empty, with their origin.
 #[derive(Debug)]
 pub struct MemoryBank {
-    rows: Rows,
+    /// The rows of each condition, ascending by condition, at least one: a search among them must not read the others, and
+    /// what is nearest among all is nearest in its part.
+    parts: Vec<Part>,
+    /// All rows, where there is more than one part.
+    rows: Option<Vec<f32>>,
     origins: Vec<BankRow>,
-    /// The rows of each condition once more, where there is more than one: a search among them must not read the others.
-    parts: BTreeMap<usize, Part>,
-}
-
-/// Rows, and the way to search them.
-#[derive(Debug)]
-struct Rows {
-    all: PreparedRows,
-    /// The same rows in lists, and in how many lists to look.
-    lists: Option<(InvertedFile, usize)>,
-}
-
-impl Rows {
-    fn new(rows: Vec<f32>, dim: usize, metric: kernel::Metric) -> Result<Self, BankError> {
-        Ok(Self { all: PreparedRows::new(rows, dim, metric)?, lists: None })
-    }
-
-    fn index(&mut self, list_of: &[u32], n_probes: usize) -> Result<(), BankError> {
-        let lists = InvertedFile::new(self.all.values(), self.all.dim(), self.all.metric(), list_of)?;
-        self.lists = Some((lists, n_probes));
-        Ok(())
-    }
-
-    /// The `k` nearest rows (at most all) that `is_searched`; `None` without any.
-    fn nearest_among(
-        &self,
-        queries: &[f32],
-        k: usize,
-        is_searched: &(dyn Fn(usize) -> bool + Sync),
-    ) -> Result<Option<Neighbours>, BankError> {
-        let n_searched = (0..self.all.n_rows()).filter(|row| is_searched(*row)).count();
-        if n_searched == 0 {
-            return Ok(None);
-        }
-        let k = k.clamp(1, n_searched);
-        Ok(Some(match &self.lists {
-            Some((lists, n_probes)) => lists.nearest_among(queries, k, *n_probes, is_searched)?,
-            None => self.all.nearest_among(queries, k, is_searched)?,
-        }))
-    }
-}
-
-/// The rows of one condition.
-#[derive(Debug)]
-struct Part {
-    rows: Rows,
-    /// Which rows of the bank they are, ascending.
-    indices: Vec<u32>,
-}
-
-impl Part {
-    fn of(rows: &[f32], dim: usize, indices: Vec<u32>, metric: kernel::Metric) -> Result<Self, BankError> {
-        let own = indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect();
-        Ok(Self { rows: Rows::new(own, dim, metric)?, indices })
-    }
-
-    /// The `k` nearest of these rows (at most all) that `is_searched`, by their indices in the bank; `None` without any.
-    fn nearest(
-        &self,
-        queries: &[f32],
-        k: usize,
-        is_searched: &(dyn Fn(usize) -> bool + Sync),
-    ) -> Result<Option<Neighbours>, BankError> {
-        let found = self.rows.nearest_among(queries, k, &|row| is_searched(self.indices[row] as usize))?;
-        Ok(found.map(|mut found| {
-            found.indices.iter_mut().for_each(|i| *i = self.indices[*i as usize]);
-            found
-        }))
-    }
 }
 
 impl MemoryBank {
@@ -109,21 +47,23 @@ impl MemoryBank {
                 found: rows.len(),
             });
         }
-        let mut members: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (row, origin) in origins.iter().enumerate() {
-            members.entry(origin.condition as usize).or_default().push(row as u32);
+            members.entry(origin.condition).or_default().push(row as u32);
         }
-        let parts = if members.len() < 2 {
-            BTreeMap::new()
-        } else {
-            let part = |(condition, indices)| Ok((condition, Part::of(&rows, dim, indices, metric)?));
-            members.into_iter().map(part).collect::<Result<_, BankError>>()?
+        let is_one = members.len() == 1;
+        let mut all = Some(rows);
+        let part = |(condition, indices): (u32, Vec<u32>)| {
+            let own = if is_one { all.take() } else { None };
+            let own = own.unwrap_or_else(|| gather(all.as_deref().unwrap_or_default(), dim, &indices));
+            Part::new(condition as usize, own, dim, metric, indices)
         };
-        Ok(Self { parts, rows: Rows::new(rows, dim, metric)?, origins })
+        let parts = members.into_iter().map(part).collect::<Result<_, BankError>>()?;
+        Ok(Self { parts, rows: all, origins })
     }
 
-    /// From now on searches the rows, and those of each condition, by an inverted file: in the `n_probes` lists whose means
-    /// are nearest, `list_of` telling the list of each row. Holds the rows once more.
+    /// From now on searches the rows of each condition by an inverted file, `list_of` telling the list of each row: in the
+    /// `n_probes` of its lists whose means are nearest, and exactly with as many as there are lists. Holds the rows once more.
     ///
     /// # Errors
     /// [`BankError::Shape`] unless there is a list for each row.
@@ -132,26 +72,33 @@ impl MemoryBank {
             let (expected, found) = (self.n_rows(), list_of.len());
             return Err(BankError::Shape { what: "lists of the bank's rows", expected, found });
         }
-        for part in self.parts.values_mut() {
-            let own: Vec<u32> = part.indices.iter().map(|i| list_of[*i as usize]).collect();
-            part.rows.index(&own, n_probes)?;
-        }
-        self.rows.index(list_of, n_probes)
+        self.parts.iter_mut().try_for_each(|part| part.index(list_of, n_probes))
     }
 
-    /// For each query of `[n_queries, dim]`, in how many lists of `lists`, which hold the bank's rows, to look so that the
-    /// nearest row that does not come from image `source` is among them; `None` when all rows do.
+    /// Looks into so many lists of [`Self::index`] from now on.
+    pub fn set_probes(&mut self, n_probes: usize) {
+        self.parts.iter_mut().for_each(|part| part.set_probes(n_probes));
+    }
+
+    /// For each query of `[n_queries, dim]`, in how many lists of [`Self::index`] to look so that its nearest row that does
+    /// not come from image `source` is found, as long as the bank looks into all of them; `None` when all rows come from
+    /// there.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
-    pub fn probes_to_others(
-        &self,
-        lists: &InvertedFile,
-        queries: &[f32],
-        source: u32,
-    ) -> Result<Option<Vec<usize>>, BankError> {
+    pub fn probes_to_others(&self, queries: &[f32], source: u32) -> Result<Option<Vec<usize>>, BankError> {
         let Some(nearest) = self.nearest_of_others(queries, 1, source, Search::All)? else { return Ok(None) };
-        Ok(Some(lists.probes_to(queries, &nearest.indices)?))
+        let of_query = |(query, row): (&[f32], &u32)| {
+            let condition = self.origins[*row as usize].condition as usize;
+            self.parts.iter().find(|part| part.condition() == condition).map_or(Ok(1), |p| p.probes_to(query, *row))
+        };
+        queries.chunks(self.dim()).zip(&nearest.indices).map(of_query).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Has `device` help with exact searches from now on, where it is a GPU; the answers stay the same, bit for bit. Tells
+    /// whether it does: not where it can't hold the rows.
+    pub fn search_on(&mut self, device: &OpenDevice) -> bool {
+        self.parts.iter_mut().all(|part| part.search_on(device))
     }
 
     /// Rows, at least one.
@@ -163,25 +110,25 @@ impl MemoryBank {
     /// Values per row.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.rows.all.dim()
+        self.parts[0].rows().dim()
     }
 
     /// How queries are compared with rows.
     #[must_use]
     pub fn metric(&self) -> kernel::Metric {
-        self.rows.all.metric()
+        self.parts[0].rows().metric()
     }
 
     /// All rows, `[n_rows, dim]`.
     #[must_use]
     pub fn rows(&self) -> &[f32] {
-        self.rows.all.values()
+        self.rows.as_deref().unwrap_or(self.parts[0].rows().values())
     }
 
     /// One row's values.
     #[must_use]
     pub fn row(&self, index: usize) -> &[f32] {
-        &self.rows.all.values()[index * self.dim()..][..self.dim()]
+        &self.rows()[index * self.dim()..][..self.dim()]
     }
 
     /// Where each row comes from.
@@ -193,7 +140,7 @@ impl MemoryBank {
     /// Whether a condition has rows of its own.
     #[must_use]
     pub fn has_rows_of(&self, condition: usize) -> bool {
-        self.origins.iter().any(|origin| origin.condition as usize == condition)
+        self.parts.iter().any(|part| part.condition() == condition)
     }
 
     /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
@@ -202,11 +149,8 @@ impl MemoryBank {
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
     pub fn nearest(&self, queries: &[f32], k: usize) -> Result<Neighbours, BankError> {
-        if !queries.len().is_multiple_of(self.dim()) {
-            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
-        }
         // A bank is never empty.
-        self.rows.nearest_among(queries, k, &|_| true)?.ok_or(BankError::Empty)
+        self.search(queries, k, Search::All, &|_| true)?.ok_or(BankError::Empty)
     }
 
     /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
@@ -215,11 +159,7 @@ impl MemoryBank {
     /// # Errors
     /// As [`Self::nearest`].
     pub fn nearest_in(&self, queries: &[f32], k: usize, search: Search) -> Result<Neighbours, BankError> {
-        match self.search(queries, k, search, &|_| true)? {
-            Some(found) => Ok(found),
-            // A condition without rows.
-            None => self.nearest(queries, k),
-        }
+        self.search(queries, k, search, &|_| true)?.ok_or(BankError::Empty)
     }
 
     /// As [`Self::nearest_in`], among the rows that do not come from image `source`: what the bank would say of that image
@@ -242,52 +182,6 @@ impl MemoryBank {
         }
     }
 
-    /// The `k` nearest rows (at most all) that `search` considers and that `is_searched`; `None` without any.
-    fn search(
-        &self,
-        queries: &[f32],
-        k: usize,
-        search: Search,
-        is_searched: &(dyn Fn(usize) -> bool + Sync),
-    ) -> Result<Option<Neighbours>, BankError> {
-        if !queries.len().is_multiple_of(self.dim()) {
-            return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
-        }
-        let all = || self.rows.nearest_among(queries, k, is_searched);
-        match search {
-            Search::All => all(),
-            Search::Only { condition } => match self.parts.get(&condition) {
-                Some(part) => part.nearest(queries, k, is_searched),
-                None => all(),
-            },
-            Search::Penalised { condition, factor } if self.parts.contains_key(&condition) => {
-                self.penalised(queries, k, (condition, factor), is_searched)
-            }
-            Search::Penalised { .. } => all(),
-        }
-    }
-
-    /// Every part's nearest, merged: within a part the factor is the same, so it does not change the order.
-    fn penalised(
-        &self,
-        queries: &[f32],
-        k: usize,
-        (condition, factor): (usize, f32),
-        is_searched: &(dyn Fn(usize) -> bool + Sync),
-    ) -> Result<Option<Neighbours>, BankError> {
-        Ok(merge(&self.of_parts(queries, k, is_searched)?, k, |own| if own == condition { 1.0 } else { factor }))
-    }
-
-    /// The nearest rows of each part, by its condition.
-    fn of_parts(
-        &self,
-        queries: &[f32],
-        k: usize,
-        is_searched: &(dyn Fn(usize) -> bool + Sync),
-    ) -> Result<Vec<(usize, Option<Neighbours>)>, BankError> {
-        self.parts.iter().map(|(own, part)| Ok((*own, part.nearest(queries, k, is_searched)?))).collect()
-    }
-
     /// The `k` nearest rows of each condition, from which the answer to every [`Search`] follows: one search in place of one
     /// for each. `left_out`: an image whose rows are not searched.
     ///
@@ -299,67 +193,42 @@ impl MemoryBank {
         k: usize,
         left_out: Option<u32>,
     ) -> Result<ByCondition, BankError> {
-        let is_searched = |row: usize| left_out != Some(self.origins[row].source);
-        if self.parts.is_empty() {
-            return Ok(ByCondition { parts: vec![], whole: self.search(queries, k, Search::All, &is_searched)?, k });
-        }
+        self.search_parts(queries, k, &|row| left_out != Some(self.origins[row].source), |_| true)
+    }
+
+    /// The `k` nearest rows (at most all) that `search` considers and that `is_searched`; `None` without any.
+    fn search(
+        &self,
+        queries: &[f32],
+        k: usize,
+        search: Search,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Option<Neighbours>, BankError> {
+        let is_considered = |part: &Part| match search {
+            Search::Only { condition } if self.has_rows_of(condition) => part.condition() == condition,
+            Search::All | Search::Only { .. } | Search::Penalised { .. } => true,
+        };
+        Ok(self.search_parts(queries, k, is_searched, is_considered)?.under(search))
+    }
+
+    fn search_parts(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_searched: &(dyn Fn(usize) -> bool + Sync),
+        is_considered: impl Fn(&Part) -> bool,
+    ) -> Result<ByCondition, BankError> {
         if !queries.len().is_multiple_of(self.dim()) {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
-        Ok(ByCondition { parts: self.of_parts(queries, k, &is_searched)?, whole: None, k })
+        let of_part = |part: &Part| Ok((part.condition(), part.nearest(queries, k, is_searched)?));
+        let parts = self.parts.iter().filter(|part| is_considered(part)).map(of_part);
+        Ok(ByCondition::new(parts.collect::<Result<_, BankError>>()?, k))
     }
 }
 
-/// The nearest rows of each condition of a bank.
-#[derive(Clone, Debug)]
-pub struct ByCondition {
-    /// By condition, where the bank has more than one; `None` where all of its rows were left out.
-    parts: Vec<(usize, Option<Neighbours>)>,
-    /// Of a bank of one condition.
-    whole: Option<Neighbours>,
-    k: usize,
-}
-
-impl ByCondition {
-    /// What [`MemoryBank::nearest_in`] says, or, with an image left out, [`MemoryBank::nearest_of_others`]; bit for bit.
-    #[must_use]
-    pub fn under(&self, search: Search) -> Option<Neighbours> {
-        let part = |condition: usize| self.parts.iter().find(|(own, _)| *own == condition);
-        let all = || if self.parts.is_empty() { self.whole.clone() } else { merge(&self.parts, self.k, |_| 1.0) };
-        match search {
-            Search::All => all(),
-            Search::Only { condition } => part(condition).and_then(|(_, found)| found.clone()).or_else(all),
-            Search::Penalised { condition, factor } if part(condition).is_some() => {
-                merge(&self.parts, self.k, |own| if own == condition { 1.0 } else { factor })
-            }
-            Search::Penalised { .. } => all(),
-        }
-    }
-}
-
-/// The `k` nearest (at most all) of what was found in each condition, its distances multiplied by `factor`.
-fn merge(parts: &[(usize, Option<Neighbours>)], k: usize, factor: impl Fn(usize) -> f32) -> Option<Neighbours> {
-    let found: Vec<(f32, &Neighbours)> =
-        parts.iter().filter_map(|(own, found)| Some((factor(*own), found.as_ref()?))).collect();
-    let k = k.max(1).min(found.iter().map(|(_, f)| f.k).sum());
-    let (_, first) = found.first()?;
-    let n_queries = first.distances.len() / first.k;
-    let mut merged =
-        Neighbours { distances: Vec::with_capacity(n_queries * k), indices: Vec::with_capacity(n_queries * k), k };
-    let mut pairs: Vec<(f32, u32)> = vec![];
-    for query in 0..n_queries {
-        pairs.clear();
-        for (factor, found) in &found {
-            let own = query * found.k..(query + 1) * found.k;
-            pairs.extend(
-                found.distances[own.clone()].iter().map(|d| d * factor).zip(found.indices[own].iter().copied()),
-            );
-        }
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        merged.distances.extend(pairs.iter().take(k).map(|p| p.0));
-        merged.indices.extend(pairs.iter().take(k).map(|p| p.1));
-    }
-    Some(merged)
+fn gather(rows: &[f32], dim: usize, indices: &[u32]) -> Vec<f32> {
+    indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect()
 }
 
 #[cfg(test)]
@@ -450,6 +319,27 @@ mod tests {
             assert!(found.distances.iter().zip(&exact.distances).all(|(found, exact)| found >= exact));
         }
         assert!(matches!(bank.index(&list_of[1..], 1), Err(BankError::Shape { expected: 60, found: 59, .. })));
+    }
+
+    #[test]
+    fn so_many_probes_as_are_said_to_be_needed_find_the_nearest_row_and_fewer_do_not() {
+        let mut bank = bank(90, 3, 17);
+        let queries: Vec<f32> = (0..90).map(|i| (i as f32 * 0.7).cos().abs()).collect();
+        // Lists that have nothing to do with the rows' places.
+        let list_of: Vec<u32> = (0..90).map(|row| row * row % 7).collect();
+        bank.index(&list_of, usize::MAX).unwrap();
+        let exact = bank.nearest(&queries, 1).unwrap();
+        let needed = bank.probes_to_others(&queries, 7).unwrap().unwrap();
+        assert!(needed.iter().any(|n| *n > 1), "{needed:?}");
+        for (query, n) in needed.into_iter().enumerate() {
+            let mut distance = |n_probes| {
+                bank.set_probes(n_probes);
+                bank.nearest(&queries[3 * query..][..3], 1).unwrap().distances[0]
+            };
+            assert_eq!(distance(n), exact.distances[query]);
+            assert!(n == 1 || distance(n - 1) > exact.distances[query]);
+        }
+        assert_eq!(bank.probes_to_others(&queries, 0).unwrap(), None, "all rows come from there");
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
             IndexKind::Exact => {}
         }
     }
+    let is_searched_on_device = bank.search_on(pipeline.device());
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
     let policy = parse("calibration.policy", &manifest.calibration.policy)?;
     let scoring = Scoring {
@@ -81,6 +82,7 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
         pipeline,
         fitted_precision,
         bank,
+        is_searched_on_device,
         scoring,
         gate,
         gate_use,

@@ -102,6 +102,7 @@ pub struct Inspector {
     /// The numbers that the network computed with in the fit.
     pub(super) fitted_precision: Precision,
     pub(super) bank: MemoryBank,
+    pub(super) is_searched_on_device: bool,
     pub(super) scoring: Scoring,
     pub(super) conditions: Vec<Condition>,
     pub(super) gate: Gate,
@@ -149,6 +150,13 @@ impl Inspector {
     #[must_use]
     pub fn bank(&self) -> &MemoryBank {
         &self.bank
+    }
+
+    /// Whether the bank is searched with the help of the network's device: on a GPU that can hold it and computes as
+    /// exactly as it must. The answers are those of the search without, bit for bit.
+    #[must_use]
+    pub fn is_searched_on_device(&self) -> bool {
+        self.is_searched_on_device
     }
 
     /// The network and its preprocessing.

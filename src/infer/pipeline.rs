@@ -49,6 +49,7 @@ pub struct FeaturePipeline {
     source: Box<dyn FeatureSource>,
     preprocessing: Preprocessing,
     descriptor: DescriptorSpec,
+    device: OpenDevice,
 }
 
 impl FeaturePipeline {
@@ -58,12 +59,22 @@ impl FeaturePipeline {
     /// [`InferError::Model`] when there is no such backbone or layer.
     pub fn open(spec: &PipelineSpec, device: &OpenDevice) -> Result<Self, InferError> {
         let backbone = model::load(&spec.backbone, &spec.layers, device)?;
-        Ok(Self::of(Box::new(Network(backbone)), spec.preprocessing.clone(), spec.descriptor.clone()))
+        Ok(Self::of(Box::new(Network(backbone)), spec.preprocessing.clone(), spec.descriptor.clone(), device))
     }
 
-    /// A pipeline on features that come from `source`.
-    pub(crate) fn of(source: Box<dyn FeatureSource>, preprocessing: Preprocessing, descriptor: DescriptorSpec) -> Self {
-        Self { source, preprocessing, descriptor }
+    /// A pipeline on features that come from `source`, and on `device` for the rest.
+    pub(crate) fn of(
+        source: Box<dyn FeatureSource>,
+        preprocessing: Preprocessing,
+        descriptor: DescriptorSpec,
+        device: &OpenDevice,
+    ) -> Self {
+        Self { source, preprocessing, descriptor, device: device.clone() }
+    }
+
+    /// Where it runs.
+    pub(crate) fn device(&self) -> &OpenDevice {
+        &self.device
     }
 
     /// The backbone's name, layers and weights.

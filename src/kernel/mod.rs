@@ -22,7 +22,7 @@ pub mod transformer;
 
 pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, greedy_k_center};
 pub use ivf::{InvertedFile, k_means};
-pub use nearest::{Metric, Neighbours, PreparedRows};
+pub use nearest::{Groups, Metric, Neighbours, PreparedRows, Scout, Scouted};
 pub use project::Projection;
 
 /// What a kernel can refuse.

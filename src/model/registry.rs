@@ -21,7 +21,7 @@ pub fn available() -> Vec<(&'static str, &'static [&'static str])> {
 /// [`ModelError::Weights`] when a known architecture has no weights yet, or not the right ones;
 /// [`ModelError::Device`] when a GPU fails.
 pub fn load(name: &str, layers: &[String], device: &OpenDevice) -> Result<Box<dyn Backbone>, ModelError> {
-    if device.can_fail() {
+    if device.is_gpu() {
         return guard::guarded(|| open(name, layers, device));
     }
     open(name, layers, device)

@@ -1,6 +1,7 @@
 //! The facts of a run, for `run.json` and the report.
 
 use pcore::bundle::Manifest;
+use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub(crate) struct RunInfo {
     pub(crate) data_fingerprint: String,
     pub(crate) seed: u64,
     pub(crate) device: String,
+    /// Whether that device helped to search the bank; the answers are the same either way.
+    pub(crate) searched_on_device: bool,
     /// The numbers the network computed with here, and in the fit.
     pub(crate) precision: String,
     pub(crate) fitted_precision: String,
@@ -29,9 +32,10 @@ impl RunInfo {
     pub(crate) fn new(
         command: &'static str,
         bundle: &std::path::Path,
-        manifest: &Manifest,
+        inspector: &Inspector,
         device: &OpenDevice,
     ) -> Self {
+        let manifest = inspector.manifest();
         Self {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
@@ -42,6 +46,7 @@ impl RunInfo {
             data_fingerprint: manifest.data_fingerprint.clone(),
             seed: manifest.seed,
             device: device.description().to_owned(),
+            searched_on_device: inspector.is_searched_on_device(),
             precision: device.precision().to_string(),
             fitted_precision: manifest.backbone.precision.clone(),
             n_images: 0,

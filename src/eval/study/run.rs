@@ -265,7 +265,7 @@ impl<'a> Study<'a> {
 
     fn pipeline(&self, cell: &Cell) -> FeaturePipeline {
         let source = Recalled::new(&self.networks[&cell.backbone], &cell.layers);
-        FeaturePipeline::of(Box::new(source), cell.preprocessing(), cell.descriptor.clone())
+        FeaturePipeline::of(Box::new(source), cell.preprocessing(), cell.descriptor.clone(), self.setup.device)
     }
 
     /// Scores the test images with one bank under everything that the group's cells ask for.

@@ -2,12 +2,13 @@
 
 use crate::kernel::{KernelError, Metric, PreparedRows, check_rows};
 use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds at most; the lists need not settle to serve.
 const N_ROUNDS: usize = 10;
 
 /// Puts the rows of `[n, dim]` into at most `n_lists` lists, each row into that whose mean is nearest: the number of its
-/// list. Starts with rows spread evenly over all, so the same rows give the same lists, whatever the number of threads.
+/// list, in numbers from 0 that are all in use. Starts with rows spread evenly over all, so the same rows give the same lists, whatever the number of threads.
 ///
 /// # Errors
 /// As [`PreparedRows::new`]; [`KernelError::OutOfRange`] unless `1 <= n_lists <= n`.
@@ -38,7 +39,14 @@ pub fn k_means(rows: &[f32], dim: usize, metric: Metric, n_lists: usize) -> Resu
             }
         }
     }
-    Ok(lists)
+    Ok(numbered(&lists))
+}
+
+/// The lists in numbers from 0 that are all in use.
+fn numbered(lists: &[u32]) -> Vec<u32> {
+    let used: BTreeSet<u32> = lists.iter().copied().collect();
+    let number: BTreeMap<u32, u32> = used.into_iter().zip(0..).collect();
+    lists.iter().map(|list| number[list]).collect()
 }
 
 /// The mean of each list's rows, summed in double precision in the order of the rows; zeros for an empty list.

@@ -74,12 +74,6 @@ impl InvertedFile {
         self.lists.len()
     }
 
-    /// The list of each row, in numbers from 0 that are all in use.
-    #[must_use]
-    pub fn list_of(&self) -> &[u32] {
-        &self.list_of
-    }
-
     /// The `k` nearest rows of each query of `[n_queries, dim]` among those in the `n_probes` lists whose means are nearest
     /// to it; in twice as many, and so on, where these hold fewer than `k` rows. With all lists, the exact answer.
     ///

@@ -12,13 +12,17 @@
 mod bound;
 mod coarse;
 mod codes;
+mod scout;
 mod search;
 #[cfg(test)]
 mod tests;
 
+pub use scout::{Groups, Scout, Scouted};
+
 use super::simd::{ByteLevel, Level, dot, squared_distance};
 use super::{KernelError, check_rows};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// How rows are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct PreparedRows<R = Vec<f32>> {
     level: Level,
     /// The rows once more as bytes, where that makes the search faster.
     codes: Option<(ByteLevel, codes::Codes)>,
+    /// Another processor that helps.
+    helped: Option<scout::Helped>,
 }
 
 /// What a search is for.
@@ -68,6 +74,8 @@ struct Wanted<'a> {
     k: usize,
     /// At least `k` rows are.
     is_searched: &'a (dyn Fn(usize) -> bool + Sync),
+    /// All rows are.
+    is_all: bool,
 }
 
 /// Rows below which eight-bit codes are not worth their making, and the shortest rows that are.
@@ -103,7 +111,14 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
         let (norms, squares): (Vec<f32>, _) = rows.as_ref().par_chunks(dim).map(norm_and_square).unzip();
         let largest_norm = norms.iter().fold(0.0, |a: f32, b| a.max(*b));
         let codes = bytes.and_then(|b| Some((b, codes::Codes::new(level, rows.as_ref(), dim, metric, &norms)?)));
-        Ok(Self { rows, dim, n, metric, norms, squares, largest_norm, level, codes })
+        Ok(Self { rows, dim, n, metric, norms, squares, largest_norm, level, codes, helped: None })
+    }
+
+    /// Has another processor help from now on, made by `make`; the answers stay the same, bit for bit. Tells whether it does:
+    /// not where `make` fails, nor where what the processor computes is not `f32` to within rounding.
+    pub fn help(&mut self, make: impl FnOnce(Scouted<'_>) -> Option<Arc<dyn Scout>>) -> bool {
+        self.helped = scout::Helped::new(self, make);
+        self.helped.is_some()
     }
 
     /// Number of rows, at least one.
@@ -154,7 +169,7 @@ impl<R: AsRef<[f32]> + Sync> PreparedRows<R> {
         if k == 0 || k > n_searched {
             return Err(KernelError::OutOfRange { what: "k", found: k, low: 1, high: n_searched });
         }
-        let found = search::search(self, queries, Wanted { k, is_searched });
+        let found = search::search(self, queries, Wanted { k, is_searched, is_all: n_searched == self.n });
         let (mut distances, mut indices) = (Vec::with_capacity(found.len() * k), Vec::with_capacity(found.len() * k));
         for (distance, index) in found.into_iter().flatten() {
             distances.push(distance);

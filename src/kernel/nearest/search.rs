@@ -75,18 +75,43 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
     queries: &[f32],
     wanted: Wanted<'_>,
 ) -> Vec<Vec<Found>> {
+    match &rows.helped {
+        Some(_) if queries.len() / rows.dim <= DIRECT_QUERIES => on_processor(rows, queries, wanted),
+        Some(helped) => {
+            complete(helped.search(rows, queries, wanted), queries, rows.dim, |rest| on_processor(rows, rest, wanted))
+        }
+        None => on_processor(rows, queries, wanted),
+    }
+}
+
+/// The search on this processor: among codes where there are any.
+fn on_processor<R: AsRef<[f32]> + Sync>(
+    rows: &PreparedRows<R>,
+    queries: &[f32],
+    wanted: Wanted<'_>,
+) -> Vec<Vec<Found>> {
     let Some((level, codes)) = &rows.codes else { return in_floats(rows, queries, wanted) };
     let search = |batch: &[f32]| {
         if batch.len() / rows.dim <= DIRECT_QUERIES {
             return in_floats(rows, batch, wanted);
         }
-        let mut found = coarse::search(rows, (*level, codes), batch, wanted);
-        let crowded = batch.chunks(rows.dim).zip(&found).filter(|(_, f)| f.is_none()).flat_map(|(q, _)| q).copied();
-        let mut rest = in_floats(rows, &crowded.collect::<Vec<_>>(), wanted).into_iter();
-        found.iter_mut().filter(|f| f.is_none()).zip(&mut rest).for_each(|(f, r)| *f = Some(r));
-        found.into_iter().flatten().collect()
+        let found = coarse::search(rows, (*level, codes), batch, wanted);
+        complete(found, batch, rows.dim, |rest| in_floats(rows, rest, wanted))
     };
     queries.chunks(coarse::batch(rows.dim) * rows.dim).flat_map(search).collect()
+}
+
+/// Has the queries for which nothing was found searched by `search`.
+fn complete(
+    mut found: Vec<Option<Vec<Found>>>,
+    queries: &[f32],
+    dim: usize,
+    search: impl FnOnce(&[f32]) -> Vec<Vec<Found>>,
+) -> Vec<Vec<Found>> {
+    let missed = queries.chunks(dim).zip(&found).filter(|(_, f)| f.is_none()).flat_map(|(query, _)| query).copied();
+    let rest = search(&missed.collect::<Vec<_>>());
+    found.iter_mut().filter(|f| f.is_none()).zip(rest).for_each(|(f, r)| *f = Some(r));
+    found.into_iter().flatten().collect()
 }
 
 /// The search by products of `f32`.
@@ -108,7 +133,7 @@ fn direct<R: AsRef<[f32]> + Sync>(
     rows: &PreparedRows<R>,
     query: &[f32],
     norm: f32,
-    Wanted { k, is_searched }: Wanted<'_>,
+    Wanted { k, is_searched, .. }: Wanted<'_>,
 ) -> Vec<Found> {
     let all = (0..rows.n.div_ceil(DIRECT_ROWS))
         .into_par_iter()
@@ -124,7 +149,7 @@ fn direct<R: AsRef<[f32]> + Sync>(
     smallest(all, k)
 }
 
-fn smallest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
+pub(super) fn smallest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
     let order = |a: &Found, b: &Found| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
     if found.len() > k {
         found.select_nth_unstable_by(k - 1, order);
@@ -245,7 +270,7 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
     range: std::ops::Range<usize>,
     queries: &mut [Query<'_>],
     scratch: &mut Scratch,
-    Wanted { k, is_searched }: Wanted<'_>,
+    Wanted { k, is_searched, .. }: Wanted<'_>,
 ) {
     let Scratch { products, stride, tile, limits, errors, hits } = scratch;
     let (level, dim, stride) = (rows.level, rows.dim, *stride);

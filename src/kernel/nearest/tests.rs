@@ -147,7 +147,8 @@ fn rows_unlike_each_other_are_found_by_their_codes_alone() {
         assert!(ByteLevel::fast().is_none(), "fast bytes are not used");
         return;
     };
-    let found = coarse::search(&prepared, (*level, codes), &queries, Wanted { k: 3, is_searched: &|_| true });
+    let found =
+        coarse::search(&prepared, (*level, codes), &queries, Wanted { k: 3, is_searched: &|_| true, is_all: true });
     assert!(found.iter().all(Option::is_some));
     // Many rows nearly as near as the nearest: the bounds can't tell them apart, and the answer is still right.
     let rows: Vec<f32> = (0..4000 * dim).map(|i| if i % dim == 0 { 1000.0 } else { (i as f32).sin() * 1e-3 }).collect();
@@ -155,6 +156,141 @@ fn rows_unlike_each_other_are_found_by_their_codes_alone() {
     let query: Vec<f32> = (0..5 * dim).map(|i| if i % dim == 1 { 900.0 } else { 0.0 }).collect();
     assert_eq!(prepared.nearest(&query, 2).unwrap(), naive(&rows, &query, dim, Metric::Euclidean, 2));
     let (level, codes) = prepared.codes.as_ref().unwrap();
-    let found = coarse::search(&prepared, (*level, codes), &query, Wanted { k: 2, is_searched: &|_| true });
+    let found =
+        coarse::search(&prepared, (*level, codes), &query, Wanted { k: 2, is_searched: &|_| true, is_all: true });
     assert!(found.iter().all(Option::is_none), "the crowd was measured");
+}
+
+/// A scout in plain code, wrong in one way or another.
+#[derive(Debug)]
+struct Plain {
+    rows: Vec<f32>,
+    offsets: Vec<f32>,
+    groups: Groups,
+    dim: usize,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// Values are kept in so many fewer bits.
+    ShortProducts(u32),
+    /// Values are rounded to numbers of ten bits before they are multiplied, as fast matrix units do.
+    ShortFactors,
+    NotANumber,
+    Missing,
+    TooFew,
+}
+
+fn shortened(x: f32, bits: u32) -> f32 {
+    f32::from_bits(x.to_bits() >> bits << bits)
+}
+
+impl Scout for Plain {
+    fn least(&self, queries: &[f32], offsets: Option<&[f32]>) -> Option<Vec<f32>> {
+        let offsets = offsets.unwrap_or(&self.offsets);
+        assert!(queries.len() / self.dim <= 1024 && offsets.len() * self.dim == self.rows.len());
+        let (block, width) = (self.groups.block, self.groups.per_block());
+        let mut least = vec![];
+        for query in queries.chunks(self.dim) {
+            let from = least.len();
+            least.resize(from + self.groups.n_blocks() * width, f32::INFINITY);
+            for (i, row) in self.rows.chunks(self.dim).enumerate() {
+                let factor = |x: f32| if self.fault == Fault::ShortFactors { shortened(x, 13) } else { x };
+                // From the last to the first: another order than that of any kernel.
+                let product = row.iter().zip(query).rev().fold(0.0, |sum, (a, b)| sum + factor(*a) * factor(*b));
+                let value = match self.fault {
+                    Fault::ShortProducts(bits) => shortened(offsets[i] + product, bits),
+                    Fault::NotANumber if i == 3 => f32::NAN,
+                    _ => offsets[i] + product,
+                };
+                let group = &mut least[from + i / block * width + i % block % width];
+                *group = if value.is_nan() || group.is_nan() { f32::NAN } else { group.min(value) };
+            }
+        }
+        match self.fault {
+            Fault::Missing => None,
+            Fault::TooFew => least.pop().map(|_| least),
+            _ => Some(least),
+        }
+    }
+}
+
+fn helped(rows: &[f32], dim: usize, metric: Metric, fault: Fault) -> (PreparedRows<&[f32]>, bool) {
+    let mut prepared = PreparedRows::new(rows, dim, metric).unwrap();
+    let make = |Scouted { rows, offsets, groups }: Scouted<'_>| {
+        let scout: Arc<dyn Scout> = Arc::new(Plain { rows: rows.into_owned(), offsets, groups, dim, fault });
+        Some(scout)
+    };
+    let helps = prepared.help(make);
+    (prepared, helps)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn help_changes_nothing_bit_for_bit(
+        seed: u64, n in 1usize..400, nq in 4usize..30, dim in 1usize..80, k in 1usize..6, distinct in 1usize..200, cosine: bool,
+        offset in prop_oneof![Just(0.0f32), Just(-0.5), Just(100.0)], left_out in prop_oneof![Just(usize::MAX), 1usize..7],
+        fault in prop_oneof![
+            3 => Just(Fault::None), 1 => Just(Fault::ShortProducts(12)), 1 => Just(Fault::ShortFactors), 1 => Just(Fault::NotANumber),
+        ],
+    ) {
+        let metric = if cosine { Metric::Cosine } else { Metric::Euclidean };
+        let is_searched = |row: usize| row == 0 || row % left_out != 1 % left_out;
+        let k = k.min((0..n).filter(|row| is_searched(*row)).count());
+        let rows = values(seed, n, dim, offset, distinct);
+        let queries = values(seed ^ 1, nq, dim, offset, distinct);
+        let (prepared, helps) = helped(&rows, dim, metric, fault);
+        prop_assert!(helps || fault != Fault::None, "a faultless scout was refused");
+        let found = prepared.nearest_among(&queries, k, &is_searched).unwrap();
+        prop_assert_eq!(found, naive_among(&rows, &queries, dim, metric, k, &is_searched));
+    }
+}
+
+#[test]
+fn a_scout_answers_for_most_queries_and_a_faulty_one_is_not_believed() {
+    let (dim, n) = (96, 900);
+    let rows = values(5, n, dim, 0.0, n);
+    let queries = values(6, 40, dim, 0.0, 40);
+    let wanted = Wanted { k: 3, is_searched: &|_| true, is_all: true };
+    let (prepared, helps) = helped(&rows, dim, Metric::Euclidean, Fault::None);
+    assert!(helps);
+    let found = prepared.helped.as_ref().unwrap().search(&prepared, &queries, wanted);
+    assert!(found.iter().all(Option::is_some), "left to the search without help");
+    let faults = [Fault::ShortProducts(14), Fault::ShortFactors, Fault::NotANumber, Fault::Missing, Fault::TooFew];
+    for fault in faults {
+        assert!(!helped(&rows, dim, Metric::Euclidean, fault).1, "{fault:?} was believed");
+    }
+    // One that goes wrong later.
+    let (mut prepared, _) = helped(&rows, dim, Metric::Euclidean, Fault::None);
+    let expected = prepared.nearest(&queries, 3).unwrap();
+    for fault in faults {
+        let of_rows = |Scouted { rows, offsets, groups }: Scouted<'_>| -> Option<Arc<dyn Scout>> {
+            Some(Arc::new(Plain { rows: rows.into_owned(), offsets, groups, dim, fault: Fault::None }))
+        };
+        assert!(prepared.help(of_rows));
+        let late: Arc<dyn Scout> = Arc::new(Plain {
+            rows: rows.clone(),
+            offsets: prepared.squares.clone(),
+            groups: Groups { n_rows: n, block: n, size: 4 },
+            dim,
+            fault,
+        });
+        prepared.helped.as_mut().unwrap().scout = late;
+        assert_eq!(prepared.nearest(&queries, 3).unwrap(), expected, "{fault:?}");
+    }
+}
+
+#[test]
+fn every_row_is_in_one_group() {
+    for (n, dim) in [(1, 3), (7, 1), (5000, 64), (40_000, 2000), (100_001, 9)] {
+        let groups = Groups::new(n, dim);
+        let mut rows: Vec<usize> =
+            (0..groups.n_blocks() * groups.per_block()).flat_map(|group| groups.rows_of(group)).collect();
+        rows.sort_unstable();
+        assert!(rows.into_iter().eq(0..n), "{groups:?}");
+        assert!(groups.block * dim <= (16 << 20) || groups.block == groups.size, "{groups:?}");
+    }
 }

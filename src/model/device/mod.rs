@@ -6,6 +6,8 @@ mod gpu;
 #[path = "no_gpu.rs"]
 mod gpu;
 
+mod rows;
+
 use super::{ModelError, Precision};
 use crate::kernel::simd::Level;
 use burn::module::Module;
@@ -149,8 +151,9 @@ impl OpenDevice {
         self.precision.of(module)
     }
 
-    /// Whether it can be lost or run out of memory of its own, as GPUs do.
-    pub(super) fn can_fail(&self) -> bool {
+    /// Whether it is a GPU (or stands for one, as software adapters do), with memory of its own that can run out.
+    #[must_use]
+    pub fn is_gpu(&self) -> bool {
         self.is_gpu
     }
 

@@ -3,7 +3,7 @@
 use super::Candidates;
 use crate::bank::{BankError, IndexKind, MemoryBank};
 use crate::bundle::IndexEntry;
-use crate::kernel::{InvertedFile, k_means};
+use crate::kernel::k_means;
 use crate::progress::Progress;
 use crate::train::TrainError;
 use rayon::prelude::*;
@@ -16,9 +16,10 @@ const N_PATCHES: usize = 64;
 const MUCH: f64 = 0.5;
 
 /// Lists for the bank's rows, and the fewest to look into so that, of patches of the bank's images (each searched for among
-/// the rows of the other images), [`IndexKind::LEAST_RECALL`] find their nearest row.
+/// the rows of the other images), [`IndexKind::LEAST_RECALL`] find their nearest row. The bank uses them from then on: the
+/// calibration is to see the distances that inspections will see.
 pub(super) fn build(
-    bank: &MemoryBank,
+    bank: &mut MemoryBank,
     candidates: &Candidates,
     bank_images: &[usize],
     progress: &dyn Progress,
@@ -27,7 +28,9 @@ pub(super) fn build(
     let asked = bank_images.len().min(N_IMAGES);
     progress.begin("index", asked);
     let list_of = k_means(bank.rows(), bank.dim(), bank.metric(), IndexKind::n_lists(bank.n_rows())).map_err(kernel)?;
-    let lists = InvertedFile::new(bank.rows(), bank.dim(), bank.metric(), &list_of).map_err(kernel)?;
+    let n_lists = list_of.iter().max().map_or(0, |list| *list as usize + 1);
+    bank.index(&list_of, n_lists)?;
+    let searched = &*bank;
     let needed: Vec<Vec<usize>> = (0..asked)
         .into_par_iter()
         .map(|i| {
@@ -36,7 +39,7 @@ pub(super) fn build(
             let n = n_patches.min(N_PATCHES);
             let patches: Vec<usize> = (0..n).map(|p| image * n_patches + p * n_patches / n).collect();
             let queries = candidates.gather(&patches)?;
-            let found = bank.probes_to_others(&lists, &queries, bank_images[image] as u32)?;
+            let found = searched.probes_to_others(&queries, bank_images[image] as u32)?;
             progress.advance(1);
             Ok(found.unwrap_or_default())
         })
@@ -44,14 +47,13 @@ pub(super) fn build(
     progress.end();
     let (n_probes, recall) = fewest(needed.concat(), IndexKind::LEAST_RECALL);
     let n_measured = needed.iter().map(Vec::len).sum();
-    if n_probes as f64 > MUCH * lists.n_lists() as f64 {
+    bank.set_probes(n_probes);
+    if n_probes as f64 > MUCH * n_lists as f64 {
         progress.note(&format!(
-            "index: {n_probes} of {} lists must be looked into, so it saves little; --index exact serves as well",
-            lists.n_lists()
+            "index: {n_probes} of {n_lists} lists must be looked into, so it saves little; --index exact serves as well"
         ));
     }
-    let (kind, n_lists) = (IndexKind::InvertedFile.to_string(), lists.n_lists());
-    Ok((IndexEntry { kind, n_lists, n_probes, recall, n_measured }, lists.list_of().to_vec()))
+    Ok((IndexEntry { kind: IndexKind::InvertedFile.to_string(), n_lists, n_probes, recall, n_measured }, list_of))
 }
 
 /// The smallest number that at least this share of `needed` does not exceed, and the share that does not. Without any, 1.

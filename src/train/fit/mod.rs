@@ -100,6 +100,7 @@ pub(crate) fn fit_on(
         })
         .collect();
     let mut bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
+    bank.search_on(pipeline.device());
 
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
@@ -108,12 +109,8 @@ pub(crate) fn fit_on(
     let normalise = Normalise::Both(&density);
     let indexed = match plan.index {
         IndexKind::Exact => None,
-        IndexKind::InvertedFile => Some(index::build(&bank, &candidates, &bank_images, progress)?),
+        IndexKind::InvertedFile => Some(index::build(&mut bank, &candidates, &bank_images, progress)?),
     };
-    if let Some((entry, row_list)) = &indexed {
-        // The calibration sees the distances that inspections will see.
-        bank.index(row_list, entry.n_probes)?;
-    }
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
     let leave_one_out = held_out.is_empty();
     let held = if leave_one_out {

@@ -96,7 +96,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let seconds = start.elapsed().as_secs_f64();
     let evaluation = evaluate(&scored, &pixels)?;
     if let Some(folder) = out {
-        let mut info = RunInfo::new("eval", &opened.path, opened.inspector.manifest(), &opened.device);
+        let mut info = RunInfo::new("eval", &opened.path, &opened.inspector, &opened.device);
         info.finish(images.len(), n_failed, seconds);
         page::write_results(folder, &images)?;
         page::write_run(folder, &info)?;

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         seconds * 1e3 / images.len().max(1) as f64
     );
     if let Some(folder) = &args.out {
-        let mut run = RunInfo::new("infer", &opened.path, opened.inspector.manifest(), &opened.device);
+        let mut run = RunInfo::new("infer", &opened.path, &opened.inspector, &opened.device);
         run.finish(images.len(), n_failed, seconds);
         page::write_results(folder, &images)?;
         page::write_run(folder, &run)?;

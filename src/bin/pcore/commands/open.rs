@@ -31,6 +31,12 @@ pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened>
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
     eprintln!("bundle {} ({how}), device {}", path.display(), device.description());
+    if device.is_gpu() && !inspector.is_searched_on_device() {
+        eprintln!(
+            "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
+            inspector.bank().n_rows()
+        );
+    }
     if let Some((fitted, here)) = inspector.precision_change() {
         eprintln!(
             "warning: the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
