@@ -90,6 +90,7 @@ pub fn recalibrate(
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };
+    contents.manifest.backbone.precision = inspector.pipeline().backbone().precision.to_string();
     contents.manifest.pixel_threshold = Conformal::of(&maxima, alpha)?.threshold;
     contents.calibration_condition = vec![0; scores.len()];
     let n_rejected_before = old.map(|old| scores.iter().filter(|s| **s > old).count());

@@ -33,6 +33,13 @@ fn reads_back_what_was_written() {
 }
 
 #[test]
+fn a_bundle_from_before_there_was_a_choice_of_precision_was_fitted_in_f32() {
+    let mut parts = Parts::of(&bundle::to_bytes(&small()).unwrap());
+    parts.manifest["backbone"].as_object_mut().unwrap().remove("precision").unwrap();
+    assert_eq!(bundle::from_bytes(&parts.forge()).unwrap().manifest.backbone.precision, "f32");
+}
+
+#[test]
 fn writes_the_same_bytes_again() {
     let first = bundle::to_bytes(&small()).unwrap();
     for _ in 0..20 {

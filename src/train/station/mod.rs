@@ -6,11 +6,11 @@ pub use warning::StationWarning;
 
 use super::TrainError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
-use crate::bundle::Contents;
 use crate::bundle::onnxdemo::{self, CROP_PX, StationArtefact, StationError, StationMeta};
+use crate::bundle::{BackboneEntry, Contents};
 use crate::image::Image;
 use crate::infer::{FeaturePipeline, InferError, PipelineSpec, convert};
-use crate::model::{FeatureMap, OpenDevice};
+use crate::model::{FeatureMap, OpenDevice, Precision};
 use std::path::Path;
 
 /// What the files do not say, or say wrongly for this binary.
@@ -66,7 +66,9 @@ pub fn import_station(
     }
     let warnings = warnings(&artefact, &probe)?;
     let grid = (probe.grid.n_rows, probe.grid.n_cols);
-    let contents = artefact.into_contents(convert::backbone_entry(&spec), grid, options.domain.clone())?;
+    // The station's rows and threshold were computed in single precision, whatever the device does here.
+    let backbone = BackboneEntry { precision: Precision::F32.to_string(), ..convert::backbone_entry(&spec) };
+    let contents = artefact.into_contents(backbone, grid, options.domain.clone())?;
     Ok(ImportedStation { contents, warnings })
 }
 

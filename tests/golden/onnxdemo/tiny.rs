@@ -202,7 +202,9 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
 
 #[test]
 fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
-    let contents = imported();
+    let mut contents = imported();
+    // As if it had been calibrated on a GPU before.
+    contents.manifest.backbone.precision = "f16".into();
     let recalibrated = |alpha| recalibrate(contents.clone(), &samples("good"), alpha, 2, &OpenDevice::cpu(), &Silent);
     let found = recalibrated(0.2).unwrap();
     assert_eq!((found.n_in_bank, found.n_rejected_before, found.failures.len()), (0, Some(1), 0));
@@ -210,6 +212,7 @@ fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     scores.sort_by(f32::total_cmp);
     // ceil(0.8 * 5) = 4th of 4.
     let global = &found.contents.manifest.calibration.global;
+    assert_eq!(found.contents.manifest.backbone.precision, "f32");
     assert_eq!((global.n, global.threshold), (4, Some(scores[3])));
     assert_eq!(found.contents.bank_rows, contents.bank_rows);
     let verdicts = |start| inspect(&inspector(&found.contents), &samples(start)).into_iter().map(|i| i.verdict);
