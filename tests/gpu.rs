@@ -4,7 +4,7 @@
 //! that need one say that they are skipped. `PCORE_NEEDS_ADAPTER=1` turns that into a failure, for machines that have one.
 
 #![cfg(feature = "gpu")]
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step fails the test, and a skipped one says so")]
 
 #[path = "support/basic_resnet.rs"]
 mod basic_resnet;
