@@ -5,7 +5,7 @@
 
 Makes simulated health data maps in a temporary folder, fits and inspects with pcore_tiny at 1 %, and prints tables with the
 exponent of each column: the slope of its logarithm over that of the first column. Times are those of the whole program.
-How time grows with the rows of a bank: `cargo bench --bench kernels -- growth`.
+How time grows with the rows of a bank: `cargo bench --manifest-path kernels/Cargo.toml --bench growth`.
 """
 
 import argparse

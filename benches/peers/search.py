@@ -1,4 +1,4 @@
-"""Search and coreset: faiss and torch, to be read beside `cargo bench --bench kernels -- nearest coreset`.
+"""Search and coreset: faiss and torch, to be read beside `cargo bench --manifest-path kernels/Cargo.toml --bench kernels -- search coreset`.
 
     python benches/peers/search.py [--threads 2] [--runs 11] [--venv DIR]
 
