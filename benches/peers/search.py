@@ -1,18 +1,26 @@
-"""Search and coreset: faiss and torch, to be read beside `cargo bench --manifest-path kernels/Cargo.toml --bench kernels -- search coreset`.
+"""Search and coreset: pcore against faiss and torch on the same values and machine, run by run in turn.
 
+    cargo bench --manifest-path kernels/Cargo.toml --bench serve --no-run
     python benches/peers/search.py [--threads 2] [--runs 11] [--venv DIR]
 
-Makes a throw-away virtual environment with numpy, faiss-cpu and torch. Times `faiss.IndexFlatL2` on 784 queries of 1536
-values against 10,000 and 100,000 rows, and greedy k-center selection of 1 % out of 100,000 x 128 as anomalib writes it:
-one pass over all rows per pick, in torch. Prints medians and least times in ms.
+Makes a throw-away virtual environment with numpy, faiss-cpu and torch. Search: 784 queries of 1536 values against 10,000
+and 100,000 rows, exact, by `faiss.IndexFlatL2`; uniform values, and patch-like ones (32 heaps near a surface of twelve
+dimensions, plus noise). Coreset: greedy k-center of 1 % and 10 % of 100,000 x 128 as anomalib writes it in torch, one pass
+over all rows per pick; 1 % is run whole and its picks are compared, 10 % is reckoned from the same passes. Prints medians
+and least wall times in ms, and the ratio of medians pcore / peer.
 """
 
 import argparse
+import os
+import subprocess
 import time
+from pathlib import Path
 
 from environment import run_inside
 
 PACKAGES = ["numpy", "faiss-cpu", "torch"]
+ROOT = Path(__file__).resolve().parents[2]
+DIM, QUERIES = 1536, 784
 
 
 def main():
@@ -20,52 +28,109 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--venv", help="environment to use instead of a new one")
+    parser.add_argument("--target", type=Path, default=ROOT / "kernels" / "target", help="target folder of kernels/")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.inside:
-        search(args)
-        return coreset(args)
-    run_inside(PACKAGES, args.venv)
+    if not args.inside:
+        return run_inside(PACKAGES, args.venv)
+    folder = Path(args.inside)
+    print(f"{args.threads} threads each, {args.runs} runs in turn, wall time in ms")
+    print("| case | pcore median | least | peer median | least | ratio of medians | same answers |")
+    print("|---|---|---|---|---|---|---|")
+    search(args, folder)
+    coreset(args, folder)
 
 
-def report(what, times):
-    times.sort()
-    print(f"{what:<52} median {times[len(times) // 2]:9.2f} ms  least {times[0]:9.2f} ms", flush=True)
+class Pcore:
+    """The Rust side, asked for one run at a time."""
+
+    def __init__(self, args, *words):
+        built = [file for file in (args.target / "release" / "deps").glob("serve-*") if not file.suffix]
+        built = max(built, key=lambda file: file.stat().st_mtime)
+        env = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
+        self.process = subprocess.Popen(
+            [built, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+        )
+        self.indices = [int(word) for word in self.process.stdout.readline().split()]
+
+    def run(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def search(args):
+def row(case, ours, theirs, same):
+    (a, a0), (b, b0) = ((sorted(times)[len(times) // 2], min(times)) for times in (ours, theirs))
+    print(f"| {case} | {a:.1f} | {a0:.1f} | {b:.1f} | {b0:.1f} | {a / b:.4f} | {same} |", flush=True)
+
+
+def search(args, folder):
     import faiss
     import numpy as np
 
     faiss.omp_set_num_threads(args.threads)
-    rng = np.random.default_rng(0)
-    queries = rng.random((784, 1536), "f4")
-    for rows in (10_000, 100_000):
-        index = faiss.IndexFlatL2(1536)
-        index.add(rng.random((rows, 1536), "f4"))
-        index.search(queries, 1)
-        times = []
-        for _ in range(args.runs):
-            start = time.perf_counter()
-            index.search(queries, 1)
-            times.append((time.perf_counter() - start) * 1e3)
-        report(f"faiss {faiss.__version__} IndexFlatL2, {rows} rows, k 1", times)
+    for kind in (uniform, patch_like):
+        kind(np.random.default_rng(1), QUERIES).tofile(folder / "queries")
+        queries = np.fromfile(folder / "queries", "f4").reshape(-1, DIM)
+        for n in (10_000, 100_000):
+            values = kind(np.random.default_rng(2), n)
+            values.tofile(folder / "rows")
+            index = faiss.IndexFlatL2(DIM)
+            index.add(values)
+            for k in (1, 9):
+                pcore = Pcore(args, "search", folder / "rows", folder / "queries", DIM, k)
+                ours, theirs = [], []
+                for _ in range(args.runs):
+                    ours.append(pcore.run())
+                    start = time.perf_counter()
+                    _, found = index.search(queries, k)
+                    theirs.append((time.perf_counter() - start) * 1e3)
+                pcore.close()
+                same = (np.array(pcore.indices).reshape(-1, k) == found).mean()
+                case = f"{QUERIES} x {DIM} against {n} {kind.__name__} rows, k {k}: faiss {faiss.__version__} IndexFlatL2"
+                row(case, ours, theirs, f"{same:.2%}")
 
 
-def coreset(args):
+def uniform(rng, n):
+    return rng.random((n, DIM), "f4")
+
+
+def patch_like(rng, n):
+    import numpy as np
+
+    fixed, latent = np.random.default_rng(7), 12
+    mix, centers = fixed.random((latent, DIM)) - 0.5, 4 * fixed.random((32, latent)) - 2
+    z = centers[rng.integers(0, 32, n)] + rng.random((n, latent)) - 0.5
+    return (np.maximum(z @ mix, 0) + 0.1 * (rng.random((n, DIM)) - 0.5)).astype("f4")
+
+
+def coreset(args, folder):
+    import numpy as np
     import torch
 
     torch.set_num_threads(args.threads)
-    rows = torch.randn(100_000, 128, generator=torch.Generator().manual_seed(0))
+    values = np.random.default_rng(3).standard_normal((100_000, 128)).astype("f4")
+    values.tofile(folder / "rows")
+    rows = torch.from_numpy(values)
     least = torch.full((len(rows), 1), float("inf"))
-    picked, passes = 0, 60
-    start = time.perf_counter()
-    for _ in range(passes):
-        least = torch.minimum(least, torch.linalg.norm(rows - rows[picked : picked + 1], dim=1, keepdim=True))
-        picked = int(torch.argmax(least))
-    per_pick = (time.perf_counter() - start) * 1e3 / passes
-    for picks in (1_000, 10_000):
-        print(f"torch {torch.__version__} k-center, {picks} picks, from {passes} passes: {per_pick * picks:.0f} ms")
+    picks, times = [0], []
+    for _ in range(1_000):
+        start = time.perf_counter()
+        least = torch.minimum(least, torch.linalg.norm(rows - rows[picks[-1] : picks[-1] + 1], dim=1, keepdim=True))
+        picks.append(int(torch.argmax(least)))
+        times.append((time.perf_counter() - start) * 1e3)
+    # The last pass is for a pick that is not made.
+    picks.pop()
+    for n in (1_000, 10_000):
+        pcore = Pcore(args, "coreset", folder / "rows", 128, n)
+        ours = [pcore.run() for _ in range(args.runs if n == 1_000 else 3)]
+        pcore.close()
+        same = sum(a == b for a, b in zip(pcore.indices, picks))
+        row(f"coreset, {n} of 100,000 x 128: torch {torch.__version__}", ours, [sum(times) * n / 1_000], f"{same} of 1000")
 
 
 if __name__ == "__main__":
