@@ -4,6 +4,7 @@
 //! to one grid and stacked.
 
 use super::{BankError, Context};
+use crate::kernel::simd::{Level, blend, scaled_sum};
 use crate::model::{FeatureMap, Grid};
 use rayon::prelude::*;
 
@@ -55,21 +56,61 @@ impl PatchDescriptors {
 /// # Errors
 /// [`BankError::NoLayers`], or [`BankError::BatchMismatch`] when the layers hold different numbers of images.
 pub fn describe(layers: &[FeatureMap], spec: &DescriptorSpec) -> Result<PatchDescriptors, BankError> {
-    let first = layers.first().ok_or(BankError::NoLayers)?;
-    let n_images = first.n_images();
-    if let Some(other) = layers.iter().find(|l| l.n_images() != n_images) {
-        return Err(BankError::BatchMismatch { expected: n_images, found: other.n_images() });
+    let describer = Describer::new(layers, spec)?;
+    let (n_images, grid, dim) = (describer.n_images(), describer.grid, describer.dim);
+    let mut rows = vec![0.0; n_images * describer.image_len()];
+    rows.par_chunks_mut(describer.image_len()).enumerate().for_each(|(image, out)| describer.describe(image, out));
+    Ok(PatchDescriptors { rows, n_images, grid, dim })
+}
+
+/// [`describe`] image by image: the layers of a batch, checked.
+pub(crate) struct Describer<'a> {
+    layers: &'a [FeatureMap],
+    spec: &'a DescriptorSpec,
+    /// The patch grid of every image.
+    pub(crate) grid: Grid,
+    /// Values of the layers.
+    stacked: usize,
+    /// Values per descriptor.
+    dim: usize,
+}
+
+impl<'a> Describer<'a> {
+    pub(crate) fn new(layers: &'a [FeatureMap], spec: &'a DescriptorSpec) -> Result<Self, BankError> {
+        let first = layers.first().ok_or(BankError::NoLayers)?;
+        let n_images = first.n_images();
+        if let Some(other) = layers.iter().find(|l| l.n_images() != n_images) {
+            return Err(BankError::BatchMismatch { expected: n_images, found: other.n_images() });
+        }
+        let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap_or(first.grid());
+        let stacked: usize = layers.iter().map(FeatureMap::dim).sum();
+        let dim = stacked + spec.context.iter().map(|c| c.dim(stacked)).sum::<usize>();
+        Ok(Self { layers, spec, grid, stacked, dim })
     }
-    let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap_or(first.grid());
-    let stacked: usize = layers.iter().map(FeatureMap::dim).sum();
-    let dim = stacked + spec.context.iter().map(|c| c.dim(stacked)).sum::<usize>();
-    let mut rows = vec![0.0; n_images * grid.n_patches() * dim];
-    rows.par_chunks_mut(grid.n_patches() * dim).enumerate().for_each(|(image, out)| {
+
+    fn n_images(&self) -> usize {
+        self.layers[0].n_images()
+    }
+
+    /// Values of the descriptors of an image.
+    pub(crate) fn image_len(&self) -> usize {
+        self.grid.n_patches() * self.dim
+    }
+
+    /// Writes the descriptors of one image, `[n_patches, dim]`.
+    pub(crate) fn describe(&self, image: usize, out: &mut [f32]) {
+        let Self { layers, spec, grid, stacked, dim } = *self;
         let mut offset = 0;
         for layer in layers {
-            let pooled = neighbourhood_mean(layer.image(image), layer.grid(), layer.dim(), spec.neighbourhood);
-            place(&pooled, layer.grid(), layer.dim(), out, grid, dim, offset);
-            offset += layer.dim();
+            let (values, from, width) = (layer.image(image), layer.grid(), layer.dim());
+            if from == grid {
+                neighbourhood_mean(values, from, width, spec.neighbourhood, &mut out[offset..], dim);
+            } else {
+                let mut pooled = vec![0.0; values.len()];
+                neighbourhood_mean(values, from, width, spec.neighbourhood, &mut pooled, width);
+                place(&pooled, from, width, &mut out[offset..], grid, dim);
+            }
+            offset += width;
         }
         if spec.context.is_empty() {
             return;
@@ -79,35 +120,37 @@ pub fn describe(layers: &[FeatureMap], spec: &DescriptorSpec) -> Result<PatchDes
             context.append(&plain, grid, stacked, out, dim, offset);
             offset += context.dim(stacked);
         }
-    });
-    Ok(PatchDescriptors { rows, n_images, grid, dim })
+    }
 }
 
-/// Mean over `side x side` patches, outside counted as zero; the divisor is always `side * side`.
+/// Mean over `side x side` patches, outside counted as zero; the divisor is always `side * side`. The cells of `out` are
+/// `out_dim` apart.
 ///
 /// Rows are summed first, then columns: two short passes instead of one over the whole neighbourhood.
-fn neighbourhood_mean(values: &[f32], grid: Grid, dim: usize, side: usize) -> Vec<f32> {
+fn neighbourhood_mean(values: &[f32], grid: Grid, dim: usize, side: usize, out: &mut [f32], out_dim: usize) {
+    let cells = out.chunks_mut(out_dim).map(|cell| &mut cell[..dim]);
     if side <= 1 {
-        return values.to_vec();
+        cells.zip(values.chunks_exact(dim)).for_each(|(cell, value)| cell.copy_from_slice(value));
+        return;
     }
+    let level = Level::best();
     let radius = side / 2;
     let stride = grid.n_cols * dim;
     let mut vertical = vec![0.0f32; stride];
-    let mut out = vec![0.0f32; values.len()];
     let scale = 1.0 / (side * side) as f32;
-    for (row, out_row) in out.chunks_exact_mut(stride).enumerate() {
-        vertical.fill(0.0);
-        for source in row.saturating_sub(radius)..=(row + radius).min(grid.n_rows - 1) {
-            add(&mut vertical, &values[source * stride..][..stride]);
-        }
-        for (col, cell) in out_row.chunks_exact_mut(dim).enumerate() {
-            for source in col.saturating_sub(radius)..=(col + radius).min(grid.n_cols - 1) {
-                add(cell, &vertical[source * dim..][..dim]);
-            }
-            cell.iter_mut().for_each(|v| *v *= scale);
+    let mut cells = cells;
+    for row in 0..grid.n_rows {
+        let within = row.saturating_sub(radius)..=(row + radius).min(grid.n_rows - 1);
+        let sources: Vec<&[f32]> = within.map(|source| &values[source * stride..][..stride]).collect();
+        scaled_sum(level, &sources, 1.0, &mut vertical);
+        let mut sources: Vec<&[f32]> = Vec::with_capacity(side);
+        for (col, cell) in cells.by_ref().take(grid.n_cols).enumerate() {
+            let within = col.saturating_sub(radius)..=(col + radius).min(grid.n_cols - 1);
+            sources.clear();
+            sources.extend(within.map(|source| &vertical[source * dim..][..dim]));
+            scaled_sum(level, &sources, scale, cell);
         }
     }
-    out
 }
 
 pub(super) fn add(sum: &mut [f32], values: &[f32]) {
@@ -116,19 +159,13 @@ pub(super) fn add(sum: &mut [f32], values: &[f32]) {
     }
 }
 
-/// Writes a layer into columns `offset..offset + dim` of the descriptors, resized to their grid.
-fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_dim: usize, offset: usize) {
-    let cells = out.chunks_exact_mut(out_dim).map(|row| &mut row[offset..offset + dim]);
-    if from == to {
-        for (cell, value) in cells.zip(values.chunks_exact(dim)) {
-            cell.copy_from_slice(value);
-        }
-        return;
-    }
+/// Resizes a layer to the grid of the descriptors; the cells of `out` are `out_dim` apart.
+fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_dim: usize) {
+    let level = Level::best();
     let by_row: Vec<Lerp> = (0..to.n_rows).map(|i| Lerp::at(i, to.n_rows, from.n_rows)).collect();
     let by_col: Vec<Lerp> = (0..to.n_cols).map(|i| Lerp::at(i, to.n_cols, from.n_cols)).collect();
     let source = |row: usize, col: usize| &values[(row * from.n_cols + col) * dim..][..dim];
-    for (index, cell) in cells.enumerate() {
+    for (index, cell) in out.chunks_mut(out_dim).enumerate() {
         let (y, x) = (by_row[index / to.n_cols], by_col[index % to.n_cols]);
         let corners = [source(y.low, x.low), source(y.low, x.high), source(y.high, x.low), source(y.high, x.high)];
         let weights = [
@@ -137,12 +174,7 @@ fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_
             y.share * (1.0 - x.share),
             y.share * x.share,
         ];
-        for (k, value) in cell.iter_mut().enumerate() {
-            *value = weights[0] * corners[0][k]
-                + weights[1] * corners[1][k]
-                + weights[2] * corners[2][k]
-                + weights[3] * corners[3][k];
-        }
+        blend(level, &corners, &weights, &mut cell[..dim]);
     }
 }
 

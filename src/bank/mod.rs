@@ -23,7 +23,7 @@ pub use coreset::{
     Coreset, CoresetSize, CoresetSpace, MOST_PRINCIPAL, PRINCIPAL_SHARE, RowSource, select, select_from,
 };
 pub use density::{DENSITY_NEIGHBOURS, LocalDensity};
-pub(crate) use descriptor::Lerp;
+pub(crate) use descriptor::{Describer, Lerp};
 pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};
 pub use error::BankError;
 pub use gate::{Admission, Gate, GateKind, KNOWN_DEVIATIONS, KNOWN_FROM, find_limit};

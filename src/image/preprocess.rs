@@ -66,7 +66,22 @@ impl Preprocessing {
     /// # Errors
     /// Those of [`Preprocessing::check`], and if a value leaves the range of `f32`.
     pub fn apply(&self, image: &Image) -> Result<Vec<f32>, ImageError> {
+        let mut input = vec![0.0; self.input_len()?];
+        self.apply_to(image, &mut input)?;
+        Ok(input)
+    }
+
+    /// Values of the result of [`Preprocessing::apply`].
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::check`].
+    pub(crate) fn input_len(&self) -> Result<usize, ImageError> {
         self.check()?;
+        Ok(3 * self.height_px * self.width_px)
+    }
+
+    /// As [`Preprocessing::apply`], into `input`, which has [`Preprocessing::input_len`] values that can be anything.
+    pub(crate) fn apply_to(&self, image: &Image, input: &mut [f32]) -> Result<(), ImageError> {
         let placement = self.placement(image.height_px(), image.width_px());
         let (rows, columns) = placement.axes();
         let n_channels = image.n_channels();
@@ -76,23 +91,30 @@ impl Preprocessing {
                 bilinear(image.pixels(), n_channels, &rows, &columns)
             }
         };
-        let mut input = vec![0.0; 3 * self.height_px * self.width_px];
-        let planes = input.chunks_exact_mut(self.height_px * self.width_px);
-        for (channel, plane) in planes.enumerate() {
+        let is_padded = resized.len() < self.height_px * self.width_px * n_channels;
+        for (channel, plane) in input.chunks_exact_mut(self.height_px * self.width_px).enumerate() {
+            if is_padded {
+                plane.fill(0.0);
+            }
             let (mean, std) = (self.mean[channel], self.std[channel]);
             let source = channel.min(n_channels - 1);
             let visible = plane.chunks_exact_mut(self.width_px).skip(placement.input_rows().start);
             for (to, from) in visible.zip(resized.chunks_exact(columns.window.len() * n_channels)) {
                 let to = &mut to[placement.input_columns()];
-                for (value, pixel) in to.iter_mut().zip(from.chunks_exact(n_channels)) {
-                    *value = (pixel[source] - mean) / std;
+                if n_channels == 1 {
+                    to.iter_mut().zip(from).for_each(|(value, x)| *value = (x - mean) / std);
+                } else {
+                    for (value, pixel) in to.iter_mut().zip(from.chunks_exact(n_channels)) {
+                        *value = (pixel[source] - mean) / std;
+                    }
                 }
             }
-            if plane.iter().any(|value| !value.is_finite()) {
+            // Without an early exit the loop is vectorised.
+            if !plane.iter().fold(true, |ok, value| ok & value.is_finite()) {
                 return Err(ImageError::Overflow { channel });
             }
         }
-        Ok(input)
+        Ok(())
     }
 
     /// Where the pixels of a source image of this size lie in the result of

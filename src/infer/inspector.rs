@@ -1,7 +1,7 @@
 //! Images to inspections.
 
 use super::{FeaturePipeline, GateUse, InferError};
-use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, Neighbours, Policy};
+use crate::bank::{Admission, Condition, Describer, Gate, LocalDensity, MemoryBank, Neighbours, Policy};
 use crate::bundle::{Contents, Manifest};
 use crate::image::{Image, Placement, Preprocessing};
 use crate::model::{Grid, OpenDevice, Precision};
@@ -356,14 +356,18 @@ pub(crate) fn score(
     how: &How<'_>,
     admit: &(dyn Fn(usize, &[f32]) -> Admission + Sync),
 ) -> Result<Vec<Vec<Scored>>, InferError> {
-    let descriptors = pipeline.describe(images)?;
+    let features = pipeline.features(images)?;
+    let describer = Describer::new(&features, pipeline.descriptor())?;
     images
         .par_iter()
         .enumerate()
         .map(|(i, image)| {
-            let rows = descriptors.image(i);
+            // One image at a time: its descriptors are still in the cache when they are looked up.
+            let mut rows = vec![0.0; describer.image_len()];
+            describer.describe(i, &mut rows);
+            let rows = rows.as_slice();
             let admission = admit(i, rows);
-            let grid = descriptors.grid;
+            let grid = describer.grid;
             how.policies
                 .iter()
                 .map(|policy| {

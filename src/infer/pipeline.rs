@@ -5,6 +5,7 @@ use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::image::{Image, Preprocessing};
 use crate::model::{self, Backbone, BackboneSpec, FeatureMap, ImageBatch, OpenDevice};
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 /// What identifies a feature pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,18 +30,33 @@ pub(crate) trait FeatureSource: Send + Sync {
 }
 
 /// The network itself.
-pub(crate) struct Network(pub(crate) Box<dyn Backbone>);
+pub(crate) struct Network {
+    backbone: Box<dyn Backbone>,
+    /// The input of an earlier batch: fresh memory is slow.
+    idle: Mutex<Vec<f32>>,
+}
+
+impl Network {
+    pub(crate) fn new(backbone: Box<dyn Backbone>) -> Self {
+        Self { backbone, idle: Mutex::default() }
+    }
+}
 
 impl FeatureSource for Network {
     fn spec(&self) -> &BackboneSpec {
-        self.0.spec()
+        self.backbone.spec()
     }
 
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
         let Preprocessing { height_px, width_px, .. } = *preprocessing;
-        let inputs: Vec<Vec<f32>> =
-            images.par_iter().map(|image| preprocessing.apply(image)).collect::<Result<_, _>>()?;
-        Ok(self.0.features(&ImageBatch::new(inputs.concat(), images.len(), height_px, width_px)?)?)
+        let mut input = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        input.resize(images.len() * preprocessing.input_len()?, 0.0);
+        let parts = input.par_chunks_mut(preprocessing.input_len()?);
+        parts.zip(images).try_for_each(|(part, image)| preprocessing.apply_to(image, part))?;
+        let batch = ImageBatch::new(input, images.len(), height_px, width_px)?;
+        let features = self.backbone.features(&batch)?;
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_pixels();
+        Ok(features)
     }
 }
 
@@ -59,7 +75,7 @@ impl FeaturePipeline {
     /// [`InferError::Model`] when there is no such backbone or layer.
     pub fn open(spec: &PipelineSpec, device: &OpenDevice) -> Result<Self, InferError> {
         let backbone = model::load(&spec.backbone, &spec.layers, device)?;
-        Ok(Self::of(Box::new(Network(backbone)), spec.preprocessing.clone(), spec.descriptor.clone(), device))
+        Ok(Self::of(Box::new(Network::new(backbone)), spec.preprocessing.clone(), spec.descriptor.clone(), device))
     }
 
     /// A pipeline on features that come from `source`, and on `device` for the rest.
@@ -100,6 +116,11 @@ impl FeaturePipeline {
     /// # Errors
     /// [`InferError::Image`], [`InferError::Model`] or [`InferError::Bank`].
     pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, InferError> {
-        Ok(describe(&self.source.features(images, &self.preprocessing)?, &self.descriptor)?)
+        Ok(describe(&self.features(images)?, &self.descriptor)?)
+    }
+
+    /// The feature maps of `images`, one per layer.
+    pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, InferError> {
+        self.source.features(images, &self.preprocessing)
     }
 }

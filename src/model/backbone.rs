@@ -31,6 +31,12 @@ impl ImageBatch {
         &self.pixels
     }
 
+    /// The memory of [`Self::pixels`], to be used again.
+    #[must_use]
+    pub fn into_pixels(self) -> Vec<f32> {
+        self.pixels
+    }
+
     /// Images in the batch, at least one.
     #[must_use]
     pub fn n_images(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use crate::bank::Lerp;
 use crate::image::Placement;
+use crate::kernel::simd::{Level, add_scaled};
 use crate::model::Grid;
 use rayon::prelude::*;
 
@@ -24,17 +25,16 @@ impl AnomalyMap {
     /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as PatchCore's released code does.
     #[must_use]
     pub fn draw(patches: &[f32], grid: Grid, height_px: usize, width_px: usize, sigma_px: f32) -> Self {
+        if sigma_px > 0.0 {
+            return Self::draw_blurred(patches, grid, height_px, width_px, sigma_px);
+        }
         let columns: Vec<Lerp> = (0..width_px).map(|x| Lerp::at(x, width_px, grid.n_cols)).collect();
         let mut values = Vec::with_capacity(height_px * width_px);
         for y in 0..height_px {
             let row = Lerp::at(y, height_px, grid.n_rows);
             values.extend(columns.iter().map(|column| bilinear(patches, grid.n_cols, row, *column)));
         }
-        let mut map = Self { values, height_px, width_px };
-        if sigma_px > 0.0 {
-            map.blur(sigma_px);
-        }
-        map
+        Self { values, height_px, width_px }
     }
 
     /// The map on the source image's pixels, `[height_px * width_px]`: bilinear between the network's pixels. Pixels that
@@ -60,41 +60,71 @@ impl AnomalyMap {
         self.values.iter().copied().fold(0.0, f32::max)
     }
 
-    fn blur(&mut self, sigma_px: f32) {
+    /// Enlarging and blurring are both linear, along one axis at a time: a pixel is a weighted sum of the few patches
+    /// around it.
+    fn draw_blurred(patches: &[f32], grid: Grid, height_px: usize, width_px: usize, sigma_px: f32) -> Self {
+        let gaussian = Gaussian::new(sigma_px);
+        let level = Level::best();
+        // Each row of patches, enlarged to the width: for one patch after the other its share of all pixels.
+        let mut wide = vec![0.0f32; grid.n_rows * width_px];
+        let across = gaussian.shares(width_px, grid.n_cols);
+        for (x, shares) in across.iter().enumerate() {
+            for (patches, out) in patches.chunks_exact(grid.n_cols).zip(wide.chunks_exact_mut(width_px)) {
+                let terms = patches[shares.first..].iter().zip(&shares.weights);
+                out[x] = terms.fold(0.0, |sum, (patch, weight)| sum + patch * weight);
+            }
+        }
+        let mut values = vec![0.0f32; height_px * width_px];
+        let down = gaussian.shares(height_px, grid.n_rows);
+        for (shares, out) in down.iter().zip(values.chunks_exact_mut(width_px)) {
+            for (row, weight) in wide[shares.first * width_px..].chunks_exact(width_px).zip(&shares.weights) {
+                add_scaled(level, out, row, *weight);
+            }
+        }
+        Self { values, height_px, width_px }
+    }
+}
+
+/// The weights of a Gaussian at distances 0, 1, ..; together with those on the other side they sum up to 1.
+struct Gaussian(Vec<f64>);
+
+/// Patches `first..first + weights.len()` and how much each gives to a pixel.
+struct Shares {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+impl Gaussian {
+    fn new(sigma_px: f32) -> Self {
         let radius = (TRUNCATE * sigma_px + 0.5) as usize;
         let weights: Vec<f64> = (0..=radius).map(|d| (-0.5 * (d as f64 / f64::from(sigma_px)).powi(2)).exp()).collect();
         let total = weights[0] + 2.0 * weights[1..].iter().sum::<f64>();
-        let weights: Vec<f32> = weights.into_iter().map(|w| (w / total) as f32).collect();
-        let (height, width) = (self.height_px, self.width_px);
-        let mut vertical = vec![0.0f32; self.values.len()];
-        for (y, out) in vertical.chunks_exact_mut(width).enumerate() {
-            for (distance, weight) in weights.iter().enumerate() {
-                let mut add = |row: usize| {
-                    for (o, v) in out.iter_mut().zip(&self.values[row * width..][..width]) {
-                        *o += weight * v;
-                    }
-                };
-                add(reflect(y as isize - distance as isize, height));
-                if distance > 0 {
-                    add(reflect(y as isize + distance as isize, height));
-                }
+        Self(weights.into_iter().map(|w| w / total).collect())
+    }
+
+    /// What `n_patches` along an axis give to each of `n_pixels`: bilinear, then blurred.
+    fn shares(&self, n_pixels: usize, n_patches: usize) -> Vec<Shares> {
+        let lerps: Vec<Lerp> = (0..n_pixels).map(|x| Lerp::at(x, n_pixels, n_patches)).collect();
+        let mut sums = vec![0.0f64; n_patches];
+        let share = |pixel: usize| {
+            let (mut first, mut last) = (n_patches, 0);
+            let mut give = |to: isize, weight: f64| {
+                let lerp = lerps[reflect(to, n_pixels)];
+                sums[lerp.low] += weight * (1.0 - f64::from(lerp.share));
+                sums[lerp.high] += weight * f64::from(lerp.share);
+                (first, last) = (first.min(lerp.low), last.max(lerp.high));
+            };
+            give(pixel as isize, self.0[0]);
+            for (distance, weight) in self.0.iter().enumerate().skip(1) {
+                give(pixel as isize - distance as isize, *weight);
+                give(pixel as isize + distance as isize, *weight);
             }
-        }
-        let mut padded = vec![0.0f32; width + 2 * radius];
-        for (row, out) in vertical.chunks_exact(width).zip(self.values.chunks_exact_mut(width)) {
-            for (x, value) in padded.iter_mut().enumerate() {
-                *value = row[reflect(x as isize - radius as isize, width)];
-            }
-            out.fill(0.0);
-            for (distance, weight) in weights.iter().enumerate() {
-                let (left, right) = (&padded[radius - distance..][..width], &padded[radius + distance..][..width]);
-                if distance == 0 {
-                    out.iter_mut().zip(left).for_each(|(o, v)| *o += weight * v);
-                } else {
-                    out.iter_mut().zip(left.iter().zip(right)).for_each(|(o, (l, r))| *o += weight * (l + r));
-                }
-            }
-        }
+            let sums = &mut sums[first..=last];
+            let weights = sums.iter().map(|sum| *sum as f32).collect();
+            sums.fill(0.0);
+            Shares { first, weights }
+        };
+        (0..n_pixels).map(share).collect()
     }
 }
 
@@ -127,8 +157,8 @@ mod tests {
     fn the_blur_is_a_gaussian_with_repeated_edges() {
         let (height, width, sigma) = (9usize, 7usize, 1.5f32);
         let values: Vec<f32> = (0..height * width).map(|i| ((i * 37) % 11) as f32).collect();
-        let mut map = AnomalyMap { values: values.clone(), height_px: height, width_px: width };
-        map.blur(sigma);
+        let grid = Grid { n_rows: height, n_cols: width };
+        let map = AnomalyMap::draw(&values, grid, height, width, sigma);
         let radius = (4.0 * sigma + 0.5) as isize;
         let kernel = |d: isize| (-0.5 * (d as f64 / f64::from(sigma)).powi(2)).exp();
         let total: f64 = (-radius..=radius).map(kernel).sum();
@@ -156,6 +186,18 @@ mod tests {
                 let expected = sum / (total * total);
                 assert!((f64::from(map.values[y * width + x]) - expected).abs() < 1e-4, "{y} {x}");
             }
+        }
+    }
+
+    #[test]
+    fn a_blurred_map_is_the_blur_of_the_enlarged_one() {
+        let patches: Vec<f32> = (0..5 * 4).map(|i| ((i * 37) % 11) as f32).collect();
+        let (height, width, sigma) = (40, 36, 4.0);
+        let sharp = AnomalyMap::draw(&patches, Grid { n_rows: 5, n_cols: 4 }, height, width, 0.0);
+        let blurred = AnomalyMap::draw(&sharp.values, Grid { n_rows: height, n_cols: width }, height, width, sigma);
+        let at_once = AnomalyMap::draw(&patches, Grid { n_rows: 5, n_cols: 4 }, height, width, sigma);
+        for (a, b) in blurred.values.iter().zip(&at_once.values) {
+            assert!((a - b).abs() < 1e-5 * 11.0, "{a} {b}");
         }
     }
 

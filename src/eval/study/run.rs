@@ -114,7 +114,7 @@ impl<'a> Study<'a> {
         let kept = setup.memory_bytes.unwrap_or_else(half_of_free_memory) / 4 / needed.len().max(1) as u64;
         let mut networks = BTreeMap::new();
         for (name, layers) in needed {
-            let network = Network(load(&name, &layers)?);
+            let network = Network::new(load(&name, &layers)?);
             networks.insert(name, Arc::new(Remembered::new(network, &setup.cache, &salt, kept)));
         }
         Ok(Self { plan, data, setup, networks, cells })

@@ -9,7 +9,8 @@ use super::codes::{Coded, Codes};
 use super::search::Found;
 use super::{Metric, PreparedRows, Wanted, norm_and_square};
 use crate::kernel::simd::{
-    BYTE_PANEL, ByteLevel, ByteProduct, RowScale, STEPS, byte_tile, lower_to_integers, prefetch, scan_integers_at_most,
+    BYTE_PANEL, ByteLevel, ByteProduct, Lines, RowScale, STEPS, byte_tile, lower_to_integers, prefetch,
+    scan_integers_at_most,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -17,8 +18,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of packed queries searched together: they stay in the second-level cache.
 const PACKED: usize = 1536 * 1024;
-/// Tiles of rows per block.
+/// Bytes of the codes of a block of rows, which stays in the second-level cache while all queries are compared with it.
+const BLOCK: usize = 640 * 1024;
+/// Least number of tiles of rows in a block.
 const TILES: usize = 4;
+/// Queries compared with a block at a time: their products stay in the second-level cache, to be looked at twice.
+const COLUMNS: usize = 4 * BYTE_PANEL;
+/// Rows of the following block that are fetched beside each tile of a block.
+const FETCHED: usize = 4;
 /// Unsigned codes are the signed ones plus this.
 const ZERO: i32 = 128;
 /// A query for which more rows than this, and more than one in [`CROWD_SHARE`], had to be measured is left to the search in
@@ -176,29 +183,36 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
     let (fresh, packed) = pack(rows, codes, queries);
     let scales = fresh.iter().map(|q| q.coded.step).collect();
     let limits: Vec<f32> = fresh.iter().map(|q| q.limit(&ruler)).collect();
-    let block = TILES * level.tile_height();
+    let threads = rayon::current_num_threads();
+    let block = rows.n.div_ceil(threads).min(BLOCK / codes.stride).max(TILES * level.tile_height());
+    let block = block.next_multiple_of(level.tile_height());
     let n_blocks = rows.n.div_ceil(block);
     let batch = Batch { rows, level, codes, packed, scales, ruler, wanted };
     // One state per thread, and blocks handed out one by one, as in the search in `f32`.
-    let n_tasks = rayon::current_num_threads().min(n_blocks);
     let next = AtomicUsize::new(0);
-    let found = (0..n_tasks)
+    let take = || {
+        let b = next.fetch_add(1, Ordering::Relaxed);
+        (b < n_blocks).then(|| b * block..((b + 1) * block).min(rows.n))
+    };
+    let found = (0..threads.min(n_blocks))
         .into_par_iter()
-        .map(|_| {
+        .filter_map(|_| {
+            let mut current = take()?;
             let mut task = Task {
                 batch: &batch,
                 queries: fresh.clone(),
                 limits: limits.clone(),
-                products: vec![0; block * batch.n_columns()],
+                products: Lines::zeros(block * COLUMNS),
                 hits: vec![],
                 is_fresh: true,
             };
             loop {
-                let b = next.fetch_add(1, Ordering::Relaxed);
-                if b >= n_blocks {
-                    return task.queries;
+                let following = take();
+                task.scan(current, following.clone().unwrap_or_default());
+                match following {
+                    Some(block) => current = block,
+                    None => return Some(task.queries),
                 }
-                task.scan(b * block..((b + 1) * block).min(rows.n));
             }
         })
         .reduce_with(|mut a, b| {
@@ -214,18 +228,13 @@ struct Batch<'a, R> {
     level: ByteLevel,
     codes: &'a Codes,
     /// The queries' codes as panels, and the values of their steps.
-    packed: Vec<u8>,
+    packed: Lines<u8>,
     scales: Vec<f32>,
     ruler: Ruler,
     wanted: Wanted<'a>,
 }
 
 impl<R> Batch<'_, R> {
-    /// Number of queries, padded to whole panels.
-    fn n_columns(&self) -> usize {
-        self.packed.len() / self.codes.depth
-    }
-
     fn scale_of(&self, row: usize) -> RowScale {
         let coded = &self.codes.rows[row];
         RowScale { shift: ZERO * coded.sum, scale: -2.0 * coded.step, offset: coded.square as f32 }
@@ -237,9 +246,10 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
     rows: &PreparedRows<R>,
     codes: &Codes,
     queries: &'a [f32],
-) -> (Vec<Query<'a>>, Vec<u8>) {
+) -> (Vec<Query<'a>>, Lines<u8>) {
     let n_panels = (queries.len() / rows.dim).div_ceil(BYTE_PANEL);
-    let mut packed = vec![ZERO as u8; n_panels * BYTE_PANEL * codes.depth];
+    let mut packed = Lines::zeros(n_panels * BYTE_PANEL * codes.depth);
+    packed.fill(ZERO as u8);
     let queries = packed
         .par_chunks_mut(BYTE_PANEL * codes.depth)
         .zip(queries.par_chunks(BYTE_PANEL * rows.dim))
@@ -273,74 +283,89 @@ struct Task<'a, R> {
     batch: &'a Batch<'a, R>,
     queries: Vec<Query<'a>>,
     limits: Vec<f32>,
-    /// Of one block of rows with all queries.
-    products: Vec<i32>,
+    /// Of one block of rows with [`COLUMNS`] queries.
+    products: Lines<i32>,
     hits: Vec<u32>,
     /// No limit is known yet.
     is_fresh: bool,
 }
 
 impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
-    /// Searches one block of rows.
-    fn scan(&mut self, block: Range<usize>) {
-        self.multiply(&block);
-        let (start, n_columns) = (block.start, self.batch.n_columns());
-        let searched: Vec<usize> = block.filter(|row| (self.batch.wanted.is_searched)(*row)).collect();
-        let products = std::mem::take(&mut self.products);
-        let of_row = |row: &usize| (*row, &products[(row - start) * n_columns..][..self.queries.len()]);
-        let searched: Vec<(usize, &[i32])> = searched.iter().map(of_row).collect();
-        if self.is_fresh && searched.len() >= self.batch.wanted.k {
-            self.is_fresh = false;
-            self.set_first_limits(&searched);
+    /// Searches one block of rows; the `following` one is brought into the cache meanwhile.
+    fn scan(&mut self, block: Range<usize>, following: Range<usize>) {
+        let searched: Vec<usize> = block.clone().filter(|row| (self.batch.wanted.is_searched)(*row)).collect();
+        let sets_limits = self.is_fresh && searched.len() >= self.batch.wanted.k;
+        let mut products = std::mem::replace(&mut self.products, Lines::zeros(0));
+        let mut following = following;
+        for first in (0..self.queries.len()).step_by(COLUMNS) {
+            let columns = first..(first + COLUMNS).min(self.queries.len());
+            self.multiply(&block, &mut following, &columns, &mut products);
+            let of_row = |row: &usize| (*row, &products[(row - block.start) * COLUMNS..][..columns.len()]);
+            if sets_limits {
+                self.set_first_limits(&columns, searched.iter().map(of_row));
+            }
+            for (row, products) in searched.iter().map(of_row) {
+                self.take(row, &columns, products);
+            }
         }
-        for (row, products) in searched {
-            self.take(row, products);
-        }
+        self.is_fresh &= !sets_limits;
         self.products = products;
     }
 
-    /// Products of a block of rows with all queries.
-    fn multiply(&mut self, block: &Range<usize>) {
+    /// Products of a block of rows with some queries.
+    fn multiply(
+        &self,
+        block: &Range<usize>,
+        following: &mut Range<usize>,
+        columns: &Range<usize>,
+        products: &mut [i32],
+    ) {
         let Batch { codes, level, packed, .. } = self.batch;
-        let (stride, depth, n_columns) = (codes.stride, codes.depth, self.batch.n_columns());
+        let (stride, depth) = (codes.stride, codes.depth);
         let tile_height = level.tile_height();
-        let tiles = block.clone().step_by(tile_height).zip(self.products.chunks_mut(tile_height * n_columns));
+        let panels = &packed[columns.start * depth..(columns.end.next_multiple_of(BYTE_PANEL)) * depth];
+        let tiles = block.clone().step_by(tile_height).zip(products.chunks_mut(tile_height * COLUMNS));
         for (t, out) in tiles {
             let height = tile_height.min(block.end - t);
             let tile = &codes.values[t * stride..(t + height) * stride];
-            for (p, panel) in packed.chunks(depth * BYTE_PANEL).enumerate() {
-                // The next tile's rows come from main memory: fetch one of them beside each product.
-                if p < height && t + height + p < codes.rows.len() {
-                    prefetch(&codes.values[(t + height + p) * stride..][..depth]);
-                }
-                let product = ByteProduct { rows: tile, stride, height, depth, panel };
-                byte_tile(*level, &product, &mut out[p * BYTE_PANEL..], n_columns);
+            // Rows come from main memory: a few of them are fetched beside each product.
+            for row in following.by_ref().take(FETCHED) {
+                prefetch(&codes.values[row * stride..][..depth]);
             }
+            byte_tile(*level, &ByteProduct { rows: tile, stride, height, depth, panels }, out, COLUMNS);
         }
     }
 
     /// Without any limit all rows of a block would have to be measured. Of `k` groups of rows each has a least value: no
     /// more than the largest of these is needed to reach `k` rows.
-    fn set_first_limits(&mut self, searched: &[(usize, &[i32])]) {
+    fn set_first_limits<'p>(
+        &mut self,
+        columns: &Range<usize>,
+        searched: impl Iterator<Item = (usize, &'p [i32])> + Clone,
+    ) {
         let Batch { codes, scales, ruler, .. } = self.batch;
-        let mut ceilings = vec![f32::NEG_INFINITY; self.queries.len()];
-        let mut least = vec![0.0; self.queries.len()];
+        let scales = &scales[columns.clone()];
+        let mut ceilings = vec![f32::NEG_INFINITY; columns.len()];
+        let mut least = vec![0.0; columns.len()];
         for group in 0..ruler.k {
             least.fill(f32::INFINITY);
-            for (row, products) in searched.iter().skip(group).step_by(ruler.k) {
-                lower_to_integers(codes.level, products, self.batch.scale_of(*row), scales, &mut least);
+            for (row, products) in searched.clone().skip(group).step_by(ruler.k) {
+                lower_to_integers(codes.level, products, self.batch.scale_of(row), scales, &mut least);
             }
             ceilings.iter_mut().zip(&least).for_each(|(c, l)| *c = c.max(*l));
         }
-        for (query, (limit, ceiling)) in self.queries.iter_mut().zip(self.limits.iter_mut().zip(ceilings)) {
+        let queries = self.queries[columns.clone()].iter_mut();
+        for (query, (limit, ceiling)) in queries.zip(self.limits[columns.clone()].iter_mut().zip(ceilings)) {
             query.lower_ceiling(ceiling, ruler);
             *limit = query.limit(ruler);
         }
     }
 
     /// Measures a row for all queries to which it can be near.
-    fn take(&mut self, row: usize, products: &[i32]) {
+    fn take(&mut self, row: usize, columns: &Range<usize>, products: &[i32]) {
         let Self { batch: Batch { rows, codes, scales, ruler, .. }, queries, limits, hits, .. } = self;
+        let (queries, limits) = (&mut queries[columns.clone()], &mut limits[columns.clone()]);
+        let scales = &scales[columns.clone()];
         let scale = self.batch.scale_of(row);
         hits.clear();
         scan_integers_at_most(codes.level, products, scale, scales, limits, hits);

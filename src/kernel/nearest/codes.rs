@@ -6,7 +6,7 @@
 
 use super::bound::U;
 use super::{Metric, norm_and_square};
-use crate::kernel::simd::{BYTE_DEPTH, Level, STEPS, centred, quantize};
+use crate::kernel::simd::{BYTE_DEPTH, Level, Lines, STEPS, centred, quantize};
 use rayon::prelude::*;
 
 /// Largest code.
@@ -33,7 +33,7 @@ pub(super) struct Coded {
 #[derive(Debug, Clone)]
 pub(super) struct Codes {
     /// Codes of all rows, `stride` apart, zero from `dim` to `depth`.
-    pub(super) values: Vec<i8>,
+    pub(super) values: Lines<i8>,
     pub(super) stride: usize,
     /// Values per row, padded to whole groups of [`STEPS`].
     pub(super) depth: usize,
@@ -67,7 +67,7 @@ impl Codes {
         let depth = dim.next_multiple_of(STEPS);
         // An odd number of cache lines between rows spreads them over all sets of the cache.
         let stride = (depth.div_ceil(64) | 1) * 64;
-        let mut values = vec![0i8; norms.len() * stride];
+        let mut values = Lines::zeros(norms.len() * stride);
         let rows: Vec<Coded> = values
             .par_chunks_mut(stride)
             .zip(rows.par_chunks(dim))

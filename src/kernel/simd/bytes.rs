@@ -1,5 +1,8 @@
-//! Dot products of bytes: rows of signed codes times packed panels of unsigned ones, four steps per instruction.
+//! Dot products of bytes: rows of signed codes times packed panels of unsigned ones, four steps per instruction, or whole
+//! tiles.
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
 use super::prefetch_line;
 
 /// Steps that one instruction multiplies and adds.
@@ -17,6 +20,8 @@ pub struct ByteLevel(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Amx,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
@@ -37,6 +42,9 @@ impl ByteLevel {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if amx::is_available() {
+                levels.push(Self(Kind::Amx));
+            }
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
             if avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
                 levels.push(Self(Kind::Avx512Vnni));
@@ -53,6 +61,8 @@ impl ByteLevel {
     #[must_use]
     pub fn tile_height(self) -> usize {
         match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => 2 * amx::TILE_ROWS,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => 14,
             #[cfg(target_arch = "x86_64")]
@@ -73,25 +83,46 @@ pub struct ByteProduct<'a> {
     pub height: usize,
     /// Length of the sums: a multiple of [`STEPS`], at most [`BYTE_DEPTH`].
     pub depth: usize,
-    /// Right factor: for each group of [`STEPS`] steps, for each of [`BYTE_PANEL`] columns the values of that group.
-    pub panel: &'a [u8],
+    /// Right factor, panel after panel: for each group of [`STEPS`] steps, for each of [`BYTE_PANEL`] columns the values of
+    /// that group.
+    pub panels: &'a [u8],
 }
 
-/// Writes the products of `height` rows with the [`BYTE_PANEL`] columns of a panel to `out`, rows `out_stride` apart.
+/// Writes the products of `height` rows with the columns of all panels to `out`, rows `out_stride` apart. Tiles are fastest
+/// where rows, panels and output start at cache lines ([`super::Lines`]) and the strides are whole lines.
 ///
 /// # Panics
 /// Where a slice is too short for its shape, or the shape exceeds the level's tile.
 pub fn byte_tile(level: ByteLevel, product: &ByteProduct<'_>, out: &mut [i32], out_stride: usize) {
-    let ByteProduct { rows, stride, height, depth, panel } = *product;
+    let ByteProduct { rows, stride, height, depth, panels } = *product;
     assert!(height >= 1 && height <= level.tile_height(), "tile height");
-    assert!(depth.is_multiple_of(STEPS) && depth <= BYTE_DEPTH, "tile depth");
+    assert!(depth.is_multiple_of(STEPS) && (STEPS..=BYTE_DEPTH).contains(&depth), "tile depth");
     let fits = |len: usize, stride: usize, n: usize| {
         (height - 1).checked_mul(stride).and_then(|x| x.checked_add(n)).is_some_and(|x| x <= len)
     };
     assert!(fits(rows.len(), stride, depth), "left factor too short");
-    assert!(panel.len() >= depth * BYTE_PANEL, "panel too short");
-    assert!(fits(out.len(), out_stride, BYTE_PANEL), "output too short");
+    let n_panels = panels.len() / (depth * BYTE_PANEL);
+    assert!(n_panels > 0 && panels.len().is_multiple_of(depth * BYTE_PANEL), "whole panels");
+    assert!(fits(out.len(), out_stride, n_panels * BYTE_PANEL), "output too short");
+    #[cfg(target_arch = "x86_64")]
+    if level.0 == Kind::Amx {
+        let (out, out_stride) = (out.as_mut_ptr(), out_stride * size_of::<i32>());
+        let (rows, panels) = (rows.as_ptr(), panels.as_ptr());
+        // SAFETY: the level exists only where tiles do; lengths checked above.
+        unsafe { amx::bytes(&amx::Bytes { rows, stride, height, depth, panels, n_panels, out, out_stride }) };
+        return;
+    }
+    for (p, panel) in panels.chunks_exact(depth * BYTE_PANEL).enumerate() {
+        one_panel(level, &ByteProduct { panels: panel, ..*product }, &mut out[p * BYTE_PANEL..], out_stride);
+    }
+}
+
+/// [`byte_tile`] of a single panel; lengths are checked.
+fn one_panel(level: ByteLevel, product: &ByteProduct<'_>, out: &mut [i32], out_stride: usize) {
+    let height = product.height;
     match level.0 {
+        #[cfg(target_arch = "x86_64")]
+        Kind::Amx => unreachable!("tiles take all panels"),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512Vnni => {
             macro_rules! by_height {
@@ -123,7 +154,7 @@ fn portable(product: &ByteProduct<'_>, out: &mut [i32], out_stride: usize) {
         let row = &product.rows[m * product.stride..][..product.depth];
         let sums = &mut out[m * out_stride..][..BYTE_PANEL];
         sums.fill(0);
-        for (four, group) in row.chunks_exact(STEPS).zip(product.panel.chunks_exact(STEPS * BYTE_PANEL)) {
+        for (four, group) in row.chunks_exact(STEPS).zip(product.panels.chunks_exact(STEPS * BYTE_PANEL)) {
             for (sum, column) in sums.iter_mut().zip(group.chunks_exact(STEPS)) {
                 *sum += four.iter().zip(column).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>();
             }
@@ -138,7 +169,7 @@ fn portable(product: &ByteProduct<'_>, out: &mut [i32], out_stride: usize) {
 unsafe fn avx512_vnni<const M: usize>(product: &ByteProduct<'_>, out: *mut i32, out_stride: usize) {
     use core::arch::x86_64::*;
     let mut sums = [[_mm512_setzero_si512(); 2]; M];
-    let (rows, mut panel) = (product.rows.as_ptr(), product.panel.as_ptr());
+    let (rows, mut panel) = (product.rows.as_ptr(), product.panels.as_ptr());
     // SAFETY: reads stay below `(M - 1) * stride + depth` and `depth * BYTE_PANEL`, writes below
     // `(M - 1) * out_stride + BYTE_PANEL`; all three were checked by the caller.
     unsafe {
@@ -167,7 +198,7 @@ unsafe fn avx512_vnni<const M: usize>(product: &ByteProduct<'_>, out: *mut i32, 
 unsafe fn avx_vnni<const M: usize>(product: &ByteProduct<'_>, out: *mut i32, out_stride: usize) {
     use core::arch::x86_64::*;
     let mut sums = [[_mm256_setzero_si256(); 4]; M];
-    let (rows, mut panel) = (product.rows.as_ptr(), product.panel.as_ptr());
+    let (rows, mut panel) = (product.rows.as_ptr(), product.panels.as_ptr());
     // SAFETY: as in `avx512_vnni`.
     unsafe {
         for step in (0..product.depth).step_by(STEPS) {
@@ -195,22 +226,24 @@ mod tests {
     proptest! {
         #[test]
         fn a_tile_of_bytes_is_exact_at_every_level(
-            height in 1usize..15, groups in 1usize..40, extra in 0usize..70, seed in any::<u64>(),
+            height in 1usize..33, groups in 1usize..40, extra in 0usize..70, n_panels in 1usize..4, seed in any::<u64>(),
         ) {
             use rand::{Rng, SeedableRng};
             let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
             let (depth, stride) = (STEPS * groups, STEPS * groups + extra);
             let rows: Vec<i8> = (0..height * stride).map(|_| rng.random()).collect();
-            let panel: Vec<u8> = (0..depth * BYTE_PANEL).map(|_| rng.random()).collect();
+            let panels: Vec<u8> = (0..n_panels * depth * BYTE_PANEL).map(|_| rng.random()).collect();
             for level in ByteLevel::supported() {
                 let height = height.min(level.tile_height());
-                let product = ByteProduct { rows: &rows, stride, height, depth, panel: &panel };
-                let out_stride = BYTE_PANEL + 3;
+                let product = ByteProduct { rows: &rows, stride, height, depth, panels: &panels };
+                let out_stride = n_panels * BYTE_PANEL + 3;
                 let mut out = vec![7; height * out_stride];
                 byte_tile(level, &product, &mut out, out_stride);
                 for m in 0..height {
-                    for c in 0..BYTE_PANEL {
-                        let value = |s: usize| panel[s / STEPS * STEPS * BYTE_PANEL + c * STEPS + s % STEPS];
+                    for c in 0..n_panels * BYTE_PANEL {
+                        let panel = &panels[c / BYTE_PANEL * depth * BYTE_PANEL..];
+                        let column = c % BYTE_PANEL;
+                        let value = |s: usize| panel[s / STEPS * STEPS * BYTE_PANEL + column * STEPS + s % STEPS];
                         let expected: i32 =
                             (0..depth).map(|s| i32::from(rows[m * stride + s]) * i32::from(value(s))).sum();
                         prop_assert_eq!(out[m * out_stride + c], expected, "{:?} row {} column {}", level, m, c);
@@ -223,10 +256,10 @@ mod tests {
     #[test]
     fn the_largest_sums_do_not_overflow() {
         let depth = BYTE_DEPTH / STEPS * STEPS;
-        let (rows, panel) = (vec![-127i8; depth], vec![255u8; depth * BYTE_PANEL]);
+        let (rows, panels) = (vec![-127i8; depth], vec![255u8; depth * BYTE_PANEL]);
         for level in ByteLevel::supported() {
             let mut out = vec![0; BYTE_PANEL];
-            let product = ByteProduct { rows: &rows, stride: depth, height: 1, depth, panel: &panel };
+            let product = ByteProduct { rows: &rows, stride: depth, height: 1, depth, panels: &panels };
             byte_tile(level, &product, &mut out, BYTE_PANEL);
             assert!(out.iter().all(|x| *x == -127 * 255 * depth as i32), "{level:?}");
         }

@@ -20,6 +20,14 @@ dispatch! {
 }
 
 dispatch! {
+    /// `out[i] += scale * a[i]`, not fused: the same bits at every level.
+    ///
+    /// # Panics
+    /// Where the slices differ in length.
+    pub fn add_scaled(out: &mut [f32], a: &[f32], scale: f32) -> () = add_scaled_body
+}
+
+dispatch! {
     /// `out[i] = max(out[i], a[i])`.
     ///
     /// # Panics
@@ -76,6 +84,15 @@ unsafe fn multiply_add_body<L: Lanes>(out: &mut [f32], a: &[f32], b: &[f32]) {
 #[inline(always)]
 unsafe fn add_body<L: Lanes>(out: &mut [f32], a: &[f32]) {
     by_lanes!(L, out, [a], |o, x| o.add(x));
+}
+
+/// # Safety
+/// The processor has the instructions of `L`.
+#[inline(always)]
+unsafe fn add_scaled_body<L: Lanes>(out: &mut [f32], a: &[f32], scale: f32) {
+    // SAFETY: register operations.
+    let s = unsafe { L::splat(scale) };
+    by_lanes!(L, out, [a], |o, x| o.add(x.mul(s)));
 }
 
 /// # Safety

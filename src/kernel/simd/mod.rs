@@ -6,10 +6,14 @@
 #![allow(unsafe_code, reason = "instruction sets chosen at run time and register tiles need raw pointers")]
 #![allow(clippy::needless_range_loop, reason = "register tiles are indexed by row and vector")]
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod bytes;
 mod codes;
 mod elementwise;
 mod lanes;
+mod lines;
+mod patches;
 mod rows;
 mod tile;
 mod transformer;
@@ -17,7 +21,9 @@ mod winograd;
 
 pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
 pub use codes::{RowScale, centred, lower_to_integers, quantize, scan_integers_at_most};
-pub use elementwise::{add_assign, clip, max_assign, multiply_add};
+pub use elementwise::{add_assign, add_scaled, clip, max_assign, multiply_add};
+pub use lines::{Lines, Plain};
+pub use patches::{blend, scaled_sum};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use tile::{Finish, Product, Start, gemm_tile};
 pub use transformer::{exp_sum, gelu, largest, normalize};
