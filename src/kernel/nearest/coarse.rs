@@ -1,16 +1,15 @@
 //! The search among eight-bit codes: a quarter of the arithmetic and of the memory traffic, and still exact.
 //!
 //! Products of codes give the distance of the coded rows exactly; what the codes leave out bounds the distance of the
-//! rows from below ([`super::codes`]). Only rows whose lower bound does not exceed the k-th smallest distance found so far
-//! are measured, directly and at once, so that the limit falls as fast as it can.
+//! rows from both sides ([`super::codes`]). Rows whose lower bound does not exceed the k-th smallest upper bound are kept; in
+//! the end they are measured, directly, in the order of their lower bounds, until these exceed the k-th smallest distance.
 
 use super::bound::{TINY, direct_error, round_up};
 use super::codes::{Coded, Codes};
 use super::search::Found;
 use super::{Metric, PreparedRows, Wanted, norm_and_square};
 use crate::kernel::simd::{
-    BYTE_PANEL, ByteLevel, ByteProduct, Lines, RowScale, STEPS, byte_tile, lower_to_integers, prefetch,
-    scan_integers_at_most,
+    BYTE_PANEL, ByteLevel, ByteProduct, Lines, RowScale, STEPS, byte_tile, prefetch, scan_integers_at_most,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -22,30 +21,33 @@ const PACKED: usize = 1536 * 1024;
 const BLOCK: usize = 640 * 1024;
 /// Least number of tiles of rows in a block.
 const TILES: usize = 4;
-/// Queries compared with a block at a time: their products stay in the second-level cache, to be looked at twice.
+/// Queries compared with a block at a time: their products stay in the second-level cache.
 const COLUMNS: usize = 4 * BYTE_PANEL;
 /// Rows of the following block that are fetched beside each tile of a block.
 const FETCHED: usize = 4;
 /// Unsigned codes are the signed ones plus this.
 const ZERO: i32 = 128;
-/// A query for which more rows than this, and more than one in [`CROWD_SHARE`], had to be measured is left to the search in
-/// `f32`: its bounds are too wide for its distances.
+/// A query for which more rows than this, and more than one in [`CROWD_SHARE`], would have to be measured is left to the
+/// search in `f32`: its bounds are too wide for its distances.
 const CROWD: usize = 256;
 const CROWD_SHARE: usize = 16;
 
-/// One query with its bounds and what was found so far.
+/// One query with its bounds and the rows that can be near it.
 #[derive(Clone)]
 struct Query<'a> {
     values: &'a [f32],
     norm: f32,
     coded: Coded,
-    /// At least `k` rows are at most this far, whichever they are.
-    ceiling: f64,
-    /// The nearest rows so far, at most `k`, ascending by measure, then by index.
-    found: Vec<Found>,
-    /// The largest distance that can still matter, by `ceiling` and `found`.
+    /// Largest error of the distance of coded rows, from rounding.
+    error: f64,
+    /// The `k` smallest upper bounds of distances, ascending.
+    uppers: Vec<f64>,
+    /// The largest distance that can still matter.
     reach: f64,
-    n_measured: usize,
+    /// Lower bounds of distances, with their rows: all that can be among the `k` nearest.
+    candidates: Vec<(f64, u32)>,
+    /// Number of candidates at which those out of reach are dropped.
+    prune_at: usize,
     is_crowded: bool,
 }
 
@@ -104,18 +106,6 @@ impl Ruler {
 }
 
 impl Query<'_> {
-    fn update_reach(&mut self, ruler: &Ruler) {
-        let found = self.found.get(ruler.k - 1).map_or(f64::INFINITY, |f| ruler.reach_of_measure(ruler.metric, f.0));
-        self.reach = found.min(ruler.reach(self.ceiling));
-    }
-
-    /// Takes a value of [`scan_integers_at_most`] that at least `k` rows do not exceed.
-    fn lower_ceiling(&mut self, value: f32, ruler: &Ruler) {
-        let square = f64::from(value) + self.coded.square + self.rounding(ruler);
-        self.ceiling = self.ceiling.min(square.max(0.0).sqrt() + self.coded.rest + ruler.largest_rest);
-        self.update_reach(ruler);
-    }
-
     /// Largest rounding error of a value of [`scan_integers_at_most`]: of the product of codes, both scales, their product
     /// and the sum.
     fn rounding(&self, ruler: &Ruler) -> f64 {
@@ -131,39 +121,76 @@ impl Query<'_> {
         round_up(reach * reach - self.coded.square + self.rounding(ruler))
     }
 
-    /// Whether a row whose product of codes is known can be among the `k` nearest.
-    fn can_be_near(&self, product: i32, row: &Coded) -> bool {
+    /// Takes a row whose product of codes is known; tells whether the limit changed.
+    fn add(&mut self, product: i32, row: &Coded, index: u32, ruler: &Ruler) -> bool {
         let steps = f64::from(self.coded.step) * f64::from(row.step);
         let square = self.coded.square + row.square - 2.0 * steps * f64::from(product);
-        let reach = self.reach + self.coded.rest + row.rest;
-        square <= reach * reach + 1e-12 * (self.coded.square + row.square)
-    }
-
-    /// Takes a measured row; tells whether the limit changed.
-    fn add(&mut self, found: Found, ruler: &Ruler) -> bool {
-        self.n_measured += 1;
-        self.is_crowded |= self.n_measured > ruler.crowd;
-        let changes = self.insert(found, ruler.k);
-        if changes {
-            self.update_reach(ruler);
+        // Rounding of the square, of at most `e^2`, moves its root by at most `e`.
+        let distance = square.max(0.0).sqrt();
+        let rest = self.coded.rest + row.rest + self.error;
+        if distance - rest > self.reach {
+            return false;
+        }
+        self.candidates.push((distance - rest, index));
+        let changes = self.add_upper(distance + rest, ruler);
+        if self.candidates.len() >= self.prune_at {
+            self.prune(ruler);
         }
         changes || self.is_crowded
     }
 
-    fn insert(&mut self, found: Found, k: usize) -> bool {
-        let at = self.found.partition_point(|f| f.0.total_cmp(&found.0).then(f.1.cmp(&found.1)).is_lt());
-        if at < k {
-            self.found.insert(at, found);
-            self.found.truncate(k);
+    fn add_upper(&mut self, upper: f64, ruler: &Ruler) -> bool {
+        let at = self.uppers.partition_point(|u| *u <= upper);
+        if at >= ruler.k {
+            return false;
         }
-        at < k
+        self.uppers.insert(at, upper);
+        self.uppers.truncate(ruler.k);
+        self.reach = self.uppers.get(ruler.k - 1).map_or(f64::INFINITY, |upper| ruler.reach(*upper));
+        true
     }
 
-    fn merge(&mut self, other: Self, k: usize) {
-        for found in other.found {
-            self.insert(found, k);
+    /// Drops what is out of reach.
+    fn prune(&mut self, ruler: &Ruler) {
+        let reach = self.reach;
+        self.candidates.retain(|candidate| candidate.0 <= reach);
+        self.is_crowded |= self.candidates.len() > ruler.crowd;
+        self.prune_at = 2 * self.candidates.len() + 64;
+    }
+
+    fn merge(&mut self, other: Self, ruler: &Ruler) {
+        for upper in other.uppers {
+            self.add_upper(upper, ruler);
         }
+        self.candidates.extend(other.candidates);
         self.is_crowded |= other.is_crowded;
+    }
+
+    /// Measures the candidates, those with the smallest lower bounds first; `None` where they are too many.
+    fn nearest<R: AsRef<[f32]> + Sync>(mut self, rows: &PreparedRows<R>, ruler: &Ruler) -> Option<Vec<Found>> {
+        self.prune(ruler);
+        if self.is_crowded {
+            return None;
+        }
+        self.candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut found: Vec<Found> = Vec::with_capacity(ruler.k + 1);
+        let mut reach = self.reach;
+        for (i, (lower, row)) in self.candidates.iter().enumerate() {
+            if *lower > reach {
+                break;
+            }
+            if let Some((_, next)) = self.candidates.get(i + 1) {
+                prefetch(rows.row(*next as usize));
+            }
+            let new = (rows.measure(self.values, self.norm, *row as usize), *row);
+            let at = found.partition_point(|f| f.0.total_cmp(&new.0).then(f.1.cmp(&new.1)).is_lt());
+            if at < ruler.k {
+                found.insert(at, new);
+                found.truncate(ruler.k);
+                reach = found.get(ruler.k - 1).map_or(reach, |f| ruler.reach_of_measure(ruler.metric, f.0));
+            }
+        }
+        Some(found)
     }
 }
 
@@ -180,14 +207,14 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
     wanted: Wanted<'_>,
 ) -> Vec<Option<Vec<Found>>> {
     let Some(ruler) = Ruler::new(rows, codes, wanted.k) else { return vec![None; queries.len() / rows.dim] };
-    let (fresh, packed) = pack(rows, codes, queries);
+    let (fresh, packed) = pack(rows, codes, queries, wanted.k.min(64));
     let scales = fresh.iter().map(|q| q.coded.step).collect();
     let limits: Vec<f32> = fresh.iter().map(|q| q.limit(&ruler)).collect();
     let threads = rayon::current_num_threads();
     let block = rows.n.div_ceil(threads).min(BLOCK / codes.stride).max(TILES * level.tile_height());
     let block = block.next_multiple_of(level.tile_height());
     let n_blocks = rows.n.div_ceil(block);
-    let batch = Batch { rows, level, codes, packed, scales, ruler, wanted };
+    let batch = Batch { level, codes, packed, scales, ruler, wanted };
     // One state per thread, and blocks handed out one by one, as in the search in `f32`.
     let next = AtomicUsize::new(0);
     let take = || {
@@ -204,7 +231,6 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
                 limits: limits.clone(),
                 products: Lines::zeros(block * COLUMNS),
                 hits: vec![],
-                is_fresh: true,
             };
             loop {
                 let following = take();
@@ -216,15 +242,14 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
             }
         })
         .reduce_with(|mut a, b| {
-            a.iter_mut().zip(b).for_each(|(x, y)| x.merge(y, wanted.k));
+            a.iter_mut().zip(b).for_each(|(x, y)| x.merge(y, &batch.ruler));
             a
         });
-    found.unwrap_or(fresh).into_iter().map(|query| (!query.is_crowded).then_some(query.found)).collect()
+    found.unwrap_or(fresh).into_par_iter().map(|query| query.nearest(rows, &batch.ruler)).collect()
 }
 
 /// What all threads share.
-struct Batch<'a, R> {
-    rows: &'a PreparedRows<R>,
+struct Batch<'a> {
     level: ByteLevel,
     codes: &'a Codes,
     /// The queries' codes as panels, and the values of their steps.
@@ -234,7 +259,7 @@ struct Batch<'a, R> {
     wanted: Wanted<'a>,
 }
 
-impl<R> Batch<'_, R> {
+impl Batch<'_> {
     fn scale_of(&self, row: usize) -> RowScale {
         let coded = &self.codes.rows[row];
         RowScale { shift: ZERO * coded.sum, scale: -2.0 * coded.step, offset: coded.square as f32 }
@@ -246,6 +271,7 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
     rows: &PreparedRows<R>,
     codes: &Codes,
     queries: &'a [f32],
+    k: usize,
 ) -> (Vec<Query<'a>>, Lines<u8>) {
     let n_panels = (queries.len() / rows.dim).div_ceil(BYTE_PANEL);
     let mut packed = Lines::zeros(n_panels * BYTE_PANEL * codes.depth);
@@ -254,22 +280,26 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
         .par_chunks_mut(BYTE_PANEL * codes.depth)
         .zip(queries.par_chunks(BYTE_PANEL * rows.dim))
         .flat_map_iter(|(panel, queries)| {
-            let mut buffer = vec![0.0; rows.dim];
+            let (mut buffer, mut bytes) = (vec![0.0; rows.dim], vec![0; codes.depth]);
             let coded = queries.chunks_exact(rows.dim).enumerate().map(|(column, values)| {
                 let norm = norm_and_square(values).0;
-                let put = |i: usize, code: i8| {
-                    panel[i / STEPS * STEPS * BYTE_PANEL + column * STEPS + i % STEPS] = (i32::from(code) + ZERO) as u8;
-                };
-                let coded = codes.query(values, norm, &mut buffer, put);
+                let coded = codes.query(values, norm, &mut buffer, &mut bytes);
+                let steps = bytes.as_chunks::<STEPS>().0;
+                for (group, steps) in panel.as_chunks_mut::<{ STEPS * BYTE_PANEL }>().0.iter_mut().zip(steps) {
+                    group[column * STEPS..][..STEPS].copy_from_slice(&steps.map(|code| (i32::from(code) + ZERO) as u8));
+                }
+                let is_crowded = coded.is_none();
+                let coded = coded.unwrap_or(Coded { step: 0.0, sum: 0, square: 0.0, rest: 0.0 });
                 Query {
                     values,
                     norm,
-                    is_crowded: coded.is_none(),
-                    coded: coded.unwrap_or(Coded { step: 0.0, sum: 0, square: 0.0, rest: 0.0 }),
-                    ceiling: f64::INFINITY,
-                    found: vec![],
+                    is_crowded,
+                    error: 1e-6 * (coded.square + codes.largest_square).sqrt(),
+                    coded,
+                    uppers: Vec::with_capacity(k),
                     reach: f64::INFINITY,
-                    n_measured: 0,
+                    candidates: Vec::with_capacity(64),
+                    prune_at: 64,
                 }
             });
             coded.collect::<Vec<_>>()
@@ -279,36 +309,28 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
 }
 
 /// State of one thread.
-struct Task<'a, R> {
-    batch: &'a Batch<'a, R>,
+struct Task<'a> {
+    batch: &'a Batch<'a>,
     queries: Vec<Query<'a>>,
     limits: Vec<f32>,
     /// Of one block of rows with [`COLUMNS`] queries.
     products: Lines<i32>,
     hits: Vec<u32>,
-    /// No limit is known yet.
-    is_fresh: bool,
 }
 
-impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
+impl Task<'_> {
     /// Searches one block of rows; the `following` one is brought into the cache meanwhile.
     fn scan(&mut self, block: Range<usize>, following: Range<usize>) {
         let searched: Vec<usize> = block.clone().filter(|row| (self.batch.wanted.is_searched)(*row)).collect();
-        let sets_limits = self.is_fresh && searched.len() >= self.batch.wanted.k;
         let mut products = std::mem::replace(&mut self.products, Lines::zeros(0));
         let mut following = following;
         for first in (0..self.queries.len()).step_by(COLUMNS) {
             let columns = first..(first + COLUMNS).min(self.queries.len());
             self.multiply(&block, &mut following, &columns, &mut products);
-            let of_row = |row: &usize| (*row, &products[(row - block.start) * COLUMNS..][..columns.len()]);
-            if sets_limits {
-                self.set_first_limits(&columns, searched.iter().map(of_row));
-            }
-            for (row, products) in searched.iter().map(of_row) {
-                self.take(row, &columns, products);
+            for row in &searched {
+                self.take(*row, &columns, &products[(row - block.start) * COLUMNS..][..columns.len()]);
             }
         }
-        self.is_fresh &= !sets_limits;
         self.products = products;
     }
 
@@ -336,34 +358,9 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
         }
     }
 
-    /// Without any limit all rows of a block would have to be measured. Of `k` groups of rows each has a least value: no
-    /// more than the largest of these is needed to reach `k` rows.
-    fn set_first_limits<'p>(
-        &mut self,
-        columns: &Range<usize>,
-        searched: impl Iterator<Item = (usize, &'p [i32])> + Clone,
-    ) {
-        let Batch { codes, scales, ruler, .. } = self.batch;
-        let scales = &scales[columns.clone()];
-        let mut ceilings = vec![f32::NEG_INFINITY; columns.len()];
-        let mut least = vec![0.0; columns.len()];
-        for group in 0..ruler.k {
-            least.fill(f32::INFINITY);
-            for (row, products) in searched.clone().skip(group).step_by(ruler.k) {
-                lower_to_integers(codes.level, products, self.batch.scale_of(row), scales, &mut least);
-            }
-            ceilings.iter_mut().zip(&least).for_each(|(c, l)| *c = c.max(*l));
-        }
-        let queries = self.queries[columns.clone()].iter_mut();
-        for (query, (limit, ceiling)) in queries.zip(self.limits[columns.clone()].iter_mut().zip(ceilings)) {
-            query.lower_ceiling(ceiling, ruler);
-            *limit = query.limit(ruler);
-        }
-    }
-
-    /// Measures a row for all queries to which it can be near.
+    /// Keeps a row for all queries to which it can be near.
     fn take(&mut self, row: usize, columns: &Range<usize>, products: &[i32]) {
-        let Self { batch: Batch { rows, codes, scales, ruler, .. }, queries, limits, hits, .. } = self;
+        let Self { batch: Batch { codes, scales, ruler, .. }, queries, limits, hits, .. } = self;
         let (queries, limits) = (&mut queries[columns.clone()], &mut limits[columns.clone()]);
         let scales = &scales[columns.clone()];
         let scale = self.batch.scale_of(row);
@@ -372,9 +369,7 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
         for &q in &*hits {
             let q = q as usize;
             let query = &mut queries[q];
-            if query.can_be_near(products[q].wrapping_sub(scale.shift), &codes.rows[row])
-                && query.add((rows.measure(query.values, query.norm, row), row as u32), ruler)
-            {
+            if query.add(products[q].wrapping_sub(scale.shift), &codes.rows[row], row as u32, ruler) {
                 limits[q] = query.limit(ruler);
             }
         }

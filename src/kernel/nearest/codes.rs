@@ -72,25 +72,16 @@ impl Codes {
             .par_chunks_mut(stride)
             .zip(rows.par_chunks(dim))
             .zip(norms)
-            .map_init(
-                || vec![0.0; dim],
-                |buffer, ((codes, row), norm)| coder.code(row, *norm, buffer, |i, n| codes[i] = n),
-            )
+            .map_init(|| vec![0.0; dim], |buffer, ((codes, row), norm)| coder.code(row, *norm, buffer, codes))
             .collect();
         let largest = |value: fn(&Coded) -> f64| rows.iter().map(value).fold(0.0, f64::max);
         let (largest_rest, largest_square) = (largest(|r| r.rest), largest(|r| r.square));
         Some(Self { values, stride, depth, rows, largest_rest, largest_square, level, coder })
     }
 
-    /// Codes of a query, each handed to `put` with its place; `None` as in [`Self::new`].
-    pub(super) fn query(
-        &self,
-        query: &[f32],
-        norm: f32,
-        buffer: &mut [f32],
-        put: impl FnMut(usize, i8),
-    ) -> Option<Coded> {
-        is_usable(norm, self.coder.metric).then(|| self.coder.code(query, norm, buffer, put))
+    /// Writes the codes of a query, of which there may be fewer than room for them; `None` as in [`Self::new`].
+    pub(super) fn query(&self, query: &[f32], norm: f32, buffer: &mut [f32], codes: &mut [i8]) -> Option<Coded> {
+        is_usable(norm, self.coder.metric).then(|| self.coder.code(query, norm, buffer, codes))
     }
 }
 
@@ -122,7 +113,7 @@ fn mean(rows: &[f32], dim: usize, metric: Metric, norms: &[f32]) -> Vec<f32> {
 }
 
 impl Coder {
-    fn code(&self, row: &[f32], norm: f32, buffer: &mut [f32], mut put: impl FnMut(usize, i8)) -> Coded {
+    fn code(&self, row: &[f32], norm: f32, buffer: &mut [f32], codes: &mut [i8]) -> Coded {
         let factor = factor(self.metric, norm);
         let largest = centred(self.level, row, &self.center, factor, buffer);
         let (step, per_step) = (largest / LARGEST, LARGEST / largest);
@@ -134,13 +125,13 @@ impl Coder {
             buffer.fill(0.0);
             largest * largest * row.len() as f32
         };
-        let (mut sum, mut squares) = (0, 0);
-        for (i, x) in buffer.iter().enumerate() {
+        // Neither sum can overflow: rows have at most `BYTE_DEPTH` codes.
+        let (mut sum, mut squares) = (0i32, 0i32);
+        for (code, x) in codes.iter_mut().zip(&*buffer) {
             // Whole numbers from -127 to 127 stand in the low bits after this addition.
-            let code = (x + 12_582_912.0).to_bits() as i8;
-            sum += i32::from(code);
-            squares += i64::from(code) * i64::from(code);
-            put(i, code);
+            *code = (x + 12_582_912.0).to_bits() as i8;
+            sum += i32::from(*code);
+            squares += i32::from(*code) * i32::from(*code);
         }
         let step = if is_coded { step } else { 0.0 };
         let terms = (row.len() / 16 + 16) as f64;
@@ -148,6 +139,6 @@ impl Coder {
         // center and from the code.
         let length = f64::from(norm) * f64::from(factor) + self.center_norm;
         let rest = f64::from(left).sqrt() * (1.0 + terms * U) + 8.0 * U * length + 1e-30;
-        Coded { step, sum, square: f64::from(step) * f64::from(step) * squares as f64, rest }
+        Coded { step, sum, square: f64::from(step) * f64::from(step) * f64::from(squares), rest }
     }
 }

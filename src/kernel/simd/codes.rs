@@ -57,14 +57,6 @@ dispatch! {
     ) -> () = scan_body
 }
 
-dispatch! {
-    /// Lowers each of `least` to the value of its column, by `row` and the column's scale, where that is smaller.
-    ///
-    /// # Panics
-    /// Where the slices differ in length.
-    pub fn lower_to_integers(products: &[i32], row: RowScale, scales: &[f32], least: &mut [f32]) -> () = lower_body
-}
-
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
@@ -148,27 +140,6 @@ unsafe fn scan_body<L: Lanes>(products: &[i32], row: RowScale, scales: &[f32], l
     }
 }
 
-/// # Safety
-/// The processor has the instructions of `L`.
-#[inline(always)]
-unsafe fn lower_body<L: Lanes>(products: &[i32], row: RowScale, scales: &[f32], least: &mut [f32]) {
-    assert!(products.len() == least.len() && products.len() == scales.len(), "one scale and value per product");
-    let whole = products.len() / 16 * 16;
-    // SAFETY: `p + 16 <= whole <= len` for all slices.
-    unsafe {
-        let mut p = 0;
-        while p < whole {
-            let value = row.values::<L>(products.as_ptr().add(p), scales.as_ptr().add(p));
-            value.min(L::load(least.as_ptr().add(p))).store(least.as_mut_ptr().add(p));
-            p += 16;
-        }
-    }
-    for p in whole..products.len() {
-        let value = row.value(products[p], scales[p]);
-        least[p] = if value < least[p] { value } else { least[p] };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,10 +176,6 @@ mod tests {
                 };
                 let expected: Vec<u32> = (0..values.len() as u32).filter(is_hit).collect();
                 prop_assert_eq!(hits, expected);
-                let mut least = limits.clone();
-                lower_to_integers(level, &integers, row, &values, &mut least);
-                let value = |i: usize| offset + scale * (values[i] * (integers[i] - shift) as f32);
-                prop_assert_eq!(least, (0..limits.len()).map(|i| value(i).min(limits[i])).collect::<Vec<_>>());
             }
         }
     }

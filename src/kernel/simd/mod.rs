@@ -20,7 +20,7 @@ mod transformer;
 mod winograd;
 
 pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
-pub use codes::{RowScale, centred, lower_to_integers, quantize, scan_integers_at_most};
+pub use codes::{RowScale, centred, quantize, scan_integers_at_most};
 pub use elementwise::{add_assign, add_scaled, clip, max_assign, multiply_add};
 pub use lines::{Lines, Plain};
 pub use patches::{blend, scaled_sum};
