@@ -204,6 +204,7 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
                 limits: limits.clone(),
                 products: Lines::zeros(block * COLUMNS),
                 hits: vec![],
+                near: vec![vec![]; COLUMNS],
                 is_fresh: true,
             };
             loop {
@@ -286,6 +287,8 @@ struct Task<'a, R> {
     /// Of one block of rows with [`COLUMNS`] queries.
     products: Lines<i32>,
     hits: Vec<u32>,
+    /// For each of [`COLUMNS`] queries the rows that can be near: value of the codes, row, product.
+    near: Vec<Vec<(f32, u32, i32)>>,
     /// No limit is known yet.
     is_fresh: bool,
 }
@@ -303,9 +306,9 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
             let of_row = |row: &usize| (*row, &products[(row - block.start) * COLUMNS..][..columns.len()]);
             if sets_limits {
                 self.set_first_limits(&columns, searched.iter().map(of_row));
-            }
-            for (row, products) in searched.iter().map(of_row) {
-                self.take(row, &columns, products);
+                self.take_nearest_first(&columns, searched.iter().map(of_row));
+            } else {
+                searched.iter().map(of_row).for_each(|(row, products)| self.take(row, &columns, products));
             }
         }
         self.is_fresh &= !sets_limits;
@@ -357,6 +360,36 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
         let queries = self.queries[columns.clone()].iter_mut();
         for (query, (limit, ceiling)) in queries.zip(self.limits[columns.clone()].iter_mut().zip(ceilings)) {
             query.lower_ceiling(ceiling, ruler);
+            *limit = query.limit(ruler);
+        }
+    }
+
+    /// As [`Self::take`] for each row; but of the rows that can be near to a query those whose codes are nearest are measured
+    /// first, after which few others can still be near.
+    fn take_nearest_first<'p>(&mut self, columns: &Range<usize>, searched: impl Iterator<Item = (usize, &'p [i32])>) {
+        let Self { batch: Batch { rows, codes, scales, ruler, .. }, queries, limits, hits, near, .. } = self;
+        let (queries, limits) = (&mut queries[columns.clone()], &mut limits[columns.clone()]);
+        let scales = &scales[columns.clone()];
+        for (row, products) in searched {
+            let scale = self.batch.scale_of(row);
+            hits.clear();
+            scan_integers_at_most(codes.level, products, scale, scales, limits, hits);
+            for &q in &*hits {
+                let product = products[q as usize].wrapping_sub(scale.shift);
+                let value = scale.offset + scale.scale * (scales[q as usize] * product as f32);
+                near[q as usize].push((value, row as u32, product));
+            }
+        }
+        for ((query, limit), near) in queries.iter_mut().zip(limits).zip(near) {
+            if near.len() > ruler.k {
+                near.select_nth_unstable_by(ruler.k - 1, |a, b| a.0.total_cmp(&b.0));
+            }
+            for (_, row, product) in near.drain(..) {
+                let coded = &codes.rows[row as usize];
+                if !query.is_crowded && query.can_be_near(product, coded) {
+                    query.add((rows.measure(query.values, query.norm, row as usize), row), ruler);
+                }
+            }
             *limit = query.limit(ruler);
         }
     }
