@@ -305,7 +305,7 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
             self.multiply(&block, &mut following, &columns, &mut products);
             let of_row = |row: &usize| (*row, &products[(row - block.start) * COLUMNS..][..columns.len()]);
             if sets_limits {
-                self.set_first_limits(&columns, searched.iter().map(of_row));
+                self.set_first_limits(&columns, &searched.iter().map(of_row));
                 self.take_nearest_first(&columns, searched.iter().map(of_row));
             } else {
                 searched.iter().map(of_row).for_each(|(row, products)| self.take(row, &columns, products));
@@ -344,7 +344,7 @@ impl<R: AsRef<[f32]> + Sync> Task<'_, R> {
     fn set_first_limits<'p>(
         &mut self,
         columns: &Range<usize>,
-        searched: impl Iterator<Item = (usize, &'p [i32])> + Clone,
+        searched: &(impl Iterator<Item = (usize, &'p [i32])> + Clone),
     ) {
         let Batch { codes, scales, ruler, .. } = self.batch;
         let scales = &scales[columns.clone()];
