@@ -3,7 +3,8 @@
 //!
 //! Everything here works on row-major `f32` slices and knows nothing of tensors. Each kernel is written once against
 //! 16 abstract lanes ([`simd`]) and compiled for AVX-512, AVX2 + FMA and portable code; the best level the processor
-//! offers is chosen at run time. Work is shared among the threads of the current `rayon` pool.
+//! offers is chosen at run time; where there are tiles (Intel AMX), products of bytes and most convolutions use them. Work
+//! is shared among the threads of the current `rayon` pool.
 //!
 //! **Determinism.** No result depends on the number of threads, on the size of a batch or on what else is in it: every
 //! number is computed by one thread in a fixed order of operations. Distances that are *returned* are direct sums of

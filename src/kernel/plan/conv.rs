@@ -2,9 +2,9 @@
 
 use super::graph::Window;
 use super::run::{Shape, chunks};
-use super::winograd;
+use super::{split, winograd};
 use crate::kernel::scratch::with_scratch;
-use crate::kernel::simd::{Finish, Level, Product, Start, gemm_tile, multiply_add};
+use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, multiply_add};
 
 /// Values of gathered windows that a task holds at a time; they stay in the second-level cache.
 const GATHERED: usize = 192 * 1024;
@@ -29,6 +29,8 @@ enum Weights {
     Gemm(Vec<f32>),
     /// One channel per group: `[kernel rows, kernel columns, channels]`.
     Depthwise(Vec<f32>),
+    /// For tiles of bf16 parts.
+    Split(Lines<u16>),
     /// For Winograd's convolution.
     Winograd(winograd::Packed),
 }
@@ -48,7 +50,8 @@ pub(super) struct ConvSpec<'a> {
 }
 
 impl PackedConv {
-    /// Packs the weights; Winograd's form where it pays and `winograd` allows it.
+    /// Packs the weights; Winograd's form where it pays and `winograd` allows it (tiles save no time then: what they save
+    /// in arithmetic Winograd's convolution saves as well), tiles elsewhere.
     pub(super) fn new(level: Level, spec: ConvSpec<'_>, winograd: bool) -> Self {
         let ConvSpec { window, groups, from, to, weight, bias, low, high } = spec;
         let depthwise = groups == from && groups == to && groups > 1;
@@ -62,6 +65,8 @@ impl PackedConv {
             Weights::Depthwise((0..taps * groups).map(|i| weight[i % groups * taps + i / groups]).collect())
         } else if winograd && pays {
             Weights::Winograd(winograd::pack(level, weight, from, to))
+        } else if level.has_tiles() && groups == 1 {
+            Weights::Split(split::pack(weight, from, to, window.size))
         } else {
             Weights::Gemm(pack_gemm(level, weight, groups, from / groups, to / groups, window.size))
         };
@@ -86,6 +91,7 @@ impl PackedConv {
         match &self.weights {
             Weights::Gemm(packed) => task.gemm(packed, out),
             Weights::Depthwise(packed) => task.depthwise(packed, out),
+            Weights::Split(packed) => split::run(&task, packed, out),
             Weights::Winograd(packed) => winograd::run(&task, packed, out, scratch),
         }
     }
@@ -157,7 +163,7 @@ impl Task<'_> {
     }
 
     /// Copies the window of one output pixel: `[kernel rows, kernel columns, channels]`.
-    fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
+    pub(super) fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
         let Window { size: [kh, kw], stride, pad } = self.conv.window;
         let pixels = self.to.height * self.to.width;
         let image = &image[pixel / pixels * self.from.len()..];

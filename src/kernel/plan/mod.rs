@@ -13,6 +13,7 @@ mod conv;
 mod graph;
 mod program;
 mod run;
+mod split;
 #[cfg(test)]
 mod tests;
 mod winograd;

@@ -15,8 +15,13 @@ pub(super) const TILE_BYTES: usize = 64;
 /// Whether processor and operating system offer tiles with products of bytes and of bf16.
 pub(super) fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE
-        .get_or_init(|| cfg!(target_os = "linux") && is_x86_feature_detected!("avx512f") && has_tiles() && permitted())
+    *AVAILABLE.get_or_init(|| {
+        cfg!(target_os = "linux")
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("fma")
+            && has_tiles()
+            && permitted()
+    })
 }
 
 fn has_tiles() -> bool {
@@ -202,5 +207,135 @@ unsafe fn one_by_two(task: &Bytes, rows: *const i8, panel: *const u8, out: *mut 
             out = in(reg) out, out_stride = in(reg) task.out_stride,
             accumulate = in(reg) u32::from(accumulate), options(nostack),
         );
+    }
+}
+
+/// Products of `f32` in three parts of bf16 each ([`super::split_tiles`]), as pointers.
+pub(super) struct Split<'a> {
+    pub(super) values: *const u16,
+    /// Between the rows of a tile, in bytes.
+    pub(super) step: usize,
+    /// Where the rows of each tap start, seen from the first one's, in values.
+    pub(super) taps: &'a [usize],
+    /// A multiple of 32.
+    pub(super) channels: usize,
+    /// Rows of every tile, at most 16.
+    pub(super) height: usize,
+    pub(super) panel: *const u16,
+    /// Where the tiles start, in values.
+    pub(super) starts: &'a [usize],
+    /// `[tile, height, 32]`.
+    pub(super) sums: *mut f32,
+}
+
+/// # Safety
+/// [`is_available`]; the pointers are valid for the shape.
+pub(super) unsafe fn split(task: &Split<'_>) {
+    let config = Config::new(task.height, task.height, TILE_BYTES);
+    let blocks = task.channels / 32;
+    // Between the three parts of a pixel, in values.
+    let part = task.channels;
+    // SAFETY: forwarded. A tile without a partner is computed twice, to the same place.
+    unsafe {
+        asm!("ldtilecfg [{}]", in(reg) &raw const config, options(nostack));
+        for first in (0..task.starts.len()).step_by(2) {
+            let second = (first + 1).min(task.starts.len() - 1);
+            let mut panel = task.panel;
+            asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
+            for tap in task.taps {
+                let upper = task.values.add(task.starts[first] + tap);
+                let lower = task.values.add(task.starts[second] + tap);
+                // High, middle and low parts; of the nine products those below the precision of `f32` are left out.
+                asm!(
+                    "2:",
+                    "tileloadd tmm4, [{upper_high} + {step}]",
+                    "tileloadd tmm6, [{panel} + {line}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{panel} + {line} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower_high} + {step}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm4, [{upper_low} + {step}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower_low} + {step}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm4, [{upper_middle} + {step}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower_middle} + {step}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm6, [{panel} + {line} + 2048]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tileloadd tmm7, [{panel} + {line} + 3072]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm4, [{upper_high} + {step}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower_high} + {step}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm6, [{panel} + {line} + 4096]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tileloadd tmm7, [{panel} + {line} + 5120]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "add {upper_high}, 64", "add {upper_middle}, 64", "add {upper_low}, 64",
+                    "add {lower_high}, 64", "add {lower_middle}, 64", "add {lower_low}, 64",
+                    "add {panel}, 6144",
+                    "dec {blocks}",
+                    "jnz 2b",
+                    upper_high = inout(reg) upper => _, upper_middle = inout(reg) upper.add(part) => _,
+                    upper_low = inout(reg) upper.add(2 * part) => _,
+                    lower_high = inout(reg) lower => _, lower_middle = inout(reg) lower.add(part) => _,
+                    lower_low = inout(reg) lower.add(2 * part) => _,
+                    panel = inout(reg) panel, blocks = inout(reg) blocks => _,
+                    step = in(reg) task.step, line = in(reg) TILE_BYTES, options(nostack),
+                );
+            }
+            let [upper, lower] = [first, second].map(|tile| task.sums.add(tile * task.height * 32));
+            asm!(
+                "tilestored [{lower} + {stride}], tmm2",
+                "tilestored [{lower} + {stride} + 64], tmm3",
+                "tilestored [{upper} + {stride}], tmm0",
+                "tilestored [{upper} + {stride} + 64], tmm1",
+                upper = in(reg) upper, lower = in(reg) lower, stride = in(reg) 128usize, options(nostack),
+            );
+        }
+        asm!("tilerelease", options(nostack));
+    }
+}
+
+/// Splits pixels of `channels` values into their three parts, `[high, middle, low]` of all channels each; pixels are
+/// `stride` apart in `out`. Each part is the leading eight bits of what the ones before leave, so the parts add up exactly.
+///
+/// # Safety
+/// The processor has AVX-512; the pointers are valid for the shape, `channels` is a multiple of 16.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn split_pixels(values: *const f32, n: usize, channels: usize, stride: usize, out: *mut u16) {
+    use core::arch::x86_64::*;
+    let leading = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+    for pixel in 0..n {
+        for c in (0..channels).step_by(16) {
+            // SAFETY: forwarded.
+            unsafe {
+                let out = out.add(pixel * stride + c);
+                let x = _mm512_loadu_ps(values.add(pixel * channels + c));
+                let high = _mm512_and_si512(_mm512_castps_si512(x), leading);
+                let rest = _mm512_sub_ps(x, _mm512_castsi512_ps(high));
+                let middle = _mm512_and_si512(_mm512_castps_si512(rest), leading);
+                let low = _mm512_sub_ps(rest, _mm512_castsi512_ps(middle));
+                for (i, part) in [high, middle, _mm512_castps_si512(low)].into_iter().enumerate() {
+                    let upper = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(part));
+                    _mm256_storeu_si256(out.add(i * channels).cast(), upper);
+                }
+            }
+        }
     }
 }

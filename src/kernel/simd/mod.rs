@@ -15,6 +15,7 @@ mod lanes;
 mod lines;
 mod patches;
 mod rows;
+mod split;
 mod tile;
 mod transformer;
 mod winograd;
@@ -25,6 +26,9 @@ pub use elementwise::{add_assign, add_scaled, clip, max_assign, multiply_add};
 pub use lines::{Lines, Plain};
 pub use patches::{blend, scaled_sum};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
+pub use split::{
+    SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split, split_pixels, split_tiles,
+};
 pub use tile::{Finish, Product, Start, gemm_tile};
 pub use transformer::{exp_sum, gelu, largest, normalize};
 pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_filters, winograd_input, winograd_output};
@@ -54,6 +58,9 @@ pub struct Level(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// AVX-512, and tiles.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -75,6 +82,9 @@ impl Level {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if amx::is_available() {
+                levels.push(Self(Kind::Amx));
+            }
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma") {
                 levels.push(Self(Kind::Avx512));
             }
@@ -86,10 +96,24 @@ impl Level {
         levels
     }
 
-    /// Name for reports: `avx512`, `avx2` or `portable`.
+    /// Whether [`split_tiles`] can be used.
+    #[must_use]
+    pub fn has_tiles(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 | Kind::Avx2 => false,
+            Kind::Portable => false,
+        }
+    }
+
+    /// Name for reports: `avx512 and amx`, `avx512`, `avx2` or `portable`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => "avx512 and amx",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
@@ -120,7 +144,7 @@ macro_rules! dispatch {
             match level.0 {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a `Level` of this kind exists only where the processor has the features.
-                Kind::Avx512 => unsafe { avx512($($arg),*) },
+                Kind::Amx | Kind::Avx512 => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Kind::Avx2 => unsafe { avx2($($arg),*) },

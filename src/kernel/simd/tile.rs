@@ -15,7 +15,7 @@ impl Level {
     pub fn tile_height(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => 14,
+            Kind::Amx | Kind::Avx512 => 14,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => 6,
             Kind::Portable => 2,
@@ -27,7 +27,7 @@ impl Level {
     pub fn panel_width(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => 32,
+            Kind::Amx | Kind::Avx512 => 32,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => 16,
             Kind::Portable => 16,
@@ -201,7 +201,7 @@ unsafe fn run(level: Level, height: usize, task: &Task) {
     }
     match level.0 {
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => by_height!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        Kind::Amx | Kind::Avx512 => by_height!(avx512: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => by_height!(avx2: 1 2 3 4 5 6),
         Kind::Portable => by_height!(portable: 1 2),

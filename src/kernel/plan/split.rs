@@ -1,0 +1,241 @@
+//! A convolution by tiles of bf16 parts: the image is split once, and a tile's rows are pixels of it side by side.
+
+use super::conv::Task;
+use super::graph::Window;
+use super::run::{Shape, chunks};
+use crate::kernel::scratch::{with_parts, with_scratch};
+use crate::kernel::simd::{
+    Finish, Level, Lines, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split,
+    split_pixels, split_tiles,
+};
+use rayon::prelude::*;
+
+/// Values of split pixels that a task holds at a time; with a panel of weights they stay in the second-level cache.
+const PARTS: usize = 384 * 1024;
+/// Tiles whose sums are finished together, while they are in the first-level cache.
+const TOGETHER: usize = 8;
+/// Values of a cache line.
+const LINE: usize = 32;
+
+/// Pixels whose windows are gathered at a time.
+const GATHERED: usize = 256;
+
+/// Whether the windows of pixels are gathered, each a row of its own: pixels have too few channels for a tile's row.
+fn is_gathered(ci: usize) -> bool {
+    !ci.is_multiple_of(SPLIT_STEPS)
+}
+
+/// Packs `weight`, `[co, ci, rows, columns]`: per panel of output channels, per tap, blocks of in channels.
+pub(super) fn pack(weight: &[f32], ci: usize, co: usize, [kh, kw]: [usize; 2]) -> Lines<u16> {
+    let taps = kh * kw;
+    // A gathered window is one long row, tap by tap.
+    let panel = (taps * ci).div_ceil(SPLIT_STEPS) * SPLIT_BLOCK;
+    let mut packed = Lines::zeros(co.div_ceil(SPLIT_PANEL) * panel);
+    packed.par_chunks_mut(panel).zip(weight.par_chunks(SPLIT_PANEL * ci * taps)).for_each(|(packed, filters)| {
+        for (column, filter) in filters.chunks_exact(ci * taps).enumerate() {
+            for (channel, filter) in filter.chunks_exact(taps).enumerate() {
+                for (tap, weight) in filter.iter().enumerate() {
+                    let step = tap * ci + channel;
+                    let block = &mut packed[step / SPLIT_STEPS * SPLIT_BLOCK..][..SPLIT_BLOCK];
+                    pack_split(*weight, step % SPLIT_STEPS, column, block);
+                }
+            }
+        }
+    });
+    packed
+}
+
+/// Computes `out` with the packed weights, from gathered windows.
+fn run_gathered(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
+    let [kh, kw] = task.conv.window().size;
+    let depth = kh * kw * task.from.channels;
+    let row = depth.next_multiple_of(SPLIT_STEPS);
+    let co = task.to.channels;
+    let lines = |channels: usize| Shape { height: out.len() / co, width: 1, channels };
+    let geometry = Geometry::new(lines(row), lines(co), Window::square(1, 1, 0));
+    let level = task.conv.level;
+    chunks(out, GATHERED * co, |i, out| {
+        let n = out.len() / co;
+        with_parts(n * geometry.pixel, |parts| {
+            with_scratch(n * row, |gathered| {
+                for (pixel, row) in gathered.chunks_exact_mut(row).enumerate() {
+                    task.gather(task.images, i * GATHERED + pixel, 0, task.from.channels, &mut row[..depth]);
+                    row[depth..].fill(0.0);
+                }
+                split_pixels(level, gathered, row, geometry.pixel, parts);
+            });
+            let tiles = Tiles::of(&[(0, 0)], n, geometry.pixel);
+            multiply(task, packed, &geometry, (&tiles, parts), i * GATHERED * co, out);
+        });
+    });
+}
+
+/// Computes `out` with the packed weights.
+pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
+    if is_gathered(task.from.channels) {
+        return run_gathered(task, packed, out);
+    }
+    // Pixels of a convolution of one tap have no neighbours, so all of them are one line, cut anywhere.
+    let is_flat = task.conv.window() == Window::square(1, 1, 0);
+    let n_images = out.len() / task.to.len();
+    let lines = |shape: Shape| Shape { height: shape.height * shape.width, width: 1, ..shape };
+    let (from, to) = if is_flat { (lines(task.from), lines(task.to)) } else { (task.from, task.to) };
+    let geometry = Geometry::new(from, to, task.conv.window());
+    let n_rows = n_images * to.height;
+    let threads = rayon::current_num_threads();
+    let tasks = n_rows.div_ceil(geometry.most_rows()).next_multiple_of(threads).min(n_rows);
+    let rows = n_rows.div_ceil(tasks);
+    chunks(out, rows * to.width * to.channels, |i, out| {
+        let first = i * rows;
+        let segments = geometry.segments(first..first + out.len() / (to.width * to.channels));
+        let held = segments.last().map_or(0, |s| s.at + s.n_lines * geometry.line);
+        with_parts(held, |parts| {
+            for segment in &segments {
+                geometry.split(task.conv.level, task.images, segment, parts);
+            }
+            let tiles = if is_flat {
+                Tiles::of(&[(0, 0)], out.len() / to.channels, geometry.pixel)
+            } else {
+                Tiles::of(&geometry.rows(&segments), to.width, geometry.window.stride[1] * geometry.pixel)
+            };
+            multiply(task, packed, &geometry, (&tiles, parts), first * to.width * to.channels, out);
+        });
+    });
+}
+
+/// Where the pixels of split images are.
+struct Geometry {
+    from: Shape,
+    to: Shape,
+    window: Window,
+    /// Between pixels: their three parts, and an odd number of cache lines.
+    pixel: usize,
+    /// Between lines, padding included.
+    line: usize,
+    taps: Vec<usize>,
+}
+
+/// Some rows of the result that belong to one image.
+struct Segment {
+    image: usize,
+    /// The first row and their number.
+    row: usize,
+    n_rows: usize,
+    /// Lines of the padded image that they need, from where on they are split.
+    n_lines: usize,
+    at: usize,
+}
+
+impl Geometry {
+    fn new(from: Shape, to: Shape, window: Window) -> Self {
+        let pixel = ((3 * from.channels).div_ceil(LINE) | 1) * LINE;
+        let line = ((to.width - 1) * window.stride[1] + window.size[1]) * pixel;
+        let [kh, kw] = window.size;
+        let taps = (0..kh * kw).map(|tap| tap / kw * line + tap % kw * pixel).collect();
+        Self { from, to, window, pixel, line, taps }
+    }
+
+    /// Rows of the result whose pixels can be held at a time.
+    fn most_rows(&self) -> usize {
+        let lines = (PARTS / self.line).saturating_sub(self.window.size[0] - 1);
+        (lines / self.window.stride[0]).max(1)
+    }
+
+    /// The parts of a range of rows, counted through all images.
+    fn segments(&self, rows: std::ops::Range<usize>) -> Vec<Segment> {
+        let mut segments: Vec<Segment> = vec![];
+        let (mut row, mut at) = (rows.start, 0);
+        while row < rows.end {
+            let (image, first) = (row / self.to.height, row % self.to.height);
+            let n_rows = (self.to.height - first).min(rows.end - row);
+            let n_lines = (n_rows - 1) * self.window.stride[0] + self.window.size[0];
+            segments.push(Segment { image, row: first, n_rows, n_lines, at });
+            at += n_lines * self.line;
+            row += n_rows;
+        }
+        segments
+    }
+
+    /// Splits the lines of a segment, with zeros outside the image.
+    fn split(&self, level: Level, images: &[f32], segment: &Segment, parts: &mut [u16]) {
+        let Shape { height, width, channels } = self.from;
+        if self.from.width == 1 && self.window == Window::square(1, 1, 0) {
+            let values =
+                &images[segment.image * self.from.len() + segment.row * channels..][..segment.n_rows * channels];
+            return split_pixels(level, values, channels, self.pixel, &mut parts[segment.at..]);
+        }
+        let image = &images[segment.image * self.from.len()..][..self.from.len()];
+        let [top, left] = [self.window.pad[0], self.window.pad[1]];
+        let n_pixels = self.line / self.pixel;
+        for (i, line) in parts[segment.at..].chunks_exact_mut(self.line).take(segment.n_lines).enumerate() {
+            let y = (segment.row * self.window.stride[0] + i).wrapping_sub(top);
+            if y >= height {
+                line.fill(0);
+                continue;
+            }
+            let within = left.min(n_pixels)..(left + width).min(n_pixels);
+            line[..within.start * self.pixel].fill(0);
+            line[within.end * self.pixel..].fill(0);
+            let values = &image[y * width * channels..][..within.len() * channels];
+            split_pixels(level, values, channels, self.pixel, &mut line[within.start * self.pixel..]);
+        }
+    }
+
+    /// For each row of the result where it starts: among the split pixels, and among the pixels of the result.
+    fn rows(&self, segments: &[Segment]) -> Vec<(usize, usize)> {
+        let starts = segments
+            .iter()
+            .flat_map(|segment| (0..segment.n_rows).map(|row| segment.at + row * self.window.stride[0] * self.line));
+        starts.enumerate().map(|(row, start)| (start, row * self.to.width)).collect()
+    }
+}
+
+/// Tiles of one height that cover runs of pixels.
+struct Tiles {
+    height: usize,
+    step: usize,
+    /// Where their rows start among the split pixels, and among those of the result.
+    starts: Vec<usize>,
+    pixels: Vec<usize>,
+}
+
+impl Tiles {
+    /// Covers runs of `n` pixels; where `n` is no multiple of the height, the last tile of a run overlaps the one before.
+    fn of(runs: &[(usize, usize)], n: usize, step: usize) -> Self {
+        let height = n.div_ceil(n.div_ceil(SPLIT_ROWS));
+        let within = || (0..n.div_ceil(height)).map(move |tile| (tile * height).min(n - height));
+        let starts = runs.iter().flat_map(|(start, _)| within().map(move |at| start + at * step)).collect();
+        let pixels = runs.iter().flat_map(|(_, pixel)| within().map(move |at| pixel + at)).collect();
+        Self { height, step, starts, pixels }
+    }
+}
+
+/// All tiles times all panels; `first` is where `out` starts in the whole result.
+fn multiply(
+    task: &Task<'_>,
+    packed: &[u16],
+    geometry: &Geometry,
+    (tiles, parts): (&Tiles, &[u16]),
+    first: usize,
+    out: &mut [f32],
+) {
+    let (conv, channels, co) = (task.conv, geometry.from.channels, geometry.to.channels);
+    let rows = SplitRows { values: parts, step: tiles.step, taps: &geometry.taps, channels, height: tiles.height };
+    let panel = geometry.taps.len() * channels / SPLIT_STEPS * SPLIT_BLOCK;
+    let height = tiles.height;
+    with_scratch(TOGETHER * height * SPLIT_PANEL, |sums| {
+        for (p, weights) in packed.chunks_exact(panel).enumerate() {
+            let channel = p * SPLIT_PANEL;
+            let width = SPLIT_PANEL.min(co - channel);
+            for (starts, pixels) in tiles.starts.chunks(TOGETHER).zip(tiles.pixels.chunks(TOGETHER)) {
+                split_tiles(conv.level, &rows, weights, starts, sums);
+                for (sums, pixel) in sums.chunks_exact(height * SPLIT_PANEL).zip(pixels) {
+                    let at = pixel * co + channel;
+                    let residual = task.residual.map(|r| (&r[first + at..], co));
+                    let finish = Finish { residual, low: conv.low, high: conv.high };
+                    finish_rows(conv.level, sums, &conv.bias[channel..], &finish, &mut out[at..], co, width);
+                }
+            }
+        }
+    });
+}
