@@ -116,6 +116,14 @@ fn wrong_values_are_refused_with_the_choices() {
 }
 
 #[test]
+fn an_unknown_instruction_set_is_refused_with_the_choices() {
+    let mut command = pcore(Fixture::get().path());
+    let output = expect(2, command.arg("devices").env("PCORE_SIMD", "sse9"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("PCORE_SIMD is sse9: expected portable, avx2, avx512, amx"), "{told}");
+}
+
+#[test]
 fn a_full_disk_keeps_the_old_bundle() {
     let fixture = Fixture::get();
     let folder = TempDir::new().unwrap();

@@ -34,6 +34,26 @@ fn scores_do_not_depend_on_batch_threads_order_or_company() {
     assert_eq!(reversed, expected);
 }
 
+/// Bit for bit the searches agree; the networks, and with them the scores, up to rounding.
+#[test]
+fn older_instruction_sets_give_the_same_scores_up_to_rounding() {
+    let fixture = Fixture::get();
+    let infer = |limit: &str| {
+        let mut command = pcore(fixture.path());
+        let output = expect(0, command.args(["infer", "--json", "domain_C/test"]).env("PCORE_SIMD", limit));
+        assert!(limit == "amx" || !String::from_utf8_lossy(&output.stderr).contains("amx"), "{limit} is not heeded");
+        raw_scores(&output)
+    };
+    let expected = infer("amx");
+    assert_eq!(expected.len(), 16);
+    for limit in ["avx512", "avx2", "portable"] {
+        for (name, score) in infer(limit) {
+            let (score, expected) = (f32::from_bits(score), f32::from_bits(expected[&name]));
+            assert!((score - expected).abs() <= 1e-5 * expected, "{limit}, {name}: {score} and {expected}");
+        }
+    }
+}
+
 #[test]
 fn held_out_images_score_as_they_did_at_fit_time() {
     let fixture = Fixture::get();

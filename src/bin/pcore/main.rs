@@ -11,6 +11,7 @@ mod run_info;
 
 use args::{Args, Verb};
 use clap::Parser;
+use pcore::kernel::simd::{INSTRUCTION_SETS, LIMIT_VARIABLE};
 use std::process::ExitCode;
 
 /// How a command that did its work can end.
@@ -36,6 +37,11 @@ impl From<Outcome> for ExitCode {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(limit) = std::env::var_os(LIMIT_VARIABLE).filter(|l| !INSTRUCTION_SETS.iter().any(|set| l == set)) {
+        let known = INSTRUCTION_SETS.join(", ");
+        eprintln!("error: {LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
+        return ExitCode::from(2);
+    }
     let result = match &args.verb {
         Verb::Fit(args) => commands::fit::run(args),
         Verb::Infer(args) => commands::infer::run(args),

@@ -30,10 +30,23 @@ enum Kind {
 }
 
 impl ByteLevel {
-    /// The fastest level, `None` where bytes are not faster than `f32`.
+    /// The fastest level that [`LIMIT_VARIABLE`](super::LIMIT_VARIABLE) allows, `None` where bytes are not faster than `f32`.
     #[must_use]
     pub fn fast() -> Option<Self> {
-        Self::supported().first().copied().filter(|level| level.0 != Kind::Portable)
+        Self::supported().into_iter().find(|l| l.0 != Kind::Portable && super::is_allowed(l.place()))
+    }
+
+    /// In [`INSTRUCTION_SETS`](super::INSTRUCTION_SETS).
+    fn place(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => 3,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni => 2,
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => 1,
+            Kind::Portable => 0,
+        }
     }
 
     /// All levels of this processor, fastest first; the last one is portable code, slower than products of `f32`.

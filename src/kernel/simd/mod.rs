@@ -68,12 +68,40 @@ enum Kind {
     Portable,
 }
 
+/// Environment variable that names the newest instruction set to use, one of [`INSTRUCTION_SETS`]: to compare machines on
+/// one. Read once; any other text counts as none.
+pub const LIMIT_VARIABLE: &str = "PCORE_SIMD";
+/// Instruction sets, oldest first.
+pub const INSTRUCTION_SETS: [&str; 4] = ["portable", "avx2", "avx512", "amx"];
+
+/// Whether [`LIMIT_VARIABLE`] allows an instruction set, by its place in [`INSTRUCTION_SETS`].
+fn is_allowed(place: usize) -> bool {
+    static NEWEST: OnceLock<usize> = OnceLock::new();
+    let asked_for = || INSTRUCTION_SETS.iter().position(|set| std::env::var(LIMIT_VARIABLE).is_ok_and(|v| v == *set));
+    place <= *NEWEST.get_or_init(|| asked_for().unwrap_or(INSTRUCTION_SETS.len() - 1))
+}
+
 impl Level {
-    /// The fastest level of this processor.
+    /// The fastest level of this processor that [`LIMIT_VARIABLE`] allows.
     #[must_use]
     pub fn best() -> Self {
         static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(|| Self::supported()[0])
+        *BEST.get_or_init(|| {
+            Self::supported().into_iter().find(|l| is_allowed(l.place())).unwrap_or(Self(Kind::Portable))
+        })
+    }
+
+    /// In [`INSTRUCTION_SETS`].
+    fn place(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => 3,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => 2,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => 1,
+            Kind::Portable => 0,
+        }
     }
 
     /// All levels of this processor, fastest first; the last one is portable code.
