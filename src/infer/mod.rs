@@ -13,6 +13,7 @@ mod explain;
 mod gate_use;
 mod inspector;
 mod pipeline;
+mod scoring;
 mod stream;
 
 pub(crate) use decode::in_batches;
@@ -21,8 +22,9 @@ pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
 pub use gate_use::GateUse;
-pub use inspector::{Calibration, Inspection, Inspector, Scored, Scoring};
-pub(crate) use inspector::{Distances, How, Normalise, score};
+pub use inspector::{Calibration, Inspection, Inspector};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub(crate) use pipeline::{FeatureSource, Network};
+pub(crate) use scoring::{Distances, How, Normalise, score};
+pub use scoring::{Scored, Scoring};
 pub use stream::{DEFAULT_BATCH, Item, inspect_all, inspect_and};
