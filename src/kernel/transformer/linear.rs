@@ -1,8 +1,9 @@
 //! Linear maps of rows and the norm before them.
 
+use super::tiles::{self, Tiled};
 use super::{CONFLICT, PADDING, pack};
 use crate::kernel::KernelError;
-use crate::kernel::simd::{Finish, Level, Product, Start, gemm_tile, normalize};
+use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, normalize};
 use rayon::prelude::*;
 
 /// Rows that share one pass over the weights, in tiles.
@@ -14,8 +15,16 @@ pub struct Linear {
     pub(super) level: Level,
     pub(super) from: usize,
     pub(super) to: usize,
-    panels: Vec<f32>,
+    panels: Panels,
     bias: Vec<f32>,
+}
+
+/// Packed weights.
+#[derive(Debug, Clone)]
+enum Panels {
+    Whole(Vec<f32>),
+    /// In parts, for tiles.
+    Split(Lines<u16>),
 }
 
 /// Rows and the distance between their starts.
@@ -38,8 +47,13 @@ impl Linear {
         if weight.is_empty() || bias.len().checked_mul(from) != Some(weight.len()) {
             return Err(KernelError::Shape { what: "weight", len: weight.len(), dim: from });
         }
-        let mut panels = vec![0.0; bias.len().div_ceil(level.panel_width()) * level.panel_width() * from];
-        pack(level, weight, from, bias.len(), from, &mut panels);
+        let panels = if tiles::is_tiled(level, from) {
+            Panels::Split(tiles::pack(weight, from))
+        } else {
+            let mut panels = vec![0.0; bias.len().div_ceil(level.panel_width()) * level.panel_width() * from];
+            pack(level, weight, from, bias.len(), from, &mut panels);
+            Panels::Whole(panels)
+        };
         Ok(Self { level, from, to: bias.len(), panels, bias: bias.to_vec() })
     }
 
@@ -67,10 +81,18 @@ impl Linear {
 
     /// Applies the map to `n` rows, adds `residual` (`[n, to]`) and writes rows of `stride` to `out`. On this thread.
     pub(super) fn run(&self, rows: Rows<'_>, n: usize, residual: Option<&[f32]>, out: &mut [f32], stride: usize) {
+        let panels = match &self.panels {
+            Panels::Whole(panels) => panels,
+            Panels::Split(panels) => {
+                let Self { level, from, to, bias, .. } = self;
+                let tiled = Tiled { level: *level, from: *from, to: *to, panels, bias };
+                return tiled.run(rows, n, residual, out, stride);
+            }
+        };
         let (height, width) = (self.level.tile_height(), self.level.panel_width());
         // Tiles of nearly equal height: a last tile of one row would waste most of its time.
         let tiles = n.div_ceil(height);
-        for (p, panel) in self.panels.chunks(width * self.from).enumerate() {
+        for (p, panel) in panels.chunks(width * self.from).enumerate() {
             let column = p * width;
             let columns = width.min(self.to - column);
             for i in 0..tiles {

@@ -8,6 +8,7 @@ mod attention;
 mod linear;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub use linear::{Linear, Norm};
 
