@@ -236,11 +236,15 @@ pub(super) unsafe fn split(task: &Split<'_>) {
     let blocks = task.channels / 32;
     // Between the three parts of a pixel, in values.
     let part = task.channels;
-    // SAFETY: forwarded. A tile without a partner is computed twice, to the same place.
+    // SAFETY: forwarded.
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) &raw const config, options(nostack));
         for first in (0..task.starts.len()).step_by(2) {
-            let second = (first + 1).min(task.starts.len() - 1);
+            let second = first + 1;
+            if second == task.starts.len() {
+                split_last(task, first);
+                break;
+            }
             let mut panel = task.panel;
             asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
             for tap in task.taps {
@@ -310,6 +314,59 @@ pub(super) unsafe fn split(task: &Split<'_>) {
             );
         }
         asm!("tilerelease", options(nostack));
+    }
+}
+
+/// The last of an odd number of tiles, in the same order of sums.
+///
+/// # Safety
+/// As [`split`], with the configuration loaded.
+unsafe fn split_last(task: &Split<'_>, tile: usize) {
+    let part = task.channels;
+    // SAFETY: forwarded.
+    unsafe {
+        let mut panel = task.panel;
+        asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
+        for tap in task.taps {
+            let rows = task.values.add(task.starts[tile] + tap);
+            asm!(
+                "2:",
+                "tileloadd tmm4, [{high} + {step}]",
+                "tileloadd tmm6, [{panel} + {line}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{low} + {step}]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tileloadd tmm5, [{middle} + {step}]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tileloadd tmm6, [{panel} + {line} + 2048]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 3072]",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm6, [{panel} + {line} + 4096]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 5120]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "add {high}, 64", "add {middle}, 64", "add {low}, 64",
+                "add {panel}, 6144",
+                "dec {blocks}",
+                "jnz 2b",
+                high = inout(reg) rows => _, middle = inout(reg) rows.add(part) => _,
+                low = inout(reg) rows.add(2 * part) => _,
+                panel = inout(reg) panel, blocks = inout(reg) task.channels / 32 => _,
+                step = in(reg) task.step, line = in(reg) TILE_BYTES, options(nostack),
+            );
+        }
+        asm!(
+            "tilestored [{sums} + {stride}], tmm0",
+            "tilestored [{sums} + {stride} + 64], tmm1",
+            sums = in(reg) task.sums.add(tile * task.height * 32), stride = in(reg) 128usize, options(nostack),
+        );
     }
 }
 

@@ -3,8 +3,9 @@
 use super::tiles::{self, Tiled};
 use super::{CONFLICT, PADDING, pack};
 use crate::kernel::KernelError;
-use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, normalize};
+use crate::kernel::simd::{Finish, Level, Lines, Product, SPLIT_ROWS, Start, gemm_tile, normalize};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows that share one pass over the weights, in tiles.
 const TASK_TILES: usize = 8;
@@ -114,6 +115,24 @@ impl Linear {
 pub(super) fn task_rows(level: Level, n: usize, tiles: usize) -> usize {
     let tasks = n.div_ceil(tiles * level.tile_height()).next_multiple_of(rayon::current_num_threads());
     n.div_ceil(tasks.max(1)).max(1)
+}
+
+/// Rows `[n, dim]` shared out in tasks of at most about `tiles` tiles, each with the range of its rows. Where there are tiles
+/// of parts, all tasks but the last are whole pairs of them: a tile takes the same time however few rows it has.
+pub(super) fn shares(level: Level, values: &mut [f32], dim: usize, tiles: usize) -> Vec<(Range<usize>, &mut [f32])> {
+    let n = values.len() / dim;
+    let unit = if level.has_tiles() { 2 * SPLIT_ROWS } else { 1 };
+    let units = n.div_ceil(unit);
+    let tasks = n.div_ceil(task_rows(level, n, tiles)).min(units);
+    let mut rest = values;
+    let bound = |task: usize| (task * units / tasks * unit).min(n);
+    let mut shares = Vec::with_capacity(tasks);
+    for rows in (0..tasks).map(|task| bound(task)..bound(task + 1)) {
+        let (share, after) = rest.split_at_mut(rows.len() * dim);
+        shares.push((rows, share));
+        rest = after;
+    }
+    shares
 }
 
 /// Distance between the starts of rows of `dim` that the processor's cache takes well.

@@ -157,7 +157,8 @@ proptest! {
 #[test]
 fn a_block_of_whole_steps_equals_the_naive_evaluation() {
     // Shapes whose products are computed by tiles where there are any.
-    for (seed, heads, size, hidden, tokens, images) in [(1, 2, 32, 96, 37, 2), (2, 1, 96, 512, 65, 1), (3, 4, 64, 64, 5, 1)]
+    for (seed, heads, size, hidden, tokens, images) in
+        [(1, 2, 32, 96, 37, 2), (2, 1, 96, 512, 65, 1), (3, 4, 64, 64, 5, 1)]
     {
         let plain = Plain::new(seed, heads, size, hidden);
         let values = random(&mut ChaCha8Rng::seed_from_u64(seed), images * tokens * plain.dim, 2.0);

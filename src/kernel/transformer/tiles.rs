@@ -74,10 +74,8 @@ impl Tiled<'_> {
     }
 }
 
-/// Height and first rows of tiles that cover `n` rows; the last ones overlap where `n` is no multiple. Tiles are computed in
-/// pairs, so there is an even number of them.
+/// Height and first rows of tiles that cover `n` rows, the last one overlapping the one before.
 fn cover(n: usize) -> (usize, Vec<usize>) {
-    let tiles = 2 * n.div_ceil(2 * SPLIT_ROWS);
-    let height = n.div_ceil(tiles.max(1)).max(1);
-    (height, (0..tiles).map(|tile| (tile * height).min(n - height)).collect())
+    let height = n.clamp(1, SPLIT_ROWS);
+    (height, (0..n).step_by(height).map(|row| row.min(n - height)).collect())
 }
