@@ -18,6 +18,7 @@ pub(super) fn is_available() -> bool {
     *AVAILABLE.get_or_init(|| {
         cfg!(target_os = "linux")
             && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("fma")
             && has_tiles()
             && permitted()
@@ -235,11 +236,15 @@ pub(super) unsafe fn split(task: &Split<'_>) {
     let blocks = task.channels / 32;
     // Between the three parts of a pixel, in values.
     let part = task.channels;
-    // SAFETY: forwarded. A tile without a partner is computed twice, to the same place.
+    // SAFETY: forwarded.
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) &raw const config, options(nostack));
         for first in (0..task.starts.len()).step_by(2) {
-            let second = (first + 1).min(task.starts.len() - 1);
+            let second = first + 1;
+            if second == task.starts.len() {
+                split_last(task, first);
+                break;
+            }
             let mut panel = task.panel;
             asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
             for tap in task.taps {
@@ -312,28 +317,85 @@ pub(super) unsafe fn split(task: &Split<'_>) {
     }
 }
 
+/// The last of an odd number of tiles, in the same order of sums.
+///
+/// # Safety
+/// As [`split`], with the configuration loaded.
+unsafe fn split_last(task: &Split<'_>, tile: usize) {
+    let part = task.channels;
+    // SAFETY: forwarded.
+    unsafe {
+        let mut panel = task.panel;
+        asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
+        for tap in task.taps {
+            let rows = task.values.add(task.starts[tile] + tap);
+            asm!(
+                "2:",
+                "tileloadd tmm4, [{high} + {step}]",
+                "tileloadd tmm6, [{panel} + {line}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{low} + {step}]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tileloadd tmm5, [{middle} + {step}]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tileloadd tmm6, [{panel} + {line} + 2048]",
+                "tdpbf16ps tmm0, tmm5, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 3072]",
+                "tdpbf16ps tmm1, tmm5, tmm7",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm6, [{panel} + {line} + 4096]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{panel} + {line} + 5120]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "add {high}, 64", "add {middle}, 64", "add {low}, 64",
+                "add {panel}, 6144",
+                "dec {blocks}",
+                "jnz 2b",
+                high = inout(reg) rows => _, middle = inout(reg) rows.add(part) => _,
+                low = inout(reg) rows.add(2 * part) => _,
+                panel = inout(reg) panel, blocks = inout(reg) task.channels / 32 => _,
+                step = in(reg) task.step, line = in(reg) TILE_BYTES, options(nostack),
+            );
+        }
+        asm!(
+            "tilestored [{sums} + {stride}], tmm0",
+            "tilestored [{sums} + {stride} + 64], tmm1",
+            sums = in(reg) task.sums.add(tile * task.height * 32), stride = in(reg) 128usize, options(nostack),
+        );
+    }
+}
+
 /// Splits pixels of `channels` values into their three parts, `[high, middle, low]` of all channels each; pixels are
 /// `stride` apart in `out`. Each part is the leading eight bits of what the ones before leave, so the parts add up exactly.
 ///
 /// # Safety
-/// The processor has AVX-512; the pointers are valid for the shape, `channels` is a multiple of 16.
-#[target_feature(enable = "avx512f")]
+/// The processor has AVX-512 with words; the pointers are valid for the shape, `channels` is a multiple of 32.
+#[target_feature(enable = "avx512f,avx512bw")]
 pub(super) unsafe fn split_pixels(values: *const f32, n: usize, channels: usize, stride: usize, out: *mut u16) {
     use core::arch::x86_64::*;
     let leading = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+    // The upper words of two vectors.
+    let words: [i16; 32] = core::array::from_fn(|i| 2 * i as i16 + 1);
+    // SAFETY: the array is as large as the vector.
+    let upper = unsafe { _mm512_loadu_si512(words.as_ptr().cast()) };
     for pixel in 0..n {
-        for c in (0..channels).step_by(16) {
+        for c in (0..channels).step_by(32) {
             // SAFETY: forwarded.
             unsafe {
                 let out = out.add(pixel * stride + c);
-                let x = _mm512_loadu_ps(values.add(pixel * channels + c));
-                let high = _mm512_and_si512(_mm512_castps_si512(x), leading);
-                let rest = _mm512_sub_ps(x, _mm512_castsi512_ps(high));
-                let middle = _mm512_and_si512(_mm512_castps_si512(rest), leading);
-                let low = _mm512_sub_ps(rest, _mm512_castsi512_ps(middle));
-                for (i, part) in [high, middle, _mm512_castps_si512(low)].into_iter().enumerate() {
-                    let upper = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(part));
-                    _mm256_storeu_si256(out.add(i * channels).cast(), upper);
+                let values = values.add(pixel * channels + c);
+                let x = [0, 16].map(|at| _mm512_loadu_ps(values.add(at)));
+                let high = x.map(|x| _mm512_and_si512(_mm512_castps_si512(x), leading));
+                let rest = [0, 1].map(|i| _mm512_sub_ps(x[i], _mm512_castsi512_ps(high[i])));
+                let middle = rest.map(|x| _mm512_and_si512(_mm512_castps_si512(x), leading));
+                let low = [0, 1].map(|i| _mm512_sub_ps(rest[i], _mm512_castsi512_ps(middle[i])));
+                for (i, [a, b]) in [high, middle, low.map(|x| _mm512_castps_si512(x))].into_iter().enumerate() {
+                    _mm512_storeu_si512(out.add(i * channels).cast(), _mm512_permutex2var_epi16(a, upper, b));
                 }
             }
         }

@@ -44,7 +44,7 @@ pub fn split_pixels(level: Level, values: &[f32], channels: usize, stride: usize
     let n = values.len() / channels;
     assert!(n == 0 || (n - 1) * stride + 3 * channels <= out.len(), "output too short");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: tiles come with AVX-512; lengths checked above.
+    // SAFETY: tiles come with AVX-512 and its words; lengths checked above.
     unsafe {
         amx::split_pixels(values.as_ptr(), n, channels, stride, out.as_mut_ptr());
     }

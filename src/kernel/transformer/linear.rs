@@ -1,9 +1,11 @@
 //! Linear maps of rows and the norm before them.
 
+use super::tiles::{self, Tiled};
 use super::{CONFLICT, PADDING, pack};
 use crate::kernel::KernelError;
-use crate::kernel::simd::{Finish, Level, Product, Start, gemm_tile, normalize};
+use crate::kernel::simd::{Finish, Level, Lines, Product, SPLIT_ROWS, Start, gemm_tile, normalize};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows that share one pass over the weights, in tiles.
 const TASK_TILES: usize = 8;
@@ -14,8 +16,16 @@ pub struct Linear {
     pub(super) level: Level,
     pub(super) from: usize,
     pub(super) to: usize,
-    panels: Vec<f32>,
+    panels: Panels,
     bias: Vec<f32>,
+}
+
+/// Packed weights.
+#[derive(Debug, Clone)]
+enum Panels {
+    Whole(Vec<f32>),
+    /// In parts, for tiles.
+    Split(Lines<u16>),
 }
 
 /// Rows and the distance between their starts.
@@ -38,8 +48,13 @@ impl Linear {
         if weight.is_empty() || bias.len().checked_mul(from) != Some(weight.len()) {
             return Err(KernelError::Shape { what: "weight", len: weight.len(), dim: from });
         }
-        let mut panels = vec![0.0; bias.len().div_ceil(level.panel_width()) * level.panel_width() * from];
-        pack(level, weight, from, bias.len(), from, &mut panels);
+        let panels = if tiles::is_tiled(level, from) {
+            Panels::Split(tiles::pack(weight, from))
+        } else {
+            let mut panels = vec![0.0; bias.len().div_ceil(level.panel_width()) * level.panel_width() * from];
+            pack(level, weight, from, bias.len(), from, &mut panels);
+            Panels::Whole(panels)
+        };
         Ok(Self { level, from, to: bias.len(), panels, bias: bias.to_vec() })
     }
 
@@ -67,10 +82,18 @@ impl Linear {
 
     /// Applies the map to `n` rows, adds `residual` (`[n, to]`) and writes rows of `stride` to `out`. On this thread.
     pub(super) fn run(&self, rows: Rows<'_>, n: usize, residual: Option<&[f32]>, out: &mut [f32], stride: usize) {
+        let panels = match &self.panels {
+            Panels::Whole(panels) => panels,
+            Panels::Split(panels) => {
+                let Self { level, from, to, bias, .. } = self;
+                let tiled = Tiled { level: *level, from: *from, to: *to, panels, bias };
+                return tiled.run(rows, n, residual, out, stride);
+            }
+        };
         let (height, width) = (self.level.tile_height(), self.level.panel_width());
         // Tiles of nearly equal height: a last tile of one row would waste most of its time.
         let tiles = n.div_ceil(height);
-        for (p, panel) in self.panels.chunks(width * self.from).enumerate() {
+        for (p, panel) in panels.chunks(width * self.from).enumerate() {
             let column = p * width;
             let columns = width.min(self.to - column);
             for i in 0..tiles {
@@ -92,6 +115,24 @@ impl Linear {
 pub(super) fn task_rows(level: Level, n: usize, tiles: usize) -> usize {
     let tasks = n.div_ceil(tiles * level.tile_height()).next_multiple_of(rayon::current_num_threads());
     n.div_ceil(tasks.max(1)).max(1)
+}
+
+/// Rows `[n, dim]` shared out in tasks of at most about `tiles` tiles, each with the range of its rows. Where there are tiles
+/// of parts, all tasks but the last are whole pairs of them: a tile takes the same time however few rows it has.
+pub(super) fn shares(level: Level, values: &mut [f32], dim: usize, tiles: usize) -> Vec<(Range<usize>, &mut [f32])> {
+    let n = values.len() / dim;
+    let unit = if level.has_tiles() { 2 * SPLIT_ROWS } else { 1 };
+    let units = n.div_ceil(unit);
+    let tasks = n.div_ceil(task_rows(level, n, tiles)).min(units);
+    let mut rest = values;
+    let bound = |task: usize| (task * units / tasks * unit).min(n);
+    let mut shares = Vec::with_capacity(tasks);
+    for rows in (0..tasks).map(|task| bound(task)..bound(task + 1)) {
+        let (share, after) = rest.split_at_mut(rows.len() * dim);
+        shares.push((rows, share));
+        rest = after;
+    }
+    shares
 }
 
 /// Distance between the starts of rows of `dim` that the processor's cache takes well.

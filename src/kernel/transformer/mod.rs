@@ -8,13 +8,14 @@ mod attention;
 mod linear;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub use linear::{Linear, Norm};
 
 use super::KernelError;
 use super::simd::{Level, gelu};
 use attention::attention;
-use linear::{Rows, spread, task_rows};
+use linear::{Rows, shares, spread};
 use rayon::prelude::*;
 
 /// Padding of copied rows, and the row lengths that need it: their multiples map all rows to few cache sets.
@@ -69,28 +70,21 @@ impl Block {
     pub fn apply(&self, values: &mut [f32], tokens: usize, workspace: &mut Workspace) -> Result<(), KernelError> {
         self.check(values.len(), tokens)?;
         let (level, dim) = (self.qkv.level, self.norm1.scale.len());
-        let n = values.len() / dim;
         let Workspace { qkv, packed, mixed } = workspace;
         qkv.resize(3 * values.len(), 0.0);
         mixed.resize(values.len(), 0.0);
-        let task = task_rows(level, n, TASK_TILES);
         let stride = spread(dim);
-        qkv.par_chunks_mut(task * 3 * dim).zip(values.par_chunks(task * dim)).for_each_init(
-            Vec::new,
-            |normed, (qkv, values)| {
-                let n = values.len() / dim;
-                normed.resize(n * stride, 0.0);
-                self.norm1.run(values, level, normed, stride);
-                self.qkv.run(Rows { values: normed, stride }, n, None, qkv, 3 * dim);
-            },
-        );
+        shares(level, qkv, 3 * dim, TASK_TILES).into_par_iter().for_each_init(Vec::new, |normed, (rows, qkv)| {
+            let n = rows.len();
+            normed.resize(n * stride, 0.0);
+            self.norm1.run(&values[rows.start * dim..rows.end * dim], level, normed, stride);
+            self.qkv.run(Rows { values: normed, stride }, n, None, qkv, 3 * dim);
+        });
         attention(level, qkv, [tokens, dim, self.heads], packed, mixed);
         let tiles = (HIDDEN / self.up.to / level.tile_height()).clamp(1, TASK_TILES);
-        let task = task_rows(level, n, tiles);
-        values
-            .par_chunks_mut(task * dim)
-            .zip(mixed.par_chunks(task * dim))
-            .for_each_init(Local::default, |local, (values, mixed)| self.rest(values, mixed, local));
+        shares(level, values, dim, tiles).into_par_iter().for_each_init(Local::default, |local, (rows, values)| {
+            self.rest(values, &mixed[rows.start * dim..rows.end * dim], local);
+        });
         Ok(())
     }
 

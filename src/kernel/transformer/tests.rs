@@ -155,6 +155,26 @@ proptest! {
 }
 
 #[test]
+fn a_block_of_whole_steps_equals_the_naive_evaluation() {
+    // Shapes whose products are computed by tiles where there are any.
+    for (seed, heads, size, hidden, tokens, images) in
+        [(1, 2, 32, 96, 37, 2), (2, 1, 96, 512, 65, 1), (3, 4, 64, 64, 5, 1)]
+    {
+        let plain = Plain::new(seed, heads, size, hidden);
+        let values = random(&mut ChaCha8Rng::seed_from_u64(seed), images * tokens * plain.dim, 2.0);
+        let expected = plain.naive(&values, tokens);
+        let largest = expected.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+        for level in Level::supported() {
+            let mut found = values.clone();
+            plain.block(level).apply(&mut found, tokens, &mut Workspace::default()).unwrap();
+            for (f, e) in found.iter().zip(&expected) {
+                assert!((f64::from(*f) - e).abs() <= 5e-6 * largest, "{} {f} {e}", level.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_image_does_not_depend_on_batch_or_threads() {
     let (tokens, images) = (131, 5);
     let plain = Plain::new(1, 2, 256, 600);
@@ -204,7 +224,7 @@ fn the_largest_value_is_found_wherever_it_is() {
 
 #[test]
 fn a_linear_map_with_residual_equals_the_naive_one() {
-    for (n, from, to) in [(1, 5, 3), (37, 512, 40), (130, 70, 33)] {
+    for (n, from, to) in [(1, 5, 3), (37, 512, 40), (130, 70, 33), (1, 32, 5), (17, 64, 33), (131, 384, 70)] {
         let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
         let (weight, bias) = (random(&mut rng, from * to, 0.1), random(&mut rng, to, 1.0));
         let (rows, residual) = (random(&mut rng, n * from, 1.0), random(&mut rng, n * to, 1.0));
