@@ -1,25 +1,23 @@
 //! Memory of a task that the next task on the same thread uses again: fresh memory is slow, and this stays in its cache.
 
 use super::simd::Lines;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 /// Values kept between tasks; more is given back.
 const KEPT: usize = 4 << 20;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: Cell<Option<Lines<f32>>> = const { Cell::new(None) };
     static PARTS: Cell<Option<Lines<u16>>> = const { Cell::new(None) };
 }
 
 /// Calls `f` with `len` values that hold anything.
 pub(super) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut scratch = SCRATCH.with_borrow_mut(std::mem::take);
-    if scratch.len() < len {
-        scratch = vec![0.0; len];
-    }
+    let held = SCRATCH.take().filter(|scratch| scratch.len() >= len);
+    let mut scratch = held.unwrap_or_else(|| Lines::zeros(len));
     let result = f(&mut scratch[..len]);
     if scratch.len() <= KEPT {
-        SCRATCH.set(scratch);
+        SCRATCH.set(Some(scratch));
     }
     result
 }

@@ -4,7 +4,7 @@ use super::graph::Window;
 use super::run::{Shape, chunks};
 use super::{split, winograd};
 use crate::kernel::scratch::with_scratch;
-use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, multiply_add};
+use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, multiply_add, zeros};
 
 /// Values of gathered windows that a task holds at a time; they stay in the second-level cache.
 const GATHERED: usize = 192 * 1024;
@@ -85,13 +85,13 @@ impl PackedConv {
         images: &[f32],
         residual: Option<&[f32]>,
         out: &mut [f32],
-        scratch: &mut Vec<f32>,
+        scratch: &mut Lines<f32>,
     ) {
         let task = Task { conv: self, from, to, images, residual };
         match &self.weights {
             Weights::Gemm(packed) => task.gemm(packed, out),
             Weights::Depthwise(packed) => task.depthwise(packed, out),
-            Weights::Split(packed) => split::run(&task, packed, out),
+            Weights::Split(packed) => split::run(&task, packed, out, scratch),
             Weights::Winograd(packed) => winograd::run(&task, packed, out, scratch),
         }
     }
@@ -224,7 +224,7 @@ fn copy(from: &[f32], to: &mut [f32]) {
 fn pack_gemm(level: Level, weight: &[f32], groups: usize, ci: usize, co: usize, [kh, kw]: [usize; 2]) -> Vec<f32> {
     let width = level.panel_width();
     let (panels, depth) = (co.div_ceil(width), kh * kw * ci);
-    let mut packed = vec![0.0; groups * panels * depth * width];
+    let mut packed = zeros(groups * panels * depth * width);
     for (g, packed) in packed.chunks_mut(panels * depth * width).enumerate() {
         for o in 0..co {
             let filter = &weight[(g * co + o) * depth..][..depth];

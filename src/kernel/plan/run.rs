@@ -4,7 +4,7 @@ use super::Features;
 use super::build::Plan;
 use super::graph::Window;
 use super::program::{Program, Work};
-use crate::kernel::simd::{Level, add_assign, clip, max_assign, multiply_add};
+use crate::kernel::simd::{Level, Lines, add_assign, clip, max_assign, multiply_add, zeros};
 use rayon::prelude::*;
 
 /// Shape of one image's value.
@@ -30,7 +30,7 @@ const HELD: usize = 64 << 20;
 #[derive(Default)]
 pub(super) struct Workspace {
     buffers: Vec<Vec<f32>>,
-    scratch: Vec<f32>,
+    scratch: Lines<f32>,
 }
 
 /// Runs whole images in NCHW order, a few at a time.
@@ -45,10 +45,10 @@ pub(super) fn run(program: &Program, plan: &Plan, images: &[f32], workspace: &mu
     let is_output = |buffer: usize| buffer > 0 && plan.outputs.iter().any(|(b, _)| *b == buffer);
     for (b, size) in plan.buffers.iter().enumerate() {
         if is_output(b) {
-            buffers[b] = vec![0.0; batch * size];
+            buffers[b] = zeros(batch * size);
         } else if buffers[b].len() < together.min(batch) * size {
             // Nothing of the old values is kept, so they need not be copied.
-            buffers[b] = vec![0.0; together.min(batch) * size];
+            buffers[b] = zeros(together.min(batch) * size);
         }
     }
     for (group, images) in images.chunks(together * size).enumerate() {

@@ -12,8 +12,17 @@ use rayon::prelude::*;
 
 /// Values of split pixels that a task holds at a time; with a panel of weights they stay in the second-level cache.
 const PARTS: usize = 384 * 1024;
-/// Tiles whose sums are finished together, while they are in the first-level cache.
-const TOGETHER: usize = 8;
+/// Weights that do not stay in the second-level cache: their panels are shared out to the threads, so that each thread reads
+/// its panels only.
+const LARGE: usize = 512 * 1024;
+/// Values of split pixels that all threads share then.
+const SHARED: usize = 640 * 1024;
+/// Pixels that are split, and rows that are finished, in one go there.
+const SHARE: usize = 16;
+/// Sums that are held at a time, to be finished in whole rows: they stay in the second-level cache.
+const SUMS: usize = 64 * 1024;
+/// Padding of the sums of a panel: at a distance of a power of two all would fall into one cache set.
+const PADDING: usize = 16;
 /// Values of a cache line.
 const LINE: usize = 32;
 
@@ -57,12 +66,17 @@ fn run_gathered(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
     chunks(out, GATHERED * co, |i, out| {
         let n = out.len() / co;
         with_parts(n * geometry.pixel, |parts| {
-            with_scratch(n * row, |gathered| {
-                for (pixel, row) in gathered.chunks_exact_mut(row).enumerate() {
-                    task.gather(task.images, i * GATHERED + pixel, 0, task.from.channels, &mut row[..depth]);
-                    row[depth..].fill(0.0);
+            with_scratch(SPLIT_ROWS * row, |gathered| {
+                // A few at a time, which stay in the first-level cache.
+                for (group, parts) in parts.chunks_mut(SPLIT_ROWS * geometry.pixel).enumerate() {
+                    let gathered = &mut gathered[..parts.len() / geometry.pixel * row];
+                    let first = i * GATHERED + group * SPLIT_ROWS;
+                    for (pixel, row) in gathered.chunks_exact_mut(row).enumerate() {
+                        task.gather(task.images, first + pixel, 0, task.from.channels, &mut row[..depth]);
+                        row[depth..].fill(0.0);
+                    }
+                    split_pixels(level, gathered, row, geometry.pixel, parts);
                 }
-                split_pixels(level, gathered, row, geometry.pixel, parts);
             });
             let tiles = Tiles::of(&[(0, 0)], n, geometry.pixel);
             multiply(task, packed, &geometry, (&tiles, parts), i * GATHERED * co, out);
@@ -71,7 +85,7 @@ fn run_gathered(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
 }
 
 /// Computes `out` with the packed weights.
-pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
+pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32], scratch: &mut Lines<f32>) {
     if is_gathered(task.from.channels) {
         return run_gathered(task, packed, out);
     }
@@ -83,7 +97,14 @@ pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
     let geometry = Geometry::new(from, to, task.conv.window());
     let n_rows = n_images * to.height;
     let threads = rayon::current_num_threads();
-    let tasks = n_rows.div_ceil(geometry.most_rows()).next_multiple_of(threads).min(n_rows);
+    if packed.len() > LARGE && to.channels.div_ceil(SPLIT_PANEL) >= 2 * threads {
+        let rows = n_rows.div_ceil(n_rows.div_ceil(geometry.most_rows(SHARED)));
+        for (i, out) in out.chunks_mut(rows * to.width * to.channels).enumerate() {
+            stages(task, packed, &geometry, i * rows, out, scratch);
+        }
+        return;
+    }
+    let tasks = n_rows.div_ceil(geometry.most_rows(PARTS)).next_multiple_of(threads).min(n_rows);
     let rows = n_rows.div_ceil(tasks);
     chunks(out, rows * to.width * to.channels, |i, out| {
         let first = i * rows;
@@ -91,15 +112,64 @@ pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
         let held = segments.last().map_or(0, |s| s.at + s.n_lines * geometry.line);
         with_parts(held, |parts| {
             for segment in &segments {
-                geometry.split(task.conv.level, task.images, segment, parts);
+                let parts = &mut parts[segment.at..][..segment.n_lines * geometry.line];
+                geometry.split(task.conv.level, task.images, segment, 0, parts);
             }
-            let tiles = if is_flat {
-                Tiles::of(&[(0, 0)], out.len() / to.channels, geometry.pixel)
-            } else {
-                Tiles::of(&geometry.rows(&segments), to.width, geometry.window.stride[1] * geometry.pixel)
-            };
+            let tiles = geometry.tiles(&segments);
             multiply(task, packed, &geometry, (&tiles, parts), first * to.width * to.channels, out);
         });
+    });
+}
+
+/// Computes some rows of the result, from the `first` on, stage by stage: all threads split the pixels, each multiplies them
+/// with some of the panels, then all finish the sums.
+fn stages(
+    task: &Task<'_>,
+    packed: &[u16],
+    geometry: &Geometry,
+    first: usize,
+    out: &mut [f32],
+    scratch: &mut Lines<f32>,
+) {
+    let (conv, to) = (task.conv, geometry.to);
+    let (co, line) = (to.channels, geometry.line);
+    let segments = geometry.segments(first..first + out.len() / (to.width * co));
+    let tiles = geometry.tiles(&segments);
+    let height = tiles.height;
+    let panel = geometry.panel();
+    let sums_of_panel = tiles.starts.len() * height * SPLIT_PANEL + PADDING;
+    let len = co.div_ceil(SPLIT_PANEL) * sums_of_panel;
+    if scratch.len() < len {
+        *scratch = Lines::zeros(len);
+    }
+    let sums = &mut scratch[..len];
+    with_parts(segments.last().map_or(0, |s| s.at + s.n_lines * line), |parts| {
+        for segment in &segments {
+            let parts = &mut parts[segment.at..][..segment.n_lines * line];
+            let lines = (SHARE * geometry.pixel).div_ceil(line);
+            chunks(parts, lines * line, |i, parts| {
+                geometry.split(conv.level, task.images, segment, i * lines, parts);
+            });
+        }
+        let rows = geometry.split_rows(parts, &tiles);
+        chunks(sums, sums_of_panel, |p, sums| {
+            split_tiles(conv.level, &rows, &packed[p * panel..][..panel], &tiles.starts, sums);
+        });
+    });
+    let (sums, first) = (&*sums, first * to.width * co);
+    chunks(out, SHARE * co, |i, out| {
+        let here = i * SHARE..i * SHARE + out.len() / co;
+        for (tile, pixel) in tiles.pixels.iter().enumerate() {
+            let (from, to) = (here.start.max(*pixel), here.end.min(pixel + height));
+            if from >= to {
+                continue;
+            }
+            let residual = task.residual.map(|r| (&r[first + from * co..], co));
+            let finish = Finish { residual, low: conv.low, high: conv.high };
+            let sums = &sums[(tile * height + from - pixel) * SPLIT_PANEL..];
+            let out = &mut out[(from - here.start) * co..(to - here.start) * co];
+            finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, out);
+        }
     });
 }
 
@@ -136,8 +206,8 @@ impl Geometry {
     }
 
     /// Rows of the result whose pixels can be held at a time.
-    fn most_rows(&self) -> usize {
-        let lines = (PARTS / self.line).saturating_sub(self.window.size[0] - 1);
+    fn most_rows(&self, parts: usize) -> usize {
+        let lines = (parts / self.line).saturating_sub(self.window.size[0] - 1);
         (lines / self.window.stride[0]).max(1)
     }
 
@@ -156,19 +226,19 @@ impl Geometry {
         segments
     }
 
-    /// Splits the lines of a segment, with zeros outside the image.
-    fn split(&self, level: Level, images: &[f32], segment: &Segment, parts: &mut [u16]) {
+    /// Splits lines of a segment, from the `first` on, with zeros outside the image.
+    fn split(&self, level: Level, images: &[f32], segment: &Segment, first: usize, parts: &mut [u16]) {
         let Shape { height, width, channels } = self.from;
-        if self.from.width == 1 && self.window == Window::square(1, 1, 0) {
-            let values =
-                &images[segment.image * self.from.len() + segment.row * channels..][..segment.n_rows * channels];
-            return split_pixels(level, values, channels, self.pixel, &mut parts[segment.at..]);
+        if self.is_flat() {
+            let n = parts.len() / self.line;
+            let values = &images[segment.image * self.from.len() + (segment.row + first) * channels..][..n * channels];
+            return split_pixels(level, values, channels, self.pixel, parts);
         }
         let image = &images[segment.image * self.from.len()..][..self.from.len()];
         let [top, left] = [self.window.pad[0], self.window.pad[1]];
         let n_pixels = self.line / self.pixel;
-        for (i, line) in parts[segment.at..].chunks_exact_mut(self.line).take(segment.n_lines).enumerate() {
-            let y = (segment.row * self.window.stride[0] + i).wrapping_sub(top);
+        for (i, line) in parts.chunks_exact_mut(self.line).enumerate() {
+            let y = (segment.row * self.window.stride[0] + first + i).wrapping_sub(top);
             if y >= height {
                 line.fill(0);
                 continue;
@@ -179,6 +249,29 @@ impl Geometry {
             let values = &image[y * width * channels..][..within.len() * channels];
             split_pixels(level, values, channels, self.pixel, &mut line[within.start * self.pixel..]);
         }
+    }
+
+    /// Values of a panel of weights.
+    fn panel(&self) -> usize {
+        self.taps.len() * self.from.channels / SPLIT_STEPS * SPLIT_BLOCK
+    }
+
+    fn split_rows<'a>(&'a self, values: &'a [u16], tiles: &Tiles) -> SplitRows<'a> {
+        let channels = self.from.channels;
+        SplitRows { values, step: tiles.step, taps: &self.taps, channels, height: tiles.height }
+    }
+
+    /// Whether pixels have no neighbours.
+    fn is_flat(&self) -> bool {
+        self.from.width == 1 && self.window == Window::square(1, 1, 0)
+    }
+
+    /// The tiles of some segments.
+    fn tiles(&self, segments: &[Segment]) -> Tiles {
+        if self.is_flat() {
+            return Tiles::of(&[(0, 0)], segments.iter().map(|segment| segment.n_rows).sum(), self.pixel);
+        }
+        Tiles::of(&self.rows(segments), self.to.width, self.window.stride[1] * self.pixel)
     }
 
     /// For each row of the result where it starts: among the split pixels, and among the pixels of the result.
@@ -219,22 +312,24 @@ fn multiply(
     first: usize,
     out: &mut [f32],
 ) {
-    let (conv, channels, co) = (task.conv, geometry.from.channels, geometry.to.channels);
-    let rows = SplitRows { values: parts, step: tiles.step, taps: &geometry.taps, channels, height: tiles.height };
-    let panel = geometry.taps.len() * channels / SPLIT_STEPS * SPLIT_BLOCK;
+    let (conv, co) = (task.conv, geometry.to.channels);
+    let (rows, panel) = (geometry.split_rows(parts, tiles), geometry.panel());
     let height = tiles.height;
-    with_scratch(TOGETHER * height * SPLIT_PANEL, |sums| {
-        for (p, weights) in packed.chunks_exact(panel).enumerate() {
-            let channel = p * SPLIT_PANEL;
-            let width = SPLIT_PANEL.min(co - channel);
-            for (starts, pixels) in tiles.starts.chunks(TOGETHER).zip(tiles.pixels.chunks(TOGETHER)) {
+    let panels = co.div_ceil(SPLIT_PANEL);
+    // An even number of tiles: they are computed in pairs.
+    let together = (SUMS / (panels * SPLIT_PANEL * height)).next_multiple_of(2).min(tiles.starts.len());
+    let sums_of_panel = together * height * SPLIT_PANEL + PADDING;
+    with_scratch(panels * sums_of_panel, |sums| {
+        for (starts, pixels) in tiles.starts.chunks(together).zip(tiles.pixels.chunks(together)) {
+            for (weights, sums) in packed.chunks_exact(panel).zip(sums.chunks_exact_mut(sums_of_panel)) {
                 split_tiles(conv.level, &rows, weights, starts, sums);
-                for (sums, pixel) in sums.chunks_exact(height * SPLIT_PANEL).zip(pixels) {
-                    let at = pixel * co + channel;
-                    let residual = task.residual.map(|r| (&r[first + at..], co));
-                    let finish = Finish { residual, low: conv.low, high: conv.high };
-                    finish_rows(conv.level, sums, &conv.bias[channel..], &finish, &mut out[at..], co, width);
-                }
+            }
+            for (tile, pixel) in pixels.iter().enumerate() {
+                let at = pixel * co;
+                let residual = task.residual.map(|r| (&r[first + at..], co));
+                let finish = Finish { residual, low: conv.low, high: conv.high };
+                let sums = &sums[tile * height * SPLIT_PANEL..];
+                finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, &mut out[at..][..height * co]);
             }
         }
     });

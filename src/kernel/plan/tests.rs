@@ -300,6 +300,35 @@ fn filters_too_large_for_the_cache_give_the_naive_result_alone_and_in_a_batch() 
 }
 
 #[test]
+fn weights_shared_out_to_the_threads_give_the_naive_result_for_any_batch_and_threads() {
+    // A last panel that is not full; tiles that overlap; one, two and all images at a time.
+    let (ci, co, height, width) = (160, 440, 13, 37);
+    let mut m = Maker::new(18);
+    let x = m.conv(0, ci, co, 1, Window::square(3, 2, 1), true);
+    let other = m.conv(0, ci, 1200, 1, Window::square(1, 1, 0), true);
+    let other = m.conv(other, 1200, co, 1, Window::square(1, 2, 0), true);
+    let x = m.node(Node::Add { a: x, b: other });
+    let x = m.node(Node::Clip { input: x, low: -4.0, high: 4.0 });
+    let graph = m.graph(ci, vec![x]);
+    let pixels = image(19, 3 * ci * height * width);
+    let first = naive(&graph, height, width, &pixels[..ci * height * width]);
+    for level in Level::supported() {
+        let network = Network::with_level(&graph, level, true).unwrap();
+        let alone: Vec<_> =
+            pixels.chunks(ci * height * width).map(|i| network.run(i, height, width).unwrap().remove(0)).collect();
+        let error = difference(&alone[..1], &first);
+        assert!(error < 2e-5, "{error} at {}", level.name());
+        // Up to three threads share out the panels, twenty do not.
+        for threads in [1, 3, 20] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let together = pool.install(|| network.run(&pixels, height, width).unwrap().remove(0).values);
+            let expected = alone.iter().flat_map(|image| &image.values);
+            assert!(together.iter().eq(expected), "{threads} threads at {}", level.name());
+        }
+    }
+}
+
+#[test]
 fn an_image_does_not_depend_on_batch_or_threads() {
     let (height, width) = (64, 48);
     let graph = residual_network(5, &[16, 32], true);

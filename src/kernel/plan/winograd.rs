@@ -4,7 +4,8 @@ use super::conv::Task;
 use super::run::chunks;
 use crate::kernel::scratch::with_scratch;
 use crate::kernel::simd::{
-    Ending, Level, Place, Product, Start, WINOGRAD_VALUES, gemm_tile, winograd_filters, winograd_input, winograd_output,
+    Ending, Level, Lines, Place, Product, Start, WINOGRAD_VALUES, gemm_tile, winograd_filters, winograd_input,
+    winograd_output,
 };
 use std::ops::Range;
 
@@ -24,17 +25,17 @@ const PADDING: usize = 16;
 /// Filters by panels of output channels.
 pub(super) enum Packed {
     /// Transformed: per value of the tile, per panel, in channels x panel.
-    Transformed(Vec<f32>),
+    Transformed(Lines<f32>),
     /// As they are: per panel, in channels x 9 x panel. Transformed they would be four times as much, and bringing that
     /// from memory takes longer than transforming them anew.
-    Plain(Vec<f32>),
+    Plain(Lines<f32>),
 }
 
 /// Packs `weight`, `[co, ci, 3, 3]`.
 pub(super) fn pack(level: Level, weight: &[f32], ci: usize, co: usize) -> Packed {
     let width = level.panel_width();
     let panels = co.div_ceil(width);
-    let mut plain = vec![0.0; panels * ci * 9 * width];
+    let mut plain = Lines::zeros(panels * ci * 9 * width);
     for (o, filters) in weight.chunks(ci * 9).enumerate() {
         let panel = &mut plain[o / width * ci * 9 * width..];
         filters.iter().enumerate().for_each(|(i, w)| panel[i * width + o % width] = *w);
@@ -43,7 +44,7 @@ pub(super) fn pack(level: Level, weight: &[f32], ci: usize, co: usize) -> Packed
     if values > CACHED_WEIGHTS {
         return Packed::Plain(plain);
     }
-    let mut transformed = vec![0.0; values];
+    let mut transformed = Lines::zeros(values);
     for (p, filters) in plain.chunks(ci * 9 * width).enumerate() {
         winograd_filters(level, filters, width, panels * ci * width, &mut transformed[p * ci * width..]);
     }
@@ -51,7 +52,7 @@ pub(super) fn pack(level: Level, weight: &[f32], ci: usize, co: usize) -> Packed
 }
 
 /// Computes `out` with the packed weights.
-pub(super) fn run(task: &Task<'_>, packed: &Packed, out: &mut [f32], scratch: &mut Vec<f32>) {
+pub(super) fn run(task: &Task<'_>, packed: &Packed, out: &mut [f32], scratch: &mut Lines<f32>) {
     let packed = match packed {
         Packed::Transformed(packed) => return blocks(task, packed, out),
         Packed::Plain(packed) => packed,
@@ -100,7 +101,7 @@ fn blocks(task: &Task<'_>, packed: &[f32], out: &mut [f32]) {
 }
 
 /// Step by step for some strips, from the `first` on, so that weights are read and transformed once for all their tiles.
-fn stages(task: &Task<'_>, packed: &[f32], first: usize, strips: &mut [&mut [f32]], scratch: &mut Vec<f32>) {
+fn stages(task: &Task<'_>, packed: &[f32], first: usize, strips: &mut [&mut [f32]], scratch: &mut Lines<f32>) {
     let (ci, co) = (task.from.channels, task.to.channels);
     let level = task.conv.level;
     let width = level.panel_width();
@@ -111,7 +112,9 @@ fn stages(task: &Task<'_>, packed: &[f32], first: usize, strips: &mut [&mut [f32
     let plane = tiles * width + PADDING;
     let panel = WINOGRAD_VALUES * plane;
     let len = tiles * stride + co.div_ceil(width) * panel;
-    scratch.resize(len.max(scratch.len()), 0.0);
+    if scratch.len() < len {
+        *scratch = Lines::zeros(len);
+    }
     let (transformed, products) = scratch[..len].split_at_mut(tiles * stride);
     chunks(transformed, stride, |tile, out| input(task, first * columns + tile, ci, out));
     let transformed = &*transformed;

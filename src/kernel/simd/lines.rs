@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
+/// Bytes from which on memory is asked for in huge pages: walking through it by small ones costs more than reading it.
+const HUGE: usize = 2 << 20;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -37,7 +39,44 @@ impl<T: Plain> Lines<T> {
     /// `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0; LINE]); len.div_ceil(LINE / size_of::<T>())], len, of: PhantomData }
+        Self { lines: filled(len.div_ceil(LINE / size_of::<T>()), Line([0; LINE])), len, of: PhantomData }
+    }
+}
+
+impl<T> Default for Lines<T> {
+    fn default() -> Self {
+        Self { lines: vec![], len: 0, of: PhantomData }
+    }
+}
+
+/// `len` zeros, in huge pages where they are many and the system has such pages.
+#[must_use]
+pub fn zeros(len: usize) -> Vec<f32> {
+    filled(len, 0.0)
+}
+
+fn filled<T: Copy>(len: usize, value: T) -> Vec<T> {
+    let mut values = Vec::with_capacity(len);
+    // Before the first write, which is what fetches the pages.
+    ask_for_huge_pages(&mut values);
+    values.resize(len, value);
+    values
+}
+
+fn ask_for_huge_pages<T>(values: &mut Vec<T>) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if values.capacity() * size_of::<T>() >= HUGE {
+        const PAGE: usize = 4096;
+        const MADV_HUGEPAGE: i32 = 14;
+        unsafe extern "C" {
+            fn madvise(start: *mut core::ffi::c_void, len: usize, advice: i32) -> i32;
+        }
+        let start = values.as_mut_ptr().cast::<u8>();
+        let skip = start.align_offset(PAGE);
+        let len = (values.capacity() * size_of::<T>() - skip) / PAGE * PAGE;
+        // SAFETY: whole pages inside the vector's memory, and the advice changes no value. It may be refused, which is no
+        // error: the memory is as good, only slower.
+        unsafe { madvise(start.wrapping_add(skip).cast(), len, MADV_HUGEPAGE) };
     }
 }
 

@@ -23,7 +23,7 @@ mod winograd;
 pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
 pub use codes::{RowScale, centred, quantize, scan_integers_at_most};
 pub use elementwise::{add_assign, add_scaled, clip, max_assign, multiply_add};
-pub use lines::{Lines, Plain};
+pub use lines::{Lines, Plain, zeros};
 pub use patches::{blend, scaled_sum};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use split::{

@@ -92,46 +92,41 @@ pub fn split_tiles(level: Level, rows: &SplitRows<'_>, panel: &[u16], starts: &[
 }
 
 dispatch! {
-    /// Writes the first `width` of [`SPLIT_PANEL`] sums of each row to `out`, rows `stride` apart, after bias and residual
-    /// (in the places of `out`) are added and the bounds applied.
+    /// Writes the sums of whole rows to `out` after bias and residual (in the places of `out`) are added and the bounds
+    /// applied. `sums` holds, `step` apart, [`SPLIT_PANEL`] columns of all rows each.
     ///
     /// # Panics
     /// Where a slice is too short.
-    pub fn finish_rows(sums: &[f32], bias: &[f32], finish: &Finish<'_>, out: &mut [f32], stride: usize, width: usize)
-        -> () = finish_body
+    pub fn finish_rows(sums: &[f32], step: usize, bias: &[f32], ending: &Finish<'_>, out: &mut [f32]) -> () = finish_body
 }
 
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn finish_body<L: Lanes>(
-    sums: &[f32],
-    bias: &[f32],
-    finish: &Finish<'_>,
-    out: &mut [f32],
-    stride: usize,
-    width: usize,
-) {
-    assert!(width <= SPLIT_PANEL && bias.len() >= width, "bias too short");
-    for (row, sums) in sums.chunks_exact(SPLIT_PANEL).enumerate() {
-        let out = &mut out[row * stride..][..width];
-        let residual = finish.residual.map(|(residual, stride)| &residual[row * stride..][..width]);
-        let whole = width / 16 * 16;
-        // SAFETY: `c + 16 <= width`, the length of all slices but that of the sums, which is not smaller.
-        unsafe {
-            let (low, high) = (L::splat(finish.low), L::splat(finish.high));
-            for c in (0..whole).step_by(16) {
-                let mut x = L::load(sums.as_ptr().add(c)).add(L::load(bias.as_ptr().add(c)));
-                if let Some(residual) = residual {
-                    x = x.add(L::load(residual.as_ptr().add(c)));
+unsafe fn finish_body<L: Lanes>(sums: &[f32], step: usize, bias: &[f32], ending: &Finish<'_>, out: &mut [f32]) {
+    let columns = bias.len();
+    for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+        let residual = ending.residual.map(|(residual, stride)| &residual[row * stride..][..columns]);
+        for (panel, first) in (0..columns).step_by(SPLIT_PANEL).enumerate() {
+            let width = SPLIT_PANEL.min(columns - first);
+            let sums = &sums[panel * step + row * SPLIT_PANEL..][..SPLIT_PANEL];
+            let whole = width / 16 * 16;
+            // SAFETY: `c + 16 <= width`, and `first + width <= columns`, the length of all slices but that of the sums.
+            unsafe {
+                let (low, high) = (L::splat(ending.low), L::splat(ending.high));
+                for c in (0..whole).step_by(16) {
+                    let mut x = L::load(sums.as_ptr().add(c)).add(L::load(bias.as_ptr().add(first + c)));
+                    if let Some(residual) = residual {
+                        x = x.add(L::load(residual.as_ptr().add(first + c)));
+                    }
+                    x.max(low).min(high).store(out.as_mut_ptr().add(first + c));
                 }
-                x.max(low).min(high).store(out.as_mut_ptr().add(c));
             }
-        }
-        for c in whole..width {
-            let x = sums[c] + bias[c] + residual.map_or(0.0, |r| r[c]);
-            let x = if x > finish.low { x } else { finish.low };
-            out[c] = if x < finish.high { x } else { finish.high };
+            for c in whole..width {
+                let x = sums[c] + bias[first + c] + residual.map_or(0.0, |r| r[first + c]);
+                let x = if x > ending.low { x } else { ending.low };
+                out[first + c] = if x < ending.high { x } else { ending.high };
+            }
         }
     }
 }
