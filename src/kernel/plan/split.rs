@@ -168,7 +168,7 @@ fn stages(
             let finish = Finish { residual, low: conv.low, high: conv.high };
             let sums = &sums[(tile * height + from - pixel) * SPLIT_PANEL..];
             let out = &mut out[(from - here.start) * co..(to - here.start) * co];
-            finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, out);
+            finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, out, co);
         }
     });
 }
@@ -329,7 +329,7 @@ fn multiply(
                 let residual = task.residual.map(|r| (&r[first + at..], co));
                 let finish = Finish { residual, low: conv.low, high: conv.high };
                 let sums = &sums[tile * height * SPLIT_PANEL..];
-                finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, &mut out[at..][..height * co]);
+                finish_rows(conv.level, sums, sums_of_panel, &conv.bias, &finish, &mut out[at..][..height * co], co);
             }
         }
     });

@@ -92,20 +92,31 @@ pub fn split_tiles(level: Level, rows: &SplitRows<'_>, panel: &[u16], starts: &[
 }
 
 dispatch! {
-    /// Writes the sums of whole rows to `out` after bias and residual (in the places of `out`) are added and the bounds
+    /// Writes the sums of rows, as wide as `bias`, to `out`, `stride` apart, after bias and residual are added and the bounds
     /// applied. `sums` holds, `step` apart, [`SPLIT_PANEL`] columns of all rows each.
     ///
     /// # Panics
     /// Where a slice is too short.
-    pub fn finish_rows(sums: &[f32], step: usize, bias: &[f32], ending: &Finish<'_>, out: &mut [f32]) -> () = finish_body
+    pub fn finish_rows(
+        sums: &[f32], step: usize, bias: &[f32], ending: &Finish<'_>, out: &mut [f32], stride: usize,
+    ) -> () = finish_body
 }
 
 /// # Safety
 /// The processor has the instructions of `L`.
 #[inline(always)]
-unsafe fn finish_body<L: Lanes>(sums: &[f32], step: usize, bias: &[f32], ending: &Finish<'_>, out: &mut [f32]) {
+unsafe fn finish_body<L: Lanes>(
+    sums: &[f32],
+    step: usize,
+    bias: &[f32],
+    ending: &Finish<'_>,
+    out: &mut [f32],
+    stride: usize,
+) {
     let columns = bias.len();
-    for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+    // The last row may end with its values.
+    for (row, out) in out.chunks_mut(stride).enumerate() {
+        let out = &mut out[..columns];
         let residual = ending.residual.map(|(residual, stride)| &residual[row * stride..][..columns]);
         for (panel, first) in (0..columns).step_by(SPLIT_PANEL).enumerate() {
             let width = SPLIT_PANEL.min(columns - first);

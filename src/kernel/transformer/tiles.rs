@@ -64,8 +64,8 @@ impl Tiled<'_> {
                         for (sums, row) in sums.chunks_exact(height * SPLIT_PANEL).zip(first_rows) {
                             let residual = residual.map(|r| (&r[row * self.to + column..], self.to));
                             let finish = Finish { residual, low: f32::NEG_INFINITY, high: f32::INFINITY };
-                            let out = &mut out[row * stride + column..];
-                            finish_rows(self.level, sums, &self.bias[column..], &finish, out, stride, width);
+                            let out = &mut out[row * stride + column..][..(height - 1) * stride + width];
+                            finish_rows(self.level, sums, 0, &self.bias[column..][..width], &finish, out, stride);
                         }
                     }
                 }
