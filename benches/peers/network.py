@@ -11,10 +11,9 @@ runs (no spinning), or they would take the processor from pcore. `--venv DIR` us
 
 import argparse
 import os
-import subprocess
 from pathlib import Path
 
-from environment import run_inside
+from environment import Served, run_inside
 
 PACKAGES = ["numpy", "onnx", "onnxruntime", "safetensors"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +51,8 @@ def measure(args, folder):
         pixels = np.random.default_rng(1).uniform(-2, 2.5, (batch, 3, size, size)).astype("f4")
         feed = {session.get_inputs()[0].name: pixels}
         session.run(None, feed)
-        pcore = Pcore(args, network, weights, size, batch, layers)
+        words = [network, weights, size, batch, layers, "--device", args.device, "--serve"]
+        pcore = Served(ROOT / "target", "network", words, args.threads)
         ours, theirs = [], []
         for _ in range(args.runs):
             ours.append(pcore.run())
@@ -76,29 +76,6 @@ def cases(args, folder):
         yield "wide_resnet50_2", "wide_resnet50_2", *wide, 224, batch, "layer2,layer3"
     for size in (224, 518):
         yield "dinov2_vits14", "dinov2_vits14", *dinov2_small(folder, size), size, 1, "blocks.8,blocks.11"
-
-
-class Pcore:
-    """The Rust side, asked for one run at a time."""
-
-    def __init__(self, args, network, weights, size, batch, layers):
-        built = [file for file in (ROOT / "target/release/deps").glob("network-*") if not file.suffix]
-        built = max(built, key=lambda file: file.stat().st_mtime)
-        words = [network, weights, size, batch, layers, "--device", args.device, "--serve"]
-        env = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
-        self.process = subprocess.Popen(
-            [built, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
-        )
-        self.process.stdout.readline()
-
-    def run(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return tuple(map(float, self.process.stdout.readline().split()))
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def peer(session, feed, threads, batch):

@@ -11,12 +11,10 @@ and least wall times in ms, and the ratio of medians pcore / peer.
 """
 
 import argparse
-import os
-import subprocess
 import time
 from pathlib import Path
 
-from environment import run_inside
+from environment import Served, run_inside
 
 PACKAGES = ["numpy", "faiss-cpu", "torch"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,26 +39,8 @@ def main():
     coreset(args, folder)
 
 
-class Pcore:
-    """The Rust side, asked for one run at a time."""
-
-    def __init__(self, args, *words):
-        built = [file for file in (args.target / "release" / "deps").glob("serve-*") if not file.suffix]
-        built = max(built, key=lambda file: file.stat().st_mtime)
-        env = os.environ | {"RAYON_NUM_THREADS": str(args.threads)}
-        self.process = subprocess.Popen(
-            [built, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
-        )
-        self.indices = [int(word) for word in self.process.stdout.readline().split()]
-
-    def run(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def indices(pcore):
+    return [int(word) for word in pcore.greeting.split()]
 
 
 def row(case, ours, theirs, same):
@@ -82,15 +62,15 @@ def search(args, folder):
             index = faiss.IndexFlatL2(DIM)
             index.add(values)
             for k in (1, 9):
-                pcore = Pcore(args, "search", folder / "rows", folder / "queries", DIM, k)
+                pcore = Served(args.target, "serve", ["search", folder / "rows", folder / "queries", DIM, k], args.threads)
                 ours, theirs = [], []
                 for _ in range(args.runs):
-                    ours.append(pcore.run())
+                    ours.append(pcore.run()[0])
                     start = time.perf_counter()
                     _, found = index.search(queries, k)
                     theirs.append((time.perf_counter() - start) * 1e3)
                 pcore.close()
-                same = (np.array(pcore.indices).reshape(-1, k) == found).mean()
+                same = (np.array(indices(pcore)).reshape(-1, k) == found).mean()
                 case = f"{QUERIES} x {DIM} against {n} {kind.__name__} rows, k {k}: faiss {faiss.__version__} IndexFlatL2"
                 row(case, ours, theirs, f"{same:.2%}")
 
@@ -126,10 +106,10 @@ def coreset(args, folder):
     # The last pass is for a pick that is not made.
     picks.pop()
     for n in (1_000, 10_000):
-        pcore = Pcore(args, "coreset", folder / "rows", 128, n)
-        ours = [pcore.run() for _ in range(args.runs if n == 1_000 else 3)]
+        pcore = Served(args.target, "serve", ["coreset", folder / "rows", 128, n], args.threads)
+        ours = [pcore.run()[0] for _ in range(args.runs if n == 1_000 else 3)]
         pcore.close()
-        same = sum(a == b for a, b in zip(pcore.indices, picks))
+        same = sum(a == b for a, b in zip(indices(pcore), picks))
         row(f"coreset, {n} of 100,000 x 128: torch {torch.__version__}", ours, [sum(times) * n / 1_000], f"{same} of 1000")
 
 

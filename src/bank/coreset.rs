@@ -4,7 +4,7 @@
 //! rows picked so far. Its covering radius is at most twice the optimum (Gonzalez, 1985).
 
 use super::BankError;
-use crate::kernel::{CORESET_BYTES_PER_ROW, KernelError, Metric, PreparedRows, Projection, greedy_k_center};
+use crate::kernel::{CORESET_BYTES_PER_ROW, KernelError, Metric, PreparedRows, Projection, gather, greedy_k_center};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
@@ -262,8 +262,7 @@ pub fn select_from(
 
 /// The largest distance of any of `rows` from the nearest of those picked.
 fn covering_radius(rows: &[f32], dim: usize, picked: &[u32]) -> Result<f32, BankError> {
-    let picked: Vec<f32> = picked.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect();
-    let picked = PreparedRows::new(picked, dim, Metric::Euclidean)?;
+    let picked = PreparedRows::new(gather(rows, dim, picked), dim, Metric::Euclidean)?;
     let mut radius = 0.0f32;
     for block in rows.chunks((BLOCK_BYTES / size_of::<f32>() / dim).max(1) * dim) {
         radius = picked.nearest(block, 1)?.distances.into_iter().fold(radius, f32::max);

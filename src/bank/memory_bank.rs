@@ -55,7 +55,7 @@ impl MemoryBank {
         let mut all = Some(rows);
         let part = |(condition, indices): (u32, Vec<u32>)| {
             let own = if is_one { all.take() } else { None };
-            let own = own.unwrap_or_else(|| gather(all.as_deref().unwrap_or_default(), dim, &indices));
+            let own = own.unwrap_or_else(|| kernel::gather(all.as_deref().unwrap_or_default(), dim, &indices));
             Part::new(condition as usize, own, dim, metric, indices)
         };
         let parts = members.into_iter().map(part).collect::<Result<_, BankError>>()?;
@@ -225,10 +225,6 @@ impl MemoryBank {
         let parts = self.parts.iter().filter(|part| is_considered(part)).map(of_part);
         Ok(ByCondition::new(parts.collect::<Result<_, BankError>>()?, k))
     }
-}
-
-fn gather(rows: &[f32], dim: usize, indices: &[u32]) -> Vec<f32> {
-    indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect()
 }
 
 #[cfg(test)]

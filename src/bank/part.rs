@@ -56,7 +56,7 @@ impl Part {
 
     /// Tells whether `device` helps from now on.
     pub(super) fn search_on(&mut self, device: &OpenDevice) -> bool {
-        device.is_gpu() && self.rows.help(|rows| device.scout(rows))
+        device.help(&mut self.rows)
     }
 
     /// The `k` nearest of these rows (at most all) that `is_searched`, by their indices in the bank; `None` without any.

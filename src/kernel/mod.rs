@@ -14,6 +14,7 @@
 mod coreset;
 mod ivf;
 mod nearest;
+mod packed;
 pub mod plan;
 mod principal;
 mod project;
@@ -82,6 +83,15 @@ pub enum KernelError {
 
 /// Largest number of rows a kernel indexes (indices are `u32`, one value is kept free).
 pub const MAX_ROWS: usize = u32::MAX as usize - 1;
+
+/// The rows of `[n, dim]` that `indices` name, one after the other.
+///
+/// # Panics
+/// Where there is no such row.
+#[must_use]
+pub fn gather(rows: &[f32], dim: usize, indices: &[u32]) -> Vec<f32> {
+    indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect()
+}
 
 /// Checks that `rows` is a row-major matrix of finite values with row length `dim`; returns its number of rows.
 fn check_rows(what: &'static str, rows: &[f32], dim: usize) -> Result<usize, KernelError> {

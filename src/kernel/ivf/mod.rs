@@ -11,7 +11,7 @@ mod tests;
 
 pub use k_means::k_means;
 
-use super::{KernelError, Metric, Neighbours, PreparedRows};
+use super::{KernelError, Metric, Neighbours, PreparedRows, gather};
 use k_means::means;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -60,10 +60,7 @@ impl InvertedFile {
         }
         let lists = members
             .into_par_iter()
-            .map(|indices| {
-                let own: Vec<f32> = indices.iter().flat_map(|i| &rows[*i as usize * dim..][..dim]).copied().collect();
-                Ok(List { rows: PreparedRows::new(own, dim, metric)?, indices })
-            })
+            .map(|indices| Ok(List { rows: PreparedRows::new(gather(rows, dim, &indices), dim, metric)?, indices }))
             .collect::<Result<_, KernelError>>()?;
         Ok(Self { means, lists, list_of })
     }
@@ -151,7 +148,7 @@ impl InvertedFile {
                 if asking.is_empty() || *n_searched == 0 {
                     return Ok(None);
                 }
-                let own: Vec<f32> = asking.iter().flat_map(|q| &queries[*q as usize * dim..][..dim]).copied().collect();
+                let own = gather(queries, dim, asking);
                 let is_searched = |row: usize| is_searched(indices[row] as usize);
                 rows.nearest_among(&own, k.min(*n_searched), &is_searched).map(Some)
             })

@@ -5,6 +5,7 @@
 //! the end they are measured, directly, in the order of their lower bounds, until these exceed the k-th smallest distance.
 
 use super::bound::{TINY, direct_error, round_up};
+use super::candidates::Candidates;
 use super::codes::{Coded, Codes};
 use super::search::Found;
 use super::{Metric, PreparedRows, Wanted, norm_and_square};
@@ -40,14 +41,10 @@ struct Query<'a> {
     coded: Coded,
     /// Largest error of the distance of coded rows, from rounding.
     error: f64,
-    /// The `k` smallest upper bounds of distances, ascending.
-    uppers: Vec<f64>,
+    /// Bounds of distances.
+    candidates: Candidates,
     /// The largest distance that can still matter.
     reach: f64,
-    /// Lower bounds of distances, with their rows: all that can be among the `k` nearest.
-    candidates: Vec<(f64, u32)>,
-    /// Number of candidates at which those out of reach are dropped.
-    prune_at: usize,
     is_crowded: bool,
 }
 
@@ -131,38 +128,35 @@ impl Query<'_> {
         if distance - rest > self.reach {
             return false;
         }
-        self.candidates.push((distance - rest, index));
+        self.candidates.lowers.push((distance - rest, index));
         let changes = self.add_upper(distance + rest, ruler);
-        if self.candidates.len() >= self.prune_at {
+        if self.candidates.are_many() {
             self.prune(ruler);
         }
         changes || self.is_crowded
     }
 
     fn add_upper(&mut self, upper: f64, ruler: &Ruler) -> bool {
-        let at = self.uppers.partition_point(|u| *u <= upper);
-        if at >= ruler.k {
-            return false;
+        let changes = self.candidates.uppers.add(upper);
+        if changes {
+            self.update_reach(ruler);
         }
-        self.uppers.insert(at, upper);
-        self.uppers.truncate(ruler.k);
-        self.reach = self.uppers.get(ruler.k - 1).map_or(f64::INFINITY, |upper| ruler.reach(*upper));
-        true
+        changes
+    }
+
+    fn update_reach(&mut self, ruler: &Ruler) {
+        self.reach = ruler.reach(self.candidates.uppers.last());
     }
 
     /// Drops what is out of reach.
     fn prune(&mut self, ruler: &Ruler) {
-        let reach = self.reach;
-        self.candidates.retain(|candidate| candidate.0 <= reach);
-        self.is_crowded |= self.candidates.len() > ruler.crowd;
-        self.prune_at = 2 * self.candidates.len() + 64;
+        self.candidates.prune(self.reach);
+        self.is_crowded |= self.candidates.lowers.len() > ruler.crowd;
     }
 
     fn merge(&mut self, other: Self, ruler: &Ruler) {
-        for upper in other.uppers {
-            self.add_upper(upper, ruler);
-        }
-        self.candidates.extend(other.candidates);
+        self.candidates.merge(other.candidates);
+        self.update_reach(ruler);
         self.is_crowded |= other.is_crowded;
     }
 
@@ -172,14 +166,14 @@ impl Query<'_> {
         if self.is_crowded {
             return None;
         }
-        self.candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.candidates.lowers.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut found: Vec<Found> = Vec::with_capacity(ruler.k + 1);
         let mut reach = self.reach;
-        for (i, (lower, row)) in self.candidates.iter().enumerate() {
+        for (i, (lower, row)) in self.candidates.lowers.iter().enumerate() {
             if *lower > reach {
                 break;
             }
-            if let Some((_, next)) = self.candidates.get(i + 1) {
+            if let Some((_, next)) = self.candidates.lowers.get(i + 1) {
                 prefetch(rows.row(*next as usize));
             }
             let new = (rows.measure(self.values, self.norm, *row as usize), *row);
@@ -207,7 +201,7 @@ pub(super) fn search<R: AsRef<[f32]> + Sync>(
     wanted: Wanted<'_>,
 ) -> Vec<Option<Vec<Found>>> {
     let Some(ruler) = Ruler::new(rows, codes, wanted.k) else { return vec![None; queries.len() / rows.dim] };
-    let (fresh, packed) = pack(rows, codes, queries, wanted.k.min(64));
+    let (fresh, packed) = pack(rows, codes, queries, wanted.k);
     let scales = fresh.iter().map(|q| q.coded.step).collect();
     let limits: Vec<f32> = fresh.iter().map(|q| q.limit(&ruler)).collect();
     let threads = rayon::current_num_threads();
@@ -296,10 +290,8 @@ fn pack<'a, R: AsRef<[f32]> + Sync>(
                     is_crowded,
                     error: 1e-6 * (coded.square + codes.largest_square).sqrt(),
                     coded,
-                    uppers: Vec::with_capacity(k),
+                    candidates: Candidates::new(k),
                     reach: f64::INFINITY,
-                    candidates: Vec::with_capacity(64),
-                    prune_at: 64,
                 }
             });
             coded.collect::<Vec<_>>()

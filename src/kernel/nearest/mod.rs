@@ -10,6 +10,7 @@
 //! the codes leave out in place of the rounding bound ([`coarse`]). The answer is the same.
 
 mod bound;
+mod candidates;
 mod coarse;
 mod codes;
 mod scout;

@@ -8,6 +8,7 @@
 //! where it is further off than the bound allows (sums in a shorter format, a driver at fault), the query is searched here.
 
 use super::bound::{Bound, TINY, U, direct_error};
+use super::candidates::Smallest;
 use super::search::{Found, smallest};
 use super::{Metric, PreparedRows, Wanted, norm_and_square};
 use rayon::prelude::*;
@@ -44,7 +45,7 @@ pub trait Scout: Send + Sync + Debug {
 /// What a [`Scout`] is to hold.
 #[derive(Debug)]
 pub struct Scouted<'a> {
-    /// `[n_rows, dim]`, padded to whole blocks with zeros.
+    /// `[n_rows, dim]`, without the padding of the last block.
     pub rows: Cow<'a, [f32]>,
     /// Added to the product of each row, padding included.
     pub offsets: Vec<f32>,
@@ -105,8 +106,7 @@ impl Helped {
         make: impl FnOnce(Scouted<'_>) -> Option<Arc<dyn Scout>>,
     ) -> Option<Self> {
         let groups = Groups::new(rows.n, rows.dim);
-        let n_padded = groups.n_blocks() * groups.block;
-        let mut values = match rows.metric {
+        let values = match rows.metric {
             Metric::Euclidean => Cow::Borrowed(rows.values()),
             Metric::Cosine => {
                 let scale = |norm: f32| if norm > 0.0 { 1.0 / norm } else { 0.0 };
@@ -114,9 +114,6 @@ impl Helped {
                 scaled.flat_map_iter(|(row, norm)| row.iter().map(move |x| scale(*norm) * x)).collect()
             }
         };
-        if n_padded > rows.n {
-            values.to_mut().resize(n_padded * rows.dim, 0.0);
-        }
         let offsets = offsets(rows, groups, &|_| true);
         let helped = Self { groups, scout: make(Scouted { rows: values, offsets, groups })? };
         helped.is_right(rows).then_some(helped)
@@ -189,27 +186,18 @@ impl Helped {
         let ruler = Ruler::new(rows, query)?;
         let errors = ruler.error(rows.largest_norm);
         let is_empty = |value: f32| value > LEFT_OUT / 2.0;
-        // The k smallest values, ascending: so many groups hold a row at most that far.
-        let mut smallest_values = Vec::with_capacity(wanted.k + 1);
-        let mut limit = f32::INFINITY;
+        // So many groups hold a row at most as far as the k-th smallest value says.
+        let mut smallest_values = Smallest::new(wanted.k);
         for &value in least {
             if !value.is_finite() {
                 return None;
             }
-            if value < limit && !is_empty(value) {
-                let at = smallest_values.partition_point(|v| *v <= value);
-                smallest_values.insert(at, value);
-                smallest_values.truncate(wanted.k);
-                limit = smallest_values.get(wanted.k - 1).copied().unwrap_or(limit);
+            if !is_empty(value) {
+                smallest_values.add(f64::from(value));
             }
         }
-        let reach = match smallest_values.get(wanted.k - 1) {
-            Some(value) => {
-                let upper = f64::from(*value) + errors;
-                upper + ruler.bound.slack(upper)
-            }
-            None => f64::INFINITY,
-        };
+        let upper = smallest_values.last() + errors;
+        let reach = if upper.is_finite() { upper + ruler.bound.slack(upper) } else { f64::INFINITY };
         let can_be_near = |value: f32| !is_empty(value) && f64::from(value) - errors <= reach;
         let near: Vec<usize> = (0..least.len()).filter(|group| can_be_near(least[*group])).collect();
         let crowd = CROWD.max(rows.n / CROWD_SHARE).max(4 * wanted.k * self.groups.size);

@@ -1,6 +1,7 @@
 //! The blocked search.
 
 use super::bound::{Bound, round_up};
+use super::candidates::Candidates;
 use super::{Metric, PreparedRows, Wanted, coarse, norm_and_square};
 use crate::kernel::simd::{Level, Product, Start, gemm_tile, prefetch, scan_at_most};
 use rayon::prelude::*;
@@ -28,44 +29,24 @@ struct Query<'a> {
     values: &'a [f32],
     norm: f32,
     bound: Bound,
-    /// The `k` smallest upper bounds of scores, ascending.
-    uppers: Vec<f64>,
-    /// Lower bounds of scores with their rows: all that can be among the `k` nearest.
-    candidates: Vec<(f64, u32)>,
-    /// Number of candidates at which those out of reach are dropped.
-    prune_at: usize,
+    /// Bounds of scores.
+    candidates: Candidates,
 }
 
 impl Query<'_> {
     /// The largest lower bound that can still matter.
-    fn reach(&self, k: usize) -> f64 {
-        if self.uppers.len() < k { f64::INFINITY } else { self.uppers[k - 1] + self.bound.slack(self.uppers[k - 1]) }
+    fn reach(&self) -> f64 {
+        let upper = self.candidates.uppers.last();
+        if upper.is_finite() { upper + self.bound.slack(upper) } else { f64::INFINITY }
     }
 
-    fn add_upper(&mut self, upper: f64, k: usize) {
-        let at = self.uppers.partition_point(|u| *u <= upper);
-        if at < k {
-            self.uppers.insert(at, upper);
-            self.uppers.truncate(k);
-        }
-    }
-
-    fn add(&mut self, score: f32, error: f64, row: u32, k: usize) {
+    fn add(&mut self, score: f32, error: f64, row: u32) {
         let score = f64::from(score);
-        self.add_upper(score + error, k);
-        self.candidates.push((score - error, row));
-        if self.candidates.len() >= self.prune_at {
-            let reach = self.reach(k);
-            self.candidates.retain(|c| c.0 <= reach);
-            self.prune_at = 2 * self.candidates.len() + 64;
+        self.candidates.uppers.add(score + error);
+        self.candidates.lowers.push((score - error, row));
+        if self.candidates.are_many() {
+            self.candidates.prune(self.reach());
         }
-    }
-
-    fn merge(&mut self, other: Self, k: usize) {
-        for upper in other.uppers {
-            self.add_upper(upper, k);
-        }
-        self.candidates.extend(other.candidates);
     }
 }
 
@@ -174,9 +155,7 @@ fn blocked<R: AsRef<[f32]> + Sync>(
                 values,
                 norm,
                 bound: Bound::new(rows.metric, rows.dim, DEPTH, norm, rows.largest_norm)?,
-                uppers: Vec::with_capacity(k.min(64)),
-                candidates: Vec::new(),
-                prune_at: 64,
+                candidates: Candidates::new(k),
             })
         })
         .collect::<Option<_>>()?;
@@ -202,7 +181,7 @@ fn blocked<R: AsRef<[f32]> + Sync>(
             state
         })
         .reduce_with(|mut a, b| {
-            a.iter_mut().zip(b).for_each(|(x, y)| x.merge(y, k));
+            a.iter_mut().zip(b).for_each(|(x, y)| x.candidates.merge(y.candidates));
             a
         })?;
     Some(found.into_par_iter().map(|query| measure_candidates(rows, &query, k)).collect())
@@ -210,8 +189,8 @@ fn blocked<R: AsRef<[f32]> + Sync>(
 
 /// Direct distances of all candidates within reach.
 fn measure_candidates<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, query: &Query<'_>, k: usize) -> Vec<Found> {
-    let reach = query.reach(k);
-    let near = query.candidates.iter().filter(|c| c.0 <= reach);
+    let reach = query.reach();
+    let near = query.candidates.lowers.iter().filter(|c| c.0 <= reach);
     let found: Vec<Found> = near.map(|&(_, row)| (rows.measure(query.values, query.norm, row as usize), row)).collect();
     smallest(found, k)
 }
@@ -270,7 +249,7 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
     range: std::ops::Range<usize>,
     queries: &mut [Query<'_>],
     scratch: &mut Scratch,
-    Wanted { k, is_searched, .. }: Wanted<'_>,
+    Wanted { is_searched, .. }: Wanted<'_>,
 ) {
     let Scratch { products, stride, tile, limits, errors, hits } = scratch;
     let (level, dim, stride) = (rows.level, rows.dim, *stride);
@@ -297,7 +276,7 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
     errors.clear();
     errors.extend(queries.iter().map(|q| q.bound.score_error(largest)));
     limits.clear();
-    limits.extend(queries.iter().zip(&*errors).map(|(q, e)| round_up(q.reach(k) + e)));
+    limits.extend(queries.iter().zip(&*errors).map(|(q, e)| round_up(q.reach() + e)));
     for (row, products) in range.zip(products.chunks(stride)).filter(|(row, _)| is_searched(*row)) {
         let (offset, scale) = match rows.metric {
             Metric::Euclidean => (rows.squares[row], -2.0),
@@ -309,8 +288,8 @@ fn scan_block<R: AsRef<[f32]> + Sync>(
         for &q in &*hits {
             let q = q as usize;
             let score = scale * products[q] + offset;
-            queries[q].add(score, errors[q], row as u32, k);
-            limits[q] = round_up(queries[q].reach(k) + errors[q]);
+            queries[q].add(score, errors[q], row as u32);
+            limits[q] = round_up(queries[q].reach() + errors[q]);
         }
     }
 }

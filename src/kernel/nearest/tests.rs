@@ -217,10 +217,17 @@ impl Scout for Plain {
     }
 }
 
+/// Zeros make up for what the last block lacks.
+fn padded(mut rows: Vec<f32>, dim: usize, groups: Groups) -> Vec<f32> {
+    rows.resize(groups.n_blocks() * groups.block * dim, 0.0);
+    rows
+}
+
 fn helped(rows: &[f32], dim: usize, metric: Metric, fault: Fault) -> (PreparedRows<&[f32]>, bool) {
     let mut prepared = PreparedRows::new(rows, dim, metric).unwrap();
     let make = |Scouted { rows, offsets, groups }: Scouted<'_>| {
-        let scout: Arc<dyn Scout> = Arc::new(Plain { rows: rows.into_owned(), offsets, groups, dim, fault });
+        let scout: Arc<dyn Scout> =
+            Arc::new(Plain { rows: padded(rows.into_owned(), dim, groups), offsets, groups, dim, fault });
         Some(scout)
     };
     let helps = prepared.help(make);
@@ -268,7 +275,13 @@ fn a_scout_answers_for_most_queries_and_a_faulty_one_is_not_believed() {
     let expected = prepared.nearest(&queries, 3).unwrap();
     for fault in faults {
         let of_rows = |Scouted { rows, offsets, groups }: Scouted<'_>| -> Option<Arc<dyn Scout>> {
-            Some(Arc::new(Plain { rows: rows.into_owned(), offsets, groups, dim, fault: Fault::None }))
+            Some(Arc::new(Plain {
+                rows: padded(rows.into_owned(), dim, groups),
+                offsets,
+                groups,
+                dim,
+                fault: Fault::None,
+            }))
         };
         assert!(prepared.help(of_rows));
         let late: Arc<dyn Scout> = Arc::new(Plain {

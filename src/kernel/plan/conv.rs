@@ -3,6 +3,7 @@
 use super::graph::Window;
 use super::run::{Shape, chunks};
 use super::{split, winograd};
+use crate::kernel::packed::pack_panels;
 use crate::kernel::scratch::with_scratch;
 use crate::kernel::simd::{Finish, Level, Lines, Product, Start, gemm_tile, multiply_add, zeros};
 
@@ -60,13 +61,13 @@ impl PackedConv {
             && groups == 1
             && from.is_multiple_of(16)
             && to.is_multiple_of(16);
+        let taps = window.size[0] * window.size[1];
         let weights = if depthwise {
-            let taps = window.size[0] * window.size[1];
             Weights::Depthwise((0..taps * groups).map(|i| weight[i % groups * taps + i / groups]).collect())
         } else if winograd && pays {
             Weights::Winograd(winograd::pack(level, weight, from, to))
         } else if level.has_tiles() && groups == 1 {
-            Weights::Split(split::pack(weight, from, to, window.size))
+            Weights::Split(pack_panels(weight, from, taps))
         } else {
             Weights::Gemm(pack_gemm(level, weight, groups, from / groups, to / groups, window.size))
         };

@@ -5,10 +5,9 @@ use super::graph::Window;
 use super::run::{Shape, chunks};
 use crate::kernel::scratch::{with_parts, with_scratch};
 use crate::kernel::simd::{
-    Finish, Level, Lines, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split,
-    split_pixels, split_tiles,
+    Finish, Level, Lines, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, split_pixels,
+    split_stride, split_tiles,
 };
-use rayon::prelude::*;
 
 /// Values of split pixels that a task holds at a time; with a panel of weights they stay in the second-level cache.
 const PARTS: usize = 384 * 1024;
@@ -23,35 +22,12 @@ const SHARE: usize = 16;
 const SUMS: usize = 64 * 1024;
 /// Padding of the sums of a panel: at a distance of a power of two all would fall into one cache set.
 const PADDING: usize = 16;
-/// Values of a cache line.
-const LINE: usize = 32;
-
 /// Pixels whose windows are gathered at a time.
 const GATHERED: usize = 256;
 
 /// Whether the windows of pixels are gathered, each a row of its own: pixels have too few channels for a tile's row.
 fn is_gathered(ci: usize) -> bool {
     !ci.is_multiple_of(SPLIT_STEPS)
-}
-
-/// Packs `weight`, `[co, ci, rows, columns]`: per panel of output channels, per tap, blocks of in channels.
-pub(super) fn pack(weight: &[f32], ci: usize, co: usize, [kh, kw]: [usize; 2]) -> Lines<u16> {
-    let taps = kh * kw;
-    // A gathered window is one long row, tap by tap.
-    let panel = (taps * ci).div_ceil(SPLIT_STEPS) * SPLIT_BLOCK;
-    let mut packed = Lines::zeros(co.div_ceil(SPLIT_PANEL) * panel);
-    packed.par_chunks_mut(panel).zip(weight.par_chunks(SPLIT_PANEL * ci * taps)).for_each(|(packed, filters)| {
-        for (column, filter) in filters.chunks_exact(ci * taps).enumerate() {
-            for (channel, filter) in filter.chunks_exact(taps).enumerate() {
-                for (tap, weight) in filter.iter().enumerate() {
-                    let step = tap * ci + channel;
-                    let block = &mut packed[step / SPLIT_STEPS * SPLIT_BLOCK..][..SPLIT_BLOCK];
-                    pack_split(*weight, step % SPLIT_STEPS, column, block);
-                }
-            }
-        }
-    });
-    packed
 }
 
 /// Computes `out` with the packed weights, from gathered windows.
@@ -139,10 +115,7 @@ fn stages(
     let panel = geometry.panel();
     let sums_of_panel = tiles.starts.len() * height * SPLIT_PANEL + PADDING;
     let len = co.div_ceil(SPLIT_PANEL) * sums_of_panel;
-    if scratch.len() < len {
-        *scratch = Lines::zeros(len);
-    }
-    let sums = &mut scratch[..len];
+    let sums = scratch.at_least(len);
     with_parts(segments.last().map_or(0, |s| s.at + s.n_lines * line), |parts| {
         for segment in &segments {
             let parts = &mut parts[segment.at..][..segment.n_lines * line];
@@ -198,7 +171,7 @@ struct Segment {
 
 impl Geometry {
     fn new(from: Shape, to: Shape, window: Window) -> Self {
-        let pixel = ((3 * from.channels).div_ceil(LINE) | 1) * LINE;
+        let pixel = split_stride(from.channels);
         let line = ((to.width - 1) * window.stride[1] + window.size[1]) * pixel;
         let [kh, kw] = window.size;
         let taps = (0..kh * kw).map(|tap| tap / kw * line + tap % kw * pixel).collect();

@@ -112,10 +112,7 @@ fn stages(task: &Task<'_>, packed: &[f32], first: usize, strips: &mut [&mut [f32
     let plane = tiles * width + PADDING;
     let panel = WINOGRAD_VALUES * plane;
     let len = tiles * stride + co.div_ceil(width) * panel;
-    if scratch.len() < len {
-        *scratch = Lines::zeros(len);
-    }
-    let (transformed, products) = scratch[..len].split_at_mut(tiles * stride);
+    let (transformed, products) = scratch.at_least(len).split_at_mut(tiles * stride);
     chunks(transformed, stride, |tile, out| input(task, first * columns + tile, ci, out));
     let transformed = &*transformed;
     chunks(products, panel, |p, out| {

@@ -43,6 +43,16 @@ impl<T: Plain> Lines<T> {
     }
 }
 
+impl<T: Plain> Lines<T> {
+    /// The first `len` values, whatever they hold; in new memory where there are fewer.
+    pub fn at_least(&mut self, len: usize) -> &mut [T] {
+        if self.len < len {
+            *self = Self::zeros(len);
+        }
+        &mut self[..len]
+    }
+}
+
 impl<T> Default for Lines<T> {
     fn default() -> Self {
         Self { lines: vec![], len: 0, of: PhantomData }

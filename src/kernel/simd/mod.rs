@@ -27,7 +27,8 @@ pub use lines::{Lines, Plain, zeros};
 pub use patches::{blend, scaled_sum};
 pub use rows::{dot, scan_at_most, squared_distance, squared_distances};
 pub use split::{
-    SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split, split_pixels, split_tiles,
+    SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split, split_pixels, split_stride,
+    split_tiles,
 };
 pub use tile::{Finish, Product, Start, gemm_tile};
 pub use transformer::{exp_sum, gelu, largest, normalize};

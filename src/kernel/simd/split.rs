@@ -24,6 +24,16 @@ fn parts(x: f32) -> [u16; 3] {
     [high, middle, rest - middle].map(|part| (part.to_bits() >> 16) as u16)
 }
 
+/// Values of a cache line.
+const LINE: usize = 32;
+
+/// Distance between split pixels of `channels` values: their three parts, and an odd number of cache lines, which spreads
+/// pixels over all sets of the cache.
+#[must_use]
+pub fn split_stride(channels: usize) -> usize {
+    ((3 * channels).div_ceil(LINE) | 1) * LINE
+}
+
 /// Puts the weight of `step` and `column` to its places in a block of a packed panel.
 pub fn pack_split(weight: f32, step: usize, column: usize, block: &mut [u16]) {
     // A part has two tiles of sixteen columns; a row of a tile has two steps of each column, next to each other.

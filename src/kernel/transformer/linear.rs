@@ -3,6 +3,7 @@
 use super::tiles::{self, Tiled};
 use super::{CONFLICT, PADDING, pack};
 use crate::kernel::KernelError;
+use crate::kernel::packed::pack_panels;
 use crate::kernel::simd::{Finish, Level, Lines, Product, SPLIT_ROWS, Start, gemm_tile, normalize};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -49,7 +50,7 @@ impl Linear {
             return Err(KernelError::Shape { what: "weight", len: weight.len(), dim: from });
         }
         let panels = if tiles::is_tiled(level, from) {
-            Panels::Split(tiles::pack(weight, from))
+            Panels::Split(pack_panels(weight, from, 1))
         } else {
             let mut panels = vec![0.0; bias.len().div_ceil(level.panel_width()) * level.panel_width() * from];
             pack(level, weight, from, bias.len(), from, &mut panels);

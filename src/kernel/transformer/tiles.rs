@@ -3,36 +3,19 @@
 use super::linear::Rows;
 use crate::kernel::scratch::{with_parts, with_scratch};
 use crate::kernel::simd::{
-    Finish, Level, Lines, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, pack_split,
-    split_pixels, split_tiles,
+    Finish, Level, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, split_pixels,
+    split_stride, split_tiles,
 };
-use rayon::prelude::*;
 
 /// Tiles whose sums are finished together, while they are in the first-level cache.
 const TOGETHER: usize = 8;
-/// Values of a cache line.
-const LINE: usize = 32;
 
 /// Whether maps of rows of `from` values are computed by tiles: they take whole steps.
 pub(super) fn is_tiled(level: Level, from: usize) -> bool {
     level.has_tiles() && from.is_multiple_of(SPLIT_STEPS)
 }
 
-/// Packs rows of `from` values as the right factor.
-pub(super) fn pack(weight: &[f32], from: usize) -> Lines<u16> {
-    let panel = from / SPLIT_STEPS * SPLIT_BLOCK;
-    let mut packed = Lines::zeros((weight.len() / from).div_ceil(SPLIT_PANEL) * panel);
-    packed.par_chunks_mut(panel).zip(weight.par_chunks(SPLIT_PANEL * from)).for_each(|(packed, rows)| {
-        for (column, row) in rows.chunks_exact(from).enumerate() {
-            for (block, weights) in packed.chunks_exact_mut(SPLIT_BLOCK).zip(row.chunks_exact(SPLIT_STEPS)) {
-                weights.iter().enumerate().for_each(|(step, weight)| pack_split(*weight, step, column, block));
-            }
-        }
-    });
-    packed
-}
-
-/// A map with weights as of [`pack`].
+/// A map with weights as of [`pack_panels`](crate::kernel::packed::pack_panels).
 pub(super) struct Tiled<'a> {
     pub(super) level: Level,
     pub(super) from: usize,
@@ -44,8 +27,7 @@ pub(super) struct Tiled<'a> {
 impl Tiled<'_> {
     /// As [`super::Linear::run`].
     pub(super) fn run(&self, rows: Rows<'_>, n: usize, residual: Option<&[f32]>, out: &mut [f32], stride: usize) {
-        // The three parts of a row, and an odd number of cache lines.
-        let pixel = ((3 * self.from).div_ceil(LINE) | 1) * LINE;
+        let pixel = split_stride(self.from);
         let (height, first_rows) = cover(n);
         with_parts(n * pixel, |parts| {
             for (parts, row) in parts.chunks_exact_mut(pixel).zip(rows.values.chunks(rows.stride)) {

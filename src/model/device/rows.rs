@@ -1,25 +1,25 @@
 //! Rows of a bank on a device, where it looks for those near a query.
 
 use super::OpenDevice;
-use crate::kernel::{Groups, Scout, Scouted};
+use crate::kernel::{Groups, PreparedRows, Scout, Scouted};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 impl OpenDevice {
-    /// Takes the rows of a bank, for [`PreparedRows::help`](crate::kernel::PreparedRows::help); `None` on a CPU, which does
-    /// better on its own, and where the device fails (too little memory, say).
+    /// Helps to search these rows from now on, with the same answers; tells whether it does: not a CPU, which does better on
+    /// its own, nor where the device fails (too little memory, say).
     ///
     /// Whatever precision its networks compute in, products of rows are computed in `f32`.
-    #[must_use]
-    pub fn scout(&self, rows: Scouted<'_>) -> Option<Arc<dyn Scout>> {
-        if !self.is_gpu {
-            return None;
-        }
-        let scout: Arc<dyn Scout> = Arc::new(DeviceRows::new(&self.device, rows)?);
-        Some(scout)
+    pub fn help<R: AsRef<[f32]> + Sync>(&self, rows: &mut PreparedRows<R>) -> bool {
+        self.is_gpu && rows.help(|rows| scout(&self.device, rows))
     }
+}
+
+fn scout(device: &Device, rows: Scouted<'_>) -> Option<Arc<dyn Scout>> {
+    let scout: Arc<dyn Scout> = Arc::new(DeviceRows::new(device, rows)?);
+    Some(scout)
 }
 
 /// The rows, in blocks that every device can bind.
@@ -47,7 +47,7 @@ impl fmt::Debug for DeviceRows {
 
 impl DeviceRows {
     fn new(device: &Device, Scouted { rows, offsets, groups }: Scouted<'_>) -> Option<Self> {
-        let dim = rows.len() / offsets.len();
+        let dim = rows.len() / groups.n_rows;
         let make = || {
             let of_block = |(rows, offsets): (&[f32], &[f32])| Block {
                 rows: tensor(rows, [groups.block, dim], device).transpose(),
@@ -86,14 +86,18 @@ impl Scout for DeviceRows {
     }
 }
 
+/// `values`, and zeros where there are fewer than the shape says.
 fn tensor(values: &[f32], shape: [usize; 2], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), (device, DType::F32))
+    let mut padded = Vec::with_capacity(shape[0] * shape[1]);
+    padded.extend_from_slice(values);
+    padded.resize(shape[0] * shape[1], 0.0);
+    Tensor::from_data(TensorData::new(padded, shape), (device, DType::F32))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Metric, PreparedRows};
+    use crate::kernel::Metric;
 
     #[test]
     fn a_device_finds_what_the_cpu_finds_bit_for_bit() {
@@ -106,11 +110,7 @@ mod tests {
                 let is_searched = |row: usize| row % 3 != 1;
                 let expected = prepared.nearest(&queries, 2).unwrap();
                 let among = prepared.nearest_among(&queries, 2, &is_searched).unwrap();
-                let on_flex = |rows: Scouted<'_>| {
-                    let scout: Arc<dyn Scout> = Arc::new(DeviceRows::new(&Device::flex(), rows)?);
-                    Some(scout)
-                };
-                assert!(prepared.help(on_flex), "{n} rows of {dim}");
+                assert!(prepared.help(|rows| scout(&Device::flex(), rows)), "{n} rows of {dim}");
                 assert_eq!(prepared.nearest(&queries, 2).unwrap(), expected);
                 assert_eq!(prepared.nearest_among(&queries, 2, &is_searched).unwrap(), among);
             }
@@ -120,6 +120,6 @@ mod tests {
     #[test]
     fn a_cpu_is_left_to_its_own_search() {
         let mut prepared = PreparedRows::new(vec![0.5; 60], 3, Metric::Euclidean).unwrap();
-        assert!(!prepared.help(|rows| OpenDevice::cpu().scout(rows)));
+        assert!(!OpenDevice::cpu().help(&mut prepared));
     }
 }
