@@ -8,6 +8,7 @@
 //! [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`bank`] -> [`score`] -> [`bundle`] -> [`infer`] ->
 //! [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
 
+#![forbid(unsafe_code)]
 #![recursion_limit = "512"]
 
 pub mod dataset;
@@ -15,7 +16,8 @@ pub mod image;
 
 pub mod synth;
 
-pub mod kernel;
+/// The CPU kernels: a package of their own, which holds all unsafe code.
+pub use pcore_kernels as kernel;
 pub mod model;
 
 pub mod bank;

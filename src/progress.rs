@@ -10,6 +10,8 @@ pub trait Progress: Sync {
     fn end(&self);
     /// Something the user should know, which stops nothing.
     fn note(&self, message: &str);
+    /// Something that may make results other than the user expects: it stops nothing, and must not be overlooked.
+    fn warn(&self, message: &str);
 }
 
 /// Ignores all progress.
@@ -21,4 +23,5 @@ impl Progress for Silent {
     fn advance(&self, _n: usize) {}
     fn end(&self) {}
     fn note(&self, _message: &str) {}
+    fn warn(&self, _message: &str) {}
 }

@@ -1,6 +1,6 @@
 """Search and coreset: pcore against faiss and torch on the same values and machine, run by run in turn.
 
-    cargo bench --manifest-path kernels/Cargo.toml --bench serve --no-run
+    cargo bench --manifest-path kernels/bench/Cargo.toml --bench serve --no-run
     python benches/peers/search.py [--threads 2] [--runs 11] [--venv DIR]
 
 Makes a throw-away virtual environment with numpy, faiss-cpu and torch. Search: 784 queries of 1536 values against 10,000
@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--venv", help="environment to use instead of a new one")
-    parser.add_argument("--target", type=Path, default=ROOT / "kernels" / "target", help="target folder of kernels/")
+    parser.add_argument("--target", type=Path, default=ROOT / "kernels/bench/target", help="target folder of kernels/bench")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:

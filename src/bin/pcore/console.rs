@@ -91,4 +91,8 @@ impl Progress for Console {
     fn note(&self, message: &str) {
         self.with(|state| state.bar.suspend(|| eprintln!("note: {message}")));
     }
+
+    fn warn(&self, message: &str) {
+        self.with(|state| state.bar.suspend(|| eprintln!("warning: {message}")));
+    }
 }

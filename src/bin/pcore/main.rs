@@ -1,5 +1,6 @@
 //! The `pcore` program: arguments, messages, exit codes. All work is done by the library.
 
+#![forbid(unsafe_code)]
 #![recursion_limit = "512"]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "this is the program: it speaks and exits")]
 

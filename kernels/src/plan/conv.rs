@@ -1,0 +1,239 @@
+//! A convolution in NHWC order with everything that follows it: packed weights and the two ways to compute it.
+
+use super::graph::Window;
+use super::run::{Shape, chunks};
+use super::{split, winograd};
+use crate::packed::pack_panels;
+use crate::scratch::with_scratch;
+use crate::simd::{Finish, Level, Lines, Product, Start, gemm_tile, multiply_add, zeros};
+
+/// Values of gathered windows that a task holds at a time; they stay in the second-level cache.
+const GATHERED: usize = 192 * 1024;
+/// Padding of gathered rows: keeps rows of a power-of-two length out of one cache set.
+const PADDING: usize = 16;
+/// Row lengths (in values) that are multiples of this one map all rows to one set of the first-level cache.
+const CONFLICT: usize = 512;
+
+/// A convolution, ready to run on images of any size.
+pub(super) struct PackedConv {
+    pub(super) level: Level,
+    pub(super) window: Window,
+    groups: usize,
+    pub(super) bias: Vec<f32>,
+    pub(super) low: f32,
+    pub(super) high: f32,
+    weights: Weights,
+}
+
+enum Weights {
+    /// Per group, per panel of output channels: `[kernel rows, kernel columns, in channels]` x panel.
+    Gemm(Vec<f32>),
+    /// One channel per group: `[kernel rows, kernel columns, channels]`.
+    Depthwise(Vec<f32>),
+    /// For tiles of bf16 parts.
+    Split(Lines<u16>),
+    /// For Winograd's convolution.
+    Winograd(winograd::Packed),
+}
+
+/// What a convolution computes, with all that was folded into it.
+pub(super) struct ConvSpec<'a> {
+    pub(super) window: Window,
+    pub(super) groups: usize,
+    /// Channels in and out.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// `[out_channels, in_channels / groups, rows, columns]`.
+    pub(super) weight: &'a [f32],
+    pub(super) bias: Vec<f32>,
+    pub(super) low: f32,
+    pub(super) high: f32,
+}
+
+impl PackedConv {
+    /// Packs the weights; Winograd's form where it pays and `winograd` allows it (tiles save no time then: what they save
+    /// in arithmetic Winograd's convolution saves as well), tiles elsewhere.
+    pub(super) fn new(level: Level, spec: ConvSpec<'_>, winograd: bool) -> Self {
+        let ConvSpec { window, groups, from, to, weight, bias, low, high } = spec;
+        let depthwise = groups == from && groups == to && groups > 1;
+        let pays = window.size == [3, 3]
+            && window.stride == [1, 1]
+            && groups == 1
+            && from.is_multiple_of(16)
+            && to.is_multiple_of(16);
+        let taps = window.size[0] * window.size[1];
+        let weights = if depthwise {
+            Weights::Depthwise((0..taps * groups).map(|i| weight[i % groups * taps + i / groups]).collect())
+        } else if winograd && pays {
+            Weights::Winograd(winograd::pack(level, weight, from, to))
+        } else if level.has_tiles() && groups == 1 {
+            Weights::Split(pack_panels(weight, from, taps))
+        } else {
+            Weights::Gemm(pack_gemm(level, weight, groups, from / groups, to / groups, window.size))
+        };
+        Self { level, window, groups, bias, low, high, weights }
+    }
+
+    pub(super) fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Computes `out` from one or more images of a shape (shapes in and out), adding `residual` before the bounds are
+    /// applied.
+    pub(super) fn run(
+        &self,
+        [from, to]: [Shape; 2],
+        images: &[f32],
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+        scratch: &mut Lines<f32>,
+    ) {
+        let task = Task { conv: self, from, to, images, residual };
+        match &self.weights {
+            Weights::Gemm(packed) => task.gemm(packed, out),
+            Weights::Depthwise(packed) => task.depthwise(packed, out),
+            Weights::Split(packed) => split::run(&task, packed, out, scratch),
+            Weights::Winograd(packed) => winograd::run(&task, packed, out, scratch),
+        }
+    }
+}
+
+/// A convolution with the images it runs on.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) conv: &'a PackedConv,
+    pub(super) from: Shape,
+    pub(super) to: Shape,
+    pub(super) images: &'a [f32],
+    pub(super) residual: Option<&'a [f32]>,
+}
+
+impl Task<'_> {
+    fn gemm(&self, packed: &[f32], out: &mut [f32]) {
+        let (conv, threads) = (self.conv, rayon::current_num_threads());
+        let (per_group, co) = (self.from.channels / conv.groups, self.to.channels);
+        let depth = conv.window.size[0] * conv.window.size[1] * per_group;
+        let (height, width) = (conv.level.tile_height(), conv.level.panel_width());
+        let pixels = out.len() / co;
+        let image = self.images;
+        let direct = conv.window == Window::square(1, 1, 0) && conv.groups == 1 && !depth.is_multiple_of(CONFLICT);
+        let most = (GATHERED / depth / height).clamp(1, 16) * height;
+        let tasks = pixels.div_ceil(most).next_multiple_of(threads).min(pixels.div_ceil(height).max(threads));
+        let rows = pixels.div_ceil(tasks);
+        let finish =
+            |at: usize| Finish { residual: self.residual.map(|r| (&r[at..], co)), low: conv.low, high: conv.high };
+        chunks(out, rows * co, |task, out| {
+            let first = task * rows;
+            let n = out.len() / co;
+            let stride = if direct { depth } else { depth + PADDING };
+            let (co_group, panels) = (co / conv.groups, (co / conv.groups).div_ceil(width));
+            with_scratch(if direct { 0 } else { n * stride }, |gathered| {
+                for g in 0..conv.groups {
+                    let source = if direct {
+                        &image[first * depth..]
+                    } else {
+                        for (i, row) in gathered.chunks_mut(stride).enumerate() {
+                            self.gather(image, first + i, g * per_group, per_group, &mut row[..depth]);
+                        }
+                        &*gathered
+                    };
+                    for p in 0..panels {
+                        let panel = &packed[(g * panels + p) * depth * width..][..depth * width];
+                        let columns = width.min(co_group - p * width);
+                        let channel = g * co_group + p * width;
+                        // Tiles of nearly equal height: a last tile of one row would waste most of its time.
+                        let tiles = n.div_ceil(height);
+                        for t in 0..tiles {
+                            let (from, to) = (t * n / tiles, (t + 1) * n / tiles);
+                            let product =
+                                Product { rows: &source[from * stride..], stride, height: to - from, depth, panel };
+                            gemm_tile(
+                                conv.level,
+                                &product,
+                                Start::Bias(&conv.bias[channel..]),
+                                Some(&finish((first + from) * co + channel)),
+                                &mut out[from * co + channel..],
+                                co,
+                                columns,
+                            );
+                        }
+                    }
+                }
+            });
+        });
+    }
+
+    /// Copies the window of one output pixel: `[kernel rows, kernel columns, channels]`.
+    pub(super) fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
+        let Window { size: [kh, kw], stride, pad } = self.conv.window;
+        let pixels = self.to.height * self.to.width;
+        let image = &image[pixel / pixels * self.from.len()..];
+        let pixel = pixel % pixels;
+        let (top, left) = (pixel / self.to.width * stride[0], pixel % self.to.width * stride[1]);
+        for (ky, row) in row.chunks_mut(kw * channels).enumerate().take(kh) {
+            let y = (top + ky).wrapping_sub(pad[0]);
+            let all = self.from.channels;
+            if y < self.from.height && left >= pad[1] && left - pad[1] + kw <= self.from.width && channels == all {
+                copy(&image[(y * self.from.width + left - pad[1]) * all..][..kw * all], row);
+                continue;
+            }
+            for (kx, values) in row.chunks_mut(channels).enumerate() {
+                let x = (left + kx).wrapping_sub(pad[1]);
+                if y < self.from.height && x < self.from.width {
+                    values.copy_from_slice(&image[(y * self.from.width + x) * all + channel..][..channels]);
+                } else {
+                    values.fill(0.0);
+                }
+            }
+        }
+    }
+
+    fn depthwise(&self, packed: &[f32], out: &mut [f32]) {
+        let conv = self.conv;
+        let Window { size: [kh, kw], stride, pad } = conv.window;
+        let c = self.to.channels;
+        let line = self.to.width * c;
+        chunks(out, line, |i, out| {
+            let (image, oy) = (&self.images[i / self.to.height * self.from.len()..], i % self.to.height);
+            for (ox, pixel) in out.chunks_mut(c).enumerate() {
+                pixel.copy_from_slice(&conv.bias);
+                for ky in 0..kh {
+                    let y = (oy * stride[0] + ky).wrapping_sub(pad[0]);
+                    for kx in 0..kw {
+                        let x = (ox * stride[1] + kx).wrapping_sub(pad[1]);
+                        if y < self.from.height && x < self.from.width {
+                            let values = &image[(y * self.from.width + x) * c..][..c];
+                            multiply_add(conv.level, pixel, values, &packed[(ky * kw + kx) * c..][..c]);
+                        }
+                    }
+                }
+            }
+            super::run::finish(conv.level, out, self.residual.map(|r| &r[i * line..]), conv.low, conv.high);
+        });
+    }
+}
+
+/// Copies a few values; the lengths of the first layers of networks on RGB images without a call.
+fn copy(from: &[f32], to: &mut [f32]) {
+    match (from.first_chunk::<9>(), from.first_chunk::<21>(), from.len()) {
+        (Some(values), _, 9) => to.copy_from_slice(values),
+        (_, Some(values), 21) => to.copy_from_slice(values),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+fn pack_gemm(level: Level, weight: &[f32], groups: usize, ci: usize, co: usize, [kh, kw]: [usize; 2]) -> Vec<f32> {
+    let width = level.panel_width();
+    let (panels, depth) = (co.div_ceil(width), kh * kw * ci);
+    let mut packed = zeros(groups * panels * depth * width);
+    for (g, packed) in packed.chunks_mut(panels * depth * width).enumerate() {
+        for o in 0..co {
+            let filter = &weight[(g * co + o) * depth..][..depth];
+            for (i, &w) in filter.iter().enumerate() {
+                let (channel, tap) = (i / (kh * kw), i % (kh * kw));
+                packed[((o / width) * depth + tap * ci + channel) * width + o % width] = w;
+            }
+        }
+    }
+    packed
+}
