@@ -3,7 +3,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::prefetch_line;
+use super::{holds, prefetch_line};
 
 /// Steps that one instruction multiplies and adds.
 pub const STEPS: usize = 4;
@@ -110,18 +110,16 @@ pub fn byte_tile(level: ByteLevel, product: &ByteProduct<'_>, out: &mut [i32], o
     let ByteProduct { rows, stride, height, depth, panels } = *product;
     assert!(height >= 1 && height <= level.tile_height(), "tile height");
     assert!(depth.is_multiple_of(STEPS) && (STEPS..=BYTE_DEPTH).contains(&depth), "tile depth");
-    let fits = |len: usize, stride: usize, n: usize| {
-        (height - 1).checked_mul(stride).and_then(|x| x.checked_add(n)).is_some_and(|x| x <= len)
-    };
-    assert!(fits(rows.len(), stride, depth), "left factor too short");
+    assert!(holds(rows, height, stride, depth), "left factor too short");
     let n_panels = panels.len() / (depth * BYTE_PANEL);
     assert!(n_panels > 0 && panels.len().is_multiple_of(depth * BYTE_PANEL), "whole panels");
-    assert!(fits(out.len(), out_stride, n_panels * BYTE_PANEL), "output too short");
+    assert!(holds(out, height, out_stride, n_panels * BYTE_PANEL), "output too short");
     #[cfg(target_arch = "x86_64")]
     if level.0 == Kind::Amx {
-        let (out, out_stride) = (out.as_mut_ptr(), out_stride * size_of::<i32>());
+        let (out, out_stride) = (out.as_mut_ptr(), out_stride.wrapping_mul(size_of::<i32>()));
         let (rows, panels) = (rows.as_ptr(), panels.as_ptr());
-        // SAFETY: the level exists only where tiles do; lengths checked above.
+        // SAFETY: the level exists only where tiles do; lengths checked above (strides are used for a second row alone, and
+        // then fit into the slices).
         unsafe { amx::bytes(&amx::Bytes { rows, stride, height, depth, panels, n_panels, out, out_stride }) };
         return;
     }

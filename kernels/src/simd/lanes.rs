@@ -173,59 +173,70 @@ mod x86 {
         }
     }
 
-    // SAFETY of every block below: register operations, or one load or store for which the caller vouches; the caller
-    // also vouches for the instruction set (contract of the trait).
     impl Lanes for Avx512 {
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_set1_ps(x)) }
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> Self {
+            // SAFETY: one load of the sixteen values the caller vouches for.
             unsafe { Self(_mm512_loadu_ps(p)) }
         }
         #[inline(always)]
         unsafe fn store(self, p: *mut f32) {
+            // SAFETY: one store to the sixteen values the caller vouches for.
             unsafe { _mm512_storeu_ps(p, self.0) }
         }
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_fmadd_ps(self.0, b.0, c.0)) }
         }
         #[inline(always)]
         unsafe fn add(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_add_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn sub(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_sub_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn mul(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_mul_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn min(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_min_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn max(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_max_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn le(self, o: Self) -> u32 {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { u32::from(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn div(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_div_ps(self.0, o.0)) }
         }
         #[inline(always)]
         unsafe fn round(self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm512_roundscale_ps::<8>(self.0)) }
         }
         #[inline(always)]
         unsafe fn pow2(self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe {
                 let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
                 Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
@@ -233,6 +244,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe {
                 let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
                 sum8(_mm256_add_ps(_mm512_castps512_ps256(self.0), high))
@@ -240,6 +252,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn from_integers(p: *const i32, shift: i32) -> Self {
+            // SAFETY: loads of the sixteen integers the caller vouches for.
             unsafe {
                 let integers = _mm512_sub_epi32(_mm512_loadu_si512(p.cast()), _mm512_set1_epi32(shift));
                 Self(_mm512_cvtepi32_ps(integers))
@@ -247,18 +260,20 @@ mod x86 {
         }
     }
 
-    // SAFETY: as above.
     impl Lanes for Avx2 {
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> Self {
+            // SAFETY: one load of the sixteen values the caller vouches for.
             unsafe { Self(_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))) }
         }
         #[inline(always)]
         unsafe fn store(self, p: *mut f32) {
+            // SAFETY: one store to the sixteen values the caller vouches for.
             unsafe {
                 _mm256_storeu_ps(p, self.0);
                 _mm256_storeu_ps(p.add(8), self.1);
@@ -266,30 +281,37 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)) }
         }
         #[inline(always)]
         unsafe fn add(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_add_ps(self.0, o.0), _mm256_add_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn sub(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_sub_ps(self.0, o.0), _mm256_sub_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn mul(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_mul_ps(self.0, o.0), _mm256_mul_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn min(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_min_ps(self.0, o.0), _mm256_min_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn max(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_max_ps(self.0, o.0), _mm256_max_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn le(self, o: Self) -> u32 {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe {
                 let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(self.0, o.0));
                 let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(self.1, o.1));
@@ -298,14 +320,17 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn div(self, o: Self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_div_ps(self.0, o.0), _mm256_div_ps(self.1, o.1)) }
         }
         #[inline(always)]
         unsafe fn round(self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { Self(_mm256_round_ps::<8>(self.0), _mm256_round_ps::<8>(self.1)) }
         }
         #[inline(always)]
         unsafe fn pow2(self) -> Self {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe {
                 let power = |x| {
                     let biased = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
@@ -316,10 +341,12 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
+            // SAFETY: registers only; the caller vouches for the instructions.
             unsafe { sum8(_mm256_add_ps(self.0, self.1)) }
         }
         #[inline(always)]
         unsafe fn from_integers(p: *const i32, shift: i32) -> Self {
+            // SAFETY: loads of the sixteen integers the caller vouches for.
             unsafe {
                 let half = |p: *const i32| {
                     let integers = _mm256_sub_epi32(_mm256_loadu_si256(p.cast()), _mm256_set1_epi32(shift));

@@ -20,6 +20,9 @@ mod tile;
 mod transformer;
 mod winograd;
 
+#[cfg(test)]
+mod hostile;
+
 pub use bytes::{BYTE_DEPTH, BYTE_PANEL, ByteLevel, ByteProduct, STEPS, byte_tile};
 pub use codes::{RowScale, centred, quantize, scan_integers_at_most};
 pub use elementwise::{add_assign, add_scaled, clip, max_assign, multiply_add};
@@ -35,6 +38,13 @@ pub use transformer::{exp_sum, gelu, largest, normalize};
 pub use winograd::{Ending, Place, WINOGRAD_VALUES, winograd_filters, winograd_input, winograd_output};
 
 use std::sync::OnceLock;
+
+/// Whether `values` has room for `n` pieces of `len` values whose starts are `stride` apart, whatever these numbers are: the
+/// check of every public function before it goes on with pointers.
+fn holds<T>(values: &[T], n: usize, stride: usize, len: usize) -> bool {
+    let end = n.checked_sub(1).map_or(Some(0), |last| last.checked_mul(stride)?.checked_add(len));
+    end.is_some_and(|end| end <= values.len())
+}
 
 /// Asks the processor for the cache line at `p`, which need not be a valid address.
 #[inline(always)]

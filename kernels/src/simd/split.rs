@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::amx;
 use super::lanes::Lanes;
-use super::{Finish, Level, dispatch};
+use super::{Finish, Level, dispatch, holds};
 
 /// Steps of the sums that belong together in a packed panel: channels come in multiples of this many.
 pub const SPLIT_STEPS: usize = 32;
@@ -49,15 +49,21 @@ pub fn pack_split(weight: f32, step: usize, column: usize, block: &mut [u16]) {
 /// # Panics
 /// Where a slice is too short, the pixels are not whole, or the level has no tiles.
 pub fn split_pixels(level: Level, values: &[f32], channels: usize, stride: usize, out: &mut [u16]) {
-    assert!(level.has_tiles() && channels > 0 && channels.is_multiple_of(SPLIT_STEPS), "whole steps of channels");
-    assert!(values.len().is_multiple_of(channels) && stride >= 3 * channels, "whole pixels");
+    let pixel = whole_pixel(level, channels);
+    assert!(values.len().is_multiple_of(channels) && stride >= pixel, "whole pixels");
     let n = values.len() / channels;
-    assert!(n == 0 || (n - 1) * stride + 3 * channels <= out.len(), "output too short");
+    assert!(holds(out, n, stride, pixel), "output too short");
     #[cfg(target_arch = "x86_64")]
     // SAFETY: tiles come with AVX-512 and its words; lengths checked above.
     unsafe {
         amx::split_pixels(values.as_ptr(), n, channels, stride, out.as_mut_ptr());
     }
+}
+
+/// Number of the parts of a pixel's values.
+fn whole_pixel(level: Level, channels: usize) -> usize {
+    assert!(level.has_tiles() && channels > 0 && channels.is_multiple_of(SPLIT_STEPS), "whole steps of channels");
+    channels.checked_mul(3).expect("a pixel that memory can hold")
 }
 
 /// The left factor of products by tiles: pixels split into parts.
@@ -83,20 +89,20 @@ pub struct SplitRows<'a> {
 /// Where a slice is too short for the shape, or the level has no tiles.
 pub fn split_tiles(level: Level, rows: &SplitRows<'_>, panel: &[u16], starts: &[usize], sums: &mut [f32]) {
     let SplitRows { values, step, taps, channels, height } = *rows;
-    assert!(level.has_tiles() && (1..=SPLIT_ROWS).contains(&height), "tile height");
-    assert!(channels > 0 && channels.is_multiple_of(SPLIT_STEPS), "whole steps of channels");
-    assert!(panel.len() >= taps.len() * channels / SPLIT_STEPS * SPLIT_BLOCK, "panel too short");
-    assert!(sums.len() >= starts.len() * height * SPLIT_PANEL, "output too short");
+    let pixel = whole_pixel(level, channels);
+    assert!((1..=SPLIT_ROWS).contains(&height), "tile height");
+    let blocks = taps.len().checked_mul(channels / SPLIT_STEPS);
+    assert!(blocks.is_some_and(|n| holds(panel, n, SPLIT_BLOCK, SPLIT_BLOCK)), "panel too short");
+    assert!(holds(sums, starts.len(), height * SPLIT_PANEL, height * SPLIT_PANEL), "output too short");
     let largest = |values: &[usize]| values.iter().copied().max().unwrap_or(0);
-    let end = [largest(starts), largest(taps), (height - 1).saturating_mul(step), 3 * channels]
-        .into_iter()
-        .try_fold(0usize, usize::checked_add);
-    assert!(end.is_some_and(|end| end <= values.len()), "left factor too short");
+    let last = largest(starts).checked_add(largest(taps)).and_then(|first| values.get(first..));
+    assert!(last.is_some_and(|rows| holds(rows, height, step, pixel)), "left factor too short");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the level has tiles; lengths checked above.
+    // SAFETY: the level has tiles; lengths checked above. The step is used for a second row alone, and then fits into the
+    // left factor.
     unsafe {
         let (panel, sums, values) = (panel.as_ptr(), sums.as_mut_ptr(), values.as_ptr());
-        let step = step * size_of::<u16>();
+        let step = step.wrapping_mul(size_of::<u16>());
         amx::split(&amx::Split { values, step, taps, channels, height, panel, starts, sums });
     }
 }
@@ -127,10 +133,13 @@ unsafe fn finish_body<L: Lanes>(
     // The last row may end with its values.
     for (row, out) in out.chunks_mut(stride).enumerate() {
         let out = &mut out[..columns];
-        let residual = ending.residual.map(|(residual, stride)| &residual[row * stride..][..columns]);
+        let residual = ending.residual.map(|(residual, stride)| {
+            let first = row.checked_mul(stride).expect("residual too short");
+            &residual[first..][..columns]
+        });
         for (panel, first) in (0..columns).step_by(SPLIT_PANEL).enumerate() {
             let width = SPLIT_PANEL.min(columns - first);
-            let sums = &sums[panel * step + row * SPLIT_PANEL..][..SPLIT_PANEL];
+            let sums = &sums[panel.checked_mul(step).expect("sums too short")..][row * SPLIT_PANEL..][..SPLIT_PANEL];
             let whole = width / 16 * 16;
             // SAFETY: `c + 16 <= width`, and `first + width <= columns`, the length of all slices but that of the sums.
             unsafe {

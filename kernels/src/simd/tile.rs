@@ -1,7 +1,7 @@
 //! The register tile of all matrix products: a few rows times one packed panel.
 
 use super::lanes::Lanes;
-use super::{Kind, Level, prefetch_line};
+use super::{Kind, Level, holds, prefetch_line};
 
 /// How many steps of a panel are asked for ahead of their use.
 const PREFETCH_STEPS: usize = 32;
@@ -91,17 +91,14 @@ pub fn gemm_tile(
     let full = level.panel_width();
     let Product { height, depth, .. } = *product;
     assert!(height >= 1 && height <= level.tile_height() && width >= 1 && width <= full, "tile shape");
-    let fits = |len: usize, stride: usize, n: usize| {
-        (height - 1).checked_mul(stride).and_then(|x| x.checked_add(n)).is_some_and(|x| x <= len)
-    };
-    assert!(fits(product.rows.len(), product.stride, depth), "left factor too short");
-    assert!(depth.checked_mul(full).is_some_and(|x| x <= product.panel.len()), "panel too short");
-    assert!(fits(out.len(), out_stride, width), "output too short");
+    assert!(holds(product.rows, height, product.stride, depth), "left factor too short");
+    assert!(holds(product.panel, depth, full, full), "panel too short");
+    assert!(holds(out, height, out_stride, width), "output too short");
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= width, "bias too short");
     }
     if let Some((residual, stride)) = finish.and_then(|f| f.residual) {
-        assert!(fits(residual.len(), stride, width), "residual too short");
+        assert!(holds(residual, height, stride, width), "residual too short");
     }
     if width == full {
         let task = Task::new(product, start, finish, out.as_mut_ptr(), out_stride);

@@ -1,8 +1,8 @@
 //! Transforms of the Winograd convolution F(4x4, 3x3): Lavin and Gray, *Fast Algorithms for Convolutional Neural
 //! Networks* (2016), interpolation points 0, 1, -1, 2, -2 and infinity.
 
-use super::dispatch;
 use super::lanes::Lanes;
+use super::{dispatch, holds};
 use std::ops::Range;
 
 /// Values of a transformed 6 x 6 tile.
@@ -68,14 +68,8 @@ dispatch! {
 }
 
 /// Whether `values` has room for an array of this shape.
-fn holds(values: &[f32], shape: [usize; 3]) -> bool {
+fn holds_image(values: &[f32], shape: [usize; 3]) -> bool {
     shape.into_iter().try_fold(1, usize::checked_mul).is_some_and(|n| n <= values.len())
-}
-
-/// Whether `values` has room for the values of a tile, `step` apart.
-fn holds_tile(values: &[f32], step: usize, channels: usize) -> bool {
-    let end = step.checked_mul(WINOGRAD_VALUES - 1).and_then(|last| last.checked_add(channels));
-    end.is_some_and(|end| end <= values.len())
 }
 
 /// `B^T d` for six vectors.
@@ -118,17 +112,20 @@ unsafe fn output_1d<L: Lanes>(m: [L; 6]) -> [L; 4] {
 unsafe fn input_body<L: Lanes>(image: &[f32], place: &Place, step: usize, out: &mut [f32]) {
     let Place { height, width, channels, top, left } = *place;
     assert!(channels.is_multiple_of(16), "whole vectors of channels");
-    assert!(holds(image, [height, width, channels]) && holds_tile(out, step, channels), "slices too short");
+    assert!(
+        holds_image(image, [height, width, channels]) && holds(out, WINOGRAD_VALUES, step, channels),
+        "slices too short"
+    );
     for c in (0..channels).step_by(16) {
         // SAFETY: pixels are tested to lie inside the image, whose length was checked, as was that of `out`.
         unsafe {
             let mut columns = [[L::splat(0.0); 6]; 6];
             for x in 0..6 {
                 let mut d = [L::splat(0.0); 6];
-                let px = left + x as isize;
+                let px = left.wrapping_add(x as isize);
                 if px >= 0 && (px as usize) < width {
                     for y in 0..6 {
-                        let py = top + y as isize;
+                        let py = top.wrapping_add(y as isize);
                         if py >= 0 && (py as usize) < height {
                             d[y] = L::load(image.as_ptr().add((py as usize * width + px as usize) * channels + c));
                         }
@@ -163,11 +160,17 @@ unsafe fn output_body<L: Lanes>(
 ) {
     let Place { height, width, channels, top, left } = *place;
     let (first, n) = (range.start, range.len());
-    assert!(n.is_multiple_of(16) && first + n <= channels, "whole vectors of the image's channels");
+    assert!(
+        n.is_multiple_of(16) && first.checked_add(n).is_some_and(|end| end <= channels),
+        "whole vectors of the image's channels"
+    );
     let Ending { bias, residual, low, high } = *ending;
     assert!(bias.len() >= channels, "bias too short");
-    assert!(holds_tile(products, step, n) && holds(image, [height, width, channels]), "slices too short");
-    assert!(residual.is_none_or(|r| holds(r, [height, width, channels])), "residual too short");
+    assert!(
+        holds(products, WINOGRAD_VALUES, step, n) && holds_image(image, [height, width, channels]),
+        "slices too short"
+    );
+    assert!(residual.is_none_or(|r| holds_image(r, [height, width, channels])), "residual too short");
     assert!(top >= 0 && left >= 0, "results start inside the image");
     for c in (0..n).step_by(16) {
         // SAFETY: as above; pixels outside the image are skipped.
@@ -225,12 +228,13 @@ unsafe fn filter_1d<L: Lanes>(g: [L; 3]) -> [L; 6] {
 /// The processor has the instructions of `L`.
 #[inline(always)]
 unsafe fn filters_body<L: Lanes>(filters: &[f32], width: usize, step: usize, out: &mut [f32]) {
-    assert!(width > 0 && width.is_multiple_of(16) && filters.len().is_multiple_of(9 * width), "whole vectors");
-    let n = filters.len() / (9 * width);
-    assert!(n == 0 || holds_tile(out, step, n * width), "output too short");
+    let filter = width.checked_mul(9).filter(|filter| *filter > 0 && filters.len().is_multiple_of(*filter));
+    let n = filter.map(|filter| filters.len() / filter).expect("whole filters");
+    assert!(width.is_multiple_of(16), "whole vectors");
+    assert!(n == 0 || holds(out, WINOGRAD_VALUES, step, n * width), "output too short");
     for i in 0..n {
         for lane in (0..width).step_by(16) {
-            // SAFETY: `i < n` and `lane + 16 <= width`; both lengths were checked.
+            // SAFETY: `i < n` and `lane + 16 <= width`, `n * 9 * width` is the length of `filters`, and `out` was checked.
             unsafe {
                 let from = filters.as_ptr().add(i * 9 * width + lane);
                 let to = out.as_mut_ptr().add(i * width + lane);
