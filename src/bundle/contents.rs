@@ -245,6 +245,7 @@ fn check_backbone(backbone: &BackboneEntry) -> Result<(), Defect> {
     check_named("backbone.name", &backbone.name)?;
     check_sha256("backbone.weights_sha256", &backbone.weights_sha256)?;
     check_named("backbone.precision", &backbone.precision)?;
+    backbone.instruction_set.iter().try_for_each(|set| check_named("backbone.instruction_set", set))?;
     require(!backbone.layers.is_empty(), "none", || ("backbone.layers".into(), "at least one layer".into()))
 }
 

@@ -75,6 +75,9 @@ pub struct BackboneEntry {
     /// The numbers the network computed with when the bank and the thresholds were made: `f32`, `f16`.
     #[serde(default = "single_precision")]
     pub precision: String,
+    /// The instruction set of the processor then; `None` where nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction_set: Option<String>,
 }
 
 /// What there was before there was a choice.

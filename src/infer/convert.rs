@@ -11,7 +11,7 @@ use crate::bundle::{
     PreprocessingEntry, ScoreEntry,
 };
 use crate::image::Preprocessing;
-use crate::kernel;
+use crate::kernel::{self, simd::Level};
 use crate::model::{BackboneSpec, Grid, OpenDevice, Precision};
 use crate::score::Conformal;
 use std::collections::BTreeMap;
@@ -168,6 +168,7 @@ pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
         layers: layers.clone(),
         weights_sha256: weights_sha256.clone(),
         precision: precision.to_string(),
+        instruction_set: Some(Level::best().name().to_owned()),
     }
 }
 

@@ -10,4 +10,4 @@ pub use calibration::Conformal;
 pub use error::ScoreError;
 pub use image_score::ImageScore;
 pub use map::AnomalyMap;
-pub use verdict::Verdict;
+pub use verdict::{VERDICT_TOLERANCE, Verdict};

@@ -8,7 +8,7 @@ use crate::image::Image;
 use crate::infer::{Inspector, convert, in_batches};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
-use crate::score::Conformal;
+use crate::score::{Conformal, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -90,10 +90,11 @@ pub fn recalibrate(
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };
-    contents.manifest.backbone.precision = inspector.pipeline().backbone().precision.to_string();
+    contents.manifest.backbone = convert::backbone_entry(inspector.pipeline().backbone());
     contents.manifest.pixel_threshold = Conformal::of(&maxima, alpha)?.threshold;
     contents.calibration_condition = vec![0; scores.len()];
-    let n_rejected_before = old.map(|old| scores.iter().filter(|s| **s > old).count());
+    let n_rejected_before =
+        old.map(|old| scores.iter().filter(|s| Verdict::of(**s, old) == Verdict::Anomalous).count());
     contents.calibration_scores = scores;
     contents.other_scores = vec![];
     contents.row_scale = vec![];

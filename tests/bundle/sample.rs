@@ -77,6 +77,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             layers: vec!["layer2".into(), "layer3".into()],
             weights_sha256: "ab".repeat(32),
             precision: "f16".into(),
+            instruction_set: Some("avx2".into()),
         },
         preprocessing: PreprocessingEntry {
             resize: "stretch-bilinear".into(),

@@ -1,6 +1,6 @@
 //! One image, one score: whatever the batch, the company, the order, the threads, the process.
 
-use crate::support::{Fixture, expect, pcore, raw_scores};
+use crate::support::{Fixture, expect, pcore, raw_scores, rows};
 use pcore::bundle;
 use pcore::dataset;
 use pcore::infer::Inspector;
@@ -50,6 +50,35 @@ fn older_instruction_sets_give_the_same_scores_up_to_rounding() {
         for (name, score) in infer(limit) {
             let (score, expected) = (f32::from_bits(score), f32::from_bits(expected[&name]));
             assert!((score - expected).abs() <= 1e-5 * expected, "{limit}, {name}: {score} and {expected}");
+        }
+    }
+}
+
+/// The image that sets a threshold lies exactly at it where the bundle was fitted, and a hair beside it elsewhere.
+#[test]
+fn no_verdict_hangs_on_the_instruction_set() {
+    let fixture = Fixture::get();
+    let sets = ["amx", "avx512", "avx2", "portable"];
+    // Of its own, so that no other test's last bundle changes.
+    let home = fixture.path().join("sets");
+    let run = |set: &str, args: &[&str]| {
+        expect(0, pcore(fixture.path()).args(args).env("PCORE_SIMD", set).env("PCORE_HOME", &home))
+    };
+    let verdicts = |set: &str, bundle: &str| -> Vec<(String, String)> {
+        let rows =
+            rows(&run(set, &["infer", "domain_C/train/good", "domain_C/test/fault", "--json", "--bundle", bundle]));
+        rows.into_iter().map(|(name, row)| (name, row["verdict"].as_str().unwrap().to_owned())).collect()
+    };
+    for fitted in sets {
+        let bundle = format!("{fitted}.pcore");
+        run(fitted, &["fit", "--domain", "C", "--normal", ".", "--holdout", "0.25", "--bundle", &bundle]);
+        let manifest = bundle::read(&fixture.path().join(&bundle)).unwrap().manifest;
+        let instruction_set = manifest.backbone.instruction_set.unwrap();
+        assert!(sets.iter().any(|set| instruction_set.contains(set)), "{instruction_set}");
+        let expected = verdicts(fitted, &bundle);
+        assert_eq!(expected.len(), 48);
+        for other in sets {
+            assert_eq!(verdicts(other, &bundle), expected, "fitted on {fitted}, inspected on {other}");
         }
     }
 }

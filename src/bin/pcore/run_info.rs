@@ -2,6 +2,7 @@
 
 use pcore::bundle::Manifest;
 use pcore::infer::Inspector;
+use pcore::kernel::simd::Level;
 use pcore::model::OpenDevice;
 use serde::Serialize;
 
@@ -22,6 +23,9 @@ pub(crate) struct RunInfo {
     /// The numbers the network computed with here, and in the fit.
     pub(crate) precision: String,
     pub(crate) fitted_precision: String,
+    /// The processor's instruction set here, and in the fit where that is known.
+    pub(crate) instruction_set: &'static str,
+    pub(crate) fitted_instruction_set: Option<String>,
     pub(crate) n_images: usize,
     pub(crate) n_failed: usize,
     pub(crate) seconds: f64,
@@ -49,6 +53,8 @@ impl RunInfo {
             searched_on_device: inspector.is_searched_on_device(),
             precision: device.precision().to_string(),
             fitted_precision: manifest.backbone.precision.clone(),
+            instruction_set: Level::best().name(),
+            fitted_instruction_set: manifest.backbone.instruction_set.clone(),
             n_images: 0,
             n_failed: 0,
             seconds: 0.0,

@@ -66,8 +66,10 @@ pub fn import_station(
     }
     let warnings = warnings(&artefact, &probe)?;
     let grid = (probe.grid.n_rows, probe.grid.n_cols);
-    // The station's rows and threshold were computed in single precision, whatever the device does here.
-    let backbone = BackboneEntry { precision: Precision::F32.to_string(), ..convert::backbone_entry(&spec) };
+    // The station's rows and threshold were computed in single precision, whatever the device does here, on a machine that
+    // nothing tells of.
+    let precision = Precision::F32.to_string();
+    let backbone = BackboneEntry { precision, instruction_set: None, ..convert::backbone_entry(&spec) };
     let contents = artefact.into_contents(backbone, grid, options.domain.clone())?;
     Ok(ImportedStation { contents, warnings })
 }

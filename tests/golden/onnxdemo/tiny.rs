@@ -104,6 +104,7 @@ fn the_same_features_give_the_same_score() {
         layers: vec!["layer3".into()],
         weights_sha256: "0".repeat(64),
         precision: "f32".into(),
+        instruction_set: None,
     };
     let artefact = onnxdemo::read(&golden("station"), None).unwrap();
     let contents = artefact.into_contents(backbone, (3, 2), None).unwrap();
