@@ -5,14 +5,18 @@
 //! train/good/000.png,mono
 //! test/defect/014.png,poly
 //! ```
-//! Paths are relative to the CSV file's folder, or absolute. Further columns are ignored.
+//! Paths are relative to the CSV file's folder, or absolute; where no file has that name, also as results write it
+//! ([`path_text`](super::path_text), and `'` before what a spreadsheet would run). Further columns are ignored. Names and
+//! conditions may be composed or decomposed Unicode.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::names::path_from_text;
 use super::place::absolute;
+use super::unicode::{composed, composed_path};
 use super::walk::failed;
 use super::{DatasetError, Sample};
 
@@ -25,6 +29,8 @@ pub struct ConditionTable {
     /// Condition and line of each image, by its real path, or its cleaned absolute path where there
     /// is no such file.
     by_path: HashMap<PathBuf, Entry>,
+    /// Keys of [`Self::by_path`] that are no file, by their composed form: a file of another form may be meant.
+    by_composed: HashMap<PathBuf, PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,7 +48,7 @@ impl ConditionTable {
     /// condition it gives); lines are named by their number.
     pub fn read(csv: &Path) -> Result<Self, DatasetError> {
         let bytes = read_bytes(csv)?;
-        let folder = absolute(csv)?.parent().map(Path::to_path_buf).unwrap_or_default();
+        let folder = real_path(absolute(csv)?.parent().unwrap_or(Path::new("")))?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
         let header = reader.headers().map_err(|error| line_error(csv, &error))?.clone();
         let column = |wanted: &'static str| {
@@ -54,7 +60,7 @@ impl ConditionTable {
         };
         let (path_column, condition_column) = (column("path")?, column("condition")?);
 
-        let mut table = ConditionTable { by_path: HashMap::new() };
+        let mut table = ConditionTable { by_path: HashMap::new(), by_composed: HashMap::new() };
         for record in reader.records() {
             let record = record.map_err(|error| line_error(csv, &error))?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -64,8 +70,8 @@ impl ConditionTable {
             if image.is_empty() || condition.is_empty() {
                 return refuse("path and condition must not be empty".to_owned());
             }
-            let entry = Entry { condition: condition.to_owned(), line };
-            if let Some(first) = table.by_path.insert(key(&folder, image)?, entry) {
+            let condition = composed(condition).into_owned();
+            if let Some(first) = table.add(key(&folder, image)?, Entry { condition: condition.clone(), line }) {
                 return refuse(if first.condition == condition {
                     format!("{image} is already named in line {}", first.line)
                 } else {
@@ -76,10 +82,21 @@ impl ConditionTable {
         Ok(table)
     }
 
-    /// The condition of an image, if the table names it, by whichever path it was reached.
+    /// Gives back the entry that has the same image already.
+    fn add(&mut self, key: PathBuf, entry: Entry) -> Option<Entry> {
+        if !key.exists()
+            && let Some(first) = self.by_composed.insert(composed_path(&key), key.clone())
+        {
+            return self.by_path.get(&first).cloned();
+        }
+        self.by_path.insert(key, entry)
+    }
+
+    /// The condition of an image, if the table names it, by whichever path it was reached and in whichever Unicode form.
     pub fn get(&self, sample: &Sample) -> Option<&str> {
         let key = real_path(&sample.path).ok()?;
-        self.by_path.get(&key).map(|entry| entry.condition.as_str())
+        let of_other_form = || self.by_path.get(self.by_composed.get(&composed_path(&key))?);
+        self.by_path.get(&key).or_else(of_other_form).map(|entry| entry.condition.as_str())
     }
 
     /// All conditions that occur, sorted.
@@ -113,13 +130,18 @@ pub(super) fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {
     Ok(bytes)
 }
 
-/// The image a line names. Tables written on Windows separate folders by `\`.
+/// The image a line names. Tables written on Windows separate folders by `\`; lines copied from results name some files in
+/// another way than they are called.
 fn key(folder: &Path, image: &str) -> Result<PathBuf, DatasetError> {
     let as_written = folder.join(image);
-    if image.contains('\\') && !as_written.exists() {
-        return real_path(&folder.join(image.replace('\\', "/")));
+    if as_written.exists() {
+        return real_path(&as_written);
     }
-    real_path(&as_written)
+    let as_in_results = folder.join(path_from_text(image.strip_prefix('\'').unwrap_or(image)));
+    if as_in_results.exists() {
+        return real_path(&as_in_results);
+    }
+    real_path(&folder.join(image.replace('\\', "/")))
 }
 
 pub(super) fn real_path(path: &Path) -> Result<PathBuf, DatasetError> {

@@ -1,20 +1,21 @@
 //! What can go wrong while looking for images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::{OUTPUT_MARK, Shown, Skipped, skipped_groups};
 use crate::image::EXTENSIONS;
 
 /// Why a listing or a condition table could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// Nothing has this name.
-    #[error("{} does not exist; check the spelling, or the working directory", path.display())]
+    #[error("{} does not exist; check the spelling, or the working directory", Shown::path(path))]
     NotFound {
         /// What was given.
         path: PathBuf,
     },
     /// A file where a folder is needed.
-    #[error("{} is not a folder; give the folder that holds the images", path.display())]
+    #[error("{} is not a folder; give the folder that holds the images", Shown::path(path))]
     NotAFolder {
         /// What was given.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub enum DatasetError {
     #[error("no input given; name at least one image, folder or pattern")]
     NoInputs,
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", Shown::path(path))]
     Io {
         /// What was attempted, e.g. `list the folder`.
         action: &'static str,
@@ -33,15 +34,23 @@ pub enum DatasetError {
         source: std::io::Error,
     },
     /// Files, perhaps, but no image.
-    #[error("expected image files ({}) under {}, found {n_others} other files", extensions(), path.display())]
+    #[error("expected image files ({}) under {}, found {}", extensions(), Shown::path(path), others(skipped))]
     NoImages {
         /// Where they were looked for.
         path: PathBuf,
-        /// Files (and hidden folders) that were left out.
-        n_others: usize,
+        /// Files and folders that were left out.
+        skipped: Vec<Skipped>,
+    },
+    /// Results of an earlier run instead of images.
+    #[error("{}", own_output(path, owner))]
+    OwnOutput {
+        /// What was given.
+        path: PathBuf,
+        /// The marked folder: itself, or one above it.
+        owner: PathBuf,
     },
     /// A walk that does not seem to end.
-    #[error("more than {limit} files under {}; name a narrower folder", path.display())]
+    #[error("more than {limit} files under {}; name a narrower folder", Shown::path(path))]
     TooManyFiles {
         /// Where the walk began.
         path: PathBuf,
@@ -49,7 +58,7 @@ pub enum DatasetError {
         limit: usize,
     },
     /// Several domains and no choice.
-    #[error("{} holds several domains ({}); choose one of them", path.display(), found.join(", "))]
+    #[error("{} holds several domains ({}); choose one of them", Shown::path(path), found.join(", "))]
     SeveralDomains {
         /// The folder that holds them.
         path: PathBuf,
@@ -57,7 +66,7 @@ pub enum DatasetError {
         found: Vec<String>,
     },
     /// The chosen domain is not there.
-    #[error("no domain {wanted} under {}; there is {}", path.display(), found.join(", "))]
+    #[error("no domain {wanted} under {}; there is {}", Shown::path(path), found.join(", "))]
     NoSuchDomain {
         /// The folder that was searched.
         path: PathBuf,
@@ -69,7 +78,7 @@ pub enum DatasetError {
     /// The path belongs to one domain, the choice names another.
     #[error(
         "{} belongs to domain {in_path}, but domain {wanted} was chosen; give the folder of domain {wanted}, or choose {in_path}",
-        path.display()
+        Shown::path(path)
     )]
     OtherDomain {
         /// What was given.
@@ -82,8 +91,8 @@ pub enum DatasetError {
     /// Test images or whole data sets inside what should be a folder of normal images.
     #[error(
         "{} does not look like a folder of normal images: it holds {}; give the folder with the normal images themselves, or a data set with train/good",
-        path.display(),
-        inner.display()
+        Shown::path(path),
+        Shown::path(inner)
     )]
     NotOnlyNormals {
         /// What was given.
@@ -94,7 +103,7 @@ pub enum DatasetError {
     /// Nothing says which images are normal.
     #[error(
         "no folder `good` in {}, so nothing tells normal from anomalous images; expected good/ beside one folder per defect (found: {})",
-        path.display(),
+        Shown::path(path),
         if found.is_empty() { "no folder".to_owned() } else { found.join(", ") }
     )]
     NoGood {
@@ -118,7 +127,7 @@ pub enum DatasetError {
         pattern: String,
     },
     /// A condition table that is too large to be one.
-    #[error("{} has {found} bytes, a condition table at most {limit}", path.display())]
+    #[error("{} has {found} bytes, a condition table at most {limit}", Shown::path(path))]
     TableSize {
         /// The CSV file.
         path: PathBuf,
@@ -130,7 +139,7 @@ pub enum DatasetError {
     /// A condition table without its columns.
     #[error(
         "{} has no column `{missing}`; its first line must name `path` and `condition`, found {}",
-        path.display(),
+        Shown::path(path),
         found.join(", ")
     )]
     TableColumns {
@@ -142,7 +151,7 @@ pub enum DatasetError {
         found: Vec<String>,
     },
     /// A line of a condition table that cannot be used.
-    #[error("{}, line {line}: {reason}", path.display())]
+    #[error("{}, line {line}: {reason}", Shown::path(path))]
     TableLine {
         /// The CSV file.
         path: PathBuf,
@@ -156,4 +165,25 @@ pub enum DatasetError {
 fn extensions() -> String {
     let dotted: Vec<String> = EXTENSIONS.iter().map(|extension| format!(".{extension}")).collect();
     dotted.join(", ")
+}
+
+/// How many files were found instead, by reason.
+fn others(skipped: &[Skipped]) -> String {
+    let groups = skipped_groups(skipped);
+    let reasons: Vec<String> = groups.iter().map(|group| format!("{} {}", group.paths.len(), group.reason)).collect();
+    let n = skipped.len();
+    if n == 0 { "0 other files".to_owned() } else { format!("{n} other files: {}", reasons.join("; ")) }
+}
+
+fn own_output(path: &Path, owner: &Path) -> String {
+    let mark = owner.join(OUTPUT_MARK);
+    let path = Shown::path(path);
+    if mark.is_file() {
+        let mark = Shown::path(&mark);
+        format!(
+            "{path} holds results of pcore, not images to read; name another folder, or delete {mark} if it holds none"
+        )
+    } else {
+        format!("{path} is where pcore keeps its bundles; name the folder that holds the images")
+    }
 }

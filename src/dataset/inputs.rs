@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::{GROUND_TRUTH, Roles, absolute, domain_name, domain_of};
 use super::walk::{FoundFile, Walk, failed};
-use super::{DatasetError, Label, Layout, Listing, listing};
+use super::{DatasetError, Label, Layout, Listing, Why, listing};
 
 /// Lists the images of `paths`: folders (entered to any depth), files (taken whatever their
 /// extension, as the content decides), and patterns with `*`, `?`, `[…]` and `**` for names that do
@@ -14,8 +14,9 @@ use super::{DatasetError, Label, Layout, Listing, listing};
 /// (`C` or `domain_C`), images of other domains are skipped.
 ///
 /// # Errors
-/// If nothing is named, a name does not exist or a pattern matches nothing, a folder cannot be
-/// read, there is no image, or none of the chosen domain.
+/// If nothing is named, a name does not exist or a pattern matches nothing, a named folder cannot be
+/// read or holds results of pcore, there is no image, or none of the chosen domain. Folders further
+/// down that cannot be read are skipped.
 pub fn inputs(paths: &[PathBuf], domain: Option<&str>) -> Result<Listing, DatasetError> {
     let mut walk = Walk::default();
     let mut given = Vec::new();
@@ -46,17 +47,22 @@ fn named(path: &Path, walk: &mut Walk) -> Result<(), DatasetError> {
     if path.is_dir() {
         return walk.folder(path, &[GROUND_TRUTH]);
     }
-    walk.files.push(FoundFile { path: path.to_path_buf(), place: absolute(path)? });
+    walk.named_file(FoundFile { path: path.to_path_buf(), place: absolute(path)? });
     Ok(())
 }
 
 /// A path a pattern produced: only images are meant.
 fn matched(path: &Path, walk: &mut Walk) -> Result<(), DatasetError> {
     if path.is_dir() {
-        return walk.folder(path, &[GROUND_TRUTH]);
+        return match walk.folder(path, &[GROUND_TRUTH]) {
+            Err(DatasetError::OwnOutput { path, .. }) => {
+                walk.skip(path, Why::OwnOutput);
+                Ok(())
+            }
+            other => other,
+        };
     }
-    let place = absolute(path)?;
-    walk.file(FoundFile { path: path.to_path_buf(), place });
+    walk.matched_file(FoundFile { path: path.to_path_buf(), place: absolute(path)? });
     Ok(())
 }
 
@@ -109,7 +115,7 @@ fn keep_domain(root: &Path, wanted: &str, walk: &mut Walk) -> Result<(), Dataset
     for found in std::mem::take(&mut walk.files) {
         match domain_of(&found.place) {
             Some(other) if other != wanted => {
-                walk.skip(found.path, &format!("belongs to domain {other}"));
+                walk.skip(found.path, Why::OtherDomain { domain: other.clone() });
                 others.push(other);
             }
             _ => walk.files.push(found),

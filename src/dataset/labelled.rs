@@ -31,7 +31,7 @@ pub fn labelled(root: &Path, domain: Option<&str>) -> Result<Listing, DatasetErr
         walk.files.into_iter().partition(|found| found.place.parent().is_some_and(|parent| parent != test));
     walk.files = labelled;
     for found in loose {
-        walk.skipped.push((found.path, "neither in good/ nor in a defect folder".to_owned()));
+        walk.skip(found.path, "neither in good/ nor in a defect folder");
     }
     listing::build(root, layout, walk, domain, |place| role(&test, place))
 }

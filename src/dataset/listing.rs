@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::names::name;
 use super::place::{Role, absolute, domain_name, domain_of};
 use super::walk::{FoundFile, Walk};
-use super::{DatasetError, Layout, Listing, Sample};
+use super::{DatasetError, Layout, Listing, Sample, Skipped, Why};
 
 /// Names, sorts and removes double files. `shown` is the root as the user wrote it.
 pub(super) fn build(
@@ -17,8 +18,8 @@ pub(super) fn build(
 ) -> Result<Listing, DatasetError> {
     let root = absolute(shown)?;
     let mut named: Vec<(String, FoundFile)> =
-        walk.files.into_iter().map(|found| (name(&root, &found.place), found)).collect();
-    // The path decides where names that are no valid Unicode look alike.
+        walk.files.into_iter().map(|found| (name(below(&root, &found.place)), found)).collect();
+    // The path decides where the same file was named in two ways.
     named.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.path.cmp(&b.1.path)));
 
     let mut skipped = walk.skipped;
@@ -31,7 +32,8 @@ pub(super) fn build(
         if let Some(&first) = taken.get(&real) {
             // The same path given twice is no news; another name for the same file is.
             if samples[first].name != name {
-                skipped.push((found.path, format!("same file as {}", samples[first].name)));
+                let why = Why::SameFile { name: samples[first].name.clone() };
+                skipped.push(Skipped { path: found.path, why });
             }
             continue;
         }
@@ -43,18 +45,15 @@ pub(super) fn build(
         samples.push(Sample { path: found.path, name, label, defect, mask, domain });
     }
     if samples.is_empty() {
-        let path = shown.to_path_buf();
-        return Err(DatasetError::NoImages { path, n_others: skipped.len() });
+        return Err(DatasetError::NoImages { path: shown.to_path_buf(), skipped });
     }
     skipped.sort();
+    skipped.dedup();
     // A part of a domain given by its own path is HDMAP as well.
     let layout = if in_domain && layout != Layout::Flat { Layout::Hdmap } else { layout };
     Ok(Listing { root: shown.to_path_buf(), layout, samples, skipped })
 }
 
-/// The path below `root`, joined by `/` on every system.
-fn name(root: &Path, place: &Path) -> String {
-    let below = place.strip_prefix(root).unwrap_or(place);
-    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
+fn below<'a>(root: &Path, place: &'a Path) -> &'a Path {
+    place.strip_prefix(root).unwrap_or(place)
 }

@@ -12,19 +12,26 @@
 //! adds the named condition of each image from a CSV file.
 //!
 //! Every listing is sorted bytewise by [`Sample::name`], so that it is the same on every machine.
-//! Links are followed, each folder and each file is taken once however often it is reached. Hidden
-//! files and files that are no images are left out and kept in [`Listing::skipped`]. Images are
-//! listed, not opened: a damaged one is found, and named, when it is read.
+//! Links are followed, each folder and each file is taken once however often it is reached. A file
+//! is an image by its extension or, where that says nothing, by its first bytes. Whatever is left out
+//! is kept in [`Listing::skipped`] with the reason ([`Why`]). Images are listed, not decoded: a
+//! damaged one is found, and named, when it is read.
 
 mod conditions;
+mod content;
 mod domains;
 mod error;
 mod inputs;
 mod labelled;
 mod listing;
+mod names;
 mod normals;
+mod output;
 mod place;
 mod references;
+mod shown;
+mod skipped;
+mod unicode;
 mod walk;
 
 use std::path::PathBuf;
@@ -33,8 +40,13 @@ pub use conditions::{ConditionTable, MAX_TABLE_BYTES};
 pub use error::DatasetError;
 pub use inputs::inputs;
 pub use labelled::labelled;
+pub use names::{path_from_text, path_text};
 pub use normals::normals;
+pub use output::{OUTPUT_MARK, mark_output};
 pub use references::references;
+pub use shown::Shown;
+pub use skipped::{Skipped, SkippedGroup, Why, skipped_groups};
+pub use unicode::composed;
 pub use walk::MAX_FILES;
 
 /// What an image's folder says about it.
@@ -64,7 +76,8 @@ pub enum Layout {
 pub struct Sample {
     /// Where to read it.
     pub path: PathBuf,
-    /// Its path below [`Listing::root`], joined by `/`: how results name it.
+    /// Its path below [`Listing::root`], joined by `/`: how results name it. No two files of a listing
+    /// have the same; what is no Unicode is escaped as by [`path_text`], and `\\` in a name is `%5C`.
     pub name: String,
     /// Normal or anomalous, where the layout tells.
     pub label: Option<Label>,
@@ -87,5 +100,5 @@ pub struct Listing {
     /// The images, each file once.
     pub samples: Vec<Sample>,
     /// Files and folders left out, each with the reason.
-    pub skipped: Vec<(PathBuf, String)>,
+    pub skipped: Vec<Skipped>,
 }

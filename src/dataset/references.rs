@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::conditions::{read_bytes, real_path};
 use super::place::absolute;
+use super::unicode::{composed, composed_path};
 use super::{DatasetError, Listing};
 
 /// Reads a text file that names images of `listing`, one per line; gives their names. A path is relative to the folder of
-/// the file, or absolute, or the name of the image in the listing. Empty lines and lines that begin with `#` are skipped.
+/// the file, or absolute, or the name of the image in the listing, composed or decomposed Unicode. Empty lines and lines that
+/// begin with `#` are skipped.
 ///
 /// # Errors
 /// If the file cannot be read, is larger than [`MAX_TABLE_BYTES`](super::MAX_TABLE_BYTES) or no UTF-8, names no image, or a
-/// line names something that is not in the listing; lines are named by their number.
+/// line names something that is not in the listing, or two images that differ only in Unicode form; lines are named by their number.
 pub fn references(file: &Path, listing: &Listing) -> Result<BTreeSet<String>, DatasetError> {
     let refuse = |line: usize, reason: String| {
         Err(DatasetError::TableLine { path: file.to_path_buf(), line: line as u64, reason })
@@ -20,29 +22,58 @@ pub fn references(file: &Path, listing: &Listing) -> Result<BTreeSet<String>, Da
     let Ok(text) = String::from_utf8(read_bytes(file)?) else {
         return refuse(1, "the file is no UTF-8 text".to_owned());
     };
-    let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut by_path: HashMap<PathBuf, &str> = HashMap::new();
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for sample in &listing.samples {
-        by_path.insert(real_path(&sample.path)?, &sample.name);
-        names.insert(&sample.name);
-    }
+    let folder = real_path(absolute(file)?.parent().unwrap_or(Path::new("")))?;
+    let known = Known::of(listing)?;
     let mut found = BTreeSet::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim().trim_start_matches('\u{feff}');
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let named = by_path.get(&real_path(&folder.join(line))?).copied().or_else(|| names.get(line).copied());
-        match named {
-            Some(name) => found.insert(name.to_owned()),
-            None => return refuse(index + 1, format!("{line} is none of the {} images", listing.samples.len())),
+        match known.find(&folder, line)?[..] {
+            [name] => found.insert(name.to_owned()),
+            [] => return refuse(index + 1, format!("{line} is none of the {} images", listing.samples.len())),
+            _ => return refuse(index + 1, format!("{line} is the name of images that differ only in Unicode form")),
         };
     }
     if found.is_empty() {
         return refuse(1, "no image is named; write one path per line".to_owned());
     }
     Ok(found)
+}
+
+/// The images of a listing, by all that may name them.
+struct Known<'a> {
+    by_path: HashMap<PathBuf, &'a str>,
+    names: BTreeSet<&'a str>,
+    /// The names of images by path and by name in composed form.
+    by_composed: HashMap<PathBuf, BTreeSet<&'a str>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(listing: &'a Listing) -> Result<Self, DatasetError> {
+        let mut known = Known { by_path: HashMap::new(), names: BTreeSet::new(), by_composed: HashMap::new() };
+        for sample in &listing.samples {
+            let path = real_path(&sample.path)?;
+            for key in [composed_path(&path), composed(&sample.name).as_ref().into()] {
+                known.by_composed.entry(key).or_default().insert(&sample.name);
+            }
+            known.by_path.insert(path, &sample.name);
+            known.names.insert(&sample.name);
+        }
+        Ok(known)
+    }
+
+    /// The names that a line may mean.
+    fn find(&self, folder: &Path, line: &str) -> Result<Vec<&'a str>, DatasetError> {
+        let path = real_path(&folder.join(line))?;
+        if let Some(name) = self.by_path.get(&path).or_else(|| self.names.get(line)) {
+            return Ok(vec![name]);
+        }
+        let of_path = self.by_composed.get(&composed_path(&path));
+        let found = of_path.or_else(|| self.by_composed.get(Path::new(composed(line).as_ref())));
+        Ok(found.into_iter().flatten().copied().collect())
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ impl Format {
     }
 }
 
+/// Whether a file that begins so is of a format that is read here. Eight bytes are enough for most formats, 64 for all.
+pub fn is_image(first_bytes: &[u8]) -> bool {
+    Format::sniff(first_bytes).is_some()
+}
+
 /// Whether the name ends in one of [`EXTENSIONS`]. The file is not touched.
 pub fn is_image_path(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());

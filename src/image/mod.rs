@@ -29,7 +29,7 @@ mod write;
 
 use std::borrow::Cow;
 
-pub use decode::{EXTENSIONS, decode, is_image_path, read};
+pub use decode::{EXTENSIONS, decode, is_image, is_image_path, read};
 pub use error::ImageError;
 pub use limits::{Limits, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_HEIGHT_PX, MAX_PIXELS, MAX_WIDTH_PX};
 pub use mask::{Mask, read_mask};

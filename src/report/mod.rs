@@ -11,6 +11,7 @@
 //! bytes in memory.
 
 mod chart;
+mod csv_text;
 mod error;
 mod explain;
 mod gallery;
@@ -23,6 +24,7 @@ mod table;
 mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
+pub use csv_text::csv_text;
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};

@@ -4,13 +4,14 @@ use std::io::Write;
 
 use serde::{Serialize, Serializer};
 
-use super::ReportError;
+use super::{ReportError, csv_text};
+use crate::dataset::Shown;
 use crate::score::Verdict;
 
 /// What is recorded about one image; a failed one has an error and no scores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ResultRow {
-    /// As it was given; never altered.
+    /// As it was given, in the form of [`path_text`](crate::dataset::path_text).
     pub path: String,
     /// Score as measured.
     pub raw_score: Option<f32>,
@@ -49,8 +50,8 @@ const COLUMNS: [&str; 10] = [
 /// Writes `results.csv`: a header, then one line per row (RFC 4180 quoting).
 ///
 /// Floats are the shortest text that reads back as the same value; missing
-/// values are empty cells. Paths are written as they are, also where a
-/// spreadsheet would take them for a formula.
+/// values are empty cells. Text that a spreadsheet would take for a formula
+/// has a `'` before it ([`csv_text`]); `results.jsonl` has it as it is.
 pub struct CsvResults<W: Write> {
     writer: csv::Writer<W>,
 }
@@ -73,6 +74,13 @@ impl<W: Write> CsvResults<W> {
     ///
     /// [`ReportError::Csv`] if the output refuses.
     pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
+        let text = |text: &Option<String>| text.as_deref().map(|text| csv_text(text).into_owned());
+        let row = ResultRow {
+            path: csv_text(&row.path).into_owned(),
+            condition: text(&row.condition),
+            error: text(&row.error),
+            ..row.clone()
+        };
         Ok(self.writer.serialize(row)?)
     }
 
@@ -86,7 +94,7 @@ impl<W: Write> CsvResults<W> {
     }
 }
 
-/// Writes `results.jsonl`: one JSON object per line, missing values `null`.
+/// Writes `results.jsonl`: one JSON object per line, missing values `null`, control characters escaped.
 pub struct JsonlResults<W: Write> {
     output: W,
 }
@@ -103,8 +111,8 @@ impl<W: Write> JsonlResults<W> {
     ///
     /// [`ReportError::Json`] or [`ReportError::Io`] if the output refuses.
     pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
-        serde_json::to_writer(&mut self.output, row)?;
-        Ok(self.output.write_all(b"\n")?)
+        let text = serde_json::to_string(row)?;
+        Ok(writeln!(self.output, "{}", Shown::lines(text))?)
     }
 
     /// Flushes everything; without this call, a late write error goes unseen.
@@ -142,7 +150,7 @@ mod tests {
         }
     }
 
-    fn csv_text(rows: &[ResultRow]) -> String {
+    fn csv_text_of(rows: &[ResultRow]) -> String {
         let mut bytes = Vec::new();
         let mut writer = CsvResults::new(&mut bytes).unwrap();
         for row in rows {
@@ -174,8 +182,34 @@ path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_conditi
 a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
 \"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF
 ";
-        assert_eq!(csv_text(&[row("a.png", 2.2), failed]), expected);
-        assert_eq!(csv_text(&[]).lines().count(), 1);
+        assert_eq!(csv_text_of(&[row("a.png", 2.2), failed]), expected);
+        assert_eq!(csv_text_of(&[]).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_spreadsheet_runs_no_text_and_json_keeps_it() {
+        let hostile = ["=1+1", "+1", "-1", "@a", "\ta", "\ra"];
+        let rows = hostile.map(|text| ResultRow {
+            path: text.to_owned(),
+            raw_score: Some(-0.5),
+            condition: Some(text.to_owned()),
+            error: Some(text.to_owned()),
+            ..ResultRow::default()
+        });
+        let csv = csv_text_of(&rows);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(records.len(), hostile.len());
+        for (record, text) in records.iter().zip(hostile) {
+            for column in [0, 5, 9] {
+                assert_eq!(record[column], format!("'{text}"));
+            }
+            assert_eq!(&record[1], "-0.5", "numbers stay numbers");
+        }
+        for (line, text) in jsonl_text(&rows).lines().zip(hostile) {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["path"], text);
+        }
     }
 
     #[test]
@@ -203,10 +237,10 @@ a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
             let score = f32::from_bits(bits);
             prop_assume!(score.is_finite());
             let rows = [row(&path, score)];
-            let text = csv_text(&rows);
+            let text = csv_text_of(&rows);
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let record = reader.records().next().unwrap().unwrap();
-            prop_assert_eq!(&record[0], &path);
+            prop_assert_eq!(&record[0], csv_text(&path));
             prop_assert_eq!(record[1].parse::<f32>().unwrap().to_bits(), score.to_bits());
             let value: serde_json::Value = serde_json::from_str(jsonl_text(&rows).trim_end()).unwrap();
             prop_assert_eq!(value["path"].as_str().unwrap(), &path);

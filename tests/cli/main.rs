@@ -11,6 +11,7 @@ mod bench;
 mod conditions;
 mod explain;
 mod index;
+mod inputs;
 mod memory;
 mod real_images;
 mod same_score;

@@ -1,19 +1,20 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pcore::dataset::Shown;
 use pcore::progress::Progress;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Prints a result; unlike `print!` it reports a reader that went away, instead of panicking.
+/// Prints a result, foreign control characters in it escaped (as JSON escapes them); unlike `print!` it reports a reader that went away, instead of panicking.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    io::stdout().lock().write_all(text.as_bytes())
+    write!(io::stdout().lock(), "{}", Shown::lines(text))
 }
 
 /// [`print`] with a line end.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    writeln!(io::stdout().lock(), "{}", Shown::lines(text))
 }
 
 /// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
@@ -89,10 +90,10 @@ impl Progress for Console {
     }
 
     fn note(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("note: {message}")));
+        self.with(|state| state.bar.suspend(|| eprintln!("note: {}", Shown::paragraph(message))));
     }
 
     fn warn(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("warning: {message}")));
+        self.with(|state| state.bar.suspend(|| eprintln!("warning: {}", Shown::paragraph(message))));
     }
 }

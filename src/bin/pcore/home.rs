@@ -1,6 +1,7 @@
 //! Where bundles live when nobody says.
 
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -71,14 +72,27 @@ pub(crate) fn recall_normals(fingerprint: &str) -> Option<PathBuf> {
     fs::read_to_string(home().join(NORMALS).join(fingerprint)).ok().map(PathBuf::from)
 }
 
-/// The bundle to read, and how it was found.
+/// How the bundle to read was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// `--bundle` names it.
+    Named,
+    /// `--domain` names its domain.
+    Domain(String),
+    /// The images lie in a folder of its domain.
+    Path(String),
+    /// Nothing says which one, so that it has to be checked whether it fits.
+    Last,
+}
+
+/// The bundle to read, and how it was found; `domains` are those that the images' paths name.
 pub(crate) fn bundle_to_read(
     bundle: Option<&Path>,
     domain: Option<&str>,
-    paths: &[PathBuf],
-) -> Result<(PathBuf, String)> {
+    domains: &BTreeSet<&str>,
+) -> Result<(PathBuf, How)> {
     if let Some(bundle) = bundle {
-        return Ok((bundle.to_owned(), "--bundle".to_owned()));
+        return Ok((bundle.to_owned(), How::Named));
     }
     if let Some(domain) = domain {
         let path = home().join(format!("{}.pcore", domain_name(domain)?));
@@ -88,17 +102,24 @@ pub(crate) fn bundle_to_read(
                 path.display()
             );
         }
-        return Ok((path, "--domain".to_owned()));
+        return Ok((path, How::Domain(domain_name(domain)?.to_owned())));
     }
-    for name in paths.iter().flat_map(|p| p.iter()).filter_map(|part| part.to_str()?.strip_prefix("domain_")) {
+    if domains.len() > 1 {
+        let all: Vec<&str> = domains.iter().copied().collect();
+        bail!(
+            "the images belong to several domains ({}), a bundle to one: choose one with --domain NAME, or have all scored by one bundle with --bundle FILE",
+            all.join(", ")
+        );
+    }
+    if let Some(name) = domains.first() {
         let path = home().join(format!("{name}.pcore"));
         if path.exists() {
-            return Ok((path, format!("domain_{name} in the path")));
+            return Ok((path, How::Path((*name).to_owned())));
         }
     }
     let last = home().join(LAST);
     match fs::read_to_string(&last) {
-        Ok(path) => Ok((PathBuf::from(path.trim_end()), "the last one fitted".to_owned())),
+        Ok(path) => Ok((PathBuf::from(path.trim_end()), How::Last)),
         Err(_) => bail!(
             "no bundle: none was fitted in {} yet; run pcore fit --domain NAME --normal DIR first, or name one with --bundle FILE",
             home().display()

@@ -12,6 +12,7 @@ mod run_info;
 
 use args::{Args, Verb};
 use clap::Parser;
+use pcore::dataset::Shown;
 use pcore::kernel::simd::{INSTRUCTION_SETS, LIMIT_VARIABLE};
 use std::process::ExitCode;
 
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", Shown::paragraph(format!("{error:#}")));
             ExitCode::from(2)
         }
     }

@@ -1,9 +1,10 @@
 //! The facts of a run, for `run.json` and the report.
 
+use crate::commands::left_out::{LeftOut, left_out};
+use crate::commands::open::Opened;
 use pcore::bundle::Manifest;
-use pcore::infer::Inspector;
+use pcore::dataset::{Listing, path_text};
 use pcore::kernel::simd::Level;
-use pcore::model::OpenDevice;
 use serde::Serialize;
 
 /// What one needs to know to repeat a run.
@@ -12,6 +13,8 @@ pub(crate) struct RunInfo {
     pub(crate) pcore_version: &'static str,
     pub(crate) command: &'static str,
     pub(crate) bundle: String,
+    /// Why this bundle.
+    pub(crate) bundle_chosen_by: String,
     pub(crate) backbone: String,
     pub(crate) layers: Vec<String>,
     pub(crate) weights_sha256: String,
@@ -28,22 +31,21 @@ pub(crate) struct RunInfo {
     pub(crate) fitted_instruction_set: Option<String>,
     pub(crate) n_images: usize,
     pub(crate) n_failed: usize,
+    /// What was found and not used, each with the reason.
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) seconds: f64,
     pub(crate) ms_per_image: f64,
 }
 
 impl RunInfo {
-    pub(crate) fn new(
-        command: &'static str,
-        bundle: &std::path::Path,
-        inspector: &Inspector,
-        device: &OpenDevice,
-    ) -> Self {
+    pub(crate) fn new(command: &'static str, opened: &Opened, listing: &Listing) -> Self {
+        let Opened { inspector, device, path, how } = opened;
         let manifest = inspector.manifest();
         Self {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
-            bundle: bundle.display().to_string(),
+            bundle: path_text(path),
+            bundle_chosen_by: how.clone(),
             backbone: manifest.backbone.name.clone(),
             layers: manifest.backbone.layers.clone(),
             weights_sha256: manifest.backbone.weights_sha256.clone(),
@@ -57,6 +59,7 @@ impl RunInfo {
             fitted_instruction_set: manifest.backbone.instruction_set.clone(),
             n_images: 0,
             n_failed: 0,
+            left_out: left_out(listing),
             seconds: 0.0,
             ms_per_image: 0.0,
         }
@@ -75,6 +78,7 @@ impl RunInfo {
         vec![
             fact("pcore", self.pcore_version.to_owned()),
             fact("bundle", self.bundle.clone()),
+            fact("chosen by", self.bundle_chosen_by.clone()),
             fact("backbone", format!("{} ({})", self.backbone, self.layers.join(", "))),
             fact("weights", format!("sha256 {}", self.weights_sha256)),
             fact("training data", format!("sha256 {}", self.data_fingerprint)),

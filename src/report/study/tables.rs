@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::eval::Interval;
 use crate::eval::study::{Axis, CellTable, Figure, Finding, Plan, Row, Tables};
-use crate::report::ReportError;
+use crate::report::{ReportError, csv_text};
 
 /// Figures that the CSV gives intervals of.
 const WITH_INTERVAL: [Figure; 4] =
@@ -48,12 +48,16 @@ pub fn cells_csv(plan: &Plan, tables: &Tables) -> Result<String, ReportError> {
 fn csv_row(plan: &Plan, table: &CellTable, row: &Row) -> Vec<String> {
     let planned = &plan.cells[table.cell];
     let number = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.6}"));
+    let text = |text: &str| csv_text(text).into_owned();
     let mut fields = vec![
-        planned.name.clone(),
-        row.condition.clone().unwrap_or_else(|| "all".to_owned()),
-        stages_of(plan, table.cell).join("; "),
+        text(&planned.name),
+        text(row.condition.as_deref().unwrap_or("all")),
+        text(&stages_of(plan, table.cell).join("; ")),
     ];
-    fields.extend(Axis::ALL.map(|axis| planned.cell.value(axis)));
+    fields.extend(Axis::ALL.map(|axis| {
+        let value = planned.cell.value(axis);
+        if value.parse::<f64>().is_ok() { value } else { text(&value) }
+    }));
     fields.push(planned.seeds.len().to_string());
     fields.push(format!("{:.1}", table.n_rows));
     fields.extend([row.n_normal.to_string(), row.n_anomalous.to_string()]);

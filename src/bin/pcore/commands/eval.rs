@@ -1,13 +1,14 @@
 //! `pcore eval`: a labelled dataset to figures.
 
+use super::left_out;
 use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
 use crate::console::{Console, print, print_line};
 use crate::run_info::RunInfo;
-use anyhow::Result;
-use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
+use anyhow::{Context, Result};
+use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, Shown, mark_output};
 use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
 use pcore::image::{Limits, read_mask};
 use pcore::infer::{Calibration, Inspection, inspect_all};
@@ -17,7 +18,7 @@ use std::time::Instant;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
-    let opened = open(&args.bundle, &args.run, std::slice::from_ref(&args.root))?;
+    let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {
         table: table.as_ref(),
@@ -58,7 +59,10 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
     let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
         (vec![], vec![], vec![]);
-    let mut n_failed = 0;
+    let mut n_failed = left_out::n_failures(listing);
+    if let Some(folder) = out {
+        mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
+    }
     let start = Instant::now();
     inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
         match &item.outcome {
@@ -71,7 +75,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                     match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
                         Ok(pair) => pixels.extend(pair),
                         Err(error) => {
-                            eprintln!("mask left out: {error:#}");
+                            eprintln!("mask left out: {}", Shown::name(format!("{error:#}")));
                             n_failed += 1;
                         }
                     }
@@ -86,17 +90,19 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                 });
             }
             Err(error) => {
-                eprintln!("left out: {error}");
+                eprintln!("left out: {}", Shown::name(error.to_string()));
                 n_failed += 1;
             }
         }
         images.push(report_image(item.sample, page::row(&item)));
         anyhow::Ok(())
     })?;
+    images.extend(left_out::failed_rows(listing));
+    left_out::tell(listing, "used");
     let seconds = start.elapsed().as_secs_f64();
     let evaluation = evaluate(&scored, &pixels)?;
     if let Some(folder) = out {
-        let mut info = RunInfo::new("eval", &opened.path, &opened.inspector, &opened.device);
+        let mut info = RunInfo::new("eval", opened, listing);
         info.finish(images.len(), n_failed, seconds);
         page::write_results(folder, &images)?;
         page::write_run(folder, &info)?;
@@ -111,7 +117,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             calibration: *calibration,
         };
         page::write_report(folder, opened, &info, page)?;
-        eprintln!("written to {}", folder.display());
+        eprintln!("written to {}", Shown::path(folder));
     }
     Ok(Evaluated { evaluation, n_failed })
 }

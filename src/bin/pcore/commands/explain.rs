@@ -6,7 +6,7 @@ use super::pictures::picture_path;
 use crate::console::print_line;
 use crate::home;
 use anyhow::{Context, Result};
-use pcore::dataset::Sample;
+use pcore::dataset::{Sample, Shown, mark_output, path_text};
 use pcore::image::Image;
 use pcore::infer::{Calibration, ExplainPlan, Explanation, Match, NormalImages, NormalPatch};
 use pcore::report::{ExplanationJson, explain_picture};
@@ -43,6 +43,7 @@ impl Explainer {
             Some(folder) => Some(folder.to_owned()),
             None => home::recall_normals(&opened.inspector.manifest().data_fingerprint),
         };
+        mark_output(&folder, &["explain"]).with_context(|| format!("writing into {}", folder.display()))?;
         let mut json = create(&folder.join("explain.json"))?;
         json.write_all(b"[")?;
         let normals = NormalImages::new(root);
@@ -72,7 +73,7 @@ impl Explainer {
         fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
         let png = explain_picture(image, &explanation, &normals)?.png()?;
         fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
-        let json = ExplanationJson::new(&sample.path.display().to_string(), &explanation, &normals);
+        let json = ExplanationJson::new(&path_text(&sample.path), &explanation, &normals);
         self.json.write_all(if self.n_explained == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut self.json, &json)?;
         self.n_explained += 1;
@@ -89,14 +90,14 @@ impl Explainer {
         match self.normals.root() {
             Some(root) if n > 0 => eprintln!(
                 "{n} normal patches can't be shown: their images are not in {} as they were at the fit; --normal DIR names their folder",
-                root.display()
+                Shown::path(root)
             ),
             None if n > 0 => eprintln!(
                 "the normal patches can't be shown: the bundle was not fitted here; --normal DIR names the folder of its training images"
             ),
             Some(_) | None => {}
         }
-        eprintln!("explained {} images in {}", self.n_explained, self.folder.display());
+        eprintln!("explained {} images in {}", self.n_explained, Shown::path(&self.folder));
         Ok(())
     }
 }
@@ -127,7 +128,7 @@ fn tell(explanation: &Explanation) -> Result<()> {
 }
 
 fn named(found: &Match, n_cols: usize) -> String {
-    let source = found.source.as_deref().unwrap_or("a normal image");
+    let source = Shown::name(found.source.as_deref().unwrap_or("a normal image"));
     let place = found.position.map_or_else(String::new, |p| format!(" at {},{}", p / n_cols, p % n_cols));
     format!("{source}{place} ({}, {:.4})", found.condition, found.distance)
 }

@@ -1,6 +1,6 @@
 //! `pcore fit`: normal images to a bundle.
 
-use super::open;
+use super::{left_out, open};
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line};
@@ -8,7 +8,7 @@ use crate::home;
 use anyhow::{Context, Result};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
-use pcore::dataset::{self, Listing};
+use pcore::dataset::{self, Listing, Shown};
 use pcore::image::Preprocessing;
 use pcore::infer::{PipelineSpec, Scoring};
 use pcore::train::{self, FitPlan, Fitted};
@@ -25,13 +25,15 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         let failed: Vec<_> = fitted.failures.iter().map(|f| json!({"path": f.name, "error": f.reason})).collect();
         let summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
+            "left_out": left_out::left_out(&listing),
         });
         print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
         print_line(&format!("bundle       {}  ({seconds:.1} s)", path.display()))?;
     }
-    Ok(if fitted.failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    let n_failed = fitted.failures.len() + left_out::n_failures(&listing);
+    Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 /// Fits, writes the bundle and remembers it; says on stderr what was left out.
@@ -41,14 +43,15 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     eprintln!(
         "fitting on {} images of {}, device {}",
         listing.samples.len(),
-        listing.root.display(),
+        Shown::path(&listing.root),
         device.description()
     );
+    left_out::tell(listing, "used");
     let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
     let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
-        eprintln!("left out: {}: {}", failure.name, failure.reason);
+        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
     }
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;

@@ -1,6 +1,7 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
 use super::explain::Explainer;
+use super::left_out;
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{Style, overlay_png, picture_path};
@@ -9,7 +10,7 @@ use crate::args::{InferArgs, MapFormat};
 use crate::console::Console;
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
-use pcore::dataset;
+use pcore::dataset::{self, Shown, mark_output};
 use pcore::image::{write_png_grey8, write_tiff_f32};
 use pcore::infer::{ExplainPlan, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
@@ -21,10 +22,14 @@ use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
-    let opened = open(&args.bundle, &args.run, &args.paths)?;
+    let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+    if let Some(folder) = &args.out {
+        let pictures = if args.maps.is_empty() { &["overlays"][..] } else { &["overlays", "maps"] };
+        mark_output(folder, pictures).with_context(|| format!("writing into {}", folder.display()))?;
+    }
     let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
     let mut printer = Printer::new(args.run.json);
     let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
@@ -52,6 +57,10 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
             anyhow::Ok(())
         },
     )?;
+    for failed in left_out::failed_rows(&listing) {
+        printer.print(&failed.row)?;
+        images.push(failed);
+    }
     printer.finish()?;
     if let Some(explainer) = explainer {
         explainer.finish()?;
@@ -65,8 +74,9 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         images.len() - n_anomalous - n_failed,
         seconds * 1e3 / images.len().max(1) as f64
     );
+    left_out::tell(&listing, "inspected");
     if let Some(folder) = &args.out {
-        let mut run = RunInfo::new("infer", &opened.path, &opened.inspector, &opened.device);
+        let mut run = RunInfo::new("infer", &opened, &listing);
         run.finish(images.len(), n_failed, seconds);
         page::write_results(folder, &images)?;
         page::write_run(folder, &run)?;
@@ -74,7 +84,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         let samples = &listing.samples;
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
         page::write_report(folder, &opened, &run, page)?;
-        eprintln!("written to {}", folder.display());
+        eprintln!("written to {}", Shown::path(folder));
     }
     Ok(match (n_failed, n_anomalous) {
         (1.., _) => Outcome::SomeFailed,
@@ -105,14 +115,14 @@ impl Printer {
                 "{:9}  score {score:8.4}  threshold {threshold:7.4}  {:8}  {}",
                 verdict.as_str(),
                 match (row.condition.as_deref(), row.unknown_condition) {
-                    (Some(condition), _) => condition,
-                    (None, Some(true)) => "unknown",
-                    (None, Some(false) | None) => "-",
+                    (Some(condition), _) => Shown::name(condition).to_string(),
+                    (None, Some(true)) => "unknown".to_owned(),
+                    (None, Some(false) | None) => "-".to_owned(),
                 },
-                row.path
+                Shown::name(row.path.as_str())
             )?,
-            (Some(error), ..) => writeln!(out, "{:9}  {error}", "failed")?,
-            (None, ..) => writeln!(out, "{:9}  {}", "failed", row.path)?,
+            (Some(error), ..) => writeln!(out, "{:9}  {}", "failed", Shown::name(error.as_str()))?,
+            (None, ..) => writeln!(out, "{:9}  {}", "failed", Shown::name(row.path.as_str()))?,
         }
         Ok(())
     }

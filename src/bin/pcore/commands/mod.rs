@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod eval;
 mod explain;
 pub(crate) mod fit;
+mod fitting;
 pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod station;
@@ -13,6 +14,7 @@ pub(crate) mod study;
 pub(crate) mod synth;
 pub(crate) mod weights;
 
-mod open;
+pub(crate) mod left_out;
+pub(crate) mod open;
 mod page;
 mod pictures;

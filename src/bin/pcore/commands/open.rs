@@ -1,24 +1,34 @@
 //! Opening a bundle for a verb that uses one.
 
+use super::fitting;
 use crate::args::{BundleArgs, RunArgs};
+use crate::console::Console;
 use crate::home;
 use anyhow::{Context, Result};
-use pcore::bundle;
-use pcore::dataset::{ConditionTable, Listing};
+use pcore::bundle::{self, Contents};
+use pcore::dataset::{ConditionTable, Listing, Shown};
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
+use pcore::progress::Progress;
 use std::path::{Path, PathBuf};
 
 /// A bundle, ready.
-pub(super) struct Opened {
-    pub(super) inspector: Inspector,
-    pub(super) device: OpenDevice,
-    pub(super) path: PathBuf,
+pub(crate) struct Opened {
+    pub(crate) inspector: Inspector,
+    pub(crate) device: OpenDevice,
+    pub(crate) path: PathBuf,
+    /// Why this one.
+    pub(crate) how: String,
 }
 
-pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Result<Opened> {
-    let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), paths)?;
-    let mut opened = open_file(&path, &how, run)?;
+/// Opens the bundle for these images; refuses one that nobody named and that is of another domain or product.
+pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Result<Opened> {
+    let domains = fitting::domains(listing);
+    let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), &domains)?;
+    let contents = bundle::read(&path)?;
+    let reason = fitting::reason(&how, &path, &contents.manifest, listing)?;
+    let mut opened = open_contents(contents, &path, &reason.how, run)?;
+    reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
     opened.inspector.set_gate_use(args.gate);
     if let Some(policy) = args.policy {
         opened.inspector.set_policy(policy)?;
@@ -27,10 +37,13 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Resul
 }
 
 pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
-    let contents = bundle::read(path)?;
+    open_contents(bundle::read(path)?, path, how, run)
+}
+
+fn open_contents(contents: Contents, path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
-    eprintln!("bundle {} ({how}), device {}", path.display(), device.description());
+    eprintln!("bundle {} ({how}), device {}", Shown::path(path), device.description());
     if device.is_gpu() && !inspector.is_searched_on_device() {
         eprintln!(
             "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
@@ -42,7 +55,7 @@ pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened>
             "warning: the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
         );
     }
-    Ok(Opened { inspector, device, path: path.to_owned() })
+    Ok(Opened { inspector, device, path: path.to_owned(), how: how.to_owned() })
 }
 
 /// The device that was asked for, in the precision that was asked for.
@@ -66,8 +79,8 @@ pub(super) fn condition_table(
         if !strange.is_empty() {
             eprintln!(
                 "warning: {} names conditions that the bundle does not know ({}): their images count as of unknown condition",
-                path.display(),
-                strange.join(", ")
+                Shown::path(path),
+                Shown::name(strange.join(", "))
             );
         }
         return Ok(Some(table));
@@ -83,7 +96,7 @@ pub(super) fn condition_table(
         let table = ConditionTable::read(&path)?;
         let known = |c: &str| inspector.conditions().iter().any(|k| k.as_str() == c);
         if table.conditions().into_iter().all(known) {
-            eprintln!("conditions from {} (--conditions chooses another table)", path.display());
+            eprintln!("conditions from {} (--conditions chooses another table)", Shown::path(&path));
             return Ok(Some(table));
         }
     }

@@ -4,7 +4,7 @@ use super::open::Opened;
 use super::pictures::{Style, overlay_png, scale};
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
-use pcore::dataset::{ConditionTable, Label, Sample};
+use pcore::dataset::{ConditionTable, Label, Sample, path_text};
 use pcore::eval::Evaluation;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
@@ -23,7 +23,7 @@ const GALLERY_SIDE_PX: usize = 480;
 
 /// The row of an outcome.
 pub(super) fn row(item: &Item<'_>) -> ResultRow {
-    let path = item.sample.path.display().to_string();
+    let path = path_text(&item.sample.path);
     match &item.outcome {
         Ok((_, inspection)) => inspected_row(path, inspection, item.ms),
         Err(error) => ResultRow { path, error: Some(error.to_string()), ..ResultRow::default() },

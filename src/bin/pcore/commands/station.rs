@@ -1,6 +1,6 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{fit::summary, open};
+use super::{fit::summary, left_out, open};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line};
@@ -8,7 +8,7 @@ use crate::home;
 use anyhow::{Context, Result};
 use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
 use pcore::bundle::{self, Contents};
-use pcore::dataset;
+use pcore::dataset::{self, Shown};
 use pcore::train::{self, ImportedStation, Recalibrated, StationOptions, StationWarning};
 use serde_json::json;
 
@@ -28,7 +28,8 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         let (alpha, batch) = (args.alpha, args.run.batch);
         let found = train::recalibrate(contents, &listing.samples, alpha, batch, &device, &Console::new())
             .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
-        n_failed = found.failures.len();
+        n_failed = found.failures.len() + left_out::n_failures(&listing);
+        left_out::tell(&listing, "used");
         tell(&found);
         contents = found.contents;
         warnings.retain(|w| !matches!(w, StationWarning::Threshold { .. }));
@@ -74,7 +75,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
 /// What the normal images say about the old threshold, and about themselves.
 fn tell(found: &Recalibrated) {
     for failure in &found.failures {
-        eprintln!("left out: {}: {}", failure.name, failure.reason);
+        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
     }
     let n = found.contents.calibration_scores.len();
     if let Some(rejected) = found.n_rejected_before {

@@ -1,19 +1,19 @@
 //! `pcore study`: hypotheses to verdicts.
 
-use super::{open, page::write_text};
+use super::{left_out, open, page::write_text};
 use crate::Outcome;
 use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line};
 use anyhow::{Context, Result, bail};
 use pcore::bank::ConditionRule;
-use pcore::dataset::{self, Listing};
+use pcore::dataset::{self, Listing, Shown, mark_output};
 use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables};
 use pcore::model::OpenDevice;
-use pcore::report::ReportError;
 use pcore::report::study::{
     HDMAP_PLAN, MAX_PLAN_BYTES, RunLine, StudyJson, cells_csv, cells_jsonl, plan_from_toml, run_lines, study_markdown,
     study_page, verdicts,
 };
+use pcore::report::{ReportError, csv_text};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -36,11 +36,15 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     let plan = plan(args)?;
     let train = dataset::normals(root, args.domain.as_deref())?;
     let test = dataset::labelled(root, args.domain.as_deref())?;
+    let n_left_out = left_out::n_failures(&train) + left_out::n_failures(&test);
+    left_out::tell(&train, "used for training");
+    left_out::tell(&test, "used for testing");
+    mark_output(&args.out, &[]).with_context(|| format!("writing into {}", args.out.display()))?;
     let known = known_conditions(args, &plan, &test)?;
     let console = Console::new();
     let data = StudyData::read(train.samples, test.samples, &known, &plan.conditions, &console)?;
     for failure in &data.failures {
-        eprintln!("left out: {}: {}", failure.name, failure.reason);
+        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
     }
     let device = open::device(&args.run)?;
     let n_truths = data.test.iter().filter(|t| t.condition.is_some()).count();
@@ -76,7 +80,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         print(&verdicts(&tables.findings))?;
         print_line(&format!("tables and plots in {}  ({seconds:.1} s)", args.out.join("study.html").display()))?;
     }
-    Ok(if data.failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if data.failures.is_empty() && n_left_out == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 fn plan(args: &StudyArgs) -> Result<Plan> {
@@ -152,7 +156,7 @@ fn finish(study: &Study<'_>, out: &Path, n_images: usize, console: &Console) -> 
         timings.write_all(b"cell,seed,seconds\n").with_context(|| format!("writing {}", path.display()))?;
     }
     study.run(&|key| done.contains(key), console, |key, run, seconds| -> Result<(), Failed> {
-        writeln!(timings, "\"{}\",{},{seconds:.3}", run.cell, run.seed)?;
+        writeln!(timings, "\"{}\",{},{seconds:.3}", csv_text(&run.cell).replace('"', "\"\""), run.seed)?;
         let text = RunLine::new(key, run).text()?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_data())?;
         // What goes into the tables is what a later call would read.
