@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use pcore::dataset::{ConditionTable, DatasetError, Sample};
 use tempfile::TempDir;
+use unicode_normalization::UnicodeNormalization;
 
 fn table(csv: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -54,6 +55,59 @@ fn takes_other_columns_absolute_paths_backslashes_and_a_byte_order_mark() {
     assert_eq!(get("train/a.png").as_deref(), Some("cold, dry"));
     assert_eq!(get("train/b.png").as_deref(), Some("warm"));
     assert_eq!(get("later/c.png").as_deref(), Some("warm"));
+}
+
+#[test]
+fn names_and_conditions_match_in_composed_and_decomposed_unicode() {
+    let (composed, decomposed) = ("시험편_\u{e9}", "시험편_\u{e9}".nfd().collect::<String>());
+    assert_ne!(composed, decomposed);
+    let (one, other) = (composed.to_owned(), decomposed);
+    // The forms in the table, the forms of the files, and the condition of each file.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, Option<&'a str>)]);
+    let cases: [Case<'_>; 6] = [
+        (&[(&one, "a")], &[(&other, Some("a"))]),
+        (&[(&other, "a")], &[(&one, Some("a"))]),
+        (&[(&one, "a")], &[(&one, Some("a"))]),
+        (&[(&one, "a"), (&other, "b")], &[(&one, Some("a")), (&other, Some("b"))]),
+        // Two files remain two: the one that the table does not name has no condition.
+        (&[(&one, "a")], &[(&one, Some("a")), (&other, None)]),
+        (&[(&other, "a")], &[(&one, None), (&other, Some("a"))]),
+    ];
+    for (index, (lines, files)) in cases.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder of a decomposed name as well.
+        for (file, _) in *files {
+            let path = folder.path().join(format!("{other}/{file}.png"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+        let lines: String = lines.iter().map(|(name, condition)| format!("{other}/{name}.png,{condition}\n")).collect();
+        let path = folder.path().join("c.csv");
+        std::fs::write(&path, format!("path,condition\n{lines}")).unwrap();
+        let table = ConditionTable::read(&path).unwrap();
+        for (file, expected) in *files {
+            let found = sample(folder.path().join(format!("{other}/{file}.png")));
+            assert_eq!(table.get(&found), *expected, "case {index}, {file:?}");
+        }
+    }
+    // The condition itself, and two lines for what is one image unless a file says otherwise.
+    let (_folder, path) = table(format!("path,condition\ntrain/a.png,{other}\n").as_bytes());
+    assert_eq!(ConditionTable::read(&path).unwrap().conditions().into_iter().collect::<Vec<_>>(), [one.as_str()]);
+    let error = refusal(format!("path,condition\nx/{one}.png,a\nx/{other}.png,b\n").as_bytes());
+    assert!(matches!(error, DatasetError::TableLine { line: 3, .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_may_be_written_as_results_write_them() {
+    use std::os::unix::ffi::OsStrExt;
+    let (folder, path) = table(b"path,condition\n%FF.png,a\n'=1.png,b\nback%5Cslash.png,c\n");
+    let names: [(&[u8], &str); 3] = [(b"\xff.png", "a"), (b"=1.png", "b"), (b"back\\slash.png", "c")];
+    for (name, condition) in names {
+        let file = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(&file, b"").unwrap();
+        assert_eq!(ConditionTable::read(&path).unwrap().get(&sample(file)), Some(condition));
+    }
 }
 
 #[cfg(unix)]

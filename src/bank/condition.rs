@@ -1,6 +1,7 @@
 //! Conditions: the named operating states (cold, warm; cell, module) that normal images come in.
 
 use super::BankError;
+use crate::dataset::composed;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 pub struct Condition(Arc<str>);
 
 impl Condition {
-    /// The condition of that name.
+    /// The condition of that name, in composed Unicode (NFC): a name typed on another system is the same.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self(name.into())
+        Self(composed(name).into())
     }
 
     /// Its name.

@@ -83,3 +83,42 @@ impl Owners {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    #[test]
+    fn new_empty_and_marked_folders_are_marked_and_others_only_where_pictures_go() {
+        let root = TempDir::new().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("empty")).unwrap();
+        fs::create_dir_all(at("used/overlays")).unwrap();
+        fs::write(at("used/a.png"), "x").unwrap();
+        for name in ["new/deep", "empty", "used", "new/deep"] {
+            mark_output(&at(name), &["overlays", "maps"]).unwrap();
+        }
+        let marked =
+            ["new/deep", "new", "empty", "used", "used/overlays", "used/maps"].map(|name| is_marked(&at(name)));
+        assert_eq!(marked, [true, false, true, false, true, true]);
+        assert!(!at("empty/overlays").exists());
+        let mut owners = Owners::default();
+        assert_eq!(owners.of(&at("new/deep/overlays/x")), Some(at("new/deep")));
+        assert_eq!(owners.of(&at("used")), None);
+        assert_eq!(owners.of(&at("home/.pcore")), Some(at("home/.pcore")));
+        assert_eq!(owners.of(&at("home/.pcore/images")), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_mark_is_not_written_through_a_link() {
+        let root = TempDir::new().unwrap();
+        let (folder, target) = (root.path().join("out"), root.path().join("target"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&target, "mine").unwrap();
+        std::os::unix::fs::symlink(&target, folder.join(OUTPUT_MARK)).unwrap();
+        mark_output(&folder, &[]).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    }
+}

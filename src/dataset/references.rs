@@ -104,4 +104,29 @@ mod tests {
         assert!(message("# nothing\n").contains("no image is named"));
         assert!(matches!(references(Path::new("nowhere.txt"), &listing), Err(DatasetError::NotFound { .. })));
     }
+
+    #[test]
+    fn names_match_in_either_unicode_form_unless_two_files_differ_in_it() {
+        let (composed, decomposed) = ("\u{e9}.png", "e\u{301}.png");
+        let listed = |files: &[&str], line: &str| {
+            let folder = tempfile::TempDir::new().unwrap();
+            for file in files {
+                fs::create_dir_all(folder.path().join("n")).unwrap();
+                fs::write(folder.path().join("n").join(file), "x").unwrap();
+            }
+            let listing = normals(&folder.path().join("n"), None).unwrap();
+            let list = folder.path().join("list.txt");
+            fs::write(&list, line).unwrap();
+            references(&list, &listing).map(|found| found.into_iter().collect::<Vec<_>>())
+        };
+        for (file, line) in [(composed, decomposed), (decomposed, composed), (composed, composed)] {
+            assert_eq!(listed(&[file], line).unwrap(), [file]);
+            assert_eq!(listed(&[file], &format!("n/{line}")).unwrap(), [file]);
+        }
+        let both = [composed, decomposed];
+        assert_eq!(listed(&both, decomposed).unwrap(), [decomposed]);
+        // A third form of the same name: nothing tells which is meant.
+        let (ring, two) = ("\u{212b}.png", ["\u{c5}.png", "A\u{30a}.png"]);
+        assert!(listed(&two, ring).unwrap_err().to_string().contains("differ only in Unicode form"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use crate::bank::ConditionRule;
-use crate::dataset::{ConditionTable, Sample};
+use crate::dataset::{ConditionTable, Sample, composed};
 use std::collections::HashMap;
 
 /// Folder names that say how an image was labelled, not in which condition it was taken.
@@ -38,7 +38,8 @@ pub fn condition_of(
         ConditionRule::Folder => samples
             .iter()
             .map(|s| {
-                folder(s).rsplit('/').find(|part| !part.is_empty() && !LABEL_FOLDERS.contains(part)).map(str::to_owned)
+                let found = folder(s).rsplit('/').find(|part| !part.is_empty() && !LABEL_FOLDERS.contains(part));
+                found.map(|name| composed(name).into_owned())
             })
             .collect(),
         ConditionRule::Table(path) => {

@@ -9,7 +9,7 @@ use crate::args::DemoArgs;
 use crate::console::print_line;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
-use pcore::dataset;
+use pcore::dataset::{self, Shown};
 use pcore::infer::Calibration;
 use pcore::report::{EvaluationJson, evaluation_table};
 use pcore::synth::hdmap::{Domain, HdmapPlan};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     }
     eprintln!(
         "open {} in a browser; all done in {:.0} s",
-        args.dir.join("report.html").display(),
+        Shown::path(&args.dir.join("report.html")),
         start.elapsed().as_secs_f64()
     );
     Ok(if evaluated.n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })

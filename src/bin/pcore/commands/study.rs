@@ -114,7 +114,7 @@ fn known_conditions(args: &StudyArgs, plan: &Plan, listing: &Listing) -> Result<
     let tables = folders.flat_map(|folder| KNOWN_TABLES.map(|name| folder.join(name)));
     match tables.into_iter().find(|path| path.is_file()) {
         Some(path) => {
-            eprintln!("conditions of test images from {} (--test-conditions chooses otherwise)", path.display());
+            eprintln!("conditions of test images from {} (--test-conditions chooses otherwise)", Shown::path(&path));
             Ok(ConditionRule::Table(path))
         }
         None => Ok(ConditionRule::None),
@@ -145,7 +145,7 @@ fn finish(study: &Study<'_>, out: &Path, n_images: usize, console: &Console) -> 
     // What a killed study left of its last line.
     file.set_len(whole as u64).with_context(|| format!("cutting {}", path.display()))?;
     if !runs.is_empty() {
-        eprintln!("{} finished runs found in {}", runs.len(), path.display());
+        eprintln!("{} finished runs found in {}", runs.len(), Shown::path(&path));
     }
     let done: std::collections::BTreeSet<String> = runs.keys().cloned().collect();
     let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
