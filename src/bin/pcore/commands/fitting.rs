@@ -58,25 +58,31 @@ pub(super) fn reason(how: &How, path: &Path, manifest: &Manifest, listing: &List
             format!("domain_{name} in the path")
         }
         How::Last => {
-            if let Some(theirs) = domains.first().filter(|theirs| Some(**theirs) != own) {
-                let is_of = own.map_or_else(|| "no domain".to_owned(), |own| format!("domain {own}"));
-                bail!(
-                    "no bundle fits: the images belong to domain {theirs}, and the last one fitted, {}, is of {is_of}; fit one with pcore fit --domain {theirs} --normal DIR, or name one with --bundle FILE",
-                    path.display()
-                );
-            }
-            if let Some((own, theirs)) = normals.as_deref().and_then(|normals| other_product(normals, listing)) {
-                bail!(
-                    "no bundle fits: the images lie in {}, and the last one fitted, {}, was fitted on those beside it in {}; fit one with pcore fit --normal DIR, or name one with --bundle FILE",
-                    theirs.display(),
-                    path.display(),
-                    own.display()
-                );
-            }
+            check_last(path, own, normals.as_deref(), listing)?;
             last_one(path, manifest, normals.as_deref())
         }
     };
     Ok(Reason { how, warnings })
+}
+
+/// Refuses the last bundle fitted where the images' paths name another domain or product than `own` and `normals`.
+fn check_last(path: &Path, own: Option<&str>, normals: Option<&Path>, listing: &Listing) -> Result<()> {
+    if let Some(theirs) = domains(listing).first().filter(|theirs| Some(**theirs) != own) {
+        let is_of = own.map_or_else(|| "no domain".to_owned(), |own| format!("domain {own}"));
+        bail!(
+            "no bundle fits: the images belong to domain {theirs}, and the last one fitted, {}, is of {is_of}; fit one with pcore fit --domain {theirs} --normal DIR, or name one with --bundle FILE",
+            path.display()
+        );
+    }
+    if let Some((own, theirs)) = normals.and_then(|normals| other_product(normals, listing)) {
+        bail!(
+            "no bundle fits: the images lie in {}, and the last one fitted, {}, was fitted on those beside it in {}; fit one with pcore fit --normal DIR, or name one with --bundle FILE",
+            theirs.display(),
+            path.display(),
+            own.display()
+        );
+    }
+    Ok(())
 }
 
 /// What a bundle says against the name of its file.
