@@ -81,13 +81,18 @@ impl MemoryBank {
     }
 
     /// For each query of `[n_queries, dim]`, in how many lists of [`Self::index`] to look so that its nearest row that does
-    /// not come from image `source` is found, as long as the bank looks into all of them; `None` when all rows come from
-    /// there.
+    /// not come from an image that `is_own` is found, as long as the bank looks into all of them; `None` when all rows come
+    /// from there.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
-    pub fn probes_to_others(&self, queries: &[f32], source: u32) -> Result<Option<Vec<usize>>, BankError> {
-        let Some(nearest) = self.nearest_of_others(queries, 1, source, Search::All)? else { return Ok(None) };
+    pub fn probes_to_others(
+        &self,
+        queries: &[f32],
+        is_own: &(dyn Fn(u32) -> bool + Sync),
+    ) -> Result<Option<Vec<usize>>, BankError> {
+        let is_other = |row: usize| !is_own(self.origins[row].source);
+        let Some(nearest) = self.search(queries, 1, Search::All, &is_other)? else { return Ok(None) };
         let of_query = |(query, row): (&[f32], &u32)| {
             let condition = self.origins[*row as usize].condition as usize;
             self.parts.iter().find(|part| part.condition() == condition).map_or(Ok(1), |p| p.probes_to(query, *row))
@@ -193,7 +198,20 @@ impl MemoryBank {
         k: usize,
         left_out: Option<u32>,
     ) -> Result<ByCondition, BankError> {
-        self.search_parts(queries, k, &|row| left_out != Some(self.origins[row].source), |_| true)
+        self.nearest_by_condition_without(queries, k, &|source| left_out == Some(source))
+    }
+
+    /// As [`Self::nearest_by_condition`], without the rows of every image that `is_left_out`.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::nearest`].
+    pub fn nearest_by_condition_without(
+        &self,
+        queries: &[f32],
+        k: usize,
+        is_left_out: &(dyn Fn(u32) -> bool + Sync),
+    ) -> Result<ByCondition, BankError> {
+        self.search_parts(queries, k, &|row| !is_left_out(self.origins[row].source), |_| true)
     }
 
     /// The `k` nearest rows (at most all) that `search` considers and that `is_searched`; `None` without any.
@@ -325,7 +343,7 @@ mod tests {
         let list_of: Vec<u32> = (0..90).map(|row| row * row % 7).collect();
         bank.index(&list_of, usize::MAX).unwrap();
         let exact = bank.nearest(&queries, 1).unwrap();
-        let needed = bank.probes_to_others(&queries, 7).unwrap().unwrap();
+        let needed = bank.probes_to_others(&queries, &|source| source == 7).unwrap().unwrap();
         assert!(needed.iter().any(|n| *n > 1), "{needed:?}");
         for (query, n) in needed.into_iter().enumerate() {
             let mut distance = |n_probes| {
@@ -335,7 +353,7 @@ mod tests {
             assert_eq!(distance(n), exact.distances[query]);
             assert!(n == 1 || distance(n - 1) > exact.distances[query]);
         }
-        assert_eq!(bank.probes_to_others(&queries, 0).unwrap(), None, "all rows come from there");
+        assert_eq!(bank.probes_to_others(&queries, &|source| source == 0).unwrap(), None, "all rows come from there");
     }
 
     #[test]

@@ -226,6 +226,11 @@ fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
         })?;
     }
 
+    if let Some(groups) = &calibration.groups {
+        check_named("calibration.groups.rule", &groups.rule)?;
+        check_size("calibration.groups.n_groups", groups.n_groups, groups.n_images)?;
+    }
+
     if let Some(imported) = &manifest.imported {
         check_named("imported.format", &imported.format)?;
     }

@@ -250,7 +250,7 @@ pub struct GateAxisEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationEntry {
-    /// Name of the method: `split-conformal`, `constant`, `none`.
+    /// Name of the method: `split-conformal`, `leave-one-out`, `constant`, `none`.
     pub method: String,
     /// Wanted share of false alarms among normal images, between 0 and 1.
     #[serde(with = "exact")]
@@ -262,11 +262,26 @@ pub struct CalibrationEntry {
     /// Distances normalised by local density; `None` where they were not measured.
     #[serde(default)]
     pub density: Option<DensityEntry>,
+    /// Images that belong together; `None`, and left out of the file, where each is on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsEntry>,
     /// All calibration scores together.
     pub global: ConformalEntry,
     /// The calibration scores of single conditions, by name; empty where all share one threshold.
     #[serde(deserialize_with = "unique::deserialize")]
     pub per_condition: BTreeMap<String, ConformalEntry>,
+}
+
+/// Training images that belong together: there is one calibration score for each group, the largest of its images'.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupsEntry {
+    /// What told them: `near-copies` where they were found, `folder`, `name:` and a pattern, or the name of a table.
+    pub rule: String,
+    /// Groups among the training images.
+    pub n_groups: usize,
+    /// Training images.
+    pub n_images: usize,
 }
 
 /// Distances normalised by local density.

@@ -57,7 +57,7 @@ pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DensityEntry, DescriptorEntry,
-    GateAxisEntry, GateEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
+    GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
 pub use replace::STALE_AFTER;

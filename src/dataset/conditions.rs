@@ -31,6 +31,8 @@ pub struct ConditionTable {
     by_path: HashMap<PathBuf, Entry>,
     /// Keys of [`Self::by_path`] that are no file, by their composed form: a file of another form may be meant.
     by_composed: HashMap<PathBuf, PathBuf>,
+    /// The file.
+    csv: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,14 @@ impl ConditionTable {
     /// line is damaged, has an empty field, or names an image for the second time (whatever
     /// condition it gives); lines are named by their number.
     pub fn read(csv: &Path) -> Result<Self, DatasetError> {
+        Self::read_column(csv, "condition")
+    }
+
+    /// As [`Self::read`], of the column `value` in place of `condition`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_column(csv: &Path, value: &'static str) -> Result<Self, DatasetError> {
         let bytes = read_bytes(csv)?;
         let folder = real_path(absolute(csv)?.parent().unwrap_or(Path::new("")))?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
@@ -55,12 +65,13 @@ impl ConditionTable {
             header.iter().position(|name| name == wanted).ok_or_else(|| DatasetError::TableColumns {
                 path: csv.to_path_buf(),
                 missing: wanted,
+                value,
                 found: header.iter().map(str::to_owned).collect(),
             })
         };
-        let (path_column, condition_column) = (column("path")?, column("condition")?);
+        let (path_column, condition_column) = (column("path")?, column(value)?);
 
-        let mut table = ConditionTable { by_path: HashMap::new(), by_composed: HashMap::new() };
+        let mut table = ConditionTable { by_path: HashMap::new(), by_composed: HashMap::new(), csv: csv.to_path_buf() };
         for record in reader.records() {
             let record = record.map_err(|error| line_error(csv, &error))?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -68,14 +79,14 @@ impl ConditionTable {
             let field = |column| record.get(column).unwrap_or("");
             let (image, condition) = (field(path_column), field(condition_column));
             if image.is_empty() || condition.is_empty() {
-                return refuse("path and condition must not be empty".to_owned());
+                return refuse(format!("path and {value} must not be empty"));
             }
             let condition = composed(condition).into_owned();
             if let Some(first) = table.add(key(&folder, image)?, Entry { condition: condition.clone(), line }) {
                 return refuse(if first.condition == condition {
                     format!("{image} is already named in line {}", first.line)
                 } else {
-                    format!("{image} has condition {condition} here and {} in line {}", first.condition, first.line)
+                    format!("{image} has {value} {condition} here and {} in line {}", first.condition, first.line)
                 });
             }
         }
@@ -97,6 +108,24 @@ impl ConditionTable {
         let key = real_path(&sample.path).ok()?;
         let of_other_form = || self.by_path.get(self.by_composed.get(&composed_path(&key))?);
         self.by_path.get(&key).or_else(of_other_form).map(|entry| entry.condition.as_str())
+    }
+
+    /// Refuses a table that names none of these images.
+    ///
+    /// # Errors
+    /// [`DatasetError::TableMatchesNothing`], with an example of each side; never without images.
+    pub fn names_any_of(&self, samples: &[&Sample]) -> Result<(), DatasetError> {
+        let Some(image) = samples.first() else { return Ok(()) };
+        if samples.iter().any(|sample| self.get(sample).is_some()) {
+            return Ok(());
+        }
+        let named = self.by_path.iter().min_by_key(|(_, entry)| entry.line).map(|(path, _)| path.clone());
+        Err(DatasetError::TableMatchesNothing {
+            path: self.csv.clone(),
+            n_images: samples.len(),
+            named,
+            image: real_path(&image.path).unwrap_or_else(|_| image.path.clone()),
+        })
     }
 
     /// All conditions that occur, sorted.

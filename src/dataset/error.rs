@@ -138,7 +138,7 @@ pub enum DatasetError {
     },
     /// A condition table without its columns.
     #[error(
-        "{} has no column `{missing}`; its first line must name `path` and `condition`, found {}",
+        "{} has no column `{missing}`; its first line must name `path` and `{value}`, found {}",
         Shown::path(path),
         found.join(", ")
     )]
@@ -147,8 +147,27 @@ pub enum DatasetError {
         path: PathBuf,
         /// The column that is missing.
         missing: &'static str,
+        /// The column beside `path`: `condition` or `group`.
+        value: &'static str,
         /// The columns there are.
         found: Vec<String>,
+    },
+    /// A table that has nothing to do with the images.
+    #[error(
+        "{} names none of the {n_images} images: it names {}, the images are such as {}; paths in it are relative to its own folder",
+        Shown::path(path),
+        named.as_ref().map_or_else(|| "no image at all".to_owned(), |named| Shown::path(named).to_string()),
+        Shown::path(image)
+    )]
+    TableMatchesNothing {
+        /// The CSV file.
+        path: PathBuf,
+        /// Images there are.
+        n_images: usize,
+        /// The first that the table names, if any.
+        named: Option<PathBuf>,
+        /// The first that there is.
+        image: PathBuf,
     },
     /// A line of a condition table that cannot be used.
     #[error("{}, line {line}: {reason}", Shown::path(path))]

@@ -32,7 +32,11 @@ pub fn references(file: &Path, listing: &Listing) -> Result<BTreeSet<String>, Da
         }
         match known.find(&folder, line)?[..] {
             [name] => found.insert(name.to_owned()),
-            [] => return refuse(index + 1, format!("{line} is none of the {} images", listing.samples.len())),
+            [] => {
+                let such = listing.samples.first().map_or("", |sample| &sample.name);
+                let n_images = listing.samples.len();
+                return refuse(index + 1, format!("{line} is none of the {n_images} images, such as {such}"));
+            }
             _ => return refuse(index + 1, format!("{line} is the name of images that differ only in Unicode form")),
         };
     }
@@ -100,7 +104,7 @@ mod tests {
         let found = read(&format!("\u{feff}# chosen by hand\n\nn/a.png\r\nb/c.png\n{}\na.png\n", absolute.display()));
         assert_eq!(found.unwrap().into_iter().collect::<Vec<_>>(), ["a.png", "b/c.png", "d.png"]);
         let message = |text: &str| read(text).unwrap_err().to_string();
-        assert!(message("n/a.png\nn/x.png\n").contains("line 2: n/x.png is none of the 3 images"));
+        assert!(message("n/a.png\nn/x.png\n").contains("line 2: n/x.png is none of the 3 images, such as a.png"));
         assert!(message("# nothing\n").contains("no image is named"));
         assert!(matches!(references(Path::new("nowhere.txt"), &listing), Err(DatasetError::NotFound { .. })));
     }

@@ -29,7 +29,8 @@ pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{
-    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, html_page,
+    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, ThresholdSource,
+    html_page,
 };
 pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,

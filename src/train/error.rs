@@ -57,6 +57,38 @@ pub enum TrainError {
         /// What was asked for.
         text: String,
     },
+    /// A rule for groups that is none.
+    #[error(
+        "--group {text}: expected auto, none, folder, a CSV file with the columns path,group, or name:PATTERN with one {{}} for the group, such as name:{{}}_#"
+    )]
+    GroupRule {
+        /// What was asked for.
+        text: String,
+    },
+    /// An image has no group.
+    #[error(
+        "no group for {n_missing} of {n_images} training images by {rule}, the first: {first}; each needs one (--group)"
+    )]
+    NoGroup {
+        /// What tells the groups.
+        rule: String,
+        /// Images without.
+        n_missing: usize,
+        /// Images in all.
+        n_images: usize,
+        /// The first such image.
+        first: String,
+    },
+    /// All images show the same part.
+    #[error(
+        "all {n_images} training images are of one group by {rule}, and a threshold takes two or more: add images of other parts, or set the threshold yourself with --threshold"
+    )]
+    OneGroup {
+        /// What tells the groups.
+        rule: String,
+        /// Images in all.
+        n_images: usize,
+    },
     /// No images per condition were asked for.
     #[error("--shots 0: expected at least one image per condition")]
     NoShots,

@@ -44,6 +44,7 @@ pub fn condition_of(
             .collect(),
         ConditionRule::Table(path) => {
             let table = ConditionTable::read(path)?;
+            table.names_any_of(samples)?;
             samples.iter().map(|s| table.get(s).map(str::to_owned)).collect()
         }
     })

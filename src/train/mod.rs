@@ -8,6 +8,7 @@
 mod error;
 mod fit;
 mod gate;
+mod group;
 mod labels;
 mod plan;
 mod recalibrate;
@@ -17,6 +18,7 @@ mod station;
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub(crate) use fit::{digest, fit_on, half_of_free_memory};
+pub use group::{GroupRule, NamePattern};
 pub use labels::condition_of;
 pub use plan::{
     DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MAP_NEIGHBOURS, DEFAULT_MEMORY_BYTES, DEFAULT_SIZE_PX,

@@ -1,6 +1,6 @@
 //! What can be chosen of a fit.
 
-use super::TrainError;
+use super::{GroupRule, TrainError};
 use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind, IndexKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
@@ -84,6 +84,8 @@ pub struct FitPlan {
     /// Names of the images that make the bank, no others; `None` for all. As with `shots`, [`Holdout::Auto`] then leaves
     /// each out in turn; a share is held out of the images that are not named.
     pub references: Option<BTreeSet<String>>,
+    /// What tells which images belong together: they are left out together, and count as one.
+    pub group: GroupRule,
     /// Images that calibrate.
     pub holdout: Holdout,
     /// False alarms wanted among normal images, 0..1.
@@ -143,6 +145,7 @@ impl Default for FitPlan {
             gate: GateKind::Auto,
             shots: None,
             references: None,
+            group: GroupRule::Auto,
             holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,
             threshold: None,

@@ -87,6 +87,7 @@ pub fn recalibrate(
         policy: Policy::Mixed.to_string(),
         other_policies: vec![],
         density: None,
+        groups: None,
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };

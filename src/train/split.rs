@@ -14,12 +14,48 @@ pub(super) struct Split {
     pub(super) held_out: Vec<usize>,
 }
 
-/// Splits within each condition, so that every condition is represented on both sides: a share of its images, rounded, but
-/// at least one where it has two, are held out; of the others at most `shots` make the bank. Leaving one out holds none back.
+/// What is split: images that belong together stay together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Units {
+    /// The images of each group, ascending.
+    pub(super) members: Vec<Vec<usize>>,
+    /// The condition that each group counts to, and calibrates.
+    pub(super) condition: Vec<usize>,
+    /// The condition of each image.
+    pub(super) label: Vec<usize>,
+}
+
+impl Units {
+    /// Each image on its own.
+    pub(super) fn single(label: &[usize]) -> Self {
+        Self { members: (0..label.len()).map(|i| vec![i]).collect(), condition: label.to_vec(), label: label.to_vec() }
+    }
+
+    /// Images by group. A group with images in several conditions counts to that one of them which has the fewest groups so
+    /// far, so that all conditions get their share.
+    pub(super) fn of(group_of: &[usize], label: &[usize], n_conditions: usize) -> Self {
+        let mut members = vec![vec![]; group_of.iter().max().map_or(0, |last| last + 1)];
+        for (image, group) in group_of.iter().enumerate() {
+            members[*group].push(image);
+        }
+        let mut n_groups = vec![0usize; n_conditions];
+        let mut home = |images: &Vec<usize>| {
+            let found = images.iter().map(|image| label[*image]).min_by_key(|c| (n_groups[*c], *c)).unwrap_or(0);
+            n_groups[found] += 1;
+            found
+        };
+        let condition = members.iter().map(&mut home).collect();
+        Self { members, condition, label: label.to_vec() }
+    }
+}
+
+/// Splits the groups of each condition, so that every condition is represented on both sides: a share of its groups,
+/// rounded, but at least one where it has two, are held out; of the other images at most `shots` make the bank, from as many
+/// groups as there are. Leaving one out holds none back.
 ///
-/// `is_reference`: the images that make the bank, where they were named; then only the others can be held out.
+/// `is_reference`: the images that make the bank, where they were named; then only groups without any can be held out.
 pub(super) fn split(
-    condition_of: &[usize],
+    units: &Units,
     n_conditions: usize,
     holdout: Holdout,
     shots: Option<usize>,
@@ -29,7 +65,7 @@ pub(super) fn split(
     let share = match holdout {
         Holdout::Auto => {
             let sizes =
-                (0..n_conditions).map(|c| condition_of.iter().filter(|of| **of == c).count()).filter(|n| *n > 0);
+                (0..n_conditions).map(|c| units.condition.iter().filter(|of| **of == c).count()).filter(|n| *n > 0);
             let enough =
                 shots.is_none() && is_reference.is_none() && sizes.min().is_some_and(|n| n >= LEAVE_ONE_OUT_BELOW);
             enough.then_some(DEFAULT_HOLDOUT)
@@ -37,24 +73,31 @@ pub(super) fn split(
         Holdout::Share(share) => Some(share),
         Holdout::LeaveOneOut => None,
     };
+    let has_reference = |unit: usize| is_reference.is_some_and(|is| units.members[unit].iter().any(|image| is[*image]));
     let mut found = Split::default();
+    let mut kept: Vec<usize> = vec![];
     for condition in 0..n_conditions {
-        let mut members: Vec<usize> = (0..condition_of.len()).filter(|i| condition_of[*i] == condition).collect();
-        members.shuffle(&mut ChaCha8Rng::seed_from_u64(seed ^ ((condition as u64) << 32)));
-        if let Some(is_reference) = is_reference {
-            members.sort_by_key(|i| is_reference[*i]);
-        }
-        let n_references = is_reference.map_or(0, |is| members.iter().filter(|i| is[**i]).count());
+        let mut own: Vec<usize> = (0..units.members.len()).filter(|u| units.condition[*u] == condition).collect();
+        own.shuffle(&mut ChaCha8Rng::seed_from_u64(seed ^ ((condition as u64) << 32)));
+        own.sort_by_key(|unit| has_reference(*unit));
+        let n_references = own.iter().filter(|unit| has_reference(**unit)).count();
         let n_held_out = share.map_or(0, |share| {
-            let wanted = (members.len() as f64 * share).round() as usize;
-            let most =
-                if is_reference.is_some() { members.len() - n_references } else { members.len().saturating_sub(1) };
+            let wanted = (own.len() as f64 * share).round() as usize;
+            let most = if is_reference.is_some() { own.len() - n_references } else { own.len().saturating_sub(1) };
             wanted.max(1).min(most)
         });
-        let (held_out, rest) = members.split_at(n_held_out);
-        found.held_out.extend(held_out);
-        let named = rest.iter().filter(|i| is_reference.is_none_or(|is| is[**i]));
-        found.bank.extend(named.take(shots.unwrap_or(rest.len())));
+        let (held_out, rest) = own.split_at(n_held_out);
+        found.held_out.extend(held_out.iter().flat_map(|unit| &units.members[*unit]));
+        kept.extend(rest);
+    }
+    for condition in 0..n_conditions {
+        // The first image of every group, then the second, and so on.
+        let of_unit = |unit: &usize| units.members[*unit].iter().filter(|i| units.label[**i] == condition).enumerate();
+        let mut images: Vec<(usize, usize)> =
+            kept.iter().flat_map(of_unit).map(|(turn, image)| (turn, *image)).collect();
+        images.sort_by_key(|(turn, _)| *turn);
+        let named = images.iter().map(|(_, image)| *image).filter(|i| is_reference.is_none_or(|is| is[*i]));
+        found.bank.extend(named.take(shots.unwrap_or(usize::MAX)));
     }
     found.bank.sort_unstable();
     found.held_out.sort_unstable();
@@ -64,6 +107,42 @@ pub(super) fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Splits images that are each on their own.
+    fn split(
+        label: &[usize],
+        n_conditions: usize,
+        holdout: Holdout,
+        shots: Option<usize>,
+        is_reference: Option<&[bool]>,
+        seed: u64,
+    ) -> Split {
+        super::split(&Units::single(label), n_conditions, holdout, shots, is_reference, seed)
+    }
+
+    #[test]
+    fn groups_are_never_torn_and_shots_come_from_many() {
+        // Twelve parts of five shots; every third part has its last two shots in another condition.
+        let group: Vec<usize> = (0..60).map(|i| i / 5).collect();
+        let label: Vec<usize> = (0..60).map(|i| usize::from(i / 5 % 3 == 0 && i % 5 > 2)).collect();
+        let units = Units::of(&group, &label, 2);
+        assert_eq!(units.condition.iter().filter(|c| **c == 1).count(), 4, "{:?}", units.condition);
+        for seed in 0..20 {
+            let found = super::split(&units, 2, Holdout::Share(0.25), None, None, seed);
+            assert!(found.bank.iter().all(|i| !found.held_out.iter().any(|h| group[*h] == group[*i])));
+            assert_eq!((found.bank.len(), found.held_out.len()), (45, 15));
+            let few = super::split(&units, 2, Holdout::LeaveOneOut, Some(4), None, seed);
+            let of = |condition| few.bank.iter().filter(move |i| label[**i] == condition).map(|i| group[*i]);
+            let groups: std::collections::BTreeSet<usize> = of(0).collect();
+            assert_eq!((of(0).count(), of(1).count(), groups.len()), (4, 4, 4));
+        }
+        let mut is_reference = vec![false; 60];
+        is_reference[7] = true;
+        let found = super::split(&units, 2, Holdout::Share(0.99), None, Some(&is_reference), 0);
+        assert_eq!((found.bank, found.held_out.len()), (vec![7], 55));
+        let many = Units::of(&(0..5000).map(|i| i / 10).collect::<Vec<_>>(), &[0; 5000], 1);
+        assert_eq!(super::split(&many, 1, Holdout::Auto, None, None, 0).held_out.len(), 1000);
+    }
 
     #[test]
     fn nothing_is_lost_or_used_twice_and_every_condition_is_on_both_sides() {

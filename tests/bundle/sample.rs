@@ -119,6 +119,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             policy: "mixed".into(),
             other_policies: vec![],
             density: None,
+            groups: None,
             global: conformal(5, None),
             per_condition: BTreeMap::from([
                 ("cold".into(), conformal(2, Some(1.25))),

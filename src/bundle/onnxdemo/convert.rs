@@ -111,6 +111,7 @@ impl StationArtefact {
                 policy: Policy::Mixed.to_string(),
                 other_policies: vec![],
                 density: None,
+                groups: None,
                 global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
                 per_condition: BTreeMap::new(),
             },

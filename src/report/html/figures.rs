@@ -1,6 +1,6 @@
 //! The sections with figures: headline, threshold, charts, tables.
 
-use super::{Report, ReportImage, ThresholdNote, html_escape};
+use super::{Report, ReportImage, ThresholdNote, ThresholdSource, html_escape};
 use crate::eval::{Bootstrap, Evaluation, Metrics, auroc_interval, image_auroc, roc_curve};
 use crate::report::chart::{HistogramData, roc_chart, score_histogram};
 use crate::report::number::{figure, percent as spaced_percent, short};
@@ -120,39 +120,7 @@ pub(super) fn threshold(report: &Report) -> String {
     let Some(first) = notes.first() else {
         return String::new();
     };
-    let sentence = if let [ThresholdNote { n: 0, threshold, .. }] = notes {
-        format!(
-            "An image is called anomalous when its score exceeds <strong>{}</strong>: a limit that was given. It does \
-not come from normal images, so nothing is known of its false alarms.",
-            html_escape(&short(*threshold))
-        )
-    } else if let [only] = notes {
-        let reach = if only.alpha < only.smallest_alpha() {
-            format!(
-                " But {} images can promise no rate below {}: hold out more normal images for a stricter one.",
-                only.n,
-                percent(Some(only.smallest_alpha()))
-            )
-        } else {
-            String::new()
-        };
-        format!(
-            "An image is called anomalous when its score exceeds <strong>{}</strong>: a limit set from {} normal images \
-that the detector had not seen, so that a further normal image of the same kind exceeds it with a probability of at \
-most <strong>{}</strong>.{}",
-            html_escape(&short(only.threshold)),
-            only.n,
-            html_escape(&percent(Some(only.alpha.max(only.smallest_alpha())))),
-            html_escape(&reach)
-        )
-    } else {
-        format!(
-            "An image is called anomalous when its score exceeds the limit of its condition. Each limit is set from \
-normal images of that condition that the detector had not seen, so that a further one exceeds it with a probability of \
-at most <strong>{}</strong>, or the smallest rate that so many images can promise.",
-            html_escape(&percent(Some(first.alpha)))
-        )
-    };
+    let sentence = meaning(first, notes.len() > 1);
     let seen = report.evaluation.as_ref().map_or_else(String::new, |evaluation| {
         let all = &evaluation.overall;
         if all.n_normal == 0 {
@@ -163,23 +131,71 @@ at most <strong>{}</strong>, or the smallest rate that so many images can promis
     });
     let mut rows = String::new();
     if notes.len() > 1 {
+        let is_given = first.source == ThresholdSource::Given;
+        let rate = |value: f64| if is_given { "-".to_owned() } else { percent(Some(value)) };
         for note in notes {
             rows += &format!(
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                 html_escape(note.condition.as_deref().unwrap_or("all images")),
                 html_escape(&short(note.threshold)),
                 note.n,
-                percent(Some(note.alpha)),
-                percent(Some(note.smallest_alpha()))
+                rate(note.alpha),
+                rate(note.smallest_alpha())
             );
         }
+        let normals = if first.source.is_grouped() { "Groups of normal images" } else { "Normal images" };
         rows = format!(
             "<div class=\"scroll\"><table class=\"narrow\"><thead><tr><th scope=\"col\">Condition</th>\
-<th scope=\"col\">Threshold</th><th scope=\"col\">Normal images</th><th scope=\"col\">Rate asked for</th>\
+<th scope=\"col\">Threshold</th><th scope=\"col\">{normals}</th><th scope=\"col\">Rate asked for</th>\
 <th scope=\"col\">Smallest reachable</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
         );
     }
     format!("<section>\n<h2>What the threshold means</h2>\n<p class=\"prose\">{sentence}{seen}</p>\n{rows}</section>\n")
+}
+
+/// What one threshold promises, or `several` like it.
+fn meaning(note: &ThresholdNote, several: bool) -> String {
+    let limit = if several {
+        "the limit of its condition".to_owned()
+    } else {
+        format!("<strong>{}</strong>", html_escape(&short(note.threshold)))
+    };
+    let counted = if note.source.is_grouped() { "groups of normal images" } else { "normal images" };
+    let (normals, unseen) = match note.source {
+        ThresholdSource::Given => {
+            return format!(
+                "An image is called anomalous when its score exceeds {limit}: a limit that was given. It does not come \
+from normal images, so nothing is known of its false alarms."
+            );
+        }
+        ThresholdSource::HeldOut { .. } => (counted, "that the detector had not seen"),
+        ThresholdSource::LeaveOneOut { grouped: false } => (counted, "each scored without its own patches"),
+        ThresholdSource::LeaveOneOut { grouped: true } => (counted, "each scored without the patches of its group"),
+    };
+    let from = if several { format!("{normals} of that condition") } else { format!("{} {normals}", note.n) };
+    let promised = if several { note.alpha } else { note.alpha.max(note.smallest_alpha()) };
+    let rate = html_escape(&percent(Some(promised)));
+    let mut text = format!(
+        "An image is called anomalous when its score exceeds {limit}: a limit set from {from} {unseen}, so that a further \
+normal image of the same kind exceeds it with a probability of at most <strong>{rate}</strong>"
+    );
+    text += if several { ", or the smallest rate that so many can promise." } else { "." };
+    if !several && note.alpha < note.smallest_alpha() {
+        let smallest = percent(Some(note.smallest_alpha()));
+        text += &format!(
+            " But {} {counted} can promise no rate below {smallest}: more are needed for a stricter one.",
+            note.n
+        );
+    }
+    if note.source.is_grouped() {
+        text +=
+            " Images of a group (the shots of a part, or near-copies) count as one, by the largest of their scores.";
+    }
+    if matches!(note.source, ThresholdSource::LeaveOneOut { .. }) {
+        text += " These images are in the bank that judged them, without the patches of each in turn: a good approximation \
+of images never seen, not a proof. Images held out (the rule from 500 on) make the rate exact.";
+    }
+    text
 }
 
 /// Histogram and ROC curve.

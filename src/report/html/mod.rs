@@ -72,18 +72,36 @@ pub struct Legend {
     pub truth_outlined: bool,
 }
 
-/// Where a threshold comes from: the split-conformal quantile of held-out
-/// normal scores.
+/// A threshold, and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThresholdNote {
     /// The condition it is for; `None` for all images.
     pub condition: Option<String>,
     /// Scores above it are anomalous.
     pub threshold: f32,
-    /// Held-out normal images it was computed from.
+    /// Normal images, or groups of them, that it was computed from.
     pub n: usize,
     /// The false alarm rate asked for.
     pub alpha: f64,
+    /// How the threshold was found.
+    pub source: ThresholdSource,
+}
+
+/// How a threshold was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThresholdSource {
+    /// Given by the user, or imported: no rate is known.
+    Given,
+    /// The split-conformal quantile of images that are not in the bank.
+    HeldOut {
+        /// Whether groups of images (the shots of a part) count, not images.
+        grouped: bool,
+    },
+    /// The same quantile of images that are in the bank, each scored without its own patches.
+    LeaveOneOut {
+        /// Whether groups of images count, each scored without the patches of its group.
+        grouped: bool,
+    },
 }
 
 impl ReportImage {
@@ -108,6 +126,13 @@ impl ThresholdNote {
     #[must_use]
     pub fn smallest_alpha(&self) -> f64 {
         1.0 / (self.n as f64 + 1.0)
+    }
+}
+
+impl ThresholdSource {
+    /// Whether groups of images count, not images.
+    pub(super) fn is_grouped(self) -> bool {
+        matches!(self, Self::HeldOut { grouped: true } | Self::LeaveOneOut { grouped: true })
     }
 }
 

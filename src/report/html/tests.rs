@@ -42,7 +42,13 @@ fn report() -> Report {
         title: "Line 7".to_owned(),
         evaluation: Some(evaluate(&scored, &[]).unwrap()),
         images,
-        thresholds: vec![ThresholdNote { condition: None, threshold: 2.0, n: 199, alpha: 0.01 }],
+        thresholds: vec![ThresholdNote {
+            condition: None,
+            threshold: 2.0,
+            n: 199,
+            alpha: 0.01,
+            source: ThresholdSource::HeldOut { grouped: false },
+        }],
         ..Report::default()
     }
 }
@@ -73,15 +79,39 @@ fn too_few_images_for_the_rate_asked_for_is_said() {
     report.thresholds[0].n = 39;
     let page = html_page(&report);
     assert!(page.contains("at most <strong>2.5\u{a0}%</strong>. But 39 images can promise no rate below 2.5\u{a0}%"));
-    report.thresholds[0].n = 0;
-    let page = html_page(&report);
-    assert!(page.contains("a limit that was given. It does not come from normal images") && !page.contains("at most"));
-    report.thresholds[0].n = 39;
-    report.thresholds.push(ThresholdNote { condition: Some("cold".to_owned()), threshold: 9.0, n: 9, alpha: 0.01 });
+    report.thresholds.push(ThresholdNote {
+        condition: Some("cold".to_owned()),
+        threshold: 9.0,
+        n: 9,
+        alpha: 0.01,
+        source: ThresholdSource::HeldOut { grouped: false },
+    });
     let page = html_page(&report);
     assert!(
         page.contains("<th scope=\"row\">cold</th><td>9.000</td><td>9</td><td>1.0\u{a0}%</td><td>10.0\u{a0}%</td>")
     );
+}
+
+#[test]
+fn a_given_limit_promises_nothing_and_leave_one_out_is_called_what_it_is() {
+    let mut report = report();
+    let mut page_of = |source, n_conditions: usize| {
+        let note = ThresholdNote { condition: None, threshold: 2.0, n: 40, alpha: 0.05, source };
+        report.thresholds = vec![note; n_conditions];
+        html_page(&report)
+    };
+    for n_conditions in [1, 2] {
+        let page = page_of(ThresholdSource::Given, n_conditions);
+        assert!(page.contains("a limit that was given. It does not come from normal images"));
+        assert!(!page.contains("at most") && !page.contains("5.0\u{a0}%"), "{n_conditions}");
+        let left_out = page_of(ThresholdSource::LeaveOneOut { grouped: false }, n_conditions);
+        assert!(left_out.contains("each scored without its own patches") && left_out.contains("approximation"));
+        assert!(!left_out.contains("had not seen"));
+        let grouped = page_of(ThresholdSource::LeaveOneOut { grouped: true }, n_conditions);
+        assert!(grouped.contains("groups of normal images") && grouped.contains("without the patches of its group"));
+        let held_out = page_of(ThresholdSource::HeldOut { grouped: false }, n_conditions);
+        assert!(held_out.contains("that the detector had not seen") && !held_out.contains("approximation"));
+    }
 }
 
 #[test]
@@ -119,7 +149,13 @@ fn every_text_is_escaped() {
     report.title = attack.to_owned();
     report.subtitle = attack.to_owned();
     report.facts.push((attack.to_owned(), attack.to_owned()));
-    report.thresholds.push(ThresholdNote { condition: Some(attack.to_owned()), threshold: 1.0, n: 1, alpha: 0.5 });
+    report.thresholds.push(ThresholdNote {
+        condition: Some(attack.to_owned()),
+        threshold: 1.0,
+        n: 1,
+        alpha: 0.5,
+        source: ThresholdSource::HeldOut { grouped: false },
+    });
     let image = &mut report.images[3];
     image.row.path = attack.to_owned();
     image.row.condition = Some(attack.to_owned());

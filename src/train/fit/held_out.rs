@@ -8,6 +8,7 @@ use crate::infer::{Distances, FeaturePipeline, How, InferError, in_batches, scor
 use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A normal image that calibrates, scored under every policy.
@@ -59,8 +60,8 @@ pub(super) fn calibrate(
     Ok(found)
 }
 
-/// Scores each of the bank's images by the rows of the others: what the bank would say of it had it never seen it. Empty when
-/// there is only one image.
+/// Scores each of the bank's images by the rows of the other groups: what the bank would say of it had it never seen the part.
+/// Empty when there is only one group. `group_of`: the group of each image.
 ///
 /// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
 /// justifies is gone with it, which errs on the side of higher scores.
@@ -70,7 +71,7 @@ pub(super) fn leave_each_out(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
     candidates: &Candidates,
-    (bank_images, label): (&[usize], &[usize]),
+    (bank_images, label, group_of): (&[usize], &[usize], &[usize]),
     how: &How<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
@@ -84,7 +85,8 @@ pub(super) fn leave_each_out(
             let admission = Admission::certain(condition);
             let mut held =
                 HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
-            let others = bank.nearest_by_condition(rows, how.scoring.map_neighbours, Some(*image as u32))?;
+            let is_left_out = |source: u32| group_of[source as usize] == group_of[*image];
+            let others = bank.nearest_by_condition_without(rows, how.scoring.map_neighbours, &is_left_out)?;
             for policy in how.policies {
                 let Some(nearest) = others.under(policy.search(admission, how.n_conditions)) else { break };
                 let found = Distances::of(rows, nearest, candidates.grid(), bank, how, pipeline.preprocessing())?;
@@ -99,4 +101,38 @@ pub(super) fn leave_each_out(
     progress.end();
     // An image without others is the only one, or the only one that has rows.
     Ok(found?.into_iter().flatten().collect())
+}
+
+/// One score for each group: the largest of its images', under each policy for itself. A new part is exchangeable with the
+/// groups, so that an image of it exceeds their quantile at most as often as its most striking image does.
+///
+/// Of a group with images in several conditions, those in `home`, the condition it counts to, have a say. `default`: the
+/// policy that tells which image stands for the group.
+pub(super) fn one_per_group(held: Vec<HeldOut>, group_of: &[usize], home: &[usize], default: usize) -> Vec<HeldOut> {
+    let mut by_group: BTreeMap<usize, Vec<HeldOut>> = BTreeMap::new();
+    for image in held {
+        by_group.entry(group_of[image.image]).or_default().push(image);
+    }
+    let most = |(group, mut images): (usize, Vec<HeldOut>)| {
+        if images.iter().any(|image| image.condition == home[group]) {
+            images.retain(|image| image.condition == home[group]);
+        }
+        images.into_iter().reduce(|mut most, other| {
+            if other.raw_scores[default] > most.raw_scores[default] {
+                (most.image, most.condition) = (other.image, other.condition);
+            }
+            raise(&mut most.raw_scores, &other.raw_scores);
+            raise(&mut most.density_scores, &other.density_scores);
+            raise(&mut most.map_maxima, &other.map_maxima);
+            most
+        })
+    };
+    by_group.into_iter().filter_map(most).collect()
+}
+
+/// The larger of each two.
+fn raise(values: &mut [f32], others: &[f32]) {
+    for (value, other) in values.iter_mut().zip(others) {
+        *value = value.max(*other);
+    }
 }

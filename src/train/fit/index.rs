@@ -16,12 +16,12 @@ const N_PATCHES: usize = 64;
 const MUCH: f64 = 0.5;
 
 /// Lists for the bank's rows, and the fewest to look into so that, of patches of the bank's images (each searched for among
-/// the rows of the other images), [`IndexKind::LEAST_RECALL`] find their nearest row. The bank uses them from then on: the
+/// the rows of the other groups), [`IndexKind::LEAST_RECALL`] find their nearest row. The bank uses them from then on: the
 /// calibration is to see the distances that inspections will see.
 pub(super) fn build(
     bank: &mut MemoryBank,
     candidates: &Candidates,
-    bank_images: &[usize],
+    (bank_images, group_of): (&[usize], &[usize]),
     progress: &dyn Progress,
 ) -> Result<(IndexEntry, Vec<u32>), TrainError> {
     let kernel = |error| TrainError::Bank(BankError::Kernel(error));
@@ -39,7 +39,8 @@ pub(super) fn build(
             let n = n_patches.min(N_PATCHES);
             let patches: Vec<usize> = (0..n).map(|p| image * n_patches + p * n_patches / n).collect();
             let queries = candidates.gather(&patches)?;
-            let found = searched.probes_to_others(&queries, bank_images[image] as u32)?;
+            let is_own = |source: u32| group_of[source as usize] == group_of[bank_images[image]];
+            let found = searched.probes_to_others(&queries, &is_own)?;
             progress.advance(1);
             Ok(found.unwrap_or_default())
         })

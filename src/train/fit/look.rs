@@ -1,11 +1,12 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
 use super::Failure;
+use super::near_copies::Thumbnail;
 use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::progress::Progress;
-use crate::train::{FitPlan, TrainError, condition_of};
+use crate::train::{FitPlan, GroupRule, TrainError, condition_of};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -14,6 +15,8 @@ pub(super) struct Glance {
     /// Intensity statistics, where conditions are in use.
     pub(super) intensity: Option<[f32; 8]>,
     pub(super) digest: [u8; 32],
+    /// A small picture, where near-copies are looked for.
+    pub(super) thumbnail: Option<Thumbnail>,
 }
 
 /// The readable images, what was seen of each, and the others.
@@ -36,7 +39,8 @@ pub(super) fn look<'a>(
             .map(|sample| {
                 let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
                 let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
-                Ok(Glance { intensity, digest: digest(&image) })
+                let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(&image)).flatten();
+                Ok(Glance { intensity, digest: digest(&image), thumbnail })
             })
             .collect();
         for (sample, looked) in chunk.iter().zip(looked) {
@@ -104,15 +108,7 @@ pub(super) fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRul
         ConditionRule::None | ConditionRule::Index { .. } | ConditionRule::Folder | ConditionRule::Table(_) => None,
     };
     let names = condition_of(rule, samples, limit.map(|limit| (p90s.as_slice(), limit)))?;
-    let missing: Vec<usize> = (0..names.len()).filter(|i| names[*i].is_none()).collect();
-    if let Some(first) = missing.first() {
-        return Err(TrainError::NoCondition {
-            n_missing: missing.len(),
-            n_images: samples.len(),
-            first: samples[*first].name.clone(),
-        });
-    }
-    let names: Vec<String> = names.into_iter().flatten().collect();
+    let names = all_named(names, samples)?;
     let mut conditions: Vec<String> = match limit {
         // The gate numbers them by level, and both exist even where the training images show only one.
         Some(_) => vec![ConditionRule::LOW.to_owned(), ConditionRule::HIGH.to_owned()],
@@ -122,4 +118,17 @@ pub(super) fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRul
     conditions.dedup();
     let of_image = names.iter().map(|n| conditions.iter().position(|c| c == n).unwrap_or(0)).collect();
     Ok(Labels { conditions, of_image, level: limit.map(|limit| Gate::p90(limit, &p90s)) })
+}
+
+/// The names, where every sample has one.
+pub(super) fn all_named(names: Vec<Option<String>>, samples: &[&Sample]) -> Result<Vec<String>, TrainError> {
+    let missing: Vec<usize> = (0..names.len()).filter(|i| names[*i].is_none()).collect();
+    if let Some(first) = missing.first() {
+        return Err(TrainError::NoCondition {
+            n_missing: missing.len(),
+            n_images: samples.len(),
+            first: samples[*first].name.clone(),
+        });
+    }
+    Ok(names.into_iter().flatten().collect())
 }

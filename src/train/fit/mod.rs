@@ -1,16 +1,19 @@
 //! The fit itself.
 
 mod candidates;
+mod groups;
 mod held_out;
 mod index;
 mod look;
 mod machine;
+mod near_copies;
 mod room;
 mod scratch;
 
 use super::gate::{Chosen, Examples, choose};
+use super::group::groups_by_rule;
 use super::split::{Split, split};
-use super::{FitPlan, TrainError};
+use super::{FitPlan, TrainError, condition_of};
 use crate::bank::{
     BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, IndexKind, LocalDensity, MemoryBank,
     Policy, RowSource, select_from,
@@ -24,9 +27,10 @@ use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
 use candidates::Candidates;
-use held_out::{calibrate, leave_each_out};
+use groups::Groups;
+use held_out::{calibrate, leave_each_out, one_per_group};
 pub(crate) use look::digest;
-use look::{Glance, Labels, fingerprint, label, look};
+use look::{Glance, Labels, all_named, fingerprint, label, look};
 pub(crate) use machine::half_of_free_memory;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -77,13 +81,16 @@ pub(crate) fn fit_on(
     }
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;
+    check_names(samples, plan)?;
     let pipeline = open()?;
-    let (samples, glances, failures) = look(samples, plan, progress)?;
+    let (samples, mut glances, failures) = look(samples, plan, progress)?;
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
-    let Split { bank: bank_images, held_out } =
-        split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
+    let groups = Groups::of(plan, &samples, &mut glances, (&label, conditions.len()), progress)?;
+    let split = split(&groups.units, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
+    groups.warn(plan, &split, progress)?;
+    let Split { bank: bank_images, held_out } = split;
 
     let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
     let (dim, grid) = (candidates.dim(), candidates.grid());
@@ -109,16 +116,22 @@ pub(crate) fn fit_on(
     let normalise = Normalise::Both(&density);
     let indexed = match plan.index {
         IndexKind::Exact => None,
-        IndexKind::InvertedFile => Some(index::build(&mut bank, &candidates, &bank_images, progress)?),
+        IndexKind::InvertedFile => {
+            Some(index::build(&mut bank, &candidates, (&bank_images, &groups.of_image), progress)?)
+        }
     };
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
     let leave_one_out = held_out.is_empty();
-    let held = if leave_one_out {
-        leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?
+    let mut held = if leave_one_out {
+        let images = (&*bank_images, &*label, &*groups.of_image);
+        leave_each_out(&pipeline, &bank, &candidates, images, &how, progress)?
     } else {
         drop(candidates);
         calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?
     };
+    if groups.are_used() {
+        held = one_per_group(held, &groups.of_image, &groups.units.condition, default);
+    }
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
@@ -184,6 +197,7 @@ pub(crate) fn fit_on(
             policy: policies[default].to_string(),
             other_policies: others.iter().map(|p| policies[*p].to_string()).collect(),
             density: Some(convert::density_entry(policies)),
+            groups: groups.entry(),
             global: entry_of(&scores)?,
             per_condition,
         },
@@ -215,6 +229,18 @@ pub(crate) fn fit_on(
     contents.check()?;
     let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
     Ok(Fitted { contents, failures, calibrating })
+}
+
+/// Refuses what names alone tell before any image is read: tables and patterns that leave images out.
+fn check_names(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
+    let samples: Vec<&Sample> = samples.iter().collect();
+    if !matches!(plan.conditions, ConditionRule::P90 { .. }) {
+        let names = all_named(condition_of(&plan.conditions, &samples, None)?, &samples)?;
+        if plan.gate == GateKind::P90 && names.iter().any(|name| *name != names[0]) {
+            return Err(TrainError::NoLevel);
+        }
+    }
+    groups_by_rule(&plan.group, &samples).map(|_| ())
 }
 
 /// Learns from the bank's images alone: the held-out ones must pass the gate as new images do.

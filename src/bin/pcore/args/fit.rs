@@ -9,7 +9,7 @@ use pcore::bundle::Metric;
 use pcore::image::Resize;
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
-use pcore::train::Holdout;
+use pcore::train::{GroupRule, Holdout};
 use std::path::PathBuf;
 
 /// Settings of a fit.
@@ -89,6 +89,10 @@ pub(crate) struct MethodArgs {
     /// Use only so many images of each condition for the bank
     #[arg(long, value_name = "N")]
     pub(crate) shots: Option<usize>,
+    /// Images that belong together (shots of one part, copies) are left out together and count as one: auto (near-copies are
+    /// found), none, folder, a CSV with path,group, or name:PATTERN ({} the group, # digits, * anything), such as name:{}_#
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    pub(crate) group: GroupRule,
     /// Normal images that set the threshold: a share that is kept out of the bank, leave-one-out (all of them, each scored
     /// by the rows of the others), or auto (0.2 from 500 images per condition on, else leave-one-out)
     #[arg(long, value_name = "SHARE", default_value = "auto")]

@@ -93,6 +93,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         gate: method.gate,
         shots: method.shots,
         references: None,
+        group: method.group.clone(),
         holdout: method.holdout,
         alpha: method.alpha,
         threshold: method.threshold,
@@ -156,7 +157,11 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     }
     let many = calibration.per_condition.len() > 1;
     let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
-    let line = |name: &str, entry| threshold_line(name, entry, &calibration.method, constant);
+    if let Some(groups) = &calibration.groups {
+        lines.push(format!("groups       {} of {} images, by {}", groups.n_groups, groups.n_images, groups.rule));
+    }
+    let of = Origin { method: &calibration.method, constant, is_grouped: calibration.groups.is_some() };
+    let line = |name: &str, entry| threshold_line(name, entry, of);
     lines.push(line(if many { "all" } else { "" }, &calibration.global));
     for (name, entry) in calibration.per_condition.iter().filter(|_| many) {
         lines.push(line(name, entry));
@@ -164,23 +169,39 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     lines.join("\n") + "\n"
 }
 
-fn threshold_line(name: &str, entry: &ConformalEntry, method: &str, constant: &str) -> String {
+/// Where a threshold comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    method: &'a str,
+    /// What a threshold is that does not come from images.
+    constant: &'a str,
+    /// Whether groups of images calibrate, not images.
+    is_grouped: bool,
+}
+
+fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>) -> String {
     let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
     let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
-    if method == "constant" {
-        return format!("threshold    {name}{threshold} {constant}");
+    if of.method == "constant" {
+        return format!("threshold    {name}{threshold} {}, nothing is promised of false alarms", of.constant);
     }
     let promise = if entry.alpha >= entry.smallest_alpha {
         format!("at most {} false alarms", percent(entry.alpha))
     } else {
         format!(
-            "at most {} false alarms; {} was asked for, which takes {} images",
+            "at most {} false alarms; {} was asked for, which takes {} {}",
             percent(entry.smallest_alpha),
             percent(entry.alpha),
-            (1.0 / entry.alpha).ceil() - 1.0
+            (1.0 / entry.alpha).ceil() - 1.0,
+            if of.is_grouped { "groups" } else { "images" }
         )
     };
-    let how = if method == "leave-one-out" { "normals, each left out in turn" } else { "held-out normals" };
+    let how = match (of.method, of.is_grouped) {
+        ("leave-one-out", false) => "normals, each left out in turn",
+        ("leave-one-out", true) => "groups of normals, each left out in turn",
+        (_, false) => "held-out normals",
+        (_, true) => "held-out groups of normals",
+    };
     format!("threshold    {name}{threshold:.4} from {} {how}: {promise}", entry.n)
 }
 

@@ -63,8 +63,27 @@ pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
     Ok(OpenDevice::open(run.device)?.with_precision(run.precision)?)
 }
 
+/// Images that a warning names.
+const MAX_NAMED: usize = 5;
 /// Tables that are used without being named, when they lie at the dataset's root.
 const KNOWN_TABLES: [&str; 2] = ["conditions.csv", "manifest.csv"];
+
+/// Refuses a table that names none of the images, and says which it leaves out.
+fn warn_of_missing(table: &ConditionTable, path: &Path, listing: &Listing) -> Result<()> {
+    table.names_any_of(&listing.samples.iter().collect::<Vec<_>>())?;
+    let missing: Vec<&str> = listing.samples.iter().filter(|s| table.get(s).is_none()).map(|s| &*s.name).collect();
+    if !missing.is_empty() {
+        let more = if missing.len() > MAX_NAMED { ", ..." } else { "" };
+        eprintln!(
+            "warning: {} of {} images are not in {} ({}{more}): the gate tells their condition",
+            missing.len(),
+            listing.samples.len(),
+            path.display(),
+            missing[..missing.len().min(MAX_NAMED)].join(", ")
+        );
+    }
+    Ok(())
+}
 
 /// The condition table: `--conditions`, else one at the listing's root that names conditions of the bundle.
 pub(super) fn condition_table(
@@ -74,6 +93,7 @@ pub(super) fn condition_table(
 ) -> Result<Option<ConditionTable>> {
     if let Some(path) = &args.conditions {
         let table = ConditionTable::read(path)?;
+        warn_of_missing(&table, path, listing)?;
         let is_known = |name: &&str| inspector.conditions().iter().any(|known| known.as_str() == *name);
         let strange: Vec<&str> = table.conditions().into_iter().filter(|name| !is_known(name)).collect();
         if !strange.is_empty() {

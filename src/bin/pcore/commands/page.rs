@@ -9,8 +9,8 @@ use pcore::eval::Evaluation;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
 use pcore::report::{
-    CsvResults, GalleryItem, JsonlResults, Legend, Report, ReportImage, ResultRow, ThresholdNote, html_page,
-    select_gallery,
+    CsvResults, GalleryItem, JsonlResults, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource,
+    html_page, select_gallery,
 };
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -144,9 +144,16 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
 /// In the unit of the calibrated score, as everywhere in the report.
 fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
     let inspector = &opened.inspector;
+    let calibrated = &inspector.manifest().calibration;
+    let grouped = calibrated.groups.is_some();
+    let source = match calibrated.method.as_str() {
+        "leave-one-out" => ThresholdSource::LeaveOneOut { grouped },
+        "split-conformal" => ThresholdSource::HeldOut { grouped },
+        _ => ThresholdSource::Given,
+    };
     let note = |condition: Option<String>, conformal: &pcore::score::Conformal| {
         let threshold = conformal.standardise(conformal.threshold?);
-        Some(ThresholdNote { condition, threshold, n: conformal.n, alpha: conformal.alpha })
+        Some(ThresholdNote { condition, threshold, n: conformal.n, alpha: conformal.alpha, source })
     };
     match calibration {
         Calibration::Condition if inspector.conditions().len() > 1 => inspector
