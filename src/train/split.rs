@@ -126,14 +126,15 @@ mod tests {
         let group: Vec<usize> = (0..60).map(|i| i / 5).collect();
         let label: Vec<usize> = (0..60).map(|i| usize::from(i / 5 % 3 == 0 && i % 5 > 2)).collect();
         let units = Units::of(&group, &label, 2);
-        assert_eq!(units.condition.iter().filter(|c| **c == 1).count(), 4, "{:?}", units.condition);
+        assert_eq!(units.condition.iter().filter(|c| **c == 1).count(), 3, "{:?}", units.condition);
         for seed in 0..20 {
             let found = super::split(&units, 2, Holdout::Share(0.25), None, None, seed);
             assert!(found.bank.iter().all(|i| !found.held_out.iter().any(|h| group[*h] == group[*i])));
             assert_eq!((found.bank.len(), found.held_out.len()), (45, 15));
             let few = super::split(&units, 2, Holdout::LeaveOneOut, Some(4), None, seed);
-            let of = |condition| few.bank.iter().filter(move |i| label[**i] == condition).map(|i| group[*i]);
-            let groups: std::collections::BTreeSet<usize> = of(0).collect();
+            let label = &label;
+            let of = |condition: usize| few.bank.iter().filter(move |i| label[**i] == condition);
+            let groups: std::collections::BTreeSet<usize> = of(0).map(|i| group[*i]).collect();
             assert_eq!((of(0).count(), of(1).count(), groups.len()), (4, 4, 4));
         }
         let mut is_reference = vec![false; 60];

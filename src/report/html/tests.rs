@@ -78,7 +78,9 @@ fn too_few_images_for_the_rate_asked_for_is_said() {
     let mut report = report();
     report.thresholds[0].n = 39;
     let page = html_page(&report);
-    assert!(page.contains("at most <strong>2.5\u{a0}%</strong>. But 39 images can promise no rate below 2.5\u{a0}%"));
+    assert!(
+        page.contains("at most <strong>2.5\u{a0}%</strong>. But 39 normal images can promise no rate below 2.5\u{a0}%")
+    );
     report.thresholds.push(ThresholdNote {
         condition: Some("cold".to_owned()),
         threshold: 9.0,

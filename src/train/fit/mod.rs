@@ -302,3 +302,6 @@ fn rule_name(rule: &ConditionRule) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
