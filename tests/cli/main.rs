@@ -17,3 +17,4 @@ mod same_score;
 mod study;
 mod support;
 mod user_commands;
+mod values;

@@ -1,6 +1,7 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
 use super::Failure;
+use super::levels::{self, Levels};
 use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
@@ -14,6 +15,7 @@ pub(super) struct Glance {
     /// Intensity statistics, where conditions are in use.
     pub(super) intensity: Option<[f32; 8]>,
     pub(super) digest: [u8; 32],
+    pub(super) levels: Levels,
 }
 
 /// The readable images, what was seen of each, and the others.
@@ -26,7 +28,7 @@ pub(super) fn look<'a>(
     plan: &FitPlan,
     progress: &dyn Progress,
 ) -> Result<Looked<'a>, TrainError> {
-    let limits = Limits::default();
+    let reading = plan.pipeline.preprocessing.reading(Limits::default());
     let has_conditions = plan.conditions != ConditionRule::None;
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     progress.begin("reading", samples.len());
@@ -34,9 +36,9 @@ pub(super) fn look<'a>(
         let looked: Vec<Result<Glance, String>> = chunk
             .par_iter()
             .map(|sample| {
-                let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
+                let image = image::read_as(&sample.path, &reading).map_err(|e| e.to_string())?;
                 let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
-                Ok(Glance { intensity, digest: digest(&image) })
+                Ok(Glance { intensity, digest: digest(&image), levels: Levels::of(&image) })
             })
             .collect();
         for (sample, looked) in chunk.iter().zip(looked) {
@@ -51,6 +53,7 @@ pub(super) fn look<'a>(
         progress.advance(chunk.len());
     }
     progress.end();
+    levels::warn(glances.iter().map(|glance| glance.levels), progress);
     match failures.first() {
         Some(first) if readable.is_empty() => {
             Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })

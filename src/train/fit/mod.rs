@@ -3,6 +3,7 @@
 mod candidates;
 mod held_out;
 mod index;
+mod levels;
 mod look;
 mod machine;
 mod room;

@@ -20,6 +20,9 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Resul
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), paths)?;
     let mut opened = open_file(&path, &how, run)?;
     opened.inspector.set_gate_use(args.gate);
+    if let Some(page) = args.pages {
+        opened.inspector.choose_page(page);
+    }
     if let Some(policy) = args.policy {
         opened.inspector.set_policy(policy)?;
     }
