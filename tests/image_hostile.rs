@@ -14,6 +14,10 @@ use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, colortype};
 const HEIGHT: usize = 4;
 const WIDTH: usize = 5;
 
+fn golden(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/golden/encodings/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
 /// Small whole files of every format, by name.
 fn small_files() -> Vec<(&'static str, Vec<u8>)> {
     let floats: Vec<f32> = (0..HEIGHT * WIDTH).map(|i| i as f32 * 0.5 - 3.0).collect();
@@ -37,6 +41,16 @@ fn small_files() -> Vec<(&'static str, Vec<u8>)> {
         ("PNG palette", png(3, 1, [1, 3], &[(b"PLTE", &[255, 0, 0, 0, 0, 255])], &[0, 0b0110_0000])),
         ("JPEG", encoded(image::ImageFormat::Jpeg, HEIGHT as u32, WIDTH as u32)),
         ("BMP", encoded(image::ImageFormat::Bmp, HEIGHT as u32, WIDTH as u32)),
+        ("WebP", golden("rgb8.webp")),
+        ("GIF", golden("palette8.gif")),
+        ("PNM", golden("rgb8.ppm")),
+        ("PFM", golden("float_le.pfm")),
+        ("QOI", golden("rgb8.qoi")),
+        ("OpenEXR", golden("rgbfloat_single_zips.exr")),
+        ("Radiance HDR", golden("rgbfloat.hdr")),
+        ("farbfeld", golden("rgb16.ff")),
+        ("TIFF palette", golden("palette8.tif")),
+        ("TIFF, preview first", golden("preview_first.tif")),
     ]
 }
 
@@ -47,7 +61,7 @@ fn read(bytes: &[u8]) -> Result<Image, ImageError> {
 #[test]
 fn a_file_cut_at_any_length_is_an_error_or_whole() {
     let files = small_files();
-    assert_eq!(files.len(), 10);
+    assert_eq!(files.len(), 20);
     for (name, file) in files {
         let whole = read(&file).unwrap();
         let mut n_errors = 0;

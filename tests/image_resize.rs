@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const EXACT: f32 = 1e-5;
 
 fn plain(resize: Resize, height_px: usize, width_px: usize) -> Preprocessing {
-    Preprocessing { resize, height_px, width_px, mean: [0.0; 3], std: [1.0; 3] }
+    Preprocessing { mean: [0.0; 3], std: [1.0; 3], ..Preprocessing::imagenet(height_px, width_px, resize) }
 }
 
 /// One output value straight from the definition: every source pixel of the plane is weighed.
@@ -226,8 +226,9 @@ fn refuses_preprocessing_that_cannot_be_applied() {
 
 #[test]
 fn refuses_values_that_overflow_in_normalisation() {
-    let image = Image::new(vec![3e38], 1, 1, 1).unwrap();
-    let error = Preprocessing::imagenet(4, 4, Resize::StretchBilinear).apply(&image).unwrap_err();
+    let image = Image::new(vec![1e9], 1, 1, 1).unwrap();
+    let tiny = Preprocessing { std: [1e-30; 3], ..Preprocessing::imagenet(4, 4, Resize::StretchBilinear) };
+    let error = tiny.apply(&image).unwrap_err();
     assert!(matches!(error, ImageError::Overflow { channel: 0 }), "{error}");
 }
 

@@ -89,6 +89,13 @@ fn single_precision() -> String {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreprocessingEntry {
+    /// The stored values that become 0 and 1, as `MIN:MAX`; `None`, and left out of the file, for the whole range of
+    /// integers and for floats as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
+    /// Which full-resolution page of a TIFF, from 1; `None`, and left out of the file, where files have only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<std::num::NonZeroUsize>,
     /// Name of the resize rule: `stretch-bilinear`, `stretch-nearest`, `fit-pad`, `shortest-crop`.
     pub resize: String,
     /// Height of the network input, pixels.

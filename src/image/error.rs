@@ -27,13 +27,51 @@ pub enum ImageError {
     #[error("not a regular file; give an image file, or a folder of them where a folder is taken")]
     NotAFile,
     /// The first bytes belong to no format that is read here.
-    #[error("not a PNG, JPEG, BMP or TIFF file (it starts with {first_bytes:02x?}); convert it to one of these")]
+    #[error(
+        "no image of a format that is read here (it starts with {first_bytes:02x?}); convert it to PNG, TIFF or another that is"
+    )]
     UnknownFormat {
         /// At most the first eight bytes.
         first_bytes: Vec<u8>,
     },
+    /// A picture format that is not read here.
+    #[error("this is {name} file, which is not read here; save it as 8 or 16-bit PNG, or as plain grey or RGB TIFF")]
+    OtherFormat {
+        /// Its name with an article.
+        name: &'static str,
+    },
+    /// Nothing to read.
+    #[error("the file is empty (0 bytes); copy or export it again")]
+    EmptyFile,
+    /// What a clone without Git LFS leaves in place of a large file.
+    #[error("this is a Git LFS pointer, not the image itself: run `git lfs pull` in its repository")]
+    LfsPointer,
+    /// More than one picture, and nothing says which is meant.
+    #[error(
+        "it holds {n_pages} pages; choose the one to inspect with --pages 1 to --pages {n_pages}, or save it as a file of its own"
+    )]
+    SeveralPages {
+        /// Full-resolution pages.
+        n_pages: usize,
+    },
+    /// A page that is not there.
+    #[error("page {page} was asked for, the file has {n_pages}; choose one it has")]
+    NoSuchPage {
+        /// What was asked for, from 1.
+        page: usize,
+        /// Full-resolution pages.
+        n_pages: usize,
+    },
+    /// An animation.
+    #[error("this {format} file is an animation of {n_frames} frames; save the one to inspect as a file of its own")]
+    SeveralFrames {
+        /// Name of the format.
+        format: &'static str,
+        /// Frames it says it has.
+        n_frames: usize,
+    },
     /// A format that is read here, a flavour of it that is not.
-    #[error("{format} with {found} is not supported; save it as 8 or 16-bit PNG, or as plain grey or RGB TIFF")]
+    #[error("unsupported {format} file: {found}; save it as 8 or 16-bit PNG, or as plain grey or RGB TIFF")]
     Unsupported {
         /// Name of the format.
         format: &'static str,
@@ -49,7 +87,7 @@ pub enum ImageError {
         reason: String,
     },
     /// The file is larger, or claims to be larger, than the limits allow.
-    #[error("{what} is {found}, the limit is {limit}; raise the limit if the file is trusted")]
+    #[error("{what} is {found}, the limit is {limit}; cut the image into pieces, or scale it down")]
     Limit {
         /// What was measured, with its unit.
         what: &'static str,
@@ -59,7 +97,7 @@ pub enum ImageError {
         limit: u64,
     },
     /// A decoder would need more memory than allowed.
-    #[error("decoding this {format} file takes more than {limit} bytes; raise the limit if the file is trusted")]
+    #[error("decoding this {format} file takes more than {limit} bytes; cut the image into pieces, or scale it down")]
     DecoderMemory {
         /// Name of the format.
         format: &'static str,
@@ -79,6 +117,38 @@ pub enum ImageError {
         channel: usize,
         /// `NaN`, `inf` or `-inf`.
         value: f32,
+    },
+    /// A pixel too large for the arithmetic behind it.
+    #[error(
+        "pixel at row {row}, column {column}, channel {channel} is {value:e}, beyond {max:e}, where the network's arithmetic would overflow; repair or leave out the image, or give the range of its values", max = super::MAX_VALUE
+    )]
+    TooLarge {
+        /// Row from the top, from 0.
+        row: usize,
+        /// Column from the left, from 0.
+        column: usize,
+        /// Channel, from 0.
+        channel: usize,
+        /// Its value, in units of full scale.
+        value: f32,
+    },
+    /// A range of values that is none.
+    #[error("{found} is no range of values; give MIN:MAX, such as 0:4095, with MIN below MAX")]
+    UnknownRange {
+        /// The text given.
+        found: String,
+    },
+    /// An image whose features or score are no finite numbers.
+    #[error(
+        "the image can't be scored: {reason}; look at its values, which are from {min} to {max} in units of full scale"
+    )]
+    Unscorable {
+        /// What happened.
+        reason: String,
+        /// Its smallest value.
+        min: f32,
+        /// Its largest value.
+        max: f32,
     },
     /// A buffer whose length does not belong to its stated size.
     #[error(

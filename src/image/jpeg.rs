@@ -11,6 +11,39 @@
 
 use super::ImageError;
 
+/// Refuses the kinds of JPEG that are sound and not read here, which the decoder calls damaged: more than eight bits,
+/// lossless, hierarchical, arithmetic coding, JPEG-LS.
+///
+/// # Errors
+/// [`ImageError::Unsupported`] with the kind.
+pub(super) fn check_process(bytes: &[u8]) -> Result<(), ImageError> {
+    let mut position = 2;
+    while let Some(marker) = next_marker(bytes, &mut position) {
+        let kind = match marker {
+            // Start of frame: baseline, extended sequential, progressive; all with Huffman codes.
+            0xc0..=0xc2 => match bytes.get(position + 2) {
+                Some(8) | None => return Ok(()),
+                Some(bits) => return Err(unsupported(format!("{bits} bits per sample"))),
+            },
+            0xc3 => "lossless coding",
+            0xc5..=0xc7 | 0xde => "hierarchical coding",
+            0xc9..=0xcb | 0xcd..=0xcf => "arithmetic coding",
+            0xf7 => "the coding of JPEG-LS",
+            0xd9 | 0xda => return Ok(()),
+            _ => {
+                skip(bytes, marker, &mut position);
+                continue;
+            }
+        };
+        return Err(unsupported(kind.to_owned()));
+    }
+    Ok(())
+}
+
+fn unsupported(found: String) -> ImageError {
+    ImageError::Unsupported { format: "JPEG", found }
+}
+
 /// Walks the segments from the start to the end-of-image marker.
 ///
 /// # Errors
@@ -26,19 +59,24 @@ pub(super) fn check_complete(bytes: &[u8]) -> Result<(), ImageError> {
                 reason: format!("it ends after {} bytes without an end-of-image marker", bytes.len()),
             });
         };
-        match marker {
-            0xd9 => return Ok(()),
-            // Markers without a segment: TEM, restarts, a second start of image.
-            0x01 | 0xd0..=0xd8 => {}
-            _ => {
-                let length = match bytes.get(position..position + 2) {
-                    Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
-                    _ => bytes.len(),
-                };
-                position += length.max(2);
-            }
+        if marker == 0xd9 {
+            return Ok(());
         }
+        skip(bytes, marker, &mut position);
     }
+}
+
+/// Moves behind the segment of a marker.
+fn skip(bytes: &[u8], marker: u8, position: &mut usize) {
+    // Markers without a segment: TEM, restarts, a second start of image.
+    if matches!(marker, 0x01 | 0xd0..=0xd8) {
+        return;
+    }
+    let length = match bytes.get(*position..*position + 2) {
+        Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
+        _ => bytes.len(),
+    };
+    *position += length.max(2);
 }
 
 /// The next marker's code; `position` moves behind it.

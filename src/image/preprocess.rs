@@ -2,7 +2,8 @@
 
 use super::resample::{Axis, bilinear};
 use super::resize::nearest_index;
-use super::{Image, ImageError, Placement, Resize};
+use super::{Image, ImageError, Limits, Placement, Reading, Resize, ValueRange};
+use std::num::NonZeroUsize;
 
 /// Mean of the ImageNet training images per channel, in red, green, blue.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -11,9 +12,13 @@ pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// Rows, columns and short side that a preprocessing may ask for.
 pub const MAX_INPUT_PX: usize = 8192;
 
-/// Resize and normalisation in front of a network.
+/// Reading, resize and normalisation in front of a network.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Preprocessing {
+    /// The stored values that become 0 and 1; `None` for the whole range of integers, and for floats as they are.
+    pub range: Option<ValueRange>,
+    /// Which full-resolution page of a TIFF, from 1; `None` where files have only one.
+    pub page: Option<NonZeroUsize>,
     /// How the image fills the input.
     pub resize: Resize,
     /// Rows of the input.
@@ -29,7 +34,14 @@ pub struct Preprocessing {
 impl Preprocessing {
     /// Normalisation by the ImageNet statistics, which the public backbones were trained with.
     pub fn imagenet(height_px: usize, width_px: usize, resize: Resize) -> Self {
-        Preprocessing { resize, height_px, width_px, mean: IMAGENET_MEAN, std: IMAGENET_STD }
+        let (mean, std) = (IMAGENET_MEAN, IMAGENET_STD);
+        Preprocessing { range: None, page: None, resize, height_px, width_px, mean, std }
+    }
+
+    /// How the files of such images are read.
+    #[must_use]
+    pub fn reading(&self, limits: Limits) -> Reading {
+        Reading { limits, range: self.range, page: self.page }
     }
 
     /// Checks what may have come from a file or a command line.

@@ -173,8 +173,10 @@ pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
 }
 
 pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
-    let Preprocessing { resize, height_px, width_px, mean, std } = spec;
+    let Preprocessing { range, page, resize, height_px, width_px, mean, std } = spec;
     PreprocessingEntry {
+        range: range.as_ref().map(ToString::to_string),
+        page: *page,
         resize: resize.to_string(),
         height_px: *height_px,
         width_px: *width_px,
@@ -184,8 +186,10 @@ pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
 }
 
 pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError> {
-    let PreprocessingEntry { resize, height_px, width_px, mean, std } = entry;
+    let PreprocessingEntry { range, page, resize, height_px, width_px, mean, std } = entry;
     Ok(Preprocessing {
+        range: range.as_deref().map(|text| parse("preprocessing.range", text)).transpose()?,
+        page: *page,
         resize: parse("resize", resize)?,
         height_px: *height_px,
         width_px: *width_px,

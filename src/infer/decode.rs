@@ -1,6 +1,6 @@
 //! Files decoded ahead of the work on them.
 
-use crate::image::{self, Image, ImageError, Limits};
+use crate::image::{self, Image, ImageError, Reading};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -17,29 +17,29 @@ pub(crate) struct Decoded {
     pub(crate) ms: f64,
 }
 
-/// Hands the images of `paths` to `work`, `batch` at a time, in order, while threads of their own decode those that follow:
+/// Hands the images of `paths`, read as `reading` says, to `work`, `batch` at a time, in order, while threads of their own decode those that follow:
 /// at most one batch ahead, and one image in each thread.
 ///
 /// # Errors
 /// The first that `work` returns; nothing is handed to it after that.
 pub(crate) fn in_batches<E>(
     paths: &[&Path],
+    reading: Reading,
     batch: usize,
     mut work: impl FnMut(Range<usize>, Vec<Decoded>) -> Result<(), E>,
 ) -> Result<(), E> {
     let batch = batch.max(1);
     let n_threads = rayon::current_num_threads().min(MOST_DECODERS).min(paths.len()).max(1);
-    let limits = Limits::default();
     thread::scope(|scope| {
         // Thread t decodes the images t, t + n_threads, ..: taking from one queue after the other keeps their order.
         let queues: Vec<_> = (0..n_threads)
             .map(|first| {
                 let (done, queue) = sync_channel(batch.div_ceil(n_threads));
-                let limits = &limits;
+                let reading = &reading;
                 scope.spawn(move || {
                     for path in paths.iter().skip(first).step_by(n_threads) {
                         let start = Instant::now();
-                        let image = image::read(path, limits);
+                        let image = image::read_as(path, reading);
                         let decoded = Decoded { image, ms: start.elapsed().as_secs_f64() * 1e3 };
                         // Nobody listens any more where the work has failed.
                         if done.send(decoded).is_err() {
@@ -96,7 +96,7 @@ mod tests {
                     widths.extend(decoded.iter().map(|d| d.image.as_ref().map_or(0, |image| image.width_px())));
                     Ok::<_, ()>(())
                 };
-                pool.install(|| in_batches(&paths, batch, collect)).unwrap();
+                pool.install(|| in_batches(&paths, Reading::default(), batch, collect)).unwrap();
                 let expected: Vec<usize> = (0..23).map(|i| if i == 7 { 0 } else { i + 1 }).collect();
                 assert_eq!(widths, expected, "{threads} threads, batch {batch}");
             }
@@ -108,11 +108,11 @@ mod tests {
         let (_folder, paths) = files(23);
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         let mut n_calls = 0;
-        let failed = in_batches(&paths, 2, |range, _| {
+        let failed = in_batches(&paths, Reading::default(), 2, |range, _| {
             n_calls += 1;
             if range.start >= 4 { Err("enough") } else { Ok(()) }
         });
         assert_eq!((failed, n_calls), (Err("enough"), 3));
-        assert_eq!(in_batches(&[], 2, |_, _| Err("called")), Ok(()));
+        assert_eq!(in_batches(&[], Reading::default(), 2, |_, _| Err("called")), Ok(()));
     }
 }

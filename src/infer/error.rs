@@ -3,6 +3,7 @@
 use crate::bank::BankError;
 use crate::bundle::BundleError;
 use crate::image::ImageError;
+use crate::kernel::KernelError;
 use crate::model::ModelError;
 use crate::score::ScoreError;
 
@@ -66,4 +67,23 @@ pub enum InferError {
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
     )]
     NoThreshold,
+}
+
+impl InferError {
+    /// Whether one image's values are the reason, so that others can be inspected all the same.
+    pub(crate) fn is_of_one_image(&self) -> bool {
+        match self {
+            Self::Image(_) | Self::Bank(BankError::Kernel(KernelError::NotFinite { .. })) => true,
+            Self::Bank(_)
+            | Self::Bundle(_)
+            | Self::Model(_)
+            | Self::Score(_)
+            | Self::OtherWeights { .. }
+            | Self::UnknownEntry { .. }
+            | Self::NoPolicy { .. }
+            | Self::NoDensity
+            | Self::GateUse { .. }
+            | Self::NoThreshold => false,
+        }
+    }
 }

@@ -4,10 +4,11 @@ use super::scoring::{How, Normalise, Scored, Scoring, score};
 use super::{FeaturePipeline, GateUse, InferError};
 use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, Policy};
 use crate::bundle::{Contents, Manifest};
-use crate::image::{Image, Placement};
+use crate::image::{Image, Placement, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 /// Which held-out normals an image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +156,17 @@ impl Inspector {
             self.policy = policy;
         }
         Ok(())
+    }
+
+    /// Chooses the full-resolution page of TIFF files, from 1, in place of the one that the bundle was fitted on.
+    pub fn choose_page(&mut self, page: NonZeroUsize) {
+        self.pipeline.choose_page(page);
+    }
+
+    /// How image files are read: with the range of values and the page of the fit.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.pipeline.reading()
     }
 
     /// Chooses who tells the condition of an image.

@@ -2,9 +2,10 @@
 
 use super::InferError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
-use crate::image::{Image, Preprocessing};
+use crate::image::{Image, Limits, Preprocessing, Reading};
 use crate::model::{self, Backbone, BackboneSpec, FeatureMap, ImageBatch, OpenDevice};
 use rayon::prelude::*;
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
 /// What identifies a feature pipeline.
@@ -103,6 +104,16 @@ impl FeaturePipeline {
     #[must_use]
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
+    }
+
+    /// How the files of its images are read.
+    pub(crate) fn reading(&self) -> Reading {
+        self.preprocessing.reading(Limits::default())
+    }
+
+    /// Chooses the full-resolution page of TIFF files.
+    pub(super) fn choose_page(&mut self, page: NonZeroUsize) {
+        self.preprocessing.page = Some(page);
     }
 
     /// How feature maps become descriptors.

@@ -76,7 +76,7 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
             Ok(())
         });
         // `None`: the receiver has stopped, and says why.
-        let worked: Result<(), Option<E>> = in_batches(&paths, batch, |range, decoded| {
+        let worked: Result<(), Option<E>> = in_batches(&paths, inspector.reading(), batch, |range, decoded| {
             let items = inspect_batch(inspector, &samples[range], table, calibration, decoded)
                 .map_err(|error| Some(error.into()))?;
             scored.send(items).map_err(|_stopped| None)
@@ -101,15 +101,48 @@ fn inspect_batch<'a>(
         samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, image))).collect();
     let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
     let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
-    let inspections = if images.is_empty() { vec![] } else { inspector.inspect(&images, &conditions, calibration)? };
-    let mut inspections = inspections.into_iter();
+    let mut inspections = inspect_each(inspector, &images, &conditions, calibration)?.into_iter();
     let shared_ms = start.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
     let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms })| {
         let outcome = match image {
-            Ok(image) => Ok((image, inspections.next()?)),
+            Ok(image) => inspections.next()?.map(|inspection| (image, inspection)).map_err(|e| e.in_file(&sample.path)),
             Err(error) => Err(error),
         };
         Some(Item { sample, outcome, ms: ms + shared_ms })
     });
     Ok(items.collect())
+}
+
+/// The inspection of each image, or why it has none: values that the network takes beyond all bounds are a matter of that
+/// image alone.
+fn inspect_each(
+    inspector: &Inspector,
+    images: &[&Image],
+    conditions: &[Option<&str>],
+    calibration: Calibration,
+) -> Result<Vec<Result<Inspection, ImageError>>, InferError> {
+    let unscorable = |image: &Image, reason: String| {
+        let [min, max] = image.extrema();
+        ImageError::Unscorable { reason, min, max }
+    };
+    if images.is_empty() {
+        return Ok(vec![]);
+    }
+    match inspector.inspect(images, conditions, calibration) {
+        Ok(found) => {
+            let checked = found.into_iter().zip(images).map(|(inspection, image)| {
+                let is_finite = inspection.raw_score.is_finite() && inspection.map.max().is_finite();
+                let reason = || format!("its score is {}", inspection.raw_score);
+                if is_finite { Ok(inspection) } else { Err(unscorable(image, reason())) }
+            });
+            Ok(checked.collect())
+        }
+        Err(error) if !error.is_of_one_image() => Err(error),
+        Err(error) if images.len() == 1 => Ok(vec![Err(unscorable(images[0], error.to_string()))]),
+        Err(_) => {
+            let alone = |i: usize| inspect_each(inspector, &images[i..=i], &conditions[i..=i], calibration);
+            let each: Vec<_> = (0..images.len()).map(alone).collect::<Result<_, _>>()?;
+            Ok(each.into_iter().flatten().collect())
+        }
+    }
 }

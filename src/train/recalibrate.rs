@@ -53,7 +53,7 @@ pub fn recalibrate(
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("calibrating", samples.len());
-    in_batches(&paths, batch, |range, decoded| {
+    in_batches(&paths, inspector.reading(), batch, |range, decoded| {
         let n = range.len();
         let mut images: Vec<Image> = vec![];
         for (sample, decoded) in samples[range].iter().zip(decoded) {

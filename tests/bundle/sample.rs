@@ -80,6 +80,8 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             instruction_set: Some("avx2".into()),
         },
         preprocessing: PreprocessingEntry {
+            range: None,
+            page: None,
             resize: "stretch-bilinear".into(),
             height_px: 256,
             width_px: 192,

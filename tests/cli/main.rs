@@ -18,3 +18,4 @@ mod same_score;
 mod study;
 mod support;
 mod user_commands;
+mod values;

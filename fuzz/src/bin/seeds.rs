@@ -38,6 +38,7 @@ fn write_seeds() {
         ("image_png", pngs()),
         ("image_jpeg", vec![encoded(image::ImageFormat::Jpeg, 9, 20), grey(image::ImageFormat::Jpeg)]),
         ("image_bmp", vec![encoded(image::ImageFormat::Bmp, 4, 5), grey(image::ImageFormat::Bmp)]),
+        ("image_others", others()),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder).expect("the folder can be made");
@@ -304,4 +305,17 @@ fn grey(format: image::ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, format).expect("memory takes an image");
     file.into_inner()
+}
+
+/// Small files of the formats that `image_others` reads, from the tests.
+fn others() -> Vec<Vec<u8>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/encodings/files");
+    let files = fs::read_dir(folder).expect("the tests' files are there").flatten();
+    let is_other = |path: &std::path::Path| {
+        path.extension().and_then(|e| e.to_str()).is_some_and(|e| {
+            ["webp", "gif", "pbm", "pgm", "ppm", "pam", "pfm", "qoi", "exr", "hdr"].contains(&e)
+        })
+    };
+    let paths = files.map(|entry| entry.path()).filter(|path| is_other(path));
+    paths.map(|path| fs::read(path).expect("a file of the tests can be read")).collect()
 }

@@ -34,6 +34,8 @@ const IMAGE_SCORE: &str = "max";
 #[must_use]
 pub fn preprocessing(meta: &StationMeta) -> PreprocessingEntry {
     PreprocessingEntry {
+        range: None,
+        page: None,
         resize: Resize::ShortestCrop { shortest_px: SHORTEST_PX }.to_string(),
         height_px: CROP_PX,
         width_px: CROP_PX,
@@ -197,6 +199,7 @@ fn check_for_station(manifest: &Manifest) -> Result<f32, StationError> {
         "shortest-crop:256 to 224 x 224 pixels",
         format!("{} to {} x {} pixels", preprocessing.resize, preprocessing.height_px, preprocessing.width_px),
     )?;
+    require(preprocessing.range.is_none(), "the range of values", "none", format!("{:?}", preprocessing.range))?;
     let n_conditions = conditions.len();
     require(
         n_conditions == 1,

@@ -52,6 +52,18 @@ pub enum StationError {
         /// What it is.
         found: String,
     },
+    /// Mean and standard deviation of colours from 0 to 255.
+    #[error(
+        "meta.json: mean is {mean:?} and std is {std:?}, which are on the scale 0..255 while the station divides colours by 255 first; divide both by 255: mean [{}], std [{}]",
+        divided(mean),
+        divided(std)
+    )]
+    ByteScale {
+        /// The mean as it stands.
+        mean: [f64; 3],
+        /// The standard deviation as it stands.
+        std: [f64; 3],
+    },
     /// Nothing says how many numbers a row has.
     #[error("the length of a row is not known: threshold.json has no ntotal; name the network or the dimension")]
     NoDim,
@@ -149,4 +161,9 @@ pub enum StationError {
         /// Bytes asked for.
         n_bytes: u64,
     },
+}
+
+/// By 255, to five places.
+fn divided(values: &[f64; 3]) -> String {
+    values.map(|value| (value / 255.0 * 1e5).round() / 1e5).map(|value| value.to_string()).join(", ")
 }

@@ -10,6 +10,10 @@ use super::{
     StationMeta, StationThreshold, THRESHOLD_FILE,
 };
 
+/// Standard deviations that colours from 0 to 1 can have been divided by.
+const MIN_STD: f64 = 1e-3;
+const MAX_STD: f64 = 10.0;
+
 /// Bytes read and converted at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 
@@ -106,7 +110,8 @@ impl StationThreshold {
         let field = |holds: bool, field, expected, found: String| {
             if holds { Ok(()) } else { Err(StationError::Field { file: THRESHOLD_FILE, field, expected, found }) }
         };
-        field(self.cut().is_finite(), "value", "a finite number", self.value.to_string())?;
+        // One minus a cosine.
+        field((0.0..=2.0).contains(&self.value), "value", "a cosine distance, from 0 to 2", self.value.to_string())?;
         field(
             self.q.is_none_or(|q| (0.0..=1.0).contains(&q)),
             "q",
@@ -132,11 +137,24 @@ impl StationMeta {
             format!("[{}, {}]", self.grid_rows, self.grid_cols),
         )?;
         let finite = |value: f64| (value as f32).is_finite();
+        // As OpenCV and mmcv have them: 123.675 and 58.395 of 255 are 0.485 and 0.229.
+        let bytes = |value: &f64| (1.0..=255.0).contains(&value.abs());
+        let on_bytes = self.mean.iter().chain(&self.std).all(|value| bytes(value) || *value == 0.0);
+        if on_bytes && self.mean.iter().chain(&self.std).any(|value| *value > MAX_STD) {
+            return Err(StationError::ByteScale { mean: self.mean, std: self.std });
+        }
         field(self.mean.iter().all(|&mean| finite(mean)), "mean", "finite numbers", format!("{:?}", self.mean))?;
+        // Colours lie between 0 and 1 there: no mean is beyond, and no deviation far beyond.
         field(
-            self.std.iter().all(|&std| finite(std) && std as f32 > 0.0),
+            self.mean.iter().all(|mean| (-1.0..=1.0).contains(mean)),
+            "mean",
+            "numbers on the scale 0 to 1",
+            format!("{:?}", self.mean),
+        )?;
+        field(
+            self.std.iter().all(|std| (MIN_STD..=MAX_STD).contains(std)),
             "std",
-            "numbers above 0",
+            "numbers from 0.001 to 10",
             format!("{:?}", self.std),
         )?;
         field(!self.backbone.is_empty(), "backbone", "a name", "empty".into())
@@ -207,4 +225,53 @@ fn check_metric(file: &'static str, metric: &str) -> Result<(), StationError> {
     let found = format!("`{}`", crate::bundle::header::shorten(metric));
     let expected = "`cosine`, the only distance the station computes";
     Err(StationError::Field { file, field: "metric", expected, found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(mean: &str, std: &str) -> Result<StationMeta, String> {
+        let text = format!(
+            r#"{{"input_size": 224, "mean": {mean}, "std": {std}, "grid": [14, 14], "metric": "cosine", "backbone": "n"}}"#
+        );
+        parse_meta(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn colours_on_the_scale_of_bytes_are_refused_with_the_right_numbers() {
+        let error = meta("[123.675, 116.28, 103.53]", "[58.395, 57.12, 57.375]").unwrap_err();
+        assert!(
+            error.contains("0..255") && error.contains("mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]"),
+            "{error}"
+        );
+        assert!(meta("[0, 0, 0]", "[255, 255, 255]").unwrap_err().contains("std [1, 1, 1]"));
+        for (mean, std) in [
+            ("[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]"),
+            ("[0, 0, 0]", "[1, 1, 1]"),
+            ("[0.5, 0.5, 0.5]", "[0.5, 0.5, 0.5]"),
+        ] {
+            meta(mean, std).unwrap();
+        }
+        for (mean, std, field) in [
+            ("[0, 0, 0]", "[1, -1, 1]", "std"),
+            ("[0, 0, 0]", "[1, 0, 1]", "std"),
+            ("[0, 0, 0]", "[1, 1e-9, 1]", "std"),
+            ("[0.5, 123.0, 0.5]", "[0.2, 0.2, 0.2]", "mean"),
+        ] {
+            let error = meta(mean, std).unwrap_err();
+            assert!(error.contains(field), "{mean} {std}: {error}");
+        }
+    }
+
+    #[test]
+    fn thresholds_that_no_cosine_distance_can_be_are_refused() {
+        let threshold = |value: &str| parse_threshold(format!(r#"{{"value": {value}, "metric": "cosine"}}"#));
+        for value in ["0", "0.0509", "2"] {
+            threshold(value).unwrap();
+        }
+        for value in ["-0.01", "2.5", "1e300", "NaN"] {
+            assert!(threshold(value).is_err(), "{value}");
+        }
+    }
 }

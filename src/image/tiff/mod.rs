@@ -1,26 +1,51 @@
 //! TIFF through the `tiff` crate, which keeps the samples' type and depth.
 
 mod directory;
+mod overlaid;
+mod page;
+mod samples;
 
-use std::io::Cursor;
-
-use ::tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as DecoderLimits};
+use ::tiff::decoder::{ChunkType, Decoder as TiffDecoder, DecodingResult, Limits as DecoderLimits};
 use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
-use super::decode::keep_channels;
-use super::{Image, ImageError, Limits};
+use self::overlaid::Overlaid;
+use self::samples::Levels;
+use super::orient::Orientation;
+use super::{Image, ImageError, Limits, Reading};
+
+type Decoder<'a> = TiffDecoder<Overlaid<'a>>;
 
 const FORMAT: &str = "TIFF";
 /// Compression tag values read: none, LZW, Deflate (two codes) and PackBits. JPEG inside TIFF is
 /// left out because its inner header can claim a size of its own that no limit reaches.
 const COMPRESSIONS: [u16; 5] = [1, 5, 8, 32773, 32946];
+/// Others, by name.
+const OTHER_COMPRESSIONS: [(u16, &str); 12] = [
+    (2, "CCITT modified Huffman"),
+    (3, "CCITT Group 3"),
+    (4, "CCITT Group 4"),
+    (6, "old-style JPEG"),
+    (7, "JPEG"),
+    (33003, "JPEG 2000"),
+    (34712, "JPEG 2000"),
+    (34887, "LERC"),
+    (34925, "LZMA"),
+    (50000, "Zstandard"),
+    (50001, "WebP"),
+    (50002, "JPEG XL"),
+];
 /// Bytes of one directory value, e.g. the list of strip offsets of a very tall image.
 const MAX_DIRECTORY_VALUE_BYTES: usize = 1 << 20;
 /// Columns or rows a tile may have beyond the image itself. Tiles of small images are padded, and
 /// writers use up to a few thousand pixels.
 const MAX_TILE_PADDING_PX: u32 = 4096;
 const PLANAR: u16 = 2;
+const PHOTOMETRIC: u16 = 262;
+const WHITE_IS_ZERO: u64 = 0;
+const BLACK_IS_ZERO: u64 = 1;
+const PALETTE: u64 = 3;
+const ORIENTATION: u16 = 274;
 
 /// How samples lie in the decoded buffer.
 struct Layout {
@@ -33,37 +58,74 @@ struct Layout {
     planar: bool,
 }
 
-/// Decodes the first image of a TIFF file.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, ImageError> {
-    directory::check(bytes)?;
-    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(explain)?;
+/// Decodes the one full-resolution page of a TIFF file, or the one asked for.
+pub(super) fn decode(bytes: &[u8], reading: &Reading) -> Result<Image, ImageError> {
+    let Some(directory) = page::choose(bytes, reading.page)? else {
+        // The decoder says what is wrong with the header.
+        let opened = Decoder::new(Overlaid::new(bytes, vec![]));
+        let reason = || "it has no directory".to_owned();
+        return Err(opened.err().map_or_else(|| malformed(reason()), explain));
+    };
+    directory.check()?;
+    let is_palette = directory.integer(PHOTOMETRIC) == Some(PALETTE);
+    let mut changes = directory.as_first();
+    if is_palette {
+        // The decoder gives the indices only of what it takes for grey.
+        changes.extend(directory.with_integer(PHOTOMETRIC, BLACK_IS_ZERO));
+    }
+    let mut decoder = Decoder::new(Overlaid::new(bytes, changes)).map_err(explain)?;
     let (width, height) = decoder.dimensions().map_err(explain)?;
     let layout = layout(&mut decoder)?;
+    let palette = match is_palette {
+        true if layout.n_stored == 1 => samples::palette(&directory, layout.bits),
+        _ => None,
+    };
+    if is_palette && palette.is_none() {
+        return Err(unsupported(format!("a palette of {} bits without a whole colour map", layout.bits)));
+    }
+    let n_channels = if is_palette { 3 } else { layout.n_kept };
+    let orientation = Orientation::of_tag(directory.integer(ORIENTATION).unwrap_or(1));
     let n_stored = layout.n_stored as u64;
     let stored_bytes = n_stored * u64::from(layout.bits).div_ceil(8);
-    // A planar file is interleaved through a second buffer of `f32`.
-    let n_values = if layout.planar { 2 * n_stored } else { layout.n_kept as u64 };
-    limits.check_size(height.into(), width.into(), stored_bytes, n_values)?;
+    // Planes and turned pictures go through a second buffer of `f32`, palettes through one of indices.
+    let n_values = match () {
+        () if layout.planar => n_stored + (n_channels as u64).max(n_stored),
+        () if is_palette => 1 + 3 * orientation.n_buffers(),
+        () => n_channels as u64 * orientation.n_buffers(),
+    };
+    reading.limits.check_size(height.into(), width.into(), stored_bytes, n_values)?;
     check_chunks(&decoder, layout.planar, height, width)?;
 
+    let samples = decode_samples(decoder, &reading.limits, bytes.len())?;
+    let (height_px, width_px) = (height as usize, width as usize);
+    let (pixels, full_scale) = match &palette {
+        Some(palette) => samples::through_palette(&samples, layout.bits, palette, reading.range, height_px, width_px)?,
+        None => {
+            let is_inverted = directory.integer(PHOTOMETRIC) == Some(WHITE_IS_ZERO);
+            let levels = Levels::of(&directory, reading.range, is_inverted);
+            samples::to_f32(samples, &layout, levels, height_px, width_px)?
+        }
+    };
+    let (pixels, height_px, width_px) = orientation.apply(pixels, height_px, width_px, n_channels);
+    Ok(Image::new(pixels, height_px, width_px, n_channels)?.with_full_scale(full_scale))
+}
+
+fn decode_samples(decoder: Decoder<'_>, limits: &Limits, file_bytes: usize) -> Result<DecodingResult, ImageError> {
     let mut decoder_limits = DecoderLimits::default();
     decoder_limits.decoding_buffer_size = usize::try_from(limits.max_decoded_bytes).unwrap_or(usize::MAX);
     decoder_limits.ifd_value_size = MAX_DIRECTORY_VALUE_BYTES;
     // One strip or tile as stored: it lies inside the file, so it is no longer than the file.
-    decoder_limits.intermediate_buffer_size = bytes.len();
-    let mut decoder = decoder.with_limits(decoder_limits);
-
+    decoder_limits.intermediate_buffer_size = file_bytes;
     let mut samples = DecodingResult::U8(Vec::new());
-    decoder.read_image_to_buffer(&mut samples).map_err(explain)?;
-    let (height_px, width_px) = (height as usize, width as usize);
-    let pixels = to_f32(samples, &layout, height_px, width_px)?;
-    Image::new(pixels, height_px, width_px, layout.n_kept)
+    decoder.with_limits(decoder_limits).read_image_to_buffer(&mut samples).map_err(explain)?;
+    Ok(samples)
 }
 
-fn layout(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Layout, ImageError> {
+fn layout(decoder: &mut Decoder<'_>) -> Result<Layout, ImageError> {
     let compression: Option<u16> = optional(decoder, Tag::Compression)?;
     if let Some(code) = compression.filter(|code| !COMPRESSIONS.contains(code)) {
-        return Err(unsupported(format!("compression {code}")));
+        let name = OTHER_COMPRESSIONS.iter().find(|(other, _)| *other == code).map(|(_, name)| format!(" ({name})"));
+        return Err(unsupported(format!("compression {code}{}", name.unwrap_or_default())));
     }
     let color = decoder.colortype().map_err(explain)?;
     let (n_stored, n_kept, bits) = match color {
@@ -94,7 +156,7 @@ fn layout(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Layout, ImageError> {
 }
 
 /// Bounds the row buffers, which the decoder sizes by the tile and not by the image.
-fn check_chunks(decoder: &Decoder<Cursor<&[u8]>>, planar: bool, height: u32, width: u32) -> Result<(), ImageError> {
+fn check_chunks(decoder: &Decoder<'_>, planar: bool, height: u32, width: u32) -> Result<(), ImageError> {
     if decoder.get_chunk_type() == ChunkType::Strip {
         return Ok(());
     }
@@ -114,61 +176,7 @@ fn check_chunks(decoder: &Decoder<Cursor<&[u8]>>, planar: bool, height: u32, wid
     Ok(())
 }
 
-fn to_f32(samples: DecodingResult, layout: &Layout, height_px: usize, width_px: usize) -> Result<Vec<f32>, ImageError> {
-    let n_kept = layout.n_kept;
-    // Planes become pixels only once they are `f32`; until then all channels are kept.
-    let (n_stored, n_now) = if layout.planar { (1, 1) } else { (layout.n_stored, n_kept) };
-    let values = match samples {
-        DecodingResult::U8(bytes) if layout.bits < 8 => {
-            unpack_bits(&bytes, layout.bits, height_px, width_px * n_stored)
-        }
-        DecodingResult::U8(v) => keep_channels(&v, n_stored, n_now, |x| f32::from(x) / 255.0),
-        DecodingResult::U16(v) => keep_channels(&v, n_stored, n_now, |x| f32::from(x) / 65535.0),
-        // In f64, because f32 would round the sample before the division.
-        DecodingResult::U32(v) => keep_channels(&v, n_stored, n_now, |x| (f64::from(x) / f64::from(u32::MAX)) as f32),
-        DecodingResult::F16(v) => keep_channels(&v, n_stored, n_now, |x| x.to_f32()),
-        DecodingResult::F32(v) if n_stored == n_now => v,
-        DecodingResult::F32(v) => keep_channels(&v, n_stored, n_now, |x| x),
-        // A finite f64 beyond f32 becomes infinite here and is refused with its position.
-        DecodingResult::F64(v) => keep_channels(&v, n_stored, n_now, |x| x as f32),
-        DecodingResult::U64(_) => return Err(unsupported("64-bit integer samples".to_owned())),
-        DecodingResult::I8(_) | DecodingResult::I16(_) | DecodingResult::I32(_) | DecodingResult::I64(_) => {
-            return Err(unsupported("signed integer samples".to_owned()));
-        }
-    };
-    if !layout.planar {
-        return Ok(values);
-    }
-    let n_pixels = height_px * width_px;
-    if values.len() != n_pixels * layout.n_stored {
-        return Err(ImageError::Malformed {
-            format: FORMAT,
-            reason: format!("{} of {} planes", values.len() / n_pixels, layout.n_stored),
-        });
-    }
-    let pixels = (0..n_pixels).flat_map(|pixel| (0..n_kept).map(move |c| c * n_pixels + pixel));
-    Ok(pixels.map(|index| values[index]).collect())
-}
-
-/// Samples of 1, 2 or 4 bits, rows padded to whole bytes, first sample in the highest bits.
-fn unpack_bits(bytes: &[u8], bits: u8, height_px: usize, samples_per_row: usize) -> Vec<f32> {
-    let bits = usize::from(bits);
-    let row_bytes = (samples_per_row * bits).div_ceil(8);
-    let full_scale = (1_u16 << bits) - 1;
-    let mut values = Vec::with_capacity(height_px * samples_per_row);
-    for row in bytes.chunks_exact(row_bytes.max(1)) {
-        values.extend((0..samples_per_row).map(|index| {
-            // A sample of an odd depth may straddle two bytes; a missing second byte is padding.
-            let first = index * bits;
-            let pair = [row[first / 8], row.get(first / 8 + 1).copied().unwrap_or(0)];
-            let shifted = u16::from_be_bytes(pair) >> (16 - first % 8 - bits);
-            f32::from(shifted & full_scale) / f32::from(full_scale)
-        }));
-    }
-    values
-}
-
-fn optional<T: TryFrom<u64>>(decoder: &mut Decoder<Cursor<&[u8]>>, tag: Tag) -> Result<Option<T>, ImageError> {
+fn optional<T: TryFrom<u64>>(decoder: &mut Decoder<'_>, tag: Tag) -> Result<Option<T>, ImageError> {
     decoder.find_tag_unsigned(tag).map_err(explain)
 }
 
@@ -179,11 +187,17 @@ fn unsupported(found: String) -> ImageError {
 #[allow(clippy::needless_pass_by_value, reason = "shaped for map_err")]
 fn explain(error: TiffError) -> ImageError {
     match error {
-        TiffError::UnsupportedError(found) => unsupported(found.to_string()),
+        TiffError::UnsupportedError(found) => {
+            unsupported(found.to_string().trim_end_matches(" is unsupported").to_owned())
+        }
         TiffError::FormatError(_)
         | TiffError::IoError(_)
         | TiffError::LimitsExceeded
         | TiffError::IntSizeError
-        | TiffError::UsageError(_) => ImageError::Malformed { format: FORMAT, reason: error.to_string() },
+        | TiffError::UsageError(_) => malformed(error.to_string()),
     }
+}
+
+fn malformed(reason: String) -> ImageError {
+    ImageError::Malformed { format: FORMAT, reason }
 }

@@ -2,7 +2,7 @@
 
 use super::{Match, PatchPlace, PixelBox};
 use crate::bank::normalise_rows;
-use crate::image::{self, Image, Limits};
+use crate::image::{self, Image};
 use crate::infer::{InferError, Inspector};
 use crate::kernel::Metric;
 use std::collections::HashMap;
@@ -105,7 +105,7 @@ impl NormalImages {
         if !plain {
             return Ok(Err(format!("'{source}' is no name below a folder")));
         }
-        let image = match image::read(&root.join(source), &Limits::default()) {
+        let image = match image::read_as(&root.join(source), &inspector.reading()) {
             Ok(image) => image,
             Err(error) => return Ok(Err(error.to_string())),
         };

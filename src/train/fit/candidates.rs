@@ -41,7 +41,7 @@ impl Candidates {
         let mut found: Option<Self> = None;
         let base = Base::watch();
         progress.begin("describing", images.len());
-        in_batches(&paths, plan.batch, |range, decoded| {
+        in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
             let decoded: Vec<_> =
                 decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;

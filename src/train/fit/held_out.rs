@@ -35,7 +35,7 @@ pub(super) fn calibrate(
     let mut found = Vec::with_capacity(held_out.len());
     progress.begin("calibrating", held_out.len());
     let paths: Vec<&Path> = held_out.iter().map(|i| samples[*i].path.as_path()).collect();
-    in_batches(&paths, plan.batch, |range, decoded| {
+    in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
         let chunk = &held_out[range];
         let images: Vec<Image> =
             decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;

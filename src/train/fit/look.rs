@@ -1,6 +1,7 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
 use super::Failure;
+use super::levels::{self, Levels};
 use super::near_copies::Thumbnail;
 use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
 use crate::dataset::Sample;
@@ -17,6 +18,7 @@ pub(super) struct Glance {
     pub(super) digest: [u8; 32],
     /// A small picture, where near-copies are looked for.
     pub(super) thumbnail: Option<Thumbnail>,
+    pub(super) levels: Levels,
 }
 
 /// The readable images, what was seen of each, and the others.
@@ -29,7 +31,7 @@ pub(super) fn look<'a>(
     plan: &FitPlan,
     progress: &dyn Progress,
 ) -> Result<Looked<'a>, TrainError> {
-    let limits = Limits::default();
+    let reading = plan.pipeline.preprocessing.reading(Limits::default());
     let has_conditions = plan.conditions != ConditionRule::None;
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     progress.begin("reading", samples.len());
@@ -37,10 +39,10 @@ pub(super) fn look<'a>(
         let looked: Vec<Result<Glance, String>> = chunk
             .par_iter()
             .map(|sample| {
-                let image = image::read(&sample.path, &limits).map_err(|e| e.to_string())?;
+                let image = image::read_as(&sample.path, &reading).map_err(|e| e.to_string())?;
                 let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
                 let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(&image)).flatten();
-                Ok(Glance { intensity, digest: digest(&image), thumbnail })
+                Ok(Glance { intensity, digest: digest(&image), thumbnail, levels: Levels::of(&image) })
             })
             .collect();
         for (sample, looked) in chunk.iter().zip(looked) {
@@ -55,6 +57,7 @@ pub(super) fn look<'a>(
         progress.advance(chunk.len());
     }
     progress.end();
+    levels::warn(glances.iter().map(|glance| glance.levels), progress);
     match failures.first() {
         Some(first) if readable.is_empty() => {
             Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })

@@ -4,6 +4,7 @@ mod candidates;
 mod groups;
 mod held_out;
 mod index;
+mod levels;
 mod look;
 mod machine;
 mod near_copies;

@@ -23,7 +23,8 @@ fn size(text: &str) -> (usize, usize) {
 /// The plain pixels: a mean of 0 and a deviation of 1 leave them alone.
 fn resized(resize: Resize, source_size: (usize, usize), target: (usize, usize)) -> Vec<f32> {
     let (height_px, width_px) = target;
-    let preprocessing = Preprocessing { resize, height_px, width_px, mean: [0.0; 3], std: [1.0; 3] };
+    let preprocessing =
+        Preprocessing { mean: [0.0; 3], std: [1.0; 3], ..Preprocessing::imagenet(height_px, width_px, resize) };
     let input = preprocessing.apply(&source(source_size.0, source_size.1)).unwrap();
     let plane = height_px * width_px;
     assert_eq!(input[..plane], input[plane..2 * plane], "grey is replicated");

@@ -6,10 +6,11 @@ use super::values::{
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, IndexKind};
 use pcore::bundle::Metric;
-use pcore::image::Resize;
+use pcore::image::{Resize, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Settings of a fit.
@@ -48,6 +49,13 @@ pub(crate) struct MethodArgs {
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
     #[arg(long, value_name = "MODE", default_value = "stretch-bilinear")]
     pub(crate) resize: Resize,
+    /// Stored values that become 0 and 1, for images that use a part of their type's range: 0:4095 for 12 bits in 16-bit
+    /// files, 280:340 for temperatures; nothing is clipped [default: the whole range; floats as they are]
+    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true)]
+    pub(crate) range: Option<ValueRange>,
+    /// Which page of TIFF files that hold several, from 1; previews and masks do not count
+    #[arg(long, value_name = "N")]
+    pub(crate) pages: Option<NonZeroUsize>,
     /// What tells a training image's condition: none, p90, p90:LIMIT, index:N, folder, or a CSV with path,condition
     #[arg(long, value_name = "RULE", default_value = "none")]
     pub(crate) conditions: ConditionRule,

@@ -5,6 +5,7 @@ use super::values::{parse_bytes, parse_few, parse_positive};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{ConditionRule, Policy};
 use pcore::infer::{Calibration, GateUse};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Which bundle, and how to decide.
@@ -16,6 +17,9 @@ pub(crate) struct BundleArgs {
     /// The bundle file [default: that of --domain, else of the domain named in the path, else the last one fitted]
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
+    /// Which page of TIFF files that hold several, from 1; previews and masks do not count [default: as in the bundle]
+    #[arg(long, value_name = "N")]
+    pub(crate) pages: Option<NonZeroUsize>,
     /// Known conditions: a CSV with the columns path,condition, its paths relative to its folder
     #[arg(long, value_name = "FILE")]
     pub(crate) conditions: Option<PathBuf>,

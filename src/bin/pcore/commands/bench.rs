@@ -8,7 +8,7 @@ use crate::console::print_line;
 use anyhow::{Result, anyhow};
 use pcore::bank::describe;
 use pcore::dataset;
-use pcore::image::{self, Image, Limits};
+use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector};
 use pcore::kernel::Projection;
 use pcore::model::{self, Backbone, FeatureMap, ImageBatch};
@@ -160,8 +160,9 @@ impl Bench<'_> {
         let (mut spent, mut n_patches) = ([0.0; STAGES.len()], 0);
         for paths in self.paths.chunks(batch) {
             let mut clock = Clock { spent: &mut spent, at: 0 };
-            let images: Vec<Image> = clock
-                .time(|| paths.par_iter().map(|p| image::read(p, &Limits::default())).collect::<Result<_, _>>())?;
+            let images: Vec<Image> = clock.time(|| {
+                paths.par_iter().map(|p| image::read_as(p, &self.inspector.reading())).collect::<Result<_, _>>()
+            })?;
             let inputs: Vec<Vec<f32>> =
                 clock.time(|| images.par_iter().map(|i| preprocessing.apply(i)).collect::<Result<_, _>>())?;
             let maps: Vec<FeatureMap> = clock.time(|| {

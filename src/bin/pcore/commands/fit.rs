@@ -76,7 +76,11 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         pipeline: PipelineSpec {
             backbone: method.backbone.clone(),
             layers: method.layers.clone(),
-            preprocessing: Preprocessing::imagenet(height_px, width_px, method.resize),
+            preprocessing: Preprocessing {
+                range: method.range,
+                page: method.pages,
+                ..Preprocessing::imagenet(height_px, width_px, method.resize)
+            },
             descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
         },
         metric: method.metric.into(),
@@ -131,6 +135,12 @@ pub(super) fn summary(manifest: &Manifest) -> String {
             }
         ),
     ];
+    if let Some(range) = &preprocessing.range {
+        lines.push(format!("values       {range} become 0 and 1"));
+    }
+    if let Some(page) = preprocessing.page {
+        lines.push(format!("page         {page} of TIFF files with several"));
+    }
     if let Some(index) = &manifest.index {
         lines.push(format!(
             "index        {}: {} of {} lists looked into, finds the nearest row of {} of {} left-out normal patches",

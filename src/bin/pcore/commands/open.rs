@@ -30,6 +30,9 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     let mut opened = open_contents(contents, &path, &reason.how, run)?;
     reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
     opened.inspector.set_gate_use(args.gate);
+    if let Some(page) = args.pages {
+        opened.inspector.choose_page(page);
+    }
     if let Some(policy) = args.policy {
         opened.inspector.set_policy(policy)?;
     }

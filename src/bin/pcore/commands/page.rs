@@ -106,7 +106,7 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
     for pick in select_gallery(&page.images, GALLERY_PER_GROUP) {
         let sample = &page.samples[pick.image_idx];
         // A file that vanished since it was scored just has no picture.
-        let Ok(image) = image::read(&sample.path, &limits) else { continue };
+        let Ok(image) = image::read_as(&sample.path, &inspector.reading()) else { continue };
         let size = (image.height_px(), image.width_px());
         let truth = sample.mask.as_ref().and_then(|path| image::read_mask(path, &limits).ok());
         let truth = truth.filter(|mask| (mask.height_px, mask.width_px) == size).map(|mask| mask.values);
