@@ -5,11 +5,13 @@
 //!
 //! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
 //!
-//! [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`bank`] -> [`score`] -> [`bundle`] -> [`infer`] ->
+//! [`files`] -> [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`bank`] -> [`score`] -> [`bundle`] -> [`infer`] ->
 //! [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
 
 #![forbid(unsafe_code)]
 #![recursion_limit = "512"]
+
+pub mod files;
 
 pub mod dataset;
 pub mod image;

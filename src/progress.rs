@@ -1,4 +1,4 @@
-//! How long work tells a program how far it is. The library never prints.
+//! How long work tells a program how far it is, and is told to stop. The library never prints.
 
 /// Receives the progress of long work.
 pub trait Progress: Sync {
@@ -12,6 +12,10 @@ pub trait Progress: Sync {
     fn note(&self, message: &str);
     /// Something that may make results other than the user expects: it stops nothing, and must not be overlooked.
     fn warn(&self, message: &str);
+    /// Whether the work is to stop: asked between images, batches and stages, answered with an error that says so.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 /// Ignores all progress.

@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in order; each uses only itself and those before it.
-const ORDER: [&str; 12] =
-    ["image", "dataset", "synth", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval", "report"];
+const ORDER: [&str; 13] = [
+    "files", "image", "dataset", "synth", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval",
+    "report",
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];

@@ -49,10 +49,10 @@ mod header;
 mod manifest;
 pub mod onnxdemo;
 mod read;
-mod replace;
 mod unique;
 mod write;
 
+pub use crate::files::STALE_AFTER;
 pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
 pub use error::{BundleError, Defect};
 pub use manifest::{
@@ -60,8 +60,7 @@ pub use manifest::{
     GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
-pub use replace::STALE_AFTER;
-pub use write::{to_bytes, write};
+pub use write::{may_replace, to_bytes, write};
 
 /// The format this pcore writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,13 +1,33 @@
 //! From contents to bytes, and to a file.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::header::{self, NO_CHECKSUM, TENSORS, Tensor};
-use super::replace::{Failure, replace};
-use super::{BundleError, Contents, Defect, FORMAT_VERSION, MAX_FILE_BYTES, Manifest};
+use super::{BundleError, Contents, Defect, FORMAT_VERSION, MANIFEST_KEY, MAX_FILE_BYTES, Manifest};
+use crate::files::{ReplaceFailure, replace};
+
+/// Bytes from the start of a file that tell a bundle: the length of the header, and the key of the manifest.
+const SNIFFED_BYTES: u64 = 4096;
+
+/// Whether a bundle may be written to `path`: nothing is there, or an empty file, or a bundle, sound or not. Any other file is
+/// somebody's.
+///
+/// # Errors
+/// What the system says.
+pub fn may_replace(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+        Ok(found) if !found.is_file() => return Ok(false),
+        Ok(_) => std::fs::File::open(path)?.take(SNIFFED_BYTES).read_to_end(&mut start)?,
+    };
+    let key = format!("\"{MANIFEST_KEY}\"");
+    Ok(start.is_empty() || start.windows(key.len()).any(|window| window == key.as_bytes()))
+}
 
 /// Values converted to bytes at a time.
 const CHUNK_VALUES: usize = 1 << 14;
@@ -33,9 +53,11 @@ pub fn write(path: &Path, contents: &Contents) -> Result<(), BundleError> {
     let header = seal(contents).map_err(invalid)?;
     let n_bytes = file_bytes(&header, contents).map_err(invalid)?;
     replace(path, |file| write_to(file, &header, contents)).map_err(|failure| match failure {
-        Failure::NoFileName => BundleError::NoFileName { path: path.into() },
-        Failure::Write(source) => BundleError::Write { path: path.into(), n_bytes, way_out: way_out(&source), source },
-        Failure::FolderSync(source) => BundleError::FolderSync { path: path.into(), source },
+        ReplaceFailure::NoFileName => BundleError::NoFileName { path: path.into() },
+        ReplaceFailure::Write(source) => {
+            BundleError::Write { path: path.into(), n_bytes, way_out: way_out(&source), source }
+        }
+        ReplaceFailure::FolderSync(source) => BundleError::FolderSync { path: path.into(), source },
     })
 }
 

@@ -89,7 +89,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> Result<(), I
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pcore-").suffix(".part");
+    builder.prefix(".pcore-").suffix(crate::files::TEMPORARY_SUFFIX);
     // A temporary file is private by default; an image is as readable as any other new file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

@@ -67,6 +67,9 @@ pub enum InferError {
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
     )]
     NoThreshold,
+    /// [`Progress::is_cancelled`](crate::progress::Progress::is_cancelled) said so.
+    #[error("stopped before the end")]
+    Cancelled,
 }
 
 impl InferError {
@@ -83,7 +86,8 @@ impl InferError {
             | Self::NoPolicy { .. }
             | Self::NoDensity
             | Self::GateUse { .. }
-            | Self::NoThreshold => false,
+            | Self::NoThreshold
+            | Self::Cancelled => false,
         }
     }
 }

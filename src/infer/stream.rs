@@ -31,7 +31,8 @@ pub struct Item<'a> {
 /// received, on a thread of their own. So the images of three batches are held, and one in each decoding thread.
 ///
 /// # Errors
-/// What `receive` returns, or what makes every image fail: a network or bank that refuses its input.
+/// What `receive` returns, or what makes every image fail: a network or bank that refuses its input. [`InferError::Cancelled`]
+/// where `progress` says so; what was scored before has been received.
 pub fn inspect_all<E: From<InferError> + Send>(
     inspector: &Inspector,
     samples: &[Sample],
@@ -77,6 +78,9 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
         });
         // `None`: the receiver has stopped, and says why.
         let worked: Result<(), Option<E>> = in_batches(&paths, inspector.reading(), batch, |range, decoded| {
+            if progress.is_cancelled() {
+                return Err(Some(InferError::Cancelled.into()));
+            }
             let items = inspect_batch(inspector, &samples[range], table, calibration, decoded)
                 .map_err(|error| Some(error.into()))?;
             scored.send(items).map_err(|_stopped| None)

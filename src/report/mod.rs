@@ -18,6 +18,7 @@ mod gallery;
 mod html;
 mod number;
 mod picture;
+mod picture_names;
 mod results;
 pub mod study;
 mod table;
@@ -35,6 +36,7 @@ pub use html::{
 pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
+pub use picture_names::picture_names;
 pub use results::{CsvResults, JsonlResults, ResultRow};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

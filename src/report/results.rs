@@ -32,9 +32,13 @@ pub struct ResultRow {
     pub ms: Option<f64>,
     /// Why the image could not be inspected.
     pub error: Option<String>,
+    /// Where its overlay is, below the folder of results, its parts joined by `/`.
+    pub overlay: Option<String>,
+    /// Why a picture of it could not be written; its scores are as good as any.
+    pub picture_error: Option<String>,
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "path",
     "raw_score",
     "score",
@@ -45,15 +49,17 @@ const COLUMNS: [&str; 10] = [
     "unknown_condition",
     "ms",
     "error",
+    "overlay",
+    "picture_error",
 ];
 
 /// Writes `results.csv`: a header, then one line per row (RFC 4180 quoting).
 ///
-/// Floats are the shortest text that reads back as the same value; missing
-/// values are empty cells. Text that a spreadsheet would take for a formula
-/// has a `'` before it ([`csv_text`]); `results.jsonl` has it as it is.
+/// Each row goes to the output in one piece, as soon as it is written. Floats are the shortest text that reads back as the
+/// same value; missing values are empty cells. Text that a spreadsheet would take for a formula has a `'` before it
+/// ([`csv_text`]); `results.jsonl` has it as it is.
 pub struct CsvResults<W: Write> {
-    writer: csv::Writer<W>,
+    output: W,
 }
 
 impl<W: Write> CsvResults<W> {
@@ -61,46 +67,61 @@ impl<W: Write> CsvResults<W> {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Csv`] if the output refuses.
-    pub fn new(output: W) -> Result<Self, ReportError> {
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(output);
-        writer.write_record(COLUMNS)?;
-        Ok(Self { writer })
+    /// [`ReportError::Io`] if the output refuses.
+    pub fn new(mut output: W) -> Result<Self, ReportError> {
+        output.write_all(&csv_line(|writer| writer.write_record(COLUMNS))?)?;
+        Ok(Self { output })
     }
 
     /// Appends a row.
     ///
     /// # Errors
     ///
-    /// [`ReportError::Csv`] if the output refuses.
+    /// [`ReportError::Io`] if the output refuses.
     pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
         let text = |text: &Option<String>| text.as_deref().map(|text| csv_text(text).into_owned());
         let row = ResultRow {
             path: csv_text(&row.path).into_owned(),
             condition: text(&row.condition),
             error: text(&row.error),
+            overlay: text(&row.overlay),
+            picture_error: text(&row.picture_error),
             ..row.clone()
         };
-        Ok(self.writer.serialize(row)?)
+        Ok(self.output.write_all(&csv_line(|writer| writer.serialize(row))?)?)
     }
 
-    /// Flushes everything; without this call, a late write error goes unseen.
+    /// The output, to look at.
+    pub fn get_ref(&self) -> &W {
+        &self.output
+    }
+
+    /// Flushes the output and hands it back.
     ///
     /// # Errors
     ///
     /// [`ReportError::Io`] if the output refuses.
-    pub fn finish(mut self) -> Result<(), ReportError> {
-        Ok(self.writer.flush()?)
+    pub fn finish(mut self) -> Result<W, ReportError> {
+        self.output.flush()?;
+        Ok(self.output)
     }
 }
 
-/// Writes `results.jsonl`: one JSON object per line, missing values `null`, control characters escaped.
+/// One line, as bytes.
+fn csv_line(fill: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>, ReportError> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    fill(&mut writer)?;
+    writer.into_inner().map_err(|error| ReportError::Io(error.into_error()))
+}
+
+/// Writes `results.jsonl`: one JSON object per line, missing values `null`, control characters escaped. Each line goes to the
+/// output in one piece.
 pub struct JsonlResults<W: Write> {
     output: W,
 }
 
 impl<W: Write> JsonlResults<W> {
-    /// Takes the output; hand in a buffered one.
+    /// Takes the output.
     pub fn new(output: W) -> Self {
         Self { output }
     }
@@ -111,17 +132,28 @@ impl<W: Write> JsonlResults<W> {
     ///
     /// [`ReportError::Json`] or [`ReportError::Io`] if the output refuses.
     pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
-        let text = serde_json::to_string(row)?;
-        Ok(writeln!(self.output, "{}", Shown::lines(text))?)
+        let line = format!("{}\n", Shown::lines(serde_json::to_string(row)?));
+        Ok(self.output.write_all(line.as_bytes())?)
     }
 
-    /// Flushes everything; without this call, a late write error goes unseen.
+    /// The output, to look at.
+    pub fn get_ref(&self) -> &W {
+        &self.output
+    }
+
+    /// The output, for what rows are not.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.output
+    }
+
+    /// Flushes the output and hands it back.
     ///
     /// # Errors
     ///
     /// [`ReportError::Io`] if the output refuses.
-    pub fn finish(mut self) -> Result<(), ReportError> {
-        Ok(self.output.flush()?)
+    pub fn finish(mut self) -> Result<W, ReportError> {
+        self.output.flush()?;
+        Ok(self.output)
     }
 }
 
@@ -147,6 +179,8 @@ mod tests {
             unknown_condition: Some(false),
             ms: Some(12.5),
             error: None,
+            overlay: Some("overlays/a.png.png".to_owned()),
+            picture_error: None,
         }
     }
 
@@ -178,9 +212,9 @@ mod tests {
             ..ResultRow::default()
         };
         let expected = "\
-path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error
-a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
-\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF
+path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error,overlay,picture_error
+a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,
+\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF,,
 ";
         assert_eq!(csv_text_of(&[row("a.png", 2.2), failed]), expected);
         assert_eq!(csv_text_of(&[]).lines().count(), 1);
@@ -216,7 +250,7 @@ a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
     fn jsonl_has_one_object_per_line() {
         let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
         let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\
-\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null}";
+\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null,\"overlay\":\"overlays/a.png.png\",\"picture_error\":null}";
         assert_eq!(text.lines().next().unwrap(), expected);
         assert_eq!(text.lines().count(), 2);
     }
@@ -226,9 +260,35 @@ a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,
         let disk = std::io::Cursor::new([0u8; 20]);
         let mut writer = JsonlResults::new(disk);
         assert!(writer.write(&row("a.png", 1.0)).is_err());
-        let mut writer = CsvResults::new(std::io::Cursor::new([0u8; 20])).unwrap();
-        let written = writer.write(&row("a.png", 1.0));
-        assert!(written.is_err() || writer.finish().is_err());
+        assert!(CsvResults::new(std::io::Cursor::new([0u8; 20])).is_err());
+    }
+
+    /// Keeps the pieces apart.
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Write for Pieces {
+        fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+            self.0.push(piece.to_vec());
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_row_is_one_piece_with_its_line_end() {
+        let rows = [row("a.png", 1.0), row(&"long, ".repeat(5000), 2.0), row("c.png", 3.0)];
+        let mut csv = CsvResults::new(Pieces(vec![])).unwrap();
+        let mut jsonl = JsonlResults::new(Pieces(vec![]));
+        for row in &rows {
+            csv.write(row).unwrap();
+            jsonl.write(row).unwrap();
+        }
+        let (csv, jsonl) = (csv.finish().unwrap().0, jsonl.finish().unwrap().0);
+        assert_eq!((csv.len(), jsonl.len()), (4, 3));
+        assert!(csv.iter().chain(&jsonl).all(|piece| piece.ends_with(b"\n")));
     }
 
     proptest! {

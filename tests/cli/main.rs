@@ -12,6 +12,8 @@ mod conditions;
 mod explain;
 mod index;
 mod inputs;
+#[cfg(unix)]
+mod interrupted;
 mod memory;
 mod real_images;
 mod same_score;

@@ -1,8 +1,10 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
+use crate::signals;
 use indicatif::{ProgressBar, ProgressStyle};
 use pcore::dataset::Shown;
 use pcore::progress::Progress;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,6 +12,17 @@ use std::time::{Duration, Instant};
 /// Prints a result, foreign control characters in it escaped (as JSON escapes them); unlike `print!` it reports a reader that went away, instead of panicking.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     write!(io::stdout().lock(), "{}", Shown::lines(text))
+}
+
+/// Says something on stderr; a stderr that is full or closed silences the program, it does not stop it.
+pub(crate) fn say(message: fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr().lock(), "{message}"));
+}
+
+/// As `eprintln!`, which panics where stderr is full or closed.
+#[macro_export]
+macro_rules! say {
+    ($($word:tt)*) => { $crate::console::say(format_args!($($word)*)) };
 }
 
 /// [`print`] with a line end.
@@ -95,5 +108,9 @@ impl Progress for Console {
 
     fn warn(&self, message: &str) {
         self.with(|state| state.bar.suspend(|| eprintln!("warning: {}", Shown::paragraph(message))));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        signals::caught().is_some()
     }
 }

@@ -1,6 +1,7 @@
 //! Where bundles live when nobody says.
 
 use anyhow::{Context, Result, bail};
+use pcore::files::replace_unsynced;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -45,7 +46,7 @@ pub(crate) fn remember(bundle: &Path) -> Result<()> {
     let text = absolute
         .to_str()
         .context("the bundle's path is not UTF-8, so it can't be remembered; use --bundle next time")?;
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    replace_unsynced(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 /// The folder whose files say where training images lie: one per fingerprint of the data. A bundle itself holds no path of
@@ -64,7 +65,7 @@ pub(crate) fn remember_normals(fingerprint: &str, root: &Path) -> Result<()> {
     if fs::read_to_string(&path).is_ok_and(|known| known == text) {
         return Ok(());
     }
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    replace_unsynced(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 /// The folder that [`remember_normals`] noted, if any. `fingerprint` is of a verified bundle: hexadecimal digits.

@@ -9,6 +9,7 @@ mod commands;
 mod console;
 mod home;
 mod run_info;
+mod signals;
 
 use args::{Args, Verb};
 use clap::Parser;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         eprintln!("error: {LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
         return ExitCode::from(2);
     }
+    signals::listen();
     let result = match &args.verb {
         Verb::Fit(args) => commands::fit::run(args),
         Verb::Infer(args) => commands::infer::run(args),
@@ -62,14 +64,20 @@ fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", Shown::paragraph(format!("{error:#}")));
-            ExitCode::from(2)
-        }
+        Err(error) => match signals::caught() {
+            Some(signal) => {
+                say!("error: stopped by {}", signals::name(signal));
+                ExitCode::from(signals::exit_code(signal))
+            }
+            None => {
+                say!("error: {}", Shown::paragraph(format!("{error:#}")));
+                ExitCode::from(2)
+            }
+        },
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))

@@ -29,6 +29,9 @@ pub(crate) struct RunInfo {
     /// The processor's instruction set here, and in the fit where that is known.
     pub(crate) instruction_set: &'static str,
     pub(crate) fitted_instruction_set: Option<String>,
+    /// Whether the run came to its end; what it was stopped by where it did not.
+    pub(crate) complete: bool,
+    pub(crate) stopped_by: Option<String>,
     pub(crate) n_images: usize,
     pub(crate) n_failed: usize,
     /// What was found and not used, each with the reason.
@@ -57,6 +60,8 @@ impl RunInfo {
             fitted_precision: manifest.backbone.precision.clone(),
             instruction_set: Level::best().name(),
             fitted_instruction_set: manifest.backbone.instruction_set.clone(),
+            complete: false,
+            stopped_by: None,
             n_images: 0,
             n_failed: 0,
             left_out: left_out(listing),
@@ -66,6 +71,7 @@ impl RunInfo {
     }
 
     pub(crate) fn finish(&mut self, n_images: usize, n_failed: usize, seconds: f64) {
+        self.complete = true;
         self.n_images = n_images;
         self.n_failed = n_failed;
         self.seconds = seconds;

@@ -5,8 +5,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bundle::replace::Failure;
-
 use super::json::{MetaJson, ThresholdJson, parse};
 use super::{
     GALLERY_FILE, META_FILE, METRIC, StationArtefact, StationError, StationMeta, StationThreshold, THRESHOLD_FILE,
@@ -82,13 +80,7 @@ fn replace(
     fill: impl FnOnce(&mut BufWriter<&std::fs::File>) -> io::Result<()>,
 ) -> Result<(), StationError> {
     let path = folder.join(name);
-    crate::bundle::replace::replace(&path, fill).map_err(|failure| {
-        let source = match failure {
-            Failure::NoFileName => io::ErrorKind::InvalidFilename.into(),
-            Failure::Write(source) | Failure::FolderSync(source) => source,
-        };
-        StationError::Write { path, source }
-    })
+    crate::files::replace(&path, fill).map_err(|failure| StationError::Write { path, source: failure.into() })
 }
 
 fn write_values(writer: &mut impl Write, values: &[f32]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The descriptors that a bank is chosen from.
 
+use super::go_on;
 use super::machine::half_of_free_memory;
 use super::room::{Base, Extent, Place};
 use super::scratch::ScratchFile;
@@ -42,6 +43,7 @@ impl Candidates {
         let base = Base::watch();
         progress.begin("describing", images.len());
         in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
+            go_on(progress)?;
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
             let decoded: Vec<_> =
                 decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;

@@ -1,6 +1,6 @@
 //! Scores of normal images that the bank does not know, or acts as if it did not.
 
-use super::Candidates;
+use super::{Candidates, go_on};
 use crate::bank::{Admission, Gate, MemoryBank};
 use crate::dataset::Sample;
 use crate::image::Image;
@@ -36,6 +36,7 @@ pub(super) fn calibrate(
     progress.begin("calibrating", held_out.len());
     let paths: Vec<&Path> = held_out.iter().map(|i| samples[*i].path.as_path()).collect();
     in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
+        go_on(progress)?;
         let chunk = &held_out[range];
         let images: Vec<Image> =
             decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
@@ -80,6 +81,7 @@ pub(super) fn leave_each_out(
         .par_iter()
         .enumerate()
         .map(|(index, image)| {
+            go_on(progress)?;
             let rows = &*candidates.image(index)?;
             let condition = label[*image];
             let admission = Admission::certain(condition);

@@ -1,8 +1,8 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
-use super::Failure;
 use super::levels::{self, Levels};
 use super::near_copies::Thumbnail;
+use super::{Failure, go_on};
 use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
@@ -36,6 +36,7 @@ pub(super) fn look<'a>(
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     progress.begin("reading", samples.len());
     for chunk in samples.chunks(plan.batch.max(1) * 4) {
+        go_on(progress)?;
         let looked: Vec<Result<Glance, String>> = chunk
             .par_iter()
             .map(|sample| {

@@ -23,7 +23,7 @@ use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
-use crate::infer::{FeaturePipeline, How, Normalise, convert};
+use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -59,7 +59,7 @@ pub struct Fitted {
 /// Fits a memory bank to normal images.
 ///
 /// # Errors
-/// [`TrainError`]; images that can't be read are no error as long as enough are left, see [`Fitted::failures`].
+/// [`TrainError`], for one where `progress` says that the work is to stop; images that can't be read are no error as long as enough are left, see [`Fitted::failures`].
 pub fn fit(
     samples: &[Sample],
     plan: &FitPlan,
@@ -96,6 +96,7 @@ pub(crate) fn fit_on(
     let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
     let (dim, grid) = (candidates.dim(), candidates.grid());
     let n_patches = grid.n_patches();
+    go_on(progress)?;
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
     let Coreset { indices, n_candidates, covering_radius, .. } =
         pick(&candidates, &bank_images, &label, conditions.len(), plan, progress)?;
@@ -110,6 +111,7 @@ pub(crate) fn fit_on(
     let mut bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
     bank.search_on(pipeline.device());
 
+    go_on(progress)?;
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
     let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
@@ -122,6 +124,7 @@ pub(crate) fn fit_on(
         }
     };
     let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
+    go_on(progress)?;
     let leave_one_out = held_out.is_empty();
     let mut held = if leave_one_out {
         let images = (&*bank_images, &*label, &*groups.of_image);
@@ -242,6 +245,11 @@ fn check_names(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
         }
     }
     groups_by_rule(&plan.group, &samples).map(|_| ())
+}
+
+/// An error where the work is to stop.
+fn go_on(progress: &dyn Progress) -> Result<(), TrainError> {
+    if progress.is_cancelled() { Err(InferError::Cancelled.into()) } else { Ok(()) }
 }
 
 /// Learns from the bank's images alone: the held-out ones must pass the gate as new images do.

@@ -2,6 +2,7 @@
 
 use super::left_out;
 use super::open::{Opened, condition_table, open};
+use super::output::{Output, write_run};
 use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
@@ -63,49 +64,59 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     if let Some(folder) = out {
         mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
     }
+    let info = RunInfo::new("eval", opened, listing);
+    let mut output = out.map(|folder| Output::begin(folder, info)).transpose()?;
     let start = Instant::now();
-    inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
-        match &item.outcome {
-            Ok((_, inspection)) => {
-                let anomalous = item.sample.label == Some(Label::Anomalous);
-                // The figures of a condition are those of the images that truly have it, where that is known.
-                let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
-                let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
-                if has_masks {
-                    match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
-                        Ok(pair) => pixels.extend(pair),
-                        Err(error) => {
-                            eprintln!("mask left out: {}", Shown::name(format!("{error:#}")));
-                            n_failed += 1;
+    let ended =
+        inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
+            match &item.outcome {
+                Ok((_, inspection)) => {
+                    let anomalous = item.sample.label == Some(Label::Anomalous);
+                    // The figures of a condition are those of the images that truly have it, where that is known.
+                    let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
+                    let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
+                    if has_masks {
+                        match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
+                            Ok(pair) => pixels.extend(pair),
+                            Err(error) => {
+                                eprintln!("mask left out: {}", Shown::name(format!("{error:#}")));
+                                n_failed += 1;
+                            }
                         }
                     }
+                    scored.push(ScoredImage {
+                        anomalous,
+                        raw_score: inspection.raw_score,
+                        calibrated_score: inspection.calibrated_score,
+                        verdict: inspection.verdict,
+                        condition,
+                        defect: item.sample.defect.clone(),
+                    });
                 }
-                scored.push(ScoredImage {
-                    anomalous,
-                    raw_score: inspection.raw_score,
-                    calibrated_score: inspection.calibrated_score,
-                    verdict: inspection.verdict,
-                    condition,
-                    defect: item.sample.defect.clone(),
-                });
+                Err(error) => {
+                    eprintln!("left out: {}", Shown::name(error.to_string()));
+                    n_failed += 1;
+                }
             }
-            Err(error) => {
-                eprintln!("left out: {}", Shown::name(error.to_string()));
-                n_failed += 1;
-            }
-        }
-        images.push(report_image(item.sample, page::row(&item)));
-        anyhow::Ok(())
-    })?;
-    images.extend(left_out::failed_rows(listing));
+            let row = page::row(&item);
+            output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
+            images.push(report_image(item.sample, row));
+            anyhow::Ok(())
+        });
+    if let Err(error) = ended {
+        output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
+        return Err(error);
+    }
+    for failed in left_out::failed_rows(listing) {
+        output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
+        images.push(failed);
+    }
     left_out::tell(listing, "used");
     let seconds = start.elapsed().as_secs_f64();
     let evaluation = evaluate(&scored, &pixels)?;
-    if let Some(folder) = out {
-        let mut info = RunInfo::new("eval", opened, listing);
+    if let Some(output) = output {
+        let (folder, mut info) = output.put_in_place()?;
         info.finish(images.len(), n_failed, seconds);
-        page::write_results(folder, &images)?;
-        page::write_run(folder, &info)?;
         let json = serde_json::to_string_pretty(&EvaluationJson::from(&evaluation))? + "\n";
         page::write_text(&folder.join("evaluation.json"), &json)?;
         let page = Page {
@@ -116,8 +127,9 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             table: *table,
             calibration: *calibration,
         };
-        page::write_report(folder, opened, &info, page)?;
-        eprintln!("written to {}", Shown::path(folder));
+        page::write_report(&folder, opened, &info, page)?;
+        write_run(&folder, &info)?;
+        eprintln!("written to {}", Shown::path(&folder));
     }
     Ok(Evaluated { evaluation, n_failed })
 }

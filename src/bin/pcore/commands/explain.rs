@@ -1,17 +1,16 @@
 //! `pcore infer --explain`: the worst patches of an image, and the normal patches they were compared with.
 
 use super::open::Opened;
-use super::page::create;
-use super::pictures::picture_path;
+use super::pictures::{PictureNames, write_bytes};
 use crate::console::print_line;
 use crate::home;
 use anyhow::{Context, Result};
 use pcore::dataset::{Sample, Shown, mark_output, path_text};
+use pcore::files::PartialFile;
 use pcore::image::Image;
 use pcore::infer::{Calibration, ExplainPlan, Explanation, Match, NormalImages, NormalPatch};
 use pcore::report::{ExplanationJson, explain_picture};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where explanations go when `--out` names no folder.
@@ -22,7 +21,7 @@ pub(super) struct Explainer {
     plan: ExplainPlan,
     normals: NormalImages,
     folder: PathBuf,
-    json: BufWriter<File>,
+    json: PartialFile,
     n_explained: usize,
     n_missing: usize,
     speaks: bool,
@@ -44,7 +43,8 @@ impl Explainer {
             None => home::recall_normals(&opened.inspector.manifest().data_fingerprint),
         };
         mark_output(&folder, &["explain"]).with_context(|| format!("writing into {}", folder.display()))?;
-        let mut json = create(&folder.join("explain.json"))?;
+        let path = folder.join("explain.json");
+        let mut json = PartialFile::create(&path).with_context(|| format!("writing {}", path.display()))?;
         json.write_all(b"[")?;
         let normals = NormalImages::new(root);
         Ok(Self { plan, normals, folder, json, n_explained: 0, n_missing: 0, speaks })
@@ -53,8 +53,8 @@ impl Explainer {
     pub(super) fn explain(
         &mut self,
         opened: &Opened,
-        sample: &Sample,
-        image: &Image,
+        names: &PictureNames<'_>,
+        (sample, image): (&Sample, &Image),
         condition: Option<&str>,
         calibration: Calibration,
     ) -> Result<()> {
@@ -68,14 +68,12 @@ impl Explainer {
             self.n_missing += found.iter().filter(|f| !matches!(f, NormalPatch::Found { .. })).count();
             normals.push(found);
         }
-        let path = picture_path(&self.folder.join("explain"), &sample.name, "png");
-        let parent = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
         let png = explain_picture(image, &explanation, &normals)?.png()?;
-        fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
+        write_bytes(&self.folder, &names.place("explain", sample, "png"), &png)?;
         let json = ExplanationJson::new(&path_text(&sample.path), &explanation, &normals);
-        self.json.write_all(if self.n_explained == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut self.json, &json)?;
+        let mut piece = if self.n_explained == 0 { b"\n".to_vec() } else { b",\n".to_vec() };
+        serde_json::to_writer(&mut piece, &json)?;
+        self.json.write_all(&piece)?;
         self.n_explained += 1;
         if self.speaks {
             tell(&explanation)?;
@@ -85,7 +83,7 @@ impl Explainer {
 
     pub(super) fn finish(mut self) -> Result<()> {
         self.json.write_all(b"\n]\n")?;
-        self.json.flush()?;
+        self.json.put_in_place()?;
         let n = self.n_missing;
         match self.normals.root() {
             Some(root) if n > 0 => eprintln!(

@@ -5,7 +5,8 @@ use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line};
 use crate::home;
-use anyhow::{Context, Result};
+use crate::say;
+use anyhow::{Context, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
 use pcore::dataset::{self, Listing, Shown};
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 /// Fits, writes the bundle and remembers it; says on stderr what was left out.
 pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
+    check_place(path)?;
     let device = open::device(run)?;
     eprintln!(
         "fitting on {} images of {}, device {}",
@@ -57,9 +59,21 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
     }
     bundle::write(path, &fitted.contents)?;
-    home::remember(path)?;
-    home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root)?;
+    let remembered = home::remember(path)
+        .and_then(|()| home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root));
+    if let Err(error) = remembered {
+        say!("warning: the bundle is written, but can't be remembered ({error:#}): name it with --bundle next time");
+    }
     Ok((fitted, start.elapsed().as_secs_f64()))
+}
+
+/// Finds out before the work whether the bundle can be written: its folder takes files, and nothing else has its name.
+fn check_place(path: &Path) -> Result<()> {
+    if !bundle::may_replace(path).with_context(|| format!("opening {}", path.display()))? {
+        bail!("{} is no bundle and is not overwritten; remove it, or name another file with --bundle", path.display());
+    }
+    let folder = existing_folder(path);
+    tempfile::tempfile_in(&folder).map(drop).with_context(|| format!("writing into {}", folder.display()))
 }
 
 /// The folder of a file, or the nearest above it that is there.

@@ -3,19 +3,19 @@
 use super::explain::Explainer;
 use super::left_out;
 use super::open::{condition_table, open};
+use super::output::{Output, write_run};
 use super::page::{self, Page, report_image};
-use super::pictures::{Style, overlay_png, picture_path};
-use crate::Outcome;
+use super::pictures::{PictureNames, Style, is_disk_full, overlay_png, write_below, write_bytes};
 use crate::args::{InferArgs, MapFormat};
 use crate::console::Console;
 use crate::run_info::RunInfo;
+use crate::{Outcome, is_broken_pipe};
 use anyhow::{Context, Result};
-use pcore::dataset::{self, Shown, mark_output};
-use pcore::image::{write_png_grey8, write_tiff_f32};
-use pcore::infer::{ExplainPlan, Item, inspect_and};
+use pcore::dataset::{self, Sample, Shown, mark_output};
+use pcore::image::{Image, write_png_grey8, write_tiff_f32};
+use pcore::infer::{ExplainPlan, Inspection, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -31,80 +31,128 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         mark_output(folder, pictures).with_context(|| format!("writing into {}", folder.display()))?;
     }
     let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
-    let mut printer = Printer::new(args.run.json);
+    let mut printer = Printer::new(args);
     let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
     let (normal, out) = (args.explain.normal.as_deref(), args.out.as_deref());
     let explainer = args.explain.explain.then(|| Explainer::new(&opened, plan, normal, out, !args.run.json));
     let mut explainer = explainer.transpose()?;
+    let names = PictureNames::of(&listing.samples);
+    let run = RunInfo::new("infer", &opened, &listing);
+    let mut output = out.map(|folder| Output::begin(folder, run)).transpose()?;
     let start = Instant::now();
-    let draw = |item: &Item<'_>| match &args.out {
-        Some(folder) => write_pictures(folder, item, pixel_threshold, &args.maps),
-        None => Ok(()),
+    let draw = |item: &Item<'_>| match out {
+        Some(folder) => write_pictures((folder, &names), item, pixel_threshold, &args.maps),
+        None => Ok(Pictures::default()),
     };
-    inspect_and(
+    let ended = inspect_and(
         (&opened.inspector, &listing.samples, table.as_ref(), calibration),
         args.run.batch,
         &Console::new(),
         draw,
-        |item, ()| {
-            let row = page::row(&item);
+        |item, Pictures { overlay, error }| {
+            let row = ResultRow { overlay, picture_error: error, ..page::row(&item) };
+            output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
             printer.print(&row)?;
             if let (Some(explainer), Ok((image, _))) = (&mut explainer, &item.outcome) {
                 let condition = table.as_ref().and_then(|table| table.get(item.sample));
-                explainer.explain(&opened, item.sample, image, condition, calibration)?;
+                explainer.explain(&opened, &names, (item.sample, image), condition, calibration)?;
             }
             images.push(report_image(item.sample, row));
             anyhow::Ok(())
         },
-    )?;
+    );
+    let seconds = start.elapsed().as_secs_f64();
+    if let Err(error) = ended {
+        output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
+        return Err(error);
+    }
     for failed in left_out::failed_rows(&listing) {
+        output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
         printer.print(&failed.row)?;
         images.push(failed);
     }
     printer.finish()?;
-    if let Some(explainer) = explainer {
-        explainer.finish()?;
-    }
-    let n_failed = images.iter().filter(|i| i.row.error.is_some()).count();
-    let n_anomalous = images.iter().filter(|i| i.row.verdict == Some(Verdict::Anomalous)).count();
-    let seconds = start.elapsed().as_secs_f64();
-    eprintln!(
-        "{} images: {n_anomalous} anomalous, {} normal, {n_failed} not readable; {:.1} ms per image",
-        images.len(),
-        images.len() - n_anomalous - n_failed,
-        seconds * 1e3 / images.len().max(1) as f64
-    );
+    explainer.map_or(Ok(()), Explainer::finish)?;
+    let tally = Tally::of(&images);
+    tally.tell(images.len(), seconds);
     left_out::tell(&listing, "inspected");
-    if let Some(folder) = &args.out {
-        let mut run = RunInfo::new("infer", &opened, &listing);
-        run.finish(images.len(), n_failed, seconds);
-        page::write_results(folder, &images)?;
-        page::write_run(folder, &run)?;
+    if let Some(output) = output {
+        let (folder, mut run) = output.put_in_place()?;
+        run.finish(images.len(), tally.n_failed, seconds);
         let title = format!("Inspection of {}", listing.root.display());
         let samples = &listing.samples;
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
-        page::write_report(folder, &opened, &run, page)?;
-        eprintln!("written to {}", Shown::path(folder));
+        page::write_report(&folder, &opened, &run, page)?;
+        write_run(&folder, &run)?;
+        eprintln!("written to {}", Shown::path(&folder));
     }
-    Ok(match (n_failed, n_anomalous) {
+    Ok(match (tally.n_failed + tally.n_undrawn, tally.n_anomalous) {
         (1.., _) => Outcome::SomeFailed,
         (0, 1..) if args.fail_on_anomaly => Outcome::Anomalous,
         (0, _) => Outcome::Done,
     })
 }
 
+/// What became of the images.
+struct Tally {
+    n_failed: usize,
+    n_anomalous: usize,
+    /// Images with a score whose pictures could not be written.
+    n_undrawn: usize,
+}
+
+impl Tally {
+    fn of(images: &[ReportImage]) -> Self {
+        let count = |is: fn(&ResultRow) -> bool| images.iter().filter(|image| is(&image.row)).count();
+        Self {
+            n_failed: count(|row| row.error.is_some()),
+            n_anomalous: count(|row| row.verdict == Some(Verdict::Anomalous)),
+            n_undrawn: count(|row| row.picture_error.is_some()),
+        }
+    }
+
+    fn tell(&self, n_images: usize, seconds: f64) {
+        let Self { n_failed, n_anomalous, n_undrawn } = self;
+        let undrawn = match n_undrawn {
+            0 => String::new(),
+            n => format!(", {n} without pictures (the column picture_error says why)"),
+        };
+        eprintln!(
+            "{n_images} images: {n_anomalous} anomalous, {} normal, {n_failed} not readable{undrawn}; {:.1} ms per image",
+            n_images - n_anomalous - n_failed,
+            seconds * 1e3 / n_images.max(1) as f64
+        );
+    }
+}
+
 /// One line per image on stdout: a table row for people, a JSON object for machines.
 struct Printer {
     jsonl: Option<JsonlResults<io::Stdout>>,
+    /// Whether there is more to do than to print: a reader that went away then ends the printing, not the run.
+    goes_on: bool,
+    is_closed: bool,
 }
 
 impl Printer {
-    fn new(json: bool) -> Self {
-        let jsonl = json.then(|| JsonlResults::new(io::stdout()));
-        Self { jsonl }
+    fn new(args: &InferArgs) -> Self {
+        let jsonl = args.run.json.then(|| JsonlResults::new(io::stdout()));
+        Self { jsonl, goes_on: args.out.is_some() || args.fail_on_anomaly, is_closed: false }
     }
 
     fn print(&mut self, row: &ResultRow) -> Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        match self.try_print(row) {
+            Err(error) if self.goes_on && is_broken_pipe(&error) => {
+                self.is_closed = true;
+                Ok(())
+            }
+            printed => printed,
+        }
+    }
+
+    fn try_print(&mut self, row: &ResultRow) -> Result<()> {
         if let Some(jsonl) = &mut self.jsonl {
             return Ok(jsonl.write(row)?);
         }
@@ -129,44 +177,65 @@ impl Printer {
 
     fn finish(self) -> Result<()> {
         match self.jsonl {
-            Some(jsonl) => Ok(jsonl.finish()?),
-            None => Ok(()),
+            Some(jsonl) if !self.is_closed => Ok(jsonl.finish().map(drop)?),
+            Some(_) | None => Ok(()),
         }
     }
 }
 
-fn write_pictures(folder: &Path, item: &Item<'_>, pixel_threshold: Option<f32>, maps: &[MapFormat]) -> Result<()> {
-    let Ok((image, inspection)) = &item.outcome else { return Ok(()) };
-    let name = &item.sample.name;
-    let path = picture_path(&folder.join("overlays"), name, "png");
-    let in_folder = |path: &Path| -> Result<()> {
-        let parent = path.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))
-    };
-    in_folder(&path)?;
+/// What was drawn of an image.
+#[derive(Default)]
+struct Pictures {
+    overlay: Option<String>,
+    error: Option<String>,
+}
+
+/// A picture that can't be written is noted; a disk without room ends the run.
+fn write_pictures(
+    (folder, names): (&Path, &PictureNames<'_>),
+    item: &Item<'_>,
+    pixel_threshold: Option<f32>,
+    maps: &[MapFormat],
+) -> Result<Pictures> {
+    let Ok((image, inspection)) = &item.outcome else { return Ok(Pictures::default()) };
+    let place = names.place("overlays", item.sample, "png");
     let style = Style { pixel_threshold, truth: None, legend: true, max_side_px: None };
-    let png = overlay_png(image, inspection, &style)?;
-    fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
-    if maps.is_empty() {
+    let drawn = overlay_png(image, inspection, &style).and_then(|png| write_bytes(folder, &place, &png));
+    let overlay = drawn.is_ok().then_some(place);
+    let written =
+        drawn.and_then(|()| write_maps((folder, names), item.sample, (image, inspection), pixel_threshold, maps));
+    match written {
+        Err(error) if is_disk_full(&error) => Err(error),
+        Err(error) => Ok(Pictures { overlay, error: Some(format!("{error:#}")) }),
+        Ok(()) => Ok(Pictures { overlay, error: None }),
+    }
+}
+
+fn write_maps(
+    (folder, names): (&Path, &PictureNames<'_>),
+    sample: &Sample,
+    (image, inspection): (&Image, &Inspection),
+    pixel_threshold: Option<f32>,
+    formats: &[MapFormat],
+) -> Result<()> {
+    if formats.is_empty() {
         return Ok(());
     }
     let (height_px, width_px) = (image.height_px(), image.width_px());
     let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
-    for format in maps {
+    for format in formats {
         match format {
-            MapFormat::Tiff => {
-                let path = picture_path(&folder.join("maps"), name, "tiff");
-                in_folder(&path)?;
-                write_tiff_f32(&path, &map.values, height_px, width_px)?;
-            }
+            MapFormat::Tiff => write_below(folder, &names.place("maps", sample, "tiff"), |path| {
+                Ok(write_tiff_f32(path, &map.values, height_px, width_px)?)
+            })?,
             MapFormat::Png => {
-                let path = picture_path(&folder.join("maps"), name, "png");
-                in_folder(&path)?;
                 // The pixel threshold is mid-grey, so that a map can be read without its numbers.
                 let full = 2.0 * pixel_threshold.unwrap_or_else(|| map.max()).max(f32::MIN_POSITIVE);
                 let bytes: Vec<u8> =
                     map.values.iter().map(|v| (v / full * 255.0).clamp(0.0, 255.0).round() as u8).collect();
-                write_png_grey8(&path, &bytes, height_px, width_px)?;
+                write_below(folder, &names.place("maps", sample, "png"), |path| {
+                    Ok(write_png_grey8(path, &bytes, height_px, width_px)?)
+                })?;
             }
         }
     }

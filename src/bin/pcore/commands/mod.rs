@@ -16,5 +16,6 @@ pub(crate) mod weights;
 
 pub(crate) mod left_out;
 pub(crate) mod open;
+mod output;
 mod page;
 mod pictures;

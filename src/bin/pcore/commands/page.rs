@@ -6,14 +6,13 @@ use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{ConditionTable, Label, Sample, path_text};
 use pcore::eval::Evaluation;
+use pcore::files::replace_unsynced;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
 use pcore::report::{
-    CsvResults, GalleryItem, JsonlResults, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource,
-    html_page, select_gallery,
+    GalleryItem, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource, html_page, select_gallery,
 };
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::Path;
 
 /// Pictures per group of the report's gallery.
@@ -41,7 +40,7 @@ fn inspected_row(path: String, inspection: &Inspection, ms: f64) -> ResultRow {
         gate_confidence: Some(inspection.gate_confidence),
         unknown_condition: Some(inspection.is_unknown_condition),
         ms: Some(ms),
-        error: None,
+        ..ResultRow::default()
     }
 }
 
@@ -54,36 +53,12 @@ pub(super) fn report_image(sample: &Sample, row: ResultRow) -> ReportImage {
     ReportImage { row, anomalous, defect: sample.defect.clone() }
 }
 
-/// Opens a file for writing, its folder made.
-pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    }
-    Ok(BufWriter::new(File::create(path).with_context(|| format!("creating {}", path.display()))?))
-}
-
-/// `results.csv` and `results.jsonl`.
-pub(super) fn write_results(folder: &Path, images: &[ReportImage]) -> Result<()> {
-    let mut csv = CsvResults::new(create(&folder.join("results.csv"))?)?;
-    let mut jsonl = JsonlResults::new(create(&folder.join("results.jsonl"))?);
-    for image in images {
-        csv.write(&image.row)?;
-        jsonl.write(&image.row)?;
-    }
-    csv.finish()?;
-    Ok(jsonl.finish()?)
-}
-
-/// `run.json`.
-pub(super) fn write_run(folder: &Path, run: &RunInfo) -> Result<()> {
-    write_text(&folder.join("run.json"), &(serde_json::to_string_pretty(run)? + "\n"))
-}
-
+/// Writes a small file as a whole.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    replace_unsynced(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 /// What a report is about.

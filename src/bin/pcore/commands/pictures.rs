@@ -1,11 +1,15 @@
 //! Pictures of inspections.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use pcore::dataset::Sample;
+use pcore::files::{create_folders, is_full, replace_unsynced};
 use pcore::image::Image;
 use pcore::infer::Inspection;
-use pcore::report::{Caption, ColourScale, Overlay, SourceImage, display_rgb, display_white, overlay};
+use pcore::report::{Caption, ColourScale, Overlay, SourceImage, display_rgb, display_white, overlay, picture_names};
 use pcore::score::AnomalyMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 
 /// The colours of every picture of one bundle: they begin at half the pixel threshold.
 pub(super) fn scale(pixel_threshold: Option<f32>, map: &AnomalyMap) -> Result<ColourScale> {
@@ -46,28 +50,37 @@ pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<
     Ok(picture.png()?)
 }
 
-/// Where the picture of `name` goes: `folder/name.png`, sub-folders and the original extension kept, so that `a.png` and
-/// `a.tif` do not meet. Parts that would lead out of `folder` are dropped.
-pub(super) fn picture_path(folder: &Path, name: &str, extension: &str) -> PathBuf {
-    let mut path = folder.to_owned();
-    for part in name.split(['/', '\\']).filter(|p| !p.is_empty() && *p != "." && *p != ".." && !p.ends_with(':')) {
-        path.push(part);
+/// Where the pictures of a listing's images go: one place for each, whatever their names are.
+pub(super) struct PictureNames<'a>(HashMap<&'a Path, String>);
+
+impl<'a> PictureNames<'a> {
+    pub(super) fn of(samples: &'a [Sample]) -> Self {
+        let images = || samples.iter().map(|sample| (sample.name.as_str(), sample.path.as_path()));
+        Self(images().map(|(_, path)| path).zip(picture_names(images())).collect())
     }
-    let mut file = path.file_name().unwrap_or_default().to_os_string();
-    file.push(".");
-    file.push(extension);
-    path.with_file_name(file)
+
+    /// `KIND/NAME.EXTENSION`, below the folder of results, joined by `/`.
+    pub(super) fn place(&self, kind: &str, sample: &Sample, extension: &str) -> String {
+        let name = self.0.get(sample.path.as_path()).unwrap_or(&sample.name);
+        format!("{kind}/{name}.{extension}")
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Makes the folders of `place` in the folder of results and hands its path to `write`.
+pub(super) fn write_below(folder: &Path, place: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let below = Path::new(place);
+    let path = folder.join(below);
+    let writing = || format!("writing {}", path.display());
+    create_folders(folder, below.parent().unwrap_or(Path::new(""))).with_context(writing)?;
+    write(&path).with_context(writing)
+}
 
-    #[test]
-    fn pictures_stay_in_their_folder() {
-        let folder = Path::new("out/overlays");
-        assert_eq!(picture_path(folder, "test/good/0.tiff", "png"), folder.join("test/good/0.tiff.png"));
-        assert_eq!(picture_path(folder, "../../etc/passwd", "png"), folder.join("etc/passwd.png"));
-        assert_eq!(picture_path(folder, "/abs/x.png", "png"), folder.join("abs/x.png.png"));
-    }
+/// As [`write_below`], with these bytes.
+pub(super) fn write_bytes(folder: &Path, place: &str, bytes: &[u8]) -> Result<()> {
+    write_below(folder, place, |path| Ok(replace_unsynced(path, bytes)?))
+}
+
+/// Whether an error says that nothing more can be written at all.
+pub(super) fn is_disk_full(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_full)
 }
