@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod console;
 mod home;
+mod message;
 mod run_info;
 
 use args::{Args, Verb};
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", message::error_text(&error));
             ExitCode::from(2)
         }
     }

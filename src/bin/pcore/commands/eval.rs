@@ -5,6 +5,7 @@ use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
 use crate::console::{Console, print, print_line};
+use crate::message::error_text;
 use crate::run_info::RunInfo;
 use anyhow::Result;
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
@@ -71,7 +72,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                     match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
                         Ok(pair) => pixels.extend(pair),
                         Err(error) => {
-                            eprintln!("mask left out: {error:#}");
+                            eprintln!("mask left out: {}", error_text(&error));
                             n_failed += 1;
                         }
                     }

@@ -37,7 +37,7 @@ fn list(store: &Store) -> Result<Outcome> {
     for name in zoo::NETWORKS {
         print_line(name)?;
         for entry in manifest.entries().iter().filter(|entry| zoo::network(&entry.name) == name) {
-            print_line(&format!("  {:26} {} ({})", entry.name, entry.url, entry.licence))?;
+            print_line(&format!("  {:26} {}{} ({})", entry.name, entry.url, entry.hash_note(), entry.licence))?;
         }
     }
     Ok(Outcome::Done)
