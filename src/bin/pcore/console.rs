@@ -1,5 +1,6 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
+use crate::terminal::{self, Stdout, Tone};
 use indicatif::{ProgressBar, ProgressStyle};
 use pcore::progress::Progress;
 use std::io::{self, IsTerminal, Write};
@@ -8,12 +9,19 @@ use std::time::{Duration, Instant};
 
 /// Prints a result; unlike `print!` it reports a reader that went away, instead of panicking.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    io::stdout().lock().write_all(text.as_bytes())
+    Stdout.write_all(text.as_bytes())
 }
 
 /// [`print`] with a line end.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    print(&format!("{text}\n"))
+}
+
+/// A message that is shown only with `--verbose`: what was decided, and how long it took.
+pub(crate) fn detail(text: &str) {
+    if terminal::is_verbose() {
+        terminal::beside_bar(|| eprintln!("{text}"));
+    }
 }
 
 /// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
@@ -52,6 +60,7 @@ impl Progress for Console {
     fn begin(&self, stage: &str, total: usize) {
         self.with(|state| {
             let now = Instant::now();
+            terminal::clear_bar();
             *state = State {
                 bar: ProgressBar::hidden(),
                 stage: stage.to_owned(),
@@ -60,10 +69,11 @@ impl Progress for Console {
                 begun: now,
                 last_line: now,
             };
-            if self.is_terminal {
+            if self.is_terminal && !terminal::is_quiet() {
                 let template = "{msg:12} {bar:32} {pos}/{len} [{elapsed} elapsed, {eta} left]";
                 let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
                 state.bar = ProgressBar::new(total as u64).with_style(style).with_message(stage.to_owned());
+                terminal::show_bar(state.bar.clone());
             }
         });
     }
@@ -72,7 +82,11 @@ impl Progress for Console {
         self.with(|state| {
             state.done += n;
             state.bar.inc(n as u64);
-            if !self.is_terminal && state.last_line.elapsed() >= LINE_EVERY && state.done < state.total {
+            if !self.is_terminal
+                && !terminal::is_quiet()
+                && state.last_line.elapsed() >= LINE_EVERY
+                && state.done < state.total
+            {
                 state.last_line = Instant::now();
                 let elapsed = state.begun.elapsed().as_secs_f64();
                 let left = elapsed * (state.total - state.done) as f64 / state.done.max(1) as f64;
@@ -83,16 +97,29 @@ impl Progress for Console {
 
     fn end(&self) {
         self.with(|state| {
-            state.bar.finish_and_clear();
+            terminal::clear_bar();
+            if terminal::is_quiet() {
+                return;
+            }
             eprintln!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
         });
     }
 
     fn note(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("note: {message}")));
+        if !terminal::is_quiet() {
+            terminal::beside_bar(|| eprintln!("note: {message}"));
+        }
     }
 
     fn warn(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("warning: {message}")));
+        let word = terminal::on_stderr(Tone::Doubtful, "warning:");
+        terminal::beside_bar(|| eprintln!("{word} {message}"));
+    }
+}
+
+impl Drop for Console {
+    /// Work that ended early leaves no half a bar behind.
+    fn drop(&mut self) {
+        terminal::clear_bar();
     }
 }

@@ -6,12 +6,14 @@ mod data;
 mod fit;
 mod inspect;
 mod station;
+mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use fit::{FitArgs, MethodArgs, RunArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
+pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +23,8 @@ use clap::{Parser, Subcommand};
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -30,6 +34,7 @@ Examples:
   pcore infer test/                             inspect new images
   pcore eval dataset/ --json                    measure on a labelled dataset
   pcore study dataset/ --out study/             find out which settings help, and how sure that is
+  pcore list                                    the bundles at hand
 
 Exit codes: 0 done, 1 anomalies found (only with --fail-on-anomaly), 2 error, 3 some inputs could not be read";
 
@@ -58,7 +63,13 @@ pub(crate) enum Verb {
     /// Keep the weights of known networks
     Weights(WeightsArgs),
     /// List the devices this binary can run on, and the backbones it holds
-    Devices,
+    Devices(DevicesArgs),
+    /// List the bundles at hand: product, age, promise, and whether their weights are there
+    List(ListArgs),
+    /// Print a script that completes pcore's arguments in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each verb
+    Manual(ManualArgs),
 }
 
 #[cfg(test)]

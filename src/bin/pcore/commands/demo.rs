@@ -7,6 +7,7 @@ use super::synth::simulate;
 use crate::Outcome;
 use crate::args::DemoArgs;
 use crate::console::print_line;
+use crate::output;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
 use pcore::dataset;
@@ -20,6 +21,7 @@ const ALPHA: f64 = 0.05;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     let start = std::time::Instant::now();
+    output::check_folder(&args.dir)?;
     let simulation = HdmapPlan {
         n_train: args.train,
         n_test_good: args.test - args.test / 2,

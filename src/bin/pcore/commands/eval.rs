@@ -4,8 +4,9 @@ use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, detail, print, print_line};
 use crate::message::error_text;
+use crate::output;
 use crate::run_info::RunInfo;
 use anyhow::Result;
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
@@ -17,7 +18,12 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
+    if let Some(folder) = &args.out {
+        output::check_folder(folder)?;
+    }
     let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
+    let n_masks = listing.samples.iter().filter(|s| s.mask.is_some()).count();
+    detail(&format!("{} images found, {n_masks} masks", listing.samples.len()));
     let opened = open(&args.bundle, &args.run, std::slice::from_ref(&args.root))?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    open::check_rule(&args.method.conditions)?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
@@ -161,7 +162,8 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     lines.join("\n") + "\n"
 }
 
-fn threshold_line(name: &str, entry: &ConformalEntry, method: &str, constant: &str) -> String {
+/// The threshold, and what it promises.
+pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, method: &str, constant: &str) -> String {
     let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
     let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
     if method == "constant" {

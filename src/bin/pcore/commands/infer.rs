@@ -6,8 +6,9 @@ use super::page::{self, Page, report_image};
 use super::pictures::{Style, overlay_png, picture_path};
 use crate::Outcome;
 use crate::args::{InferArgs, MapFormat};
-use crate::console::Console;
+use crate::console::{Console, detail, print_line};
 use crate::run_info::RunInfo;
+use crate::terminal::{self, Tone};
 use anyhow::{Context, Result};
 use pcore::dataset;
 use pcore::image::{write_png_grey8, write_tiff_f32};
@@ -15,12 +16,12 @@ use pcore::infer::{ExplainPlan, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
+    detail(&format!("{} images found under {}", listing.samples.len(), terminal::shown(&listing.root)));
     let opened = open(&args.bundle, &args.run, &args.paths)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();
@@ -85,12 +86,12 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
 
 /// One line per image on stdout: a table row for people, a JSON object for machines.
 struct Printer {
-    jsonl: Option<JsonlResults<io::Stdout>>,
+    jsonl: Option<JsonlResults<terminal::Stdout>>,
 }
 
 impl Printer {
     fn new(json: bool) -> Self {
-        let jsonl = json.then(|| JsonlResults::new(io::stdout()));
+        let jsonl = json.then(|| JsonlResults::new(terminal::Stdout));
         Self { jsonl }
     }
 
@@ -98,22 +99,7 @@ impl Printer {
         if let Some(jsonl) = &mut self.jsonl {
             return Ok(jsonl.write(row)?);
         }
-        let mut out = io::stdout().lock();
-        match (&row.error, row.verdict, row.score, row.threshold) {
-            (None, Some(verdict), Some(score), Some(threshold)) => writeln!(
-                out,
-                "{:9}  score {score:8.4}  threshold {threshold:7.4}  {:8}  {}",
-                verdict.as_str(),
-                match (row.condition.as_deref(), row.unknown_condition) {
-                    (Some(condition), _) => condition,
-                    (None, Some(true)) => "unknown",
-                    (None, Some(false) | None) => "-",
-                },
-                row.path
-            )?,
-            (Some(error), ..) => writeln!(out, "{:9}  {error}", "failed")?,
-            (None, ..) => writeln!(out, "{:9}  {}", "failed", row.path)?,
-        }
+        print_line(&row_line(row))?;
         Ok(())
     }
 
@@ -123,6 +109,28 @@ impl Printer {
             None => Ok(()),
         }
     }
+}
+
+/// A result as people read it.
+fn row_line(row: &ResultRow) -> String {
+    let (Some(verdict), Some(score), Some(threshold), None) = (row.verdict, row.score, row.threshold, &row.error)
+    else {
+        let failed = terminal::on_stdout(Tone::Doubtful, "failed   ");
+        return format!("{failed}  {}", row.error.as_ref().unwrap_or(&row.path));
+    };
+    let tone = match verdict {
+        Verdict::Anomalous => Tone::Bad,
+        Verdict::Normal => Tone::Good,
+    };
+    let condition = match (row.condition.as_deref(), row.unknown_condition) {
+        (Some(condition), _) => condition,
+        (None, Some(true)) => "unknown",
+        (None, Some(false) | None) => "-",
+    };
+    let figures = format!("  score {score:8.4}  threshold {threshold:7.4}  {condition:8}  ");
+    let word = format!("{:9}", verdict.as_str());
+    let path = terminal::fitting(&row.path, word.len() + figures.chars().count());
+    format!("{}{figures}{path}", terminal::on_stdout(tone, &word))
 }
 
 fn write_pictures(folder: &Path, item: &Item<'_>, pixel_threshold: Option<f32>, maps: &[MapFormat]) -> Result<()> {

@@ -8,9 +8,11 @@ mod explain;
 pub(crate) mod fit;
 pub(crate) mod infer;
 pub(crate) mod inspect;
+pub(crate) mod list;
 pub(crate) mod station;
 pub(crate) mod study;
 pub(crate) mod synth;
+pub(crate) mod tools;
 pub(crate) mod weights;
 
 mod open;

@@ -1,13 +1,18 @@
 //! Opening a bundle for a verb that uses one.
 
+use super::fit::summary;
 use crate::args::{BundleArgs, RunArgs};
+use crate::console::detail;
 use crate::home;
+use crate::terminal;
 use anyhow::{Context, Result};
+use pcore::bank::ConditionRule;
 use pcore::bundle;
 use pcore::dataset::{ConditionTable, Listing};
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// A bundle, ready.
 pub(super) struct Opened {
@@ -27,10 +32,13 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, paths: &[PathBuf]) -> Resul
 }
 
 pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
+    let begun = Instant::now();
     let contents = bundle::read(path)?;
+    let read_s = begun.elapsed().as_secs_f64();
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
-    eprintln!("bundle {} ({how}), device {}", path.display(), device.description());
+    tell(&inspector, read_s, begun.elapsed().as_secs_f64());
+    eprintln!("bundle {} ({how}), device {}", terminal::shown(path), device.description());
     if device.is_gpu() && !inspector.is_searched_on_device() {
         eprintln!(
             "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
@@ -45,9 +53,28 @@ pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened>
     Ok(Opened { inspector, device, path: path.to_owned() })
 }
 
+/// With `--verbose`: what the bundle decides.
+fn tell(inspector: &Inspector, read_s: f64, open_s: f64) {
+    let manifest = inspector.manifest();
+    detail(&format!(
+        "bundle of pcore {}, {} images; read and verified in {read_s:.2} s, ready after {open_s:.2} s",
+        manifest.pcore_version,
+        manifest.sources.len()
+    ));
+    detail(summary(manifest).trim_end());
+}
+
 /// The device that was asked for, in the precision that was asked for.
 pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
     Ok(OpenDevice::open(run.device)?.with_precision(run.precision)?)
+}
+
+/// Refuses a rule whose table can't be read, before the work.
+pub(super) fn check_rule(rule: &ConditionRule) -> Result<()> {
+    match rule {
+        ConditionRule::Table(path) => Ok(ConditionTable::read(path).map(drop)?),
+        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => Ok(()),
+    }
 }
 
 /// Tables that are used without being named, when they lie at the dataset's root.

@@ -5,6 +5,7 @@ use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line};
 use crate::home;
+use crate::output;
 use anyhow::{Context, Result};
 use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
 use pcore::bundle::{self, Contents};
@@ -15,6 +16,7 @@ use serde_json::json;
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    output::check_file(&path)?;
     let device = open::device(&args.run)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),
@@ -49,6 +51,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
 }
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
+    output::check_folder(&args.out)?;
     let contents = bundle::read(&args.bundle)?;
     let backbone = contents.manifest.backbone.clone();
     match args.format {
@@ -59,8 +62,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
             onnxdemo::write(&args.out, &artefact)?;
         }
     }
-    for file in [GALLERY_FILE, META_FILE, THRESHOLD_FILE] {
-        print_line(&args.out.join(file).display().to_string())?;
+    let files = [GALLERY_FILE, META_FILE, THRESHOLD_FILE].map(|file| args.out.join(file).display().to_string());
+    if args.json {
+        let summary = json!({
+            "files": files, "backbone": backbone.name, "layers": backbone.layers,
+            "weights_sha256": backbone.weights_sha256,
+        });
+        print_line(&serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        files.iter().try_for_each(|file| print_line(file))?;
     }
     eprintln!(
         "the station also needs the network {} up to {} as ONNX beside them; a bundle holds no network (weights sha256 {})",

@@ -4,6 +4,7 @@ use super::{open, page::write_text};
 use crate::Outcome;
 use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line};
+use crate::output;
 use anyhow::{Context, Result, bail};
 use pcore::bank::ConditionRule;
 use pcore::dataset::{self, Listing};
@@ -33,7 +34,11 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     }
     let Some(root) = &args.root else { bail!("no dataset: name its folder") };
     let begun = Instant::now();
+    output::check_folder(&args.out)?;
     let plan = plan(args)?;
+    for rule in args.test_conditions.iter().chain([&plan.conditions]) {
+        open::check_rule(rule)?;
+    }
     let train = dataset::normals(root, args.domain.as_deref())?;
     let test = dataset::labelled(root, args.domain.as_deref())?;
     let known = known_conditions(args, &plan, &test)?;

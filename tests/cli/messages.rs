@@ -1,0 +1,100 @@
+//! What messages say: each cause once, with a way out that exists, and before the work.
+
+use crate::support::{Fixture, expect, pcore, text};
+use std::fs;
+use tempfile::TempDir;
+
+/// What the operating system says of a file that is not there.
+const NOT_THERE: &str = "No such file";
+
+#[test]
+#[cfg(unix)]
+fn the_cause_of_an_error_is_said_once() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("station")).unwrap();
+    fs::create_dir(folder.path().join("images")).unwrap();
+    let map = Fixture::get().test_folder().join("good/000000.tiff");
+    fs::copy(&map, folder.path().join("images/a.tiff")).unwrap();
+    let fit = ["fit", "--normal", "images"];
+    let cases: [&[&str]; 9] = [
+        &["inspect", "no.pcore"],
+        &["infer", "images", "--bundle", "no.pcore"],
+        &["weights", "add", "no.pth", "--as", "resnet18"],
+        &["export", "no.pcore", "--format", "onnxdemo", "--out", "x"],
+        &["import", "station", "--backbone", "pcore_tiny", "--layers", "layer3"],
+        &["study", "images", "--plan", "no.toml"],
+        &["list", "nowhere"],
+        &[fit[0], fit[1], fit[2], "--conditions", "no.csv"],
+        &[fit[0], fit[1], fit[2], "--shots-list", "no.txt"],
+    ];
+    for arguments in cases {
+        let message = text(&expect(2, pcore(folder.path()).args(arguments)).stderr);
+        let error = message.lines().find(|line| line.starts_with("error:")).unwrap();
+        assert_eq!(error.matches(NOT_THERE).count(), 1, "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn missing_weights_and_pointers_to_them_are_told_with_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let map = Fixture::get().test_folder().join("good/000000.tiff");
+    let fit = ["fit", "--backbone", "resnet18", "--normal"];
+    let missing = text(&expect(2, pcore(folder.path()).args(fit).arg(map.parent().unwrap())).stderr);
+    for words in ["https://download.pytorch.org/models/resnet18-f37072fd.pth", "pcore weights add FILE --as resnet18"] {
+        assert!(missing.contains(words), "{missing}");
+    }
+    assert_eq!(missing.contains("weights fetch"), cfg!(feature = "fetch"), "{missing}");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46800000\n";
+    fs::write(folder.path().join("w.safetensors"), pointer).unwrap();
+    let add = ["weights", "add", "w.safetensors", "--as", "resnet18"];
+    let pointer = text(&expect(2, pcore(folder.path()).args(add)).stderr);
+    assert!(pointer.contains("Git LFS pointer") && pointer.contains("git lfs pull"), "{pointer}");
+}
+
+#[test]
+fn a_place_that_cannot_take_results_is_refused_before_the_work() {
+    let fixture = Fixture::get();
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+    let taken = folder.path().join("taken").display().to_string();
+    let inside = format!("{taken}/deeper");
+    let cases: [&[&str]; 7] = [
+        &["eval", ".", "--domain", "C", "--out", &taken],
+        &["eval", ".", "--domain", "C", "--out", &inside],
+        &["study", ".", "--domain", "C", "--out", &taken],
+        &["demo", "--dir", &taken],
+        &["synth", "hdmap", "--out", &taken],
+        &["export", ".pcore/C.pcore", "--format", "onnxdemo", "--out", &taken],
+        &["manual", "--out", &taken],
+    ];
+    for arguments in cases {
+        let output = expect(2, pcore(fixture.path()).args(arguments));
+        let message = text(&output.stderr);
+        assert!(message.contains("can't write results") && message.contains("taken"), "{arguments:?}: {message}");
+        // One line: nothing was begun.
+        assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
+    }
+    assert_eq!(fs::read(folder.path().join("taken")).unwrap(), b"a file");
+}
+
+#[test]
+fn quiet_leaves_results_and_what_is_wrong_and_verbose_adds_decisions() {
+    let fixture = Fixture::get();
+    let infer = |flags: &[&str]| {
+        let output = expect(0, pcore(fixture.path()).args(["infer", "domain_C/test/good"]).args(flags));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (rows, usual) = infer(&[]);
+    let (quiet_rows, quiet) = infer(&["-q"]);
+    let (verbose_rows, verbose) = infer(&["-v"]);
+    assert_eq!(rows.lines().count(), 8);
+    assert_eq!((&rows, &rows), (&quiet_rows, &verbose_rows));
+    assert_eq!(quiet, "");
+    assert!(usual.contains("bundle") && !usual.contains("threads"), "{usual}");
+    for words in ["threads", "8 images found", "threshold", "ready after", "ended after"] {
+        assert!(verbose.contains(words), "{words}: {verbose}");
+    }
+    let error = text(&expect(2, pcore(fixture.path()).args(["-q", "infer", "nowhere"])).stderr);
+    assert!(error.contains("nowhere"), "{error}");
+    expect(2, pcore(fixture.path()).args(["-q", "-v", "devices"]));
+}
