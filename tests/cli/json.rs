@@ -54,7 +54,7 @@ const PLAN: &str = "
 title = 'Small'
 alpha = 0.05
 conditions = 'none'
-resamples = 10
+resamples = 100
 seeds = [1]
 ";
 
@@ -64,7 +64,20 @@ fn every_verb_answers_with_json_that_parses() {
     let counts = ["--train", "20", "--good", "2", "--fault", "2", "--seed", "3"];
     expect(0, pcore(folder.path()).args(["synth", "hdmap", "--out", "data"]).args(counts));
     fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
-    let one = ["--layers", "layer3", "--neighbourhood", "1", "--image-size", "64x64", "--bundle", "one.pcore"];
+    let one = [
+        "--layers",
+        "layer3",
+        "--neighbourhood",
+        "1",
+        "--metric",
+        "cosine",
+        "--image-size",
+        "224x224",
+        "--resize",
+        "shortest-crop:256",
+        "--bundle",
+        "one.pcore",
+    ];
     expect(0, pcore(folder.path()).args(["fit", "--normal", "data/domain_C/train/good"]).args(one));
     let documented = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
     for Case { arguments, keys } in CASES {

@@ -15,8 +15,7 @@ fn the_cause_of_an_error_is_said_once() {
     fs::create_dir(folder.path().join("images")).unwrap();
     let map = Fixture::get().test_folder().join("good/000000.tiff");
     fs::copy(&map, folder.path().join("images/a.tiff")).unwrap();
-    let fit = ["fit", "--normal", "images"];
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 7] = [
         &["inspect", "no.pcore"],
         &["infer", "images", "--bundle", "no.pcore"],
         &["weights", "add", "no.pth", "--as", "resnet18"],
@@ -24,8 +23,6 @@ fn the_cause_of_an_error_is_said_once() {
         &["import", "station", "--backbone", "pcore_tiny", "--layers", "layer3"],
         &["study", "images", "--plan", "no.toml"],
         &["list", "nowhere"],
-        &[fit[0], fit[1], fit[2], "--conditions", "no.csv"],
-        &[fit[0], fit[1], fit[2], "--shots-list", "no.txt"],
     ];
     for arguments in cases {
         let message = text(&expect(2, pcore(folder.path()).args(arguments)).stderr);
@@ -90,11 +87,39 @@ fn quiet_leaves_results_and_what_is_wrong_and_verbose_adds_decisions() {
     assert_eq!(rows.lines().count(), 8);
     assert_eq!((&rows, &rows), (&quiet_rows, &verbose_rows));
     assert_eq!(quiet, "");
-    assert!(usual.contains("bundle") && !usual.contains("threads"), "{usual}");
-    for words in ["threads", "8 images found", "threshold", "ready after", "ended after"] {
+    assert!(usual.contains("bundle") && !usual.contains("ended after"), "{usual}");
+    for words in ["threads, home", "8 images found", "threshold", "ready after", "ended after"] {
         assert!(verbose.contains(words), "{words}: {verbose}");
     }
     let error = text(&expect(2, pcore(fixture.path()).args(["-q", "infer", "nowhere"])).stderr);
     assert!(error.contains("nowhere"), "{error}");
     expect(2, pcore(fixture.path()).args(["-q", "-v", "devices"]));
+}
+
+#[test]
+fn a_table_without_its_header_is_refused_before_the_images_are_read() {
+    let fixture = Fixture::get();
+    let folder = TempDir::new().unwrap();
+    let table = folder.path().join("table.csv");
+    fs::write(&table, "file,state\na.tiff,cold\n").unwrap();
+    let table = table.display().to_string();
+    let cases: [&[&str]; 3] = [
+        &["fit", "--normal", ".", "--domain", "C", "--bundle", "x.pcore", "--conditions", &table],
+        &["study", ".", "--domain", "C", "--out", "refused", "--conditions", &table],
+        &["study", ".", "--domain", "C", "--out", "refused", "--test-conditions", &table],
+    ];
+    for arguments in cases {
+        let message = text(&expect(2, pcore(fixture.path()).args(arguments)).stderr);
+        assert!(message.contains("table.csv") && message.contains("condition"), "{arguments:?}: {message}");
+        assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_standard_error_stops_nothing() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut infer = pcore(Fixture::get().path());
+    let output = expect(0, infer.args(["-v", "infer", "domain_C/test/good"]).stderr(full));
+    assert_eq!(text(&output.stdout).lines().count(), 8);
 }

@@ -17,12 +17,43 @@ pub(crate) fn print_line(text: &str) -> io::Result<()> {
     print(&format!("{text}\n"))
 }
 
+/// A line on standard error. One that nobody can read, on a full disk or a closed pipe, stops nothing.
+pub(crate) fn tell(text: &str) {
+    terminal::beside_bar(|| drop(io::stderr().write_all(format!("{text}\n").as_bytes())));
+}
+
 /// A message that is shown only with `--verbose`: what was decided, and how long it took.
 pub(crate) fn detail(text: &str) {
     if terminal::is_verbose() {
-        terminal::beside_bar(|| eprintln!("{text}"));
+        tell(text);
     }
 }
+
+/// A message that `--quiet` leaves out.
+macro_rules! say {
+    ($($text:tt)*) => {
+        if !$crate::terminal::is_quiet() {
+            $crate::console::tell(&format!($($text)*));
+        }
+    };
+}
+
+/// Something that was left out, which is always said.
+macro_rules! problem {
+    ($($text:tt)*) => { $crate::console::tell(&format!($($text)*)) };
+}
+
+/// A warning, which is always said.
+macro_rules! warning {
+    ($($text:tt)*) => { $crate::console::tell_after($crate::terminal::Tone::Doubtful, "warning:", &format!($($text)*)) };
+}
+
+/// [`tell`] with a first word in its colour.
+pub(crate) fn tell_after(tone: Tone, word: &str, text: &str) {
+    tell(&format!("{} {text}", terminal::on_stderr(tone, word)));
+}
+
+pub(crate) use {problem, say, warning};
 
 /// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
 pub(crate) struct Console {
@@ -90,7 +121,7 @@ impl Progress for Console {
                 state.last_line = Instant::now();
                 let elapsed = state.begun.elapsed().as_secs_f64();
                 let left = elapsed * (state.total - state.done) as f64 / state.done.max(1) as f64;
-                eprintln!("{}: {}/{}, about {left:.0} s left", state.stage, state.done, state.total);
+                say!("{}: {}/{}, about {left:.0} s left", state.stage, state.done, state.total);
             }
         });
     }
@@ -98,22 +129,16 @@ impl Progress for Console {
     fn end(&self) {
         self.with(|state| {
             terminal::clear_bar();
-            if terminal::is_quiet() {
-                return;
-            }
-            eprintln!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
+            say!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
         });
     }
 
     fn note(&self, message: &str) {
-        if !terminal::is_quiet() {
-            terminal::beside_bar(|| eprintln!("note: {message}"));
-        }
+        say!("note: {message}");
     }
 
     fn warn(&self, message: &str) {
-        let word = terminal::on_stderr(Tone::Doubtful, "warning:");
-        terminal::beside_bar(|| eprintln!("{word} {message}"));
+        warning!("{message}");
     }
 }
 

@@ -15,10 +15,11 @@ mod terminal;
 
 use args::{Args, Verb};
 use clap::Parser;
-use console::detail;
+use console::{detail, tell_after};
 use pcore::kernel::simd::{INSTRUCTION_SETS, LIMIT_VARIABLE};
 use std::process::ExitCode;
 use std::time::Instant;
+use terminal::Tone;
 
 /// How a command that did its work can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
     terminal::set_up(&args.talk);
     if let Some(limit) = std::env::var_os(LIMIT_VARIABLE).filter(|l| !INSTRUCTION_SETS.iter().any(|set| l == set)) {
         let known = INSTRUCTION_SETS.join(", ");
-        eprintln!("error: {LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
+        let error = format!("{LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
+        tell_after(Tone::Bad, "error:", &error);
         return ExitCode::from(2);
     }
     let begun = Instant::now();
@@ -82,8 +84,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::clear_bar();
-            let word = terminal::on_stderr(terminal::Tone::Bad, "error:");
-            eprintln!("{word} {}", message::error_text(&error));
+            tell_after(Tone::Bad, "error:", &message::error_text(&error));
             ExitCode::from(2)
         }
     }

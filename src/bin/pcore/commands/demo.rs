@@ -6,7 +6,7 @@ use super::open::open_file;
 use super::synth::simulate;
 use crate::Outcome;
 use crate::args::DemoArgs;
-use crate::console::print_line;
+use crate::console::{print_line, say};
 use crate::output;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
@@ -28,10 +28,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         n_test_fault: args.test / 2,
         ..HdmapPlan::new(Domain::C, args.seed)
     };
-    eprintln!("1/3  simulating a gearbox: health data maps of domain C, cold and warm, thin faults");
+    say!("1/3  simulating a gearbox: health data maps of domain C, cold and warm, thin faults");
     let data = simulate(&simulation, &args.dir)?;
 
-    eprintln!("2/3  fitting on the normal maps; cold and warm are told apart without labels");
+    say!("2/3  fitting on the normal maps; cold and warm are told apart without labels");
     let listing = dataset::normals(&data.folder, None)?;
     let plan = FitPlan {
         domain: Some("C".to_owned()),
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         print_line(&summary(&fitted.contents.manifest))?;
     }
 
-    eprintln!("3/3  inspecting maps the fit has never seen");
+    say!("3/3  inspecting maps the fit has never seen");
     let opened = open_file(&bundle, "just fitted", &args.run)?;
     let listing = dataset::labelled(&data.folder, None)?;
     // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     } else {
         print_line(&evaluation_table(&evaluated.evaluation))?;
     }
-    eprintln!(
+    say!(
         "open {} in a browser; all done in {:.0} s",
         args.dir.join("report.html").display(),
         start.elapsed().as_secs_f64()

@@ -4,7 +4,7 @@ use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::{Console, detail, print, print_line};
+use crate::console::{Console, detail, print, print_line, problem, say};
 use crate::message::error_text;
 use crate::output;
 use crate::run_info::RunInfo;
@@ -78,7 +78,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                     match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
                         Ok(pair) => pixels.extend(pair),
                         Err(error) => {
-                            eprintln!("mask left out: {}", error_text(&error));
+                            problem!("mask left out: {}", error_text(&error));
                             n_failed += 1;
                         }
                     }
@@ -93,7 +93,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                 });
             }
             Err(error) => {
-                eprintln!("left out: {error}");
+                problem!("left out: {error}");
                 n_failed += 1;
             }
         }
@@ -118,7 +118,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             calibration: *calibration,
         };
         page::write_report(folder, opened, &info, page)?;
-        eprintln!("written to {}", folder.display());
+        say!("written to {}", folder.display());
     }
     Ok(Evaluated { evaluation, n_failed })
 }

@@ -3,7 +3,7 @@
 use super::open::Opened;
 use super::page::create;
 use super::pictures::picture_path;
-use crate::console::print_line;
+use crate::console::{print_line, say};
 use crate::home;
 use anyhow::{Context, Result};
 use pcore::dataset::Sample;
@@ -87,16 +87,16 @@ impl Explainer {
         self.json.flush()?;
         let n = self.n_missing;
         match self.normals.root() {
-            Some(root) if n > 0 => eprintln!(
+            Some(root) if n > 0 => say!(
                 "{n} normal patches can't be shown: their images are not in {} as they were at the fit; --normal DIR names their folder",
                 root.display()
             ),
-            None if n > 0 => eprintln!(
+            None if n > 0 => say!(
                 "the normal patches can't be shown: the bundle was not fitted here; --normal DIR names the folder of its training images"
             ),
             Some(_) | None => {}
         }
-        eprintln!("explained {} images in {}", self.n_explained, self.folder.display());
+        say!("explained {} images in {}", self.n_explained, self.folder.display());
         Ok(())
     }
 }

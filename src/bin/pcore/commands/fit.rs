@@ -3,7 +3,7 @@
 use super::open;
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, print, print_line, problem, say};
 use crate::home;
 use anyhow::{Context, Result};
 use pcore::bank::DescriptorSpec;
@@ -39,17 +39,12 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
     let device = open::device(run)?;
-    eprintln!(
-        "fitting on {} images of {}, device {}",
-        listing.samples.len(),
-        listing.root.display(),
-        device.description()
-    );
+    say!("fitting on {} images of {}, device {}", listing.samples.len(), listing.root.display(), device.description());
     let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
     let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
-        eprintln!("left out: {}: {}", failure.name, failure.reason);
+        problem!("left out: {}: {}", failure.name, failure.reason);
     }
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;

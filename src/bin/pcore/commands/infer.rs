@@ -6,7 +6,7 @@ use super::page::{self, Page, report_image};
 use super::pictures::{Style, overlay_png, picture_path};
 use crate::Outcome;
 use crate::args::{InferArgs, MapFormat};
-use crate::console::{Console, detail, print_line};
+use crate::console::{Console, detail, print_line, say};
 use crate::run_info::RunInfo;
 use crate::terminal::{self, Tone};
 use anyhow::{Context, Result};
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let n_failed = images.iter().filter(|i| i.row.error.is_some()).count();
     let n_anomalous = images.iter().filter(|i| i.row.verdict == Some(Verdict::Anomalous)).count();
     let seconds = start.elapsed().as_secs_f64();
-    eprintln!(
+    say!(
         "{} images: {n_anomalous} anomalous, {} normal, {n_failed} not readable; {:.1} ms per image",
         images.len(),
         images.len() - n_anomalous - n_failed,
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         let samples = &listing.samples;
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
         page::write_report(folder, &opened, &run, page)?;
-        eprintln!("written to {}", folder.display());
+        say!("written to {}", folder.display());
     }
     Ok(match (n_failed, n_anomalous) {
         (1.., _) => Outcome::SomeFailed,

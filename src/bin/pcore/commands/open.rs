@@ -2,7 +2,7 @@
 
 use super::fit::summary;
 use crate::args::{BundleArgs, RunArgs};
-use crate::console::detail;
+use crate::console::{detail, say, warning};
 use crate::home;
 use crate::terminal;
 use anyhow::{Context, Result};
@@ -38,16 +38,16 @@ pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened>
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
     tell(&inspector, read_s, begun.elapsed().as_secs_f64());
-    eprintln!("bundle {} ({how}), device {}", terminal::shown(path), device.description());
+    say!("bundle {} ({how}), device {}", terminal::shown(path), device.description());
     if device.is_gpu() && !inspector.is_searched_on_device() {
-        eprintln!(
+        say!(
             "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
             inspector.bank().n_rows()
         );
     }
     if let Some((fitted, here)) = inspector.precision_change() {
-        eprintln!(
-            "warning: the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
+        warning!(
+            "the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
         );
     }
     Ok(Opened { inspector, device, path: path.to_owned() })
@@ -91,8 +91,8 @@ pub(super) fn condition_table(
         let is_known = |name: &&str| inspector.conditions().iter().any(|known| known.as_str() == *name);
         let strange: Vec<&str> = table.conditions().into_iter().filter(|name| !is_known(name)).collect();
         if !strange.is_empty() {
-            eprintln!(
-                "warning: {} names conditions that the bundle does not know ({}): their images count as of unknown condition",
+            warning!(
+                "{} names conditions that the bundle does not know ({}): their images count as of unknown condition",
                 path.display(),
                 strange.join(", ")
             );
@@ -110,7 +110,7 @@ pub(super) fn condition_table(
         let table = ConditionTable::read(&path)?;
         let known = |c: &str| inspector.conditions().iter().any(|k| k.as_str() == c);
         if table.conditions().into_iter().all(known) {
-            eprintln!("conditions from {} (--conditions chooses another table)", path.display());
+            say!("conditions from {} (--conditions chooses another table)", path.display());
             return Ok(Some(table));
         }
     }

@@ -3,7 +3,7 @@
 use super::{fit::summary, open};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
 use crate::output;
 use anyhow::{Context, Result};
@@ -36,7 +36,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         warnings.retain(|w| !matches!(w, StationWarning::Threshold { .. }));
     }
     for warning in &warnings {
-        eprintln!("warning: {warning}");
+        warning!("{warning}");
     }
     write(&path, &contents)?;
     if args.run.json {
@@ -72,7 +72,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
     } else {
         files.iter().try_for_each(|file| print_line(file))?;
     }
-    eprintln!(
+    say!(
         "the station also needs the network {} up to {} as ONNX beside them; a bundle holds no network (weights sha256 {})",
         backbone.name,
         backbone.layers.join(", "),
@@ -84,15 +84,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
 /// What the normal images say about the old threshold, and about themselves.
 fn tell(found: &Recalibrated) {
     for failure in &found.failures {
-        eprintln!("left out: {}: {}", failure.name, failure.reason);
+        problem!("left out: {}: {}", failure.name, failure.reason);
     }
     let n = found.contents.calibration_scores.len();
     if let Some(rejected) = found.n_rejected_before {
-        eprintln!("the imported threshold rejects {rejected} of {n} normal images");
+        say!("the imported threshold rejects {rejected} of {n} normal images");
     }
     if found.n_in_bank > 0 {
-        eprintln!(
-            "warning: {} of {n} normal images have patches that are in the bank; the bank seems to be built from them, so the new threshold is too low: use other images",
+        warning!(
+            "{} of {n} normal images have patches that are in the bank; the bank seems to be built from them, so the new threshold is too low: use other images",
             found.n_in_bank
         );
     }
