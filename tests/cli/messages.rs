@@ -44,8 +44,11 @@ fn missing_weights_and_pointers_to_them_are_told_with_what_to_do() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46800000\n";
     fs::write(folder.path().join("w.safetensors"), pointer).unwrap();
     let add = ["weights", "add", "w.safetensors", "--as", "resnet18"];
-    let pointer = text(&expect(2, pcore(folder.path()).args(add)).stderr);
-    assert!(pointer.contains("Git LFS pointer") && pointer.contains("git lfs pull"), "{pointer}");
+    fs::write(folder.path().join("w.pcore"), pointer).unwrap();
+    for arguments in [&add[..], &["inspect", "w.pcore"]] {
+        let message = text(&expect(2, pcore(folder.path()).args(arguments)).stderr);
+        assert!(message.contains("Git LFS pointer") && message.contains("git lfs pull"), "{message}");
+    }
 }
 
 #[test]

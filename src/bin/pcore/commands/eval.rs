@@ -8,6 +8,7 @@ use crate::console::{Console, detail, print, print_line, problem, say};
 use crate::message::error_text;
 use crate::output;
 use crate::run_info::RunInfo;
+use crate::terminal;
 use anyhow::Result;
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample};
 use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
@@ -118,7 +119,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             calibration: *calibration,
         };
         page::write_report(folder, opened, &info, page)?;
-        say!("written to {}", folder.display());
+        say!("written to {}", terminal::shown(folder));
     }
     Ok(Evaluated { evaluation, n_failed })
 }

@@ -5,6 +5,7 @@ use super::page::create;
 use super::pictures::picture_path;
 use crate::console::{print_line, say};
 use crate::home;
+use crate::terminal;
 use anyhow::{Context, Result};
 use pcore::dataset::Sample;
 use pcore::image::Image;
@@ -96,7 +97,7 @@ impl Explainer {
             ),
             Some(_) | None => {}
         }
-        say!("explained {} images in {}", self.n_explained, self.folder.display());
+        say!("explained {} images in {}", self.n_explained, terminal::shown(&self.folder));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line, problem, say};
 use crate::home;
+use crate::terminal;
 use anyhow::{Context, Result};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
-        print_line(&format!("bundle       {}  ({seconds:.1} s)", path.display()))?;
+        print_line(&format!("bundle       {}  ({seconds:.1} s)", terminal::shown(&path)))?;
     }
     Ok(if fitted.failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -39,7 +40,12 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
     let device = open::device(run)?;
-    say!("fitting on {} images of {}, device {}", listing.samples.len(), listing.root.display(), device.description());
+    say!(
+        "fitting on {} images of {}, device {}",
+        listing.samples.len(),
+        terminal::shown(&listing.root),
+        device.description()
+    );
     let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
     let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         let samples = &listing.samples;
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
         page::write_report(folder, &opened, &run, page)?;
-        say!("written to {}", folder.display());
+        say!("written to {}", terminal::shown(folder));
     }
     Ok(match (n_failed, n_anomalous) {
         (1.., _) => Outcome::SomeFailed,
