@@ -81,6 +81,16 @@ fn the_library_neither_prints_nor_exits() {
 }
 
 #[test]
+fn the_program_speaks_through_its_console_and_says_a_cause_once() {
+    let program = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin"));
+    assert!(program.len() > 25, "only {} source files found", program.len());
+    // `{error:#}` would repeat causes that an error names itself: `message::error_text` does not.
+    let words = ["println!", "print!(", "error:#}"];
+    let wrong: Vec<_> = program.iter().filter(|path| words.iter().any(|w| code(path).contains(w))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn serde_stays_at_the_file_borders() {
     let borders = ["bundle", "report", "dataset"];
     let wrong = offenders(|module, _, code| !borders.contains(&module) && code.contains("serde::"));

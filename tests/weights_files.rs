@@ -289,13 +289,27 @@ fn names_that_lead_out_of_the_store_are_refused() {
 }
 
 #[test]
-fn missing_weights_are_reported_with_both_ways_to_get_them() {
+fn missing_weights_are_reported_with_the_ways_this_build_has() {
     let folder = tempfile::tempdir().unwrap();
-    let message = Store::at(folder.path()).open("wide_resnet50_2").unwrap_err().to_string();
-    assert!(
-        message.contains("weights add FILE --as wide_resnet50_2") && message.contains("weights fetch wide_resnet50_2"),
-        "{message}"
-    );
+    let message = |name: &str| Store::at(folder.path()).open(name).unwrap_err().to_string();
+    let published = message("resnet18");
+    let by_hand =
+        ["https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd)", "weights add FILE --as resnet18"];
+    assert!(by_hand.iter().all(|words| published.contains(words)), "{published}");
+    assert_eq!(published.contains("weights fetch"), cfg!(feature = "fetch"), "{published}");
+    let own = message("resnet18.line3");
+    assert!(own.contains("weights add FILE --as resnet18.line3") && !own.contains("https"), "{own}");
+}
+
+#[test]
+fn a_git_lfs_pointer_is_called_one() {
+    let pointer = |head: &str| format!("{head}\noid sha256:4d7a\nsize 46800000\n").into_bytes();
+    let message = |bytes| NamedTensors::from_bytes(bytes).unwrap_err().to_string();
+    let found = message(pointer("version https://git-lfs.github.com/spec/v1"));
+    assert!(found.contains("git lfs pull") && !found.contains("76 65"), "{found}");
+    // Cut to less than its first line it is only some file.
+    let other = message(b"version https://git-lfs".to_vec());
+    assert!(other.contains("expected a .safetensors"), "{other}");
 }
 
 /// The real ResNet-18 in an ONNX file that ends after layer3, where it is at hand.

@@ -98,6 +98,10 @@ fn read_header(reader: &mut impl Read, n_bytes: u64) -> Result<String, Defect> {
     }
     let mut length = [0; 8];
     reader.read_exact(&mut length)?;
+    if &length == b"version " {
+        // What Git LFS leaves in place of a file that it has not fetched begins so; as a length it would be absurd.
+        return Err(Defect::Header { reason: "it is a Git LFS pointer, run git lfs pull".to_owned() });
+    }
     let length = u64::from_le_bytes(length);
     if length > MAX_HEADER_BYTES {
         return Err(Defect::HeaderTooLarge { found: length, limit: MAX_HEADER_BYTES });

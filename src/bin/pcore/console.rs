@@ -1,34 +1,70 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
 use crate::signals;
+use crate::terminal::{self, Stdout, Tone};
 use indicatif::{ProgressBar, ProgressStyle};
 use pcore::dataset::Shown;
 use pcore::progress::Progress;
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Prints a result, foreign control characters in it escaped (as JSON escapes them); unlike `print!` it reports a reader that went away, instead of panicking.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    write!(io::stdout().lock(), "{}", Shown::lines(text))
+    Stdout.write_all(Shown::lines(text).to_string().as_bytes())
 }
 
-/// Says something on stderr; a stderr that is full or closed silences the program, it does not stop it.
-pub(crate) fn say(message: fmt::Arguments<'_>) {
-    drop(writeln!(io::stderr().lock(), "{message}"));
-}
-
-/// As `eprintln!`, which panics where stderr is full or closed.
-#[macro_export]
-macro_rules! say {
-    ($($word:tt)*) => { $crate::console::say(format_args!($($word)*)) };
+/// A line with colours of its own, whose foreign text is escaped already.
+pub(crate) fn print_row(text: &str) -> io::Result<()> {
+    Stdout.write_all(format!("{text}\n").as_bytes())
 }
 
 /// [`print`] with a line end.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", Shown::lines(text))
+    print(&format!("{text}\n"))
 }
+
+/// A line on standard error, control characters in it escaped. One that nobody can read, on a full disk or a closed pipe, stops nothing.
+pub(crate) fn tell(text: &str) {
+    tell_raw(&Shown::paragraph(text).to_string());
+}
+
+/// A message that is shown only with `--verbose`: what was decided, and how long it took.
+pub(crate) fn detail(text: &str) {
+    if terminal::is_verbose() {
+        tell(text);
+    }
+}
+
+/// A message that `--quiet` leaves out.
+macro_rules! say {
+    ($($text:tt)*) => {
+        if !$crate::terminal::is_quiet() {
+            $crate::console::tell(&format!($($text)*));
+        }
+    };
+}
+
+/// Something that was left out, which is always said.
+macro_rules! problem {
+    ($($text:tt)*) => { $crate::console::tell(&format!($($text)*)) };
+}
+
+/// A warning, which is always said.
+macro_rules! warning {
+    ($($text:tt)*) => { $crate::console::tell_after($crate::terminal::Tone::Doubtful, "warning:", &format!($($text)*)) };
+}
+
+/// [`tell`] with a first word in its colour.
+pub(crate) fn tell_after(tone: Tone, word: &str, text: &str) {
+    tell_raw(&format!("{} {}", terminal::on_stderr(tone, word), Shown::paragraph(text)));
+}
+
+fn tell_raw(text: &str) {
+    terminal::beside_bar(|| drop(io::stderr().write_all(format!("{text}\n").as_bytes())));
+}
+
+pub(crate) use {problem, say, warning};
 
 /// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
 pub(crate) struct Console {
@@ -66,6 +102,7 @@ impl Progress for Console {
     fn begin(&self, stage: &str, total: usize) {
         self.with(|state| {
             let now = Instant::now();
+            terminal::clear_bar();
             *state = State {
                 bar: ProgressBar::hidden(),
                 stage: stage.to_owned(),
@@ -74,10 +111,11 @@ impl Progress for Console {
                 begun: now,
                 last_line: now,
             };
-            if self.is_terminal {
+            if self.is_terminal && !terminal::is_quiet() {
                 let template = "{msg:12} {bar:32} {pos}/{len} [{elapsed} elapsed, {eta} left]";
                 let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
                 state.bar = ProgressBar::new(total as u64).with_style(style).with_message(stage.to_owned());
+                terminal::show_bar(state.bar.clone());
             }
         });
     }
@@ -86,31 +124,42 @@ impl Progress for Console {
         self.with(|state| {
             state.done += n;
             state.bar.inc(n as u64);
-            if !self.is_terminal && state.last_line.elapsed() >= LINE_EVERY && state.done < state.total {
+            if !self.is_terminal
+                && !terminal::is_quiet()
+                && state.last_line.elapsed() >= LINE_EVERY
+                && state.done < state.total
+            {
                 state.last_line = Instant::now();
                 let elapsed = state.begun.elapsed().as_secs_f64();
                 let left = elapsed * (state.total - state.done) as f64 / state.done.max(1) as f64;
-                eprintln!("{}: {}/{}, about {left:.0} s left", state.stage, state.done, state.total);
+                say!("{}: {}/{}, about {left:.0} s left", state.stage, state.done, state.total);
             }
         });
     }
 
     fn end(&self) {
         self.with(|state| {
-            state.bar.finish_and_clear();
-            eprintln!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
+            terminal::clear_bar();
+            say!("{}: {} in {:.1} s", state.stage, state.done, state.begun.elapsed().as_secs_f64());
         });
     }
 
     fn note(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("note: {}", Shown::paragraph(message))));
+        say!("note: {message}");
     }
 
     fn warn(&self, message: &str) {
-        self.with(|state| state.bar.suspend(|| eprintln!("warning: {}", Shown::paragraph(message))));
+        warning!("{message}");
     }
 
     fn is_cancelled(&self) -> bool {
         signals::caught().is_some()
+    }
+}
+
+impl Drop for Console {
+    /// Work that ended early leaves no half a bar behind.
+    fn drop(&mut self) {
+        terminal::clear_bar();
     }
 }

@@ -49,6 +49,11 @@ pub(crate) fn remember(bundle: &Path) -> Result<()> {
     replace_unsynced(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
+/// The bundle that [`remember`] noted, if any.
+pub(crate) fn last() -> Option<PathBuf> {
+    fs::read_to_string(home().join(LAST)).ok().map(|path| PathBuf::from(path.trim_end()))
+}
+
 /// The folder whose files say where training images lie: one per fingerprint of the data. A bundle itself holds no path of
 /// the machine that wrote it.
 const NORMALS: &str = "normals";

@@ -8,14 +8,19 @@ mod args;
 mod commands;
 mod console;
 mod home;
+mod message;
+mod output;
 mod run_info;
 mod signals;
+mod terminal;
 
 use args::{Args, Verb};
 use clap::Parser;
-use pcore::dataset::Shown;
+use console::{detail, tell_after};
 use pcore::kernel::simd::{INSTRUCTION_SETS, LIMIT_VARIABLE};
 use std::process::ExitCode;
+use std::time::Instant;
+use terminal::Tone;
 
 /// How a command that did its work can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +45,23 @@ impl From<Outcome> for ExitCode {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    terminal::set_up(&args.talk);
     if let Some(limit) = std::env::var_os(LIMIT_VARIABLE).filter(|l| !INSTRUCTION_SETS.iter().any(|set| l == set)) {
         let known = INSTRUCTION_SETS.join(", ");
-        eprintln!("error: {LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
+        let error = format!("{LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
+        tell_after(Tone::Bad, "error:", &error);
         return ExitCode::from(2);
     }
     signals::listen();
+    let begun = Instant::now();
+    detail(&format!(
+        "pcore {} on {} {}, {} threads, home {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        rayon::current_num_threads(),
+        home::home().display()
+    ));
     let result = match &args.verb {
         Verb::Fit(args) => commands::fit::run(args),
         Verb::Infer(args) => commands::infer::run(args),
@@ -58,22 +74,24 @@ fn main() -> ExitCode {
         Verb::Demo(args) => commands::demo::run(args),
         Verb::Synth(args) => commands::synth::run(args),
         Verb::Weights(args) => commands::weights::run(args),
-        Verb::Devices => commands::devices::run(),
+        Verb::Devices(args) => commands::devices::run(args),
+        Verb::List(args) => commands::list::run(args),
+        Verb::Completions(args) => commands::tools::completions(args),
+        Verb::Manual(args) => commands::tools::manual(args),
     };
+    detail(&format!("ended after {:.2} s", begun.elapsed().as_secs_f64()));
     match result {
         Ok(outcome) => outcome.into(),
         // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => match signals::caught() {
-            Some(signal) => {
-                say!("error: stopped by {}", signals::name(signal));
-                ExitCode::from(signals::exit_code(signal))
-            }
-            None => {
-                say!("error: {}", Shown::paragraph(format!("{error:#}")));
-                ExitCode::from(2)
-            }
-        },
+        Err(error) => {
+            terminal::clear_bar();
+            let signal = signals::caught();
+            let text =
+                signal.map_or_else(|| message::error_text(&error), |s| format!("stopped by {}", signals::name(s)));
+            tell_after(Tone::Bad, "error:", &text);
+            ExitCode::from(signal.map_or(2, signals::exit_code))
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::ManifestEntry;
+
 /// Names listed per group in a message before the rest is only counted.
 const NAMES_SHOWN: usize = 8;
 
@@ -131,15 +133,18 @@ pub enum WeightsError {
         reason: String,
     },
     /// Not in the store.
-    #[error("no weights named \"{name}\" in {}; add a file with: pcore weights add FILE --as {name}{}", store.display(), if *fetchable { format!(", or download them with: pcore weights fetch {name}") } else { String::new() })]
+    #[error("no weights named \"{name}\" in {}: {}", store.display(), way_to_get(name, published.as_deref()))]
     NotStored {
         /// Name asked for.
         name: String,
         /// Folder of the store.
         store: PathBuf,
-        /// Whether the manifest has a source for it.
-        fetchable: bool,
+        /// Where the manifest says they are published.
+        published: Option<Box<ManifestEntry>>,
     },
+    /// What Git LFS leaves in place of a file that it has not fetched.
+    #[error("the file is a Git LFS pointer, not the weights themselves: run git lfs pull")]
+    LfsPointer,
     /// Neither `PCORE_HOME` nor a home folder is known.
     #[error("no folder for weights: set PCORE_HOME (or HOME) to a folder you can write to")]
     NoHome,
@@ -207,6 +212,17 @@ pub struct Mismatch {
     pub extra: Vec<String>,
     /// In the file with another shape.
     pub misshapen: Vec<Misshapen>,
+}
+
+/// How to come by weights that are not there. Downloading is named only where this program can.
+fn way_to_get(name: &str, published: Option<&ManifestEntry>) -> String {
+    let Some(entry) = published else { return format!("add a file with: pcore weights add FILE --as {name}") };
+    let hash = entry.hash_note();
+    let by_hand = format!("download {}{hash} and add it with: pcore weights add FILE --as {name}", entry.url);
+    match cfg!(feature = "fetch") {
+        true => format!("run: pcore weights fetch {name}, or {by_hand}"),
+        false => by_hand,
+    }
 }
 
 impl WeightsError {

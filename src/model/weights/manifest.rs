@@ -83,6 +83,18 @@ impl Manifest {
     }
 }
 
+impl ManifestEntry {
+    /// What is known of the file's hash, in brackets after a space; empty where nothing is.
+    #[must_use]
+    pub fn hash_note(&self) -> String {
+        match self.sha256.len() {
+            0 => String::new(),
+            64 => format!(" (sha256 {})", self.sha256),
+            _ => format!(" (its sha256 begins with {})", self.sha256),
+        }
+    }
+}
+
 fn entry(value: &Value) -> Result<ManifestEntry, String> {
     let table = value.as_table().ok_or("no table")?;
     const KEYS: [&str; 6] = ["name", "url", "sha256", "sha256_prefix", "licence", "origin"];

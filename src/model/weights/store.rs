@@ -168,8 +168,8 @@ impl Store {
     pub fn open(&self, name: &str) -> Result<NamedTensors, WeightsError> {
         let path = self.path(name)?;
         if !path.exists() {
-            let fetchable = Manifest::built_in().is_ok_and(|manifest| manifest.entry(name).is_ok());
-            return Err(WeightsError::NotStored { name: name.to_owned(), store: self.folder.clone(), fetchable });
+            let published = Manifest::built_in()?.entry(name).ok().cloned().map(Box::new);
+            return Err(WeightsError::NotStored { name: name.to_owned(), store: self.folder.clone(), published });
         }
         NamedTensors::read(&path)
     }

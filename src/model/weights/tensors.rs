@@ -17,6 +17,10 @@ pub(crate) const MAX_RANK: usize = 8;
 pub(crate) const MAX_ELEMENTS: u64 = 1 << 30;
 /// Longest tensor name in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 1024;
+/// Bytes by which a format is recognised.
+const HEAD_BYTES: usize = 16;
+/// How the text begins that Git LFS keeps in place of a file.
+const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// Bytes read and converted at a time.
 const CHUNK_BYTES: usize = 1 << 18;
 
@@ -162,8 +166,12 @@ impl NamedTensors {
     }
 
     fn from_source(source: Source) -> Result<Self, WeightsError> {
-        let mut head = vec![0; source.len().min(16) as usize];
+        let mut head = vec![0; source.len().min(LFS_START.len() as u64) as usize];
         source.read_at(0, &mut head)?;
+        if head == LFS_START {
+            return Err(WeightsError::LfsPointer);
+        }
+        head.truncate(HEAD_BYTES);
         // A header of 128 bytes starts as a pickle does, one of 264 as ONNX does, and ONNX may have a brace anywhere: the
         // brace decides, and against ONNX also that the length before it is one.
         let is_short = head.get(5..8) == Some(&[0; 3]);

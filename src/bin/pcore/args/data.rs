@@ -28,6 +28,9 @@ pub(crate) struct DemoArgs {
 pub(crate) struct WeightsArgs {
     #[command(subcommand)]
     pub(crate) action: WeightsAction,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
@@ -87,4 +90,7 @@ pub(crate) struct HdmapArgs {
     /// Seed: the machine and all its maps
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Print what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -13,20 +13,30 @@ use pcore::train::{GroupRule, Holdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+/// Headings that the options are listed under.
+pub(super) const INPUT: &str = "Input";
+pub(super) const OUTPUT: &str = "Output";
+pub(super) const METHOD: &str = "Method";
+pub(super) const CALIBRATION: &str = "Calibration";
+pub(super) const MACHINE: &str = "Machine";
+
 /// Settings of a fit.
 #[derive(ClapArgs)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct FitArgs {
     /// Folder of normal images; train/good, good/ or domain_X/train/good are found in it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = INPUT)]
     pub(crate) normal: PathBuf,
     /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = INPUT)]
     pub(crate) domain: Option<String>,
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) bundle: Option<PathBuf>,
-    /// Use only the images that this text file names for the bank, one path per line, relative to its folder
-    #[arg(long, value_name = "FILE", conflicts_with = "shots")]
+    /// Use only the images that this text file names for the bank
+    ///
+    /// One path per line, relative to the file's folder.
+    #[arg(long, value_name = "FILE", conflicts_with = "shots", help_heading = INPUT, hide_short_help = true)]
     pub(crate) shots_list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
@@ -36,90 +46,111 @@ pub(crate) struct FitArgs {
 
 /// What a fit makes of its images; shared by `fit` and `demo`.
 #[derive(ClapArgs)]
+#[command(next_help_heading = METHOD)]
 pub(crate) struct MethodArgs {
     /// Network that describes the patches (see `pcore devices`)
-    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE)]
+    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
     pub(crate) backbone: String,
     /// Layers of the network, comma-separated [default: all it offers]
-    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',', help_heading = METHOD, hide_short_help = true)]
     pub(crate) layers: Vec<String>,
     /// Size of the network's input
-    #[arg(long, value_name = "HxW", default_value = "256x256", value_parser = parse_size)]
+    #[arg(long, value_name = "HxW", default_value = "256x256", value_parser = parse_size, help_heading = METHOD)]
     pub(crate) image_size: (usize, usize),
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
-    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear")]
+    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
     pub(crate) resize: Resize,
-    /// Stored values that become 0 and 1, for images that use a part of their type's range: 0:4095 for 12 bits in 16-bit
-    /// files, 280:340 for temperatures; nothing is clipped [default: the whole range; floats as they are]
-    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true)]
+    /// Stored values that become 0 and 1, such as 0:4095 for 12 bits in 16-bit files
+    ///
+    /// For images that use a part of their type's range, or temperatures (280:340). Nothing is clipped
+    /// [default: the whole range; floats as they are]
+    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true, help_heading = INPUT)]
     pub(crate) range: Option<ValueRange>,
     /// Which page of TIFF files that hold several, from 1; previews and masks do not count
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
     pub(crate) pages: Option<NonZeroUsize>,
-    /// What tells a training image's condition: none, p90, p90:LIMIT, index:N, folder, or a CSV with path,condition
-    #[arg(long, value_name = "RULE", default_value = "none")]
+    /// What tells a training image's condition: none, p90, index:N, folder or a CSV
+    ///
+    /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
+    /// folder cold, the others warm; folder takes the name of an image's folder; a CSV has the columns path,condition.
+    #[arg(long, value_name = "RULE", default_value = "none", help_heading = INPUT)]
     pub(crate) conditions: ConditionRule,
-    /// What tells the condition of a new image: auto, p90, knn (intensity statistics) or embedding (pooled features)
-    #[arg(long, value_name = "KIND", default_value = "auto")]
+    /// What tells the condition of a new image: auto, p90, knn or embedding
+    ///
+    /// knn votes by intensity statistics, embedding by pooled features; auto takes the level where one made the
+    /// conditions, else the better of the two in cross-validation.
+    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = METHOD, hide_short_help = true)]
     pub(crate) gate: GateKind,
     /// Rows of the bank: a share of all patches (0.01) or a count (5000)
-    #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01")]
+    #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01", help_heading = METHOD)]
     pub(crate) coreset: CoresetSize,
-    /// Choose the coreset in the principal directions (pca), in so many random ones (128), or in all values (none)
-    #[arg(long, value_name = "pca|N|none", default_value_t = CoresetSpace::default())]
+    /// Values in which the coreset is chosen: pca, a number of random directions, or none
+    ///
+    /// pca takes the principal directions of the patches, a number such as 128 so many random ones, none all values.
+    #[arg(long, value_name = "pca|N|none", default_value_t = CoresetSpace::default(), help_heading = METHOD, hide_short_help = true)]
     pub(crate) projection: CoresetSpace,
-    /// Choose the coreset among about N evenly spread patches, for millions of them; how well it covers all is measured
-    #[arg(long, value_name = "N")]
+    /// Choose the coreset among about N evenly spread patches
+    ///
+    /// For millions of patches. How well the coreset covers all of them is measured.
+    #[arg(long, value_name = "N", help_heading = METHOD, hide_short_help = true)]
     pub(crate) coreset_sample: Option<usize>,
-    /// How the bank is searched: exact, or ivf (an inverted file: faster for large banks, finds the nearest row of at least
-    /// 99 % of left-out normal patches)
-    #[arg(long, value_name = "exact|ivf", default_value_t = IndexKind::default())]
+    /// How the bank is searched: exact or ivf
+    ///
+    /// ivf is an inverted file: faster for very large banks; it finds the nearest row of at least 99 % of left-out normal
+    /// patches, and says of how many.
+    #[arg(long, value_name = "exact|ivf", default_value_t = IndexKind::default(), help_heading = METHOD, hide_short_help = true)]
     pub(crate) index: IndexKind,
     /// Side of the square neighbourhood that each patch averages (1: none)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
     pub(crate) neighbourhood: usize,
-    /// Append the mean of wider surroundings to each patch: h:2,3 (2 and 3 patches to both sides), v:2 (up and down) or
-    /// hv:2 (square); can be repeated
-    #[arg(long, value_name = "AXIS:RADII")]
+    /// Append the mean of wider surroundings to each patch, for thin faults
+    ///
+    /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.
+    #[arg(long, value_name = "AXIS:RADII", help_heading = METHOD, hide_short_help = true)]
     pub(crate) context: Vec<Context>,
     /// How patches are compared
-    #[arg(long, value_enum, default_value_t = MetricArg::L2)]
+    #[arg(long, value_enum, default_value_t = MetricArg::L2, help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
-    #[arg(long, value_name = "KIND", default_value = "max")]
+    #[arg(long, value_name = "KIND", default_value = "max", help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_score: ImageScore,
     /// A patch's value in the anomaly map: mean distance to so many nearest rows
-    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours)]
+    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
     pub(crate) map_neighbours: usize,
     /// Smoothing of the anomaly map, standard deviation in network pixels (0: none)
-    #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma)]
+    #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma, help_heading = METHOD, hide_short_help = true)]
     pub(crate) sigma: f32,
     /// Use only so many images of each condition for the bank
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
     pub(crate) shots: Option<usize>,
-    /// Images that belong together (shots of one part, copies) are left out together and count as one: auto (near-copies are
-    /// found), none, folder, a CSV with path,group, or name:PATTERN ({} the group, # digits, * anything), such as name:{}_#
-    #[arg(long, value_name = "RULE", default_value = "auto")]
+    /// Images that belong together: auto, none, folder, a CSV or name:PATTERN
+    ///
+    /// Shots of one part and copies are left out together and count as one. auto finds near-copies; a CSV has the columns
+    /// path,group; in name:PATTERN {} stands for the group, # for digits and * for anything, as in name:{}_#.
+    #[arg(long, value_name = "RULE", default_value = "auto", help_heading = CALIBRATION)]
     pub(crate) group: GroupRule,
-    /// Normal images that set the threshold: a share that is kept out of the bank, leave-one-out (all of them, each scored
-    /// by the rows of the others), or auto (0.2 from 500 images per condition on, else leave-one-out)
-    #[arg(long, value_name = "SHARE", default_value = "auto")]
+    /// Normal images that set the threshold: a share (0.2), leave-one-out or auto
+    ///
+    /// A share is kept out of the bank. leave-one-out takes all images, each scored by the rows of the others. auto is 0.2
+    /// from 500 images per condition on, else leave-one-out.
+    #[arg(long, value_name = "SHARE", default_value = "auto", help_heading = CALIBRATION)]
     pub(crate) holdout: Holdout,
     /// False alarms wanted among normal images
-    #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA)]
+    #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA, help_heading = CALIBRATION)]
     pub(crate) alpha: f64,
     /// Use this raw score as the threshold instead of one from held-out images
-    #[arg(long, value_name = "SCORE", value_parser = parse_threshold)]
+    #[arg(long, value_name = "SCORE", value_parser = parse_threshold, help_heading = CALIBRATION)]
     pub(crate) threshold: Option<f32>,
     /// Seed of every random choice
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = METHOD, hide_short_help = true)]
     pub(crate) seed: u64,
-    /// Memory that the program may take, such as 8GiB or 500MiB; patches that do not fit go to a scratch file
-    /// [default: half of what is free]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
+    ///
+    /// Patches that do not fit go to a scratch file; the bundle is the same.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = MACHINE)]
     pub(crate) memory: Option<u64>,
     /// Folder for the scratch file, which is always removed [default: the bundle's]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = MACHINE, hide_short_help = true)]
     pub(crate) scratch: Option<PathBuf>,
 }
 
@@ -142,17 +173,20 @@ impl From<MetricArg> for Metric {
 
 /// How to run; shared by all verbs that use a network.
 #[derive(ClapArgs)]
+#[command(next_help_heading = MACHINE)]
 pub(crate) struct RunArgs {
     /// Where to compute: auto, cpu, flex (burn on the CPU), ndarray, wgpu[:N] or cuda[:N]
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = MACHINE)]
     pub(crate) device: DeviceChoice,
-    /// Numbers that the network computes with: f32, or f16 (half precision, only on GPUs; moves scores a little)
-    #[arg(long, value_name = "f32|f16", default_value_t = Precision::F32)]
+    /// Numbers that the network computes with: f32 or f16
+    ///
+    /// f16 is half precision, only on GPUs; it moves scores a little.
+    #[arg(long, value_name = "f32|f16", default_value_t = Precision::F32, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) precision: Precision,
     /// Images per pass through the network
-    #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive)]
+    #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) batch: usize,
     /// Print results as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }

@@ -6,12 +6,14 @@ mod data;
 mod fit;
 mod inspect;
 mod station;
+mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use fit::{FitArgs, MethodArgs, RunArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
+pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +23,8 @@ use clap::{Parser, Subcommand};
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -30,6 +34,7 @@ Examples:
   pcore infer test/                             inspect new images
   pcore eval dataset/ --json                    measure on a labelled dataset
   pcore study dataset/ --out study/             find out which settings help, and how sure that is
+  pcore list                                    the bundles at hand
 
 Exit codes: 0 done, 1 anomalies found (only with --fail-on-anomaly), 2 error, 3 some inputs could not be read";
 
@@ -58,16 +63,85 @@ pub(crate) enum Verb {
     /// Keep the weights of known networks
     Weights(WeightsArgs),
     /// List the devices this binary can run on, and the backbones it holds
-    Devices,
+    Devices(DevicesArgs),
+    /// List the bundles at hand: product, age, promise, and whether their weights are there
+    List(ListArgs),
+    /// Print a script that completes pcore's arguments in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each verb
+    Manual(ManualArgs),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use clap::{Command, CommandFactory};
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    /// Flags of other programs that texts name: those of cargo and pip.
+    const FOREIGN: [&str; 3] = ["--features", "--release", "--path"];
+
+    fn flags_of(command: &Command, found: &mut BTreeSet<String>) {
+        found.extend(command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))));
+        command.get_subcommands().for_each(|verb| flags_of(verb, found));
+    }
+
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                files(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// What looks like a flag in a text: two dashes at the start of a word, then a letter.
+    fn flags_in(text: &str) -> impl Iterator<Item = &str> {
+        text.match_indices("--").filter_map(|(at, _)| {
+            let is_start = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+            let name = &text[at + 2..];
+            let len = name.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            let flag = &text[at..at + 2 + len.unwrap_or(name.len())];
+            (is_start && name.starts_with(|c: char| c.is_ascii_lowercase())).then_some(flag)
+        })
+    }
+
+    #[test]
+    fn every_flag_that_a_message_names_exists() {
+        let mut known: BTreeSet<String> = FOREIGN.map(str::to_owned).into();
+        // What clap itself adds.
+        known.extend(["--help".to_owned(), "--version".to_owned()]);
+        flags_of(&Args::command(), &mut known);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut texts = vec![root.join("README.md"), root.join("docs/conditions.md")];
+        files(&root.join("src"), &mut texts);
+        // This test itself has made-up ones.
+        texts.retain(|path| !path.ends_with("args/mod.rs"));
+        let (mut n_seen, mut unknown) = (0, vec![]);
+        for path in texts {
+            let text = fs::read_to_string(&path).unwrap();
+            for flag in flags_in(&text) {
+                n_seen += 1;
+                if !known.contains(flag) {
+                    unknown.push(format!("{}: {flag}", path.display()));
+                }
+            }
+        }
+        assert!(n_seen > 150, "only {n_seen} flags seen");
+        assert!(unknown.is_empty(), "{unknown:#?}");
+    }
+
+    #[test]
+    fn a_flag_is_recognised_in_a_sentence() {
+        let found: Vec<_> = flags_in("use --out DIR, or `--max-x2`; not a--b, ---- nor -- or {--N}").collect();
+        assert_eq!(found, ["--out", "--max-x2"]);
     }
 }

@@ -6,7 +6,8 @@ use super::open::open_file;
 use super::synth::simulate;
 use crate::Outcome;
 use crate::args::DemoArgs;
-use crate::console::print_line;
+use crate::console::{print_line, say};
+use crate::output;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
 use pcore::dataset::{self, Shown};
@@ -20,16 +21,17 @@ const ALPHA: f64 = 0.05;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     let start = std::time::Instant::now();
+    output::check_folder(&args.dir)?;
     let simulation = HdmapPlan {
         n_train: args.train,
         n_test_good: args.test - args.test / 2,
         n_test_fault: args.test / 2,
         ..HdmapPlan::new(Domain::C, args.seed)
     };
-    eprintln!("1/3  simulating a gearbox: health data maps of domain C, cold and warm, thin faults");
+    say!("1/3  simulating a gearbox: health data maps of domain C, cold and warm, thin faults");
     let data = simulate(&simulation, &args.dir)?;
 
-    eprintln!("2/3  fitting on the normal maps; cold and warm are told apart without labels");
+    say!("2/3  fitting on the normal maps; cold and warm are told apart without labels");
     let listing = dataset::normals(&data.folder, None)?;
     let plan = FitPlan {
         domain: Some("C".to_owned()),
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         print_line(&summary(&fitted.contents.manifest))?;
     }
 
-    eprintln!("3/3  inspecting maps the fit has never seen");
+    say!("3/3  inspecting maps the fit has never seen");
     let opened = open_file(&bundle, "just fitted", &args.run)?;
     let listing = dataset::labelled(&data.folder, None)?;
     // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     } else {
         print_line(&evaluation_table(&evaluated.evaluation))?;
     }
-    eprintln!(
+    say!(
         "open {} in a browser; all done in {:.0} s",
         Shown::path(&args.dir.join("report.html")),
         start.elapsed().as_secs_f64()

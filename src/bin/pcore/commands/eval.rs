@@ -2,14 +2,17 @@
 
 use super::left_out;
 use super::open::{Opened, condition_table, open};
-use super::output::{Output, write_run};
 use super::page::{self, Page, report_image};
+use super::results::{Output, write_run};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, detail, print, print_line, problem, say};
+use crate::message::error_text;
+use crate::output;
 use crate::run_info::RunInfo;
+use crate::terminal;
 use anyhow::{Context, Result};
-use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, Shown, mark_output};
+use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, mark_output};
 use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
 use pcore::image::{Limits, read_mask};
 use pcore::infer::{Calibration, Inspection, inspect_all};
@@ -18,7 +21,12 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
+    if let Some(folder) = &args.out {
+        output::check_folder(folder)?;
+    }
     let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
+    let n_masks = listing.samples.iter().filter(|s| s.mask.is_some()).count();
+    detail(&format!("{} images found, {n_masks} masks", listing.samples.len()));
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {
@@ -79,7 +87,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                         match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
                             Ok(pair) => pixels.extend(pair),
                             Err(error) => {
-                                eprintln!("mask left out: {}", Shown::name(format!("{error:#}")));
+                                problem!("mask left out: {}", error_text(&error));
                                 n_failed += 1;
                             }
                         }
@@ -94,7 +102,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                     });
                 }
                 Err(error) => {
-                    eprintln!("left out: {}", Shown::name(error.to_string()));
+                    problem!("left out: {error}");
                     n_failed += 1;
                 }
             }
@@ -129,7 +137,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
         };
         page::write_report(&folder, opened, &info, page)?;
         write_run(&folder, &info)?;
-        eprintln!("written to {}", Shown::path(&folder));
+        say!("written to {}", terminal::shown(&folder));
     }
     Ok(Evaluated { evaluation, n_failed })
 }

@@ -2,8 +2,9 @@
 
 use super::open::Opened;
 use super::pictures::{PictureNames, write_bytes};
-use crate::console::print_line;
+use crate::console::{print_line, say};
 use crate::home;
+use crate::terminal;
 use anyhow::{Context, Result};
 use pcore::dataset::{Sample, Shown, mark_output, path_text};
 use pcore::files::PartialFile;
@@ -86,16 +87,16 @@ impl Explainer {
         self.json.put_in_place()?;
         let n = self.n_missing;
         match self.normals.root() {
-            Some(root) if n > 0 => eprintln!(
+            Some(root) if n > 0 => say!(
                 "{n} normal patches can't be shown: their images are not in {} as they were at the fit; --normal DIR names their folder",
                 Shown::path(root)
             ),
-            None if n > 0 => eprintln!(
+            None if n > 0 => say!(
                 "the normal patches can't be shown: the bundle was not fitted here; --normal DIR names the folder of its training images"
             ),
             Some(_) | None => {}
         }
-        eprintln!("explained {} images in {}", self.n_explained, Shown::path(&self.folder));
+        say!("explained {} images in {}", self.n_explained, terminal::shown(&self.folder));
         Ok(())
     }
 }

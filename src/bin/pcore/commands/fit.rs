@@ -3,13 +3,14 @@
 use super::{left_out, open};
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
-use crate::say;
+use crate::output;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
-use pcore::dataset::{self, Listing, Shown};
+use pcore::dataset::{self, Listing};
 use pcore::image::Preprocessing;
 use pcore::infer::{PipelineSpec, Scoring};
 use pcore::train::{self, FitPlan, Fitted};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    open::check_rule(&args.method.conditions)?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
-        print_line(&format!("bundle       {}  ({seconds:.1} s)", path.display()))?;
+        print_line(&format!("bundle       {}  ({seconds:.1} s)", terminal::shown(&path)))?;
     }
     let n_failed = fitted.failures.len() + left_out::n_failures(&listing);
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
@@ -42,10 +44,10 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     let start = std::time::Instant::now();
     check_place(path)?;
     let device = open::device(run)?;
-    eprintln!(
+    say!(
         "fitting on {} images of {}, device {}",
         listing.samples.len(),
-        Shown::path(&listing.root),
+        terminal::shown(&listing.root),
         device.description()
     );
     left_out::tell(listing, "used");
@@ -53,7 +55,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
         .with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
-        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
+        problem!("left out: {}: {}", failure.name, failure.reason);
     }
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
@@ -62,7 +64,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     let remembered = home::remember(path)
         .and_then(|()| home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root));
     if let Err(error) = remembered {
-        say!("warning: the bundle is written, but can't be remembered ({error:#}): name it with --bundle next time");
+        warning!("the bundle is written, but can't be remembered ({error:#}): name it with --bundle next time");
     }
     Ok((fitted, start.elapsed().as_secs_f64()))
 }
@@ -72,8 +74,7 @@ fn check_place(path: &Path) -> Result<()> {
     if !bundle::may_replace(path).with_context(|| format!("opening {}", path.display()))? {
         bail!("{} is no bundle and is not overwritten; remove it, or name another file with --bundle", path.display());
     }
-    let folder = existing_folder(path);
-    tempfile::tempfile_in(&folder).map(drop).with_context(|| format!("writing into {}", folder.display()))
+    output::check_file(path)
 }
 
 /// The folder of a file, or the nearest above it that is there.
@@ -195,15 +196,16 @@ pub(super) fn summary(manifest: &Manifest) -> String {
 
 /// Where a threshold comes from.
 #[derive(Clone, Copy)]
-struct Origin<'a> {
-    method: &'a str,
+pub(super) struct Origin<'a> {
+    pub(super) method: &'a str,
     /// What a threshold is that does not come from images.
-    constant: &'a str,
+    pub(super) constant: &'a str,
     /// Whether groups of images calibrate, not images.
-    is_grouped: bool,
+    pub(super) is_grouped: bool,
 }
 
-fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>) -> String {
+/// The threshold, and what it promises.
+pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>) -> String {
     let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
     let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
     if of.method == "constant" {

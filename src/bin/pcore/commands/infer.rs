@@ -3,12 +3,13 @@
 use super::explain::Explainer;
 use super::left_out;
 use super::open::{condition_table, open};
-use super::output::{Output, write_run};
 use super::page::{self, Page, report_image};
 use super::pictures::{PictureNames, Style, is_disk_full, overlay_png, write_below, write_bytes};
+use super::results::{Output, write_run};
 use crate::args::{InferArgs, MapFormat};
-use crate::console::Console;
+use crate::console::{Console, detail, print_row, say};
 use crate::run_info::RunInfo;
+use crate::terminal::{self, Tone};
 use crate::{Outcome, is_broken_pipe};
 use anyhow::{Context, Result};
 use pcore::dataset::{self, Sample, Shown, mark_output};
@@ -16,12 +17,12 @@ use pcore::image::{Image, write_png_grey8, write_tiff_f32};
 use pcore::infer::{ExplainPlan, Inspection, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
+    detail(&format!("{} images found under {}", listing.samples.len(), terminal::shown(&listing.root)));
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
         page::write_report(&folder, &opened, &run, page)?;
         write_run(&folder, &run)?;
-        eprintln!("written to {}", Shown::path(&folder));
+        say!("written to {}", terminal::shown(&folder));
     }
     Ok(match (tally.n_failed + tally.n_undrawn, tally.n_anomalous) {
         (1.., _) => Outcome::SomeFailed,
@@ -117,7 +118,7 @@ impl Tally {
             0 => String::new(),
             n => format!(", {n} without pictures (the column picture_error says why)"),
         };
-        eprintln!(
+        say!(
             "{n_images} images: {n_anomalous} anomalous, {} normal, {n_failed} not readable{undrawn}; {:.1} ms per image",
             n_images - n_anomalous - n_failed,
             seconds * 1e3 / n_images.max(1) as f64
@@ -127,7 +128,7 @@ impl Tally {
 
 /// One line per image on stdout: a table row for people, a JSON object for machines.
 struct Printer {
-    jsonl: Option<JsonlResults<io::Stdout>>,
+    jsonl: Option<JsonlResults<terminal::Stdout>>,
     /// Whether there is more to do than to print: a reader that went away then ends the printing, not the run.
     goes_on: bool,
     is_closed: bool,
@@ -135,7 +136,7 @@ struct Printer {
 
 impl Printer {
     fn new(args: &InferArgs) -> Self {
-        let jsonl = args.run.json.then(|| JsonlResults::new(io::stdout()));
+        let jsonl = args.run.json.then(|| JsonlResults::new(terminal::Stdout));
         Self { jsonl, goes_on: args.out.is_some() || args.fail_on_anomaly, is_closed: false }
     }
 
@@ -156,22 +157,7 @@ impl Printer {
         if let Some(jsonl) = &mut self.jsonl {
             return Ok(jsonl.write(row)?);
         }
-        let mut out = io::stdout().lock();
-        match (&row.error, row.verdict, row.score, row.threshold) {
-            (None, Some(verdict), Some(score), Some(threshold)) => writeln!(
-                out,
-                "{:9}  score {score:8.4}  threshold {threshold:7.4}  {:8}  {}",
-                verdict.as_str(),
-                match (row.condition.as_deref(), row.unknown_condition) {
-                    (Some(condition), _) => Shown::name(condition).to_string(),
-                    (None, Some(true)) => "unknown".to_owned(),
-                    (None, Some(false) | None) => "-".to_owned(),
-                },
-                Shown::name(row.path.as_str())
-            )?,
-            (Some(error), ..) => writeln!(out, "{:9}  {}", "failed", Shown::name(error.as_str()))?,
-            (None, ..) => writeln!(out, "{:9}  {}", "failed", Shown::name(row.path.as_str()))?,
-        }
+        print_row(&row_line(row))?;
         Ok(())
     }
 
@@ -181,6 +167,28 @@ impl Printer {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// A result as people read it.
+fn row_line(row: &ResultRow) -> String {
+    let (Some(verdict), Some(score), Some(threshold), None) = (row.verdict, row.score, row.threshold, &row.error)
+    else {
+        let failed = terminal::on_stdout(Tone::Doubtful, "failed   ");
+        return format!("{failed}  {}", Shown::name(row.error.as_ref().unwrap_or(&row.path).as_str()));
+    };
+    let tone = match verdict {
+        Verdict::Anomalous => Tone::Bad,
+        Verdict::Normal => Tone::Good,
+    };
+    let condition = match (row.condition.as_deref(), row.unknown_condition) {
+        (Some(condition), _) => Shown::name(condition).to_string(),
+        (None, Some(true)) => "unknown".to_owned(),
+        (None, Some(false) | None) => "-".to_owned(),
+    };
+    let figures = format!("  score {score:8.4}  threshold {threshold:7.4}  {condition:8}  ");
+    let word = format!("{:9}", verdict.as_str());
+    let path = terminal::fitting(&Shown::name(row.path.as_str()).to_string(), word.len() + figures.chars().count());
+    format!("{}{figures}{path}", terminal::on_stdout(tone, &word))
 }
 
 /// What was drawn of an image.

@@ -1,5 +1,6 @@
 //! What was found and not used: said on stderr, and listed for machines.
 
+use crate::console::say;
 use pcore::dataset::{Listing, Shown, Skipped, path_text, skipped_groups};
 use pcore::report::{ReportImage, ResultRow};
 use serde::Serialize;
@@ -48,13 +49,13 @@ pub(super) fn tell(listing: &Listing, verb: &str) {
     if listing.skipped.is_empty() {
         return;
     }
-    eprintln!("{} other files and folders were not {verb}:", listing.skipped.len());
+    say!("{} other files and folders were not {verb}:", listing.skipped.len());
     for group in skipped_groups(&listing.skipped) {
         let n = group.paths.len();
         let named: Vec<String> =
             group.paths.iter().take(MOST_NAMED).map(|path| Shown::path(path).to_string()).collect();
         let more = if n > MOST_NAMED { format!(", and {} more", n - MOST_NAMED) } else { String::new() };
         let mark = if group.is_failure { "warning: " } else { "" };
-        eprintln!("  {mark}{n} {}: {}{more}", Shown::name(group.reason.as_str()), named.join(", "));
+        say!("  {mark}{n} {}: {}{more}", Shown::name(group.reason.as_str()), named.join(", "));
     }
 }

@@ -9,13 +9,15 @@ pub(crate) mod fit;
 mod fitting;
 pub(crate) mod infer;
 pub(crate) mod inspect;
+pub(crate) mod list;
 pub(crate) mod station;
 pub(crate) mod study;
 pub(crate) mod synth;
+pub(crate) mod tools;
 pub(crate) mod weights;
 
 pub(crate) mod left_out;
 pub(crate) mod open;
-mod output;
 mod page;
 mod pictures;
+mod results;

@@ -1,16 +1,20 @@
 //! Opening a bundle for a verb that uses one.
 
+use super::fit::summary;
 use super::fitting;
 use crate::args::{BundleArgs, RunArgs};
-use crate::console::Console;
+use crate::console::{Console, detail, say, warning};
 use crate::home;
+use crate::terminal;
 use anyhow::{Context, Result};
+use pcore::bank::ConditionRule;
 use pcore::bundle::{self, Contents};
-use pcore::dataset::{ConditionTable, Listing, Shown};
+use pcore::dataset::{ConditionTable, Listing};
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
 use pcore::progress::Progress;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// A bundle, ready.
 pub(crate) struct Opened {
@@ -25,9 +29,10 @@ pub(crate) struct Opened {
 pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Result<Opened> {
     let domains = fitting::domains(listing);
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), &domains)?;
+    let begun = Instant::now();
     let contents = bundle::read(&path)?;
     let reason = fitting::reason(&how, &path, &contents.manifest, listing)?;
-    let mut opened = open_contents(contents, &path, &reason.how, run)?;
+    let mut opened = open_contents(contents, &path, (&reason.how, begun), run)?;
     reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
     opened.inspector.set_gate_use(args.gate);
     if let Some(page) = args.pages {
@@ -40,25 +45,39 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
 }
 
 pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
-    open_contents(bundle::read(path)?, path, how, run)
+    let begun = Instant::now();
+    open_contents(bundle::read(path)?, path, (how, begun), run)
 }
 
-fn open_contents(contents: Contents, path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
+fn open_contents(contents: Contents, path: &Path, (how, begun): (&str, Instant), run: &RunArgs) -> Result<Opened> {
+    let read_s = begun.elapsed().as_secs_f64();
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
-    eprintln!("bundle {} ({how}), device {}", Shown::path(path), device.description());
+    tell(&inspector, read_s, begun.elapsed().as_secs_f64());
+    say!("bundle {} ({how}), device {}", terminal::shown(path), device.description());
     if device.is_gpu() && !inspector.is_searched_on_device() {
-        eprintln!(
+        say!(
             "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
             inspector.bank().n_rows()
         );
     }
     if let Some((fitted, here)) = inspector.precision_change() {
-        eprintln!(
-            "warning: the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
+        warning!(
+            "the bundle was fitted in {fitted} and is used in {here}: scores move a little against its thresholds (see docs/parity.md); fit in {here} to have thresholds of its own"
         );
     }
     Ok(Opened { inspector, device, path: path.to_owned(), how: how.to_owned() })
+}
+
+/// With `--verbose`: what the bundle decides.
+fn tell(inspector: &Inspector, read_s: f64, open_s: f64) {
+    let manifest = inspector.manifest();
+    detail(&format!(
+        "bundle of pcore {}, {} images; read and verified in {read_s:.2} s, ready after {open_s:.2} s",
+        manifest.pcore_version,
+        manifest.sources.len()
+    ));
+    detail(summary(manifest).trim_end());
 }
 
 /// The device that was asked for, in the precision that was asked for.
@@ -68,6 +87,15 @@ pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
 
 /// Images that a warning names.
 const MAX_NAMED: usize = 5;
+
+/// Refuses a rule whose table can't be read, before the work.
+pub(super) fn check_rule(rule: &ConditionRule) -> Result<()> {
+    match rule {
+        ConditionRule::Table(path) => Ok(ConditionTable::read(path).map(drop)?),
+        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => Ok(()),
+    }
+}
+
 /// Tables that are used without being named, when they lie at the dataset's root.
 const KNOWN_TABLES: [&str; 2] = ["conditions.csv", "manifest.csv"];
 
@@ -77,8 +105,8 @@ fn warn_of_missing(table: &ConditionTable, path: &Path, listing: &Listing) -> Re
     let missing: Vec<&str> = listing.samples.iter().filter(|s| table.get(s).is_none()).map(|s| &*s.name).collect();
     if !missing.is_empty() {
         let more = if missing.len() > MAX_NAMED { ", ..." } else { "" };
-        eprintln!(
-            "warning: {} of {} images are not in {} ({}{more}): the gate tells their condition",
+        warning!(
+            "{} of {} images are not in {} ({}{more}): the gate tells their condition",
             missing.len(),
             listing.samples.len(),
             path.display(),
@@ -100,10 +128,10 @@ pub(super) fn condition_table(
         let is_known = |name: &&str| inspector.conditions().iter().any(|known| known.as_str() == *name);
         let strange: Vec<&str> = table.conditions().into_iter().filter(|name| !is_known(name)).collect();
         if !strange.is_empty() {
-            eprintln!(
-                "warning: {} names conditions that the bundle does not know ({}): their images count as of unknown condition",
-                Shown::path(path),
-                Shown::name(strange.join(", "))
+            warning!(
+                "{} names conditions that the bundle does not know ({}): their images count as of unknown condition",
+                path.display(),
+                strange.join(", ")
             );
         }
         return Ok(Some(table));
@@ -119,7 +147,7 @@ pub(super) fn condition_table(
         let table = ConditionTable::read(&path)?;
         let known = |c: &str| inspector.conditions().iter().any(|k| k.as_str() == c);
         if table.conditions().into_iter().all(known) {
-            eprintln!("conditions from {} (--conditions chooses another table)", Shown::path(&path));
+            say!("conditions from {} (--conditions chooses another table)", path.display());
             return Ok(Some(table));
         }
     }

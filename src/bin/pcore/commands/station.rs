@@ -3,18 +3,20 @@
 use super::{fit::summary, left_out, open};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
+use crate::output;
 use anyhow::{Context, Result};
 use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
 use pcore::bundle::{self, Contents};
-use pcore::dataset::{self, Shown};
+use pcore::dataset;
 use pcore::train::{self, ImportedStation, Recalibrated, StationOptions, StationWarning};
 use serde_json::json;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    output::check_file(&path)?;
     let device = open::device(&args.run)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),
@@ -35,7 +37,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         warnings.retain(|w| !matches!(w, StationWarning::Threshold { .. }));
     }
     for warning in &warnings {
-        eprintln!("warning: {warning}");
+        warning!("{warning}");
     }
     write(&path, &contents)?;
     if args.run.json {
@@ -50,6 +52,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
 }
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
+    output::check_folder(&args.out)?;
     let contents = bundle::read(&args.bundle)?;
     let backbone = contents.manifest.backbone.clone();
     match args.format {
@@ -60,10 +63,17 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
             onnxdemo::write(&args.out, &artefact)?;
         }
     }
-    for file in [GALLERY_FILE, META_FILE, THRESHOLD_FILE] {
-        print_line(&args.out.join(file).display().to_string())?;
+    let files = [GALLERY_FILE, META_FILE, THRESHOLD_FILE].map(|file| args.out.join(file).display().to_string());
+    if args.json {
+        let summary = json!({
+            "files": files, "backbone": backbone.name, "layers": backbone.layers,
+            "weights_sha256": backbone.weights_sha256,
+        });
+        print_line(&serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        files.iter().try_for_each(|file| print_line(file))?;
     }
-    eprintln!(
+    say!(
         "the station also needs the network {} up to {} as ONNX beside them; a bundle holds no network (weights sha256 {})",
         backbone.name,
         backbone.layers.join(", "),
@@ -75,15 +85,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
 /// What the normal images say about the old threshold, and about themselves.
 fn tell(found: &Recalibrated) {
     for failure in &found.failures {
-        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
+        problem!("left out: {}: {}", failure.name, failure.reason);
     }
     let n = found.contents.calibration_scores.len();
     if let Some(rejected) = found.n_rejected_before {
-        eprintln!("the imported threshold rejects {rejected} of {n} normal images");
+        say!("the imported threshold rejects {rejected} of {n} normal images");
     }
     if found.n_in_bank > 0 {
-        eprintln!(
-            "warning: {} of {n} normal images have patches that are in the bank; the bank seems to be built from them, so the new threshold is too low: use other images",
+        warning!(
+            "{} of {n} normal images have patches that are in the bank; the bank seems to be built from them, so the new threshold is too low: use other images",
             found.n_in_bank
         );
     }

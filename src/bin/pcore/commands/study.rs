@@ -3,10 +3,11 @@
 use super::{left_out, open, page::write_text};
 use crate::Outcome;
 use crate::args::StudyArgs;
-use crate::console::{Console, print, print_line};
+use crate::console::{Console, print, print_line, problem, say};
+use crate::output;
 use anyhow::{Context, Result, bail};
 use pcore::bank::ConditionRule;
-use pcore::dataset::{self, Listing, Shown, mark_output};
+use pcore::dataset::{self, Listing, mark_output};
 use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables};
 use pcore::model::OpenDevice;
 use pcore::report::study::{
@@ -33,7 +34,11 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     }
     let Some(root) = &args.root else { bail!("no dataset: name its folder") };
     let begun = Instant::now();
+    output::check_folder(&args.out)?;
     let plan = plan(args)?;
+    for rule in args.test_conditions.iter().chain([&plan.conditions]) {
+        open::check_rule(rule)?;
+    }
     let train = dataset::normals(root, args.domain.as_deref())?;
     let test = dataset::labelled(root, args.domain.as_deref())?;
     let n_left_out = left_out::n_failures(&train) + left_out::n_failures(&test);
@@ -44,11 +49,11 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     let console = Console::new();
     let data = StudyData::read(train.samples, test.samples, &known, &plan.conditions, &console)?;
     for failure in &data.failures {
-        eprintln!("left out: {}: {}", Shown::name(failure.name.as_str()), Shown::name(failure.reason.as_str()));
+        problem!("left out: {}: {}", failure.name, failure.reason);
     }
     let device = open::device(&args.run)?;
     let n_truths = data.test.iter().filter(|t| t.condition.is_some()).count();
-    eprintln!(
+    say!(
         "{} cells, {} runs on {} training and {} test images ({n_truths} of known condition), device {}",
         plan.cells.len(),
         plan.n_runs(),
@@ -114,7 +119,7 @@ fn known_conditions(args: &StudyArgs, plan: &Plan, listing: &Listing) -> Result<
     let tables = folders.flat_map(|folder| KNOWN_TABLES.map(|name| folder.join(name)));
     match tables.into_iter().find(|path| path.is_file()) {
         Some(path) => {
-            eprintln!("conditions of test images from {} (--test-conditions chooses otherwise)", Shown::path(&path));
+            say!("conditions of test images from {} (--test-conditions chooses otherwise)", path.display());
             Ok(ConditionRule::Table(path))
         }
         None => Ok(ConditionRule::None),
@@ -145,7 +150,7 @@ fn finish(study: &Study<'_>, out: &Path, n_images: usize, console: &Console) -> 
     // What a killed study left of its last line.
     file.set_len(whole as u64).with_context(|| format!("cutting {}", path.display()))?;
     if !runs.is_empty() {
-        eprintln!("{} finished runs found in {}", runs.len(), Shown::path(&path));
+        say!("{} finished runs found in {}", runs.len(), path.display());
     }
     let done: std::collections::BTreeSet<String> = runs.keys().cloned().collect();
     let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);

@@ -3,9 +3,11 @@
 use crate::Outcome;
 use crate::args::{HdmapArgs, SynthArgs, SynthKind};
 use crate::console::{Console, print_line};
+use crate::output;
 use anyhow::Result;
 use pcore::progress::Progress;
 use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
+use serde_json::json;
 use std::path::Path;
 
 pub(crate) fn run(args: &SynthArgs) -> Result<Outcome> {
@@ -24,6 +26,15 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
         cold_share: args.cold_share,
     };
     let summary = simulate(&plan, &args.out)?;
+    if args.json {
+        let written = json!({
+            "folder": summary.folder, "manifest": summary.manifest,
+            "train": {"cold": summary.n_train_cold, "warm": summary.n_train_warm},
+            "test": {"good": summary.n_test_good, "fault": summary.n_test_fault},
+        });
+        print_line(&serde_json::to_string_pretty(&written)?)?;
+        return Ok(Outcome::Done);
+    }
     print_line(&format!(
         "{}: {} cold and {} warm normal maps to fit on, {} normal and {} faulty maps to test with; truth in {}",
         summary.folder.display(),
@@ -38,6 +49,7 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
 
 /// Writes the tree with a progress bar.
 pub(super) fn simulate(plan: &HdmapPlan, out: &Path) -> Result<Summary> {
+    output::check_folder(out)?;
     let console = Console::new();
     console.begin("simulating", plan.total());
     let mut before = 0;

@@ -1,13 +1,13 @@
 //! The folder of results of one run: whole after every row, complete at the end.
 
 use super::page::write_text;
+use crate::console::{say, warning};
+use crate::output;
 use crate::run_info::RunInfo;
-use crate::say;
 use crate::signals;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pcore::files::{PARTIAL_SUFFIX, PartialFile, remove_leftovers};
 use pcore::report::{CsvResults, JsonlResults, ResultRow};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// `results.csv` and `results.jsonl`, which grow beside their places until the run ends, and `run.json`, which says whether it
@@ -24,7 +24,7 @@ impl Output {
     /// Makes the folder and begins the files. What an earlier run completed stays until this one is complete; `run.json` alone
     /// tells of this one from now on.
     pub(super) fn begin(folder: &Path, run: RunInfo) -> Result<Self> {
-        make_folder(folder)?;
+        output::prepare_folder(folder)?;
         remove_leftovers(folder, true);
         let partial = |name: &str| {
             let path = folder.join(name);
@@ -59,7 +59,7 @@ impl Output {
         let place = self.csv.get_ref().partial_path().display();
         say!("stopped after {} of {n_listed} images: their rows are in {place} and beside it", self.n_rows);
         if let Some(error) = kept.err().map(anyhow::Error::from).or(noted.err()) {
-            say!("warning: {error:#}");
+            warning!("{error:#}");
         }
     }
 
@@ -80,13 +80,4 @@ impl Output {
 /// `run.json`.
 pub(super) fn write_run(folder: &Path, run: &RunInfo) -> Result<()> {
     write_text(&folder.join("run.json"), &(serde_json::to_string_pretty(run)? + "\n"))
-}
-
-/// Makes a folder for results, and finds out before the work whether it can be written to.
-pub(super) fn make_folder(folder: &Path) -> Result<()> {
-    if folder.exists() && !folder.is_dir() {
-        bail!("{} is a file; name a folder for the results", folder.display());
-    }
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    tempfile::tempfile_in(folder).map(drop).with_context(|| format!("writing into {}", folder.display()))
 }

@@ -1,0 +1,119 @@
+//! `--json`: every verb answers with one object (or one a line for `infer`), and says everything else on stderr.
+
+use crate::support::{Fixture, expect, pcore, text};
+use serde_json::Value;
+use std::fs;
+use tempfile::TempDir;
+
+/// A verb with its arguments and the keys that docs/json.md promises.
+struct Case {
+    arguments: &'static [&'static str],
+    keys: &'static [&'static str],
+}
+
+const CASES: [Case; 14] = [
+    Case {
+        arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
+        keys: &["bundle", "seconds", "manifest", "failed"],
+    },
+    Case {
+        arguments: &["infer", "data/domain_C/test/good"],
+        keys: &["path", "score", "raw_score", "threshold", "verdict"],
+    },
+    Case { arguments: &["eval", "data", "--domain", "C"], keys: &["image_AUROC", "AUPRO", "false_alarm_rate"] },
+    Case {
+        arguments: &["bench", "data/domain_C/test/good", "--repeat", "1"],
+        keys: &["device", "batches", "ceilings"],
+    },
+    Case { arguments: &["inspect", ".pcore/C.pcore"], keys: &["format_version", "backbone", "calibration"] },
+    Case { arguments: &["list"], keys: &["folder", "bundles"] },
+    Case {
+        arguments: &["export", "one.pcore", "--format", "onnxdemo", "--out", "station"],
+        keys: &["files", "backbone", "layers", "weights_sha256"],
+    },
+    Case {
+        arguments: &["import", "station", "--domain", "back", "--backbone", "pcore_tiny", "--layers", "layer3"],
+        keys: &["bundle", "manifest", "warnings"],
+    },
+    Case { arguments: &["devices"], keys: &["devices", "adapters", "auto", "backbones"] },
+    Case { arguments: &["weights", "list"], keys: &["folder", "weights", "known"] },
+    Case { arguments: &["weights", "verify"], keys: &["folder", "weights"] },
+    Case {
+        arguments: &["synth", "hdmap", "--out", "more", "--train", "2", "--good", "1", "--fault", "1"],
+        keys: &["folder", "manifest", "train", "test"],
+    },
+    Case { arguments: &["demo", "--dir", "demo", "--train", "20", "--test", "4"], keys: &["image_AUROC"] },
+    Case {
+        arguments: &["study", "data", "--domain", "C", "--plan", "plan.toml"],
+        keys: &["title", "n_runs", "cells", "hypotheses"],
+    },
+];
+
+/// The smallest plan there is.
+const PLAN: &str = "
+title = 'Small'
+alpha = 0.05
+conditions = 'none'
+resamples = 100
+seeds = [1]
+";
+
+#[test]
+fn every_verb_answers_with_json_that_parses() {
+    let folder = TempDir::new().unwrap();
+    let counts = ["--train", "20", "--good", "2", "--fault", "2", "--seed", "3"];
+    expect(0, pcore(folder.path()).args(["synth", "hdmap", "--out", "data"]).args(counts));
+    fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+    let one = [
+        "--layers",
+        "layer3",
+        "--neighbourhood",
+        "1",
+        "--metric",
+        "cosine",
+        "--image-size",
+        "224x224",
+        "--resize",
+        "shortest-crop:256",
+        "--bundle",
+        "one.pcore",
+    ];
+    expect(0, pcore(folder.path()).args(["fit", "--normal", "data/domain_C/train/good"]).args(one));
+    let documented = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
+    for Case { arguments, keys } in CASES {
+        let output = expect(0, pcore(folder.path()).args(arguments).arg("--json"));
+        let stdout = text(&output.stdout);
+        let objects: Vec<Value> = match arguments[0] {
+            "infer" => stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+            _ => vec![serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{stdout}"))],
+        };
+        assert!(!objects.is_empty(), "{arguments:?}");
+        for key in keys {
+            assert!(objects.iter().all(|object| object.get(key).is_some()), "{arguments:?} has no {key}: {stdout}");
+            assert!(documented.contains(&format!("`{key}`")), "docs/json.md does not tell of {key}");
+        }
+    }
+    // A verb that is added later must be here too, or be one whose answer is a text for another program.
+    let help = text(&expect(0, pcore(folder.path()).args(["completions", "bash"])).stdout);
+    let texts = ["completions", "manual", "help"];
+    let verbs = help.lines().filter_map(|l| l.trim().strip_prefix("pcore,")?.strip_suffix(')'));
+    let missing: Vec<&str> =
+        verbs.filter(|verb| !texts.contains(verb) && !CASES.iter().any(|case| case.arguments[0] == *verb)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn an_error_leaves_standard_output_empty() {
+    let folder = Fixture::get().path();
+    let cases: [&[&str]; 4] = [
+        &["fit", "--normal", "nowhere"],
+        &["infer", "nowhere"],
+        &["inspect", "nowhere.pcore"],
+        &["weights", "add", "nowhere.pth", "--as", "resnet18"],
+    ];
+    for arguments in cases {
+        let output = expect(2, pcore(folder).args(arguments).arg("--json"));
+        assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
+        assert!(text(&output.stderr).contains("error:"), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
