@@ -46,15 +46,21 @@ mod contents;
 mod error;
 mod exact;
 mod header;
+mod limits;
 mod manifest;
 pub mod onnxdemo;
 mod read;
 mod replace;
+mod settings;
 mod unique;
 mod write;
 
-pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
+pub use contents::{Contents, UNKNOWN};
 pub use error::{BundleError, Defect};
+pub use limits::{
+    DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
+    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
+};
 pub use manifest::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DensityEntry, DescriptorEntry,
     GateAxisEntry, GateEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
