@@ -161,7 +161,8 @@ impl NamedTensors {
         Self::from_source(Source::Memory(bytes))
     }
 
-    fn from_source(source: Source) -> Result<Self, WeightsError> {
+    /// The same for a source that is open.
+    pub(super) fn from_source(source: Source) -> Result<Self, WeightsError> {
         let mut head = vec![0; source.len().min(16) as usize];
         source.read_at(0, &mut head)?;
         // A header of 128 bytes starts as a pickle does, one of 264 as ONNX does, and ONNX may have a brace anywhere: the
