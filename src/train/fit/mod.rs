@@ -85,7 +85,7 @@ pub(crate) fn fit_on(
     let Split { bank: bank_images, held_out } =
         split(&label, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
 
-    let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let candidates = Candidates::describe(&pipeline, (&samples, &glances), &bank_images, plan, progress)?;
     let (dim, grid) = (candidates.dim(), candidates.grid());
     let n_patches = grid.n_patches();
     let gate = gate(&candidates, &glances, &bank_images, (&label, conditions.len()), level, plan.gate)?;
@@ -117,7 +117,7 @@ pub(crate) fn fit_on(
         leave_each_out(&pipeline, &bank, &candidates, (&bank_images, &label), &how, progress)?
     } else {
         drop(candidates);
-        calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?
+        calibrate(&pipeline, &bank, plan, (&samples, &glances), (&held_out, &label), (&gate.gate, &how), progress)?
     };
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
