@@ -52,6 +52,7 @@ pub mod onnxdemo;
 mod read;
 mod replace;
 mod settings;
+mod signature;
 mod unique;
 mod write;
 
@@ -67,6 +68,7 @@ pub use manifest::{
 };
 pub use read::{from_bytes, read};
 pub use replace::STALE_AFTER;
+pub use signature::{SignatureError, SigningKey, TrustedKey, read_signed, sign, signature_path};
 pub use write::{to_bytes, write};
 
 /// The format this pcore writes, and the newest it reads.

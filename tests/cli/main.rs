@@ -8,13 +8,16 @@
 
 mod bad_input;
 mod bench;
+mod changed_files;
 mod conditions;
 mod explain;
 mod index;
 mod inputs;
 mod memory;
+mod mutations;
 mod real_images;
 mod same_score;
+mod signing;
 mod study;
 mod support;
 mod user_commands;

@@ -1,6 +1,6 @@
 //! Settings of the exchange with a line station.
 
-use super::RunArgs;
+use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::PathBuf;
 
@@ -44,6 +44,8 @@ pub(crate) struct ExportArgs {
     /// Folder to write into
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -1,11 +1,12 @@
 //! Opening a bundle for a verb that uses one.
 
 use super::fitting;
+use super::sign::read_trusted;
 use crate::args::{BundleArgs, RunArgs};
 use crate::console::Console;
 use crate::home;
 use anyhow::{Context, Result};
-use pcore::bundle::{self, Contents};
+use pcore::bundle::Contents;
 use pcore::dataset::{ConditionTable, Listing, Shown};
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
@@ -25,9 +26,10 @@ pub(crate) struct Opened {
 pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Result<Opened> {
     let domains = fitting::domains(listing);
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), &domains)?;
-    let contents = bundle::read(&path)?;
+    let (contents, signer) = read_trusted(&path, &args.trust)?;
     let reason = fitting::reason(&how, &path, &contents.manifest, listing)?;
-    let mut opened = open_contents(contents, &path, &reason.how, run)?;
+    let signed = signer.map_or(String::new(), |key| format!(", signed with the key {key}"));
+    let mut opened = open_contents(contents, &path, &format!("{}{signed}", reason.how), run)?;
     reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
     opened.inspector.set_gate_use(args.gate);
     if let Some(policy) = args.policy {
@@ -36,11 +38,7 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     Ok(opened)
 }
 
-pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
-    open_contents(bundle::read(path)?, path, how, run)
-}
-
-fn open_contents(contents: Contents, path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
+pub(super) fn open_contents(contents: Contents, path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;
     eprintln!("bundle {} ({how}), device {}", Shown::path(path), device.description());
