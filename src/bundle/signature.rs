@@ -238,9 +238,10 @@ fn verify(bundle: &Path, bytes: &[u8], key: &TrustedKey) -> Result<(), Signature
         text => text?,
     };
     let bad = |reason: &str| SignatureError::Malformed { path: path.clone(), reason: reason.to_owned() };
-    // The length of the last line decides whether its signature has all of its bytes.
+    // The last line is 64 bytes, no more and no less: 88 characters, two of them to fill up.
     let lines: Vec<&str> = text.lines().collect();
-    if lines.len() != 4 || lines[3].trim().len() != COMMENT_SIGNATURE_CHARS {
+    let is_whole = |line: &str| line.len() == COMMENT_SIGNATURE_CHARS && line.ends_with("==");
+    if lines.len() != 4 || !is_whole(lines[3].trim_end()) {
         return Err(bad("expected four lines, the last of 88 characters"));
     }
     let signature = SignatureBox::from_string(&text).map_err(|error| bad(&error.to_string()))?;
