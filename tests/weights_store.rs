@@ -8,6 +8,7 @@ mod resnet18_file;
 use std::path::Path;
 use std::process::Command;
 
+use pcore::model::weights::Store;
 use resnet18_file::resnet18_file;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,4 +68,154 @@ fn a_network_of_the_store_fits_and_infers_and_is_missed_when_it_is_gone() {
     let (code, _, messages) = pcore(folder, "infer domain_C/test --json");
     assert_eq!(code, Some(2), "{messages}");
     assert!(messages.contains("pcore weights add FILE --as resnet18"), "{messages}");
+}
+
+/// A tensor of a safetensors file.
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    shape: Value,
+    values: Vec<f32>,
+}
+
+/// The tensors of a file, in its order.
+fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let n = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Map<String, Value> = serde_json::from_slice(&bytes[8..8 + n]).unwrap();
+    let mut all: Vec<(u64, Entry)> = header
+        .into_iter()
+        .map(|(name, info)| {
+            let at = |i: usize| info["data_offsets"][i].as_u64().unwrap();
+            let data = &bytes[8 + n + at(0) as usize..8 + n + at(1) as usize];
+            let values = data.chunks(4).map(|v| f32::from_le_bytes(v.try_into().unwrap())).collect();
+            (at(0), Entry { name, shape: info["shape"].clone(), values })
+        })
+        .collect();
+    all.sort_by_key(|(start, _)| *start);
+    all.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// A file of these tensors, `hole` bytes before the third, and its header changed by `edit`.
+fn file(entries: &[Entry], hole: usize, edit: impl FnOnce(String) -> String) -> Vec<u8> {
+    let (mut header, mut data) = (vec![], vec![]);
+    for (index, Entry { name, shape, values }) in entries.iter().enumerate() {
+        data.resize(data.len() + if index == 2 { hole } else { 0 }, 0);
+        let start = data.len();
+        data.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        let end = data.len();
+        header.push(format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[{start},{end}]}}"));
+    }
+    let header = edit(format!("{{{}}}", header.join(",")));
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn weights_that_are_wrong_by_content_are_refused_when_they_are_added_and_the_tensor_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("r18.safetensors");
+    resnet18_file(&path, 1);
+    let sound = entries(&std::fs::read(&path).unwrap());
+    let store = Store::at(folder.path().join("weights"));
+    let mut add = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        store.add(&path, "resnet18").map(|added| added.layers.len()).map_err(|error| error.to_string())
+    };
+    let without = |end: &str| -> Vec<Entry> { sound.iter().filter(|e| !e.name.starts_with(end)).cloned().collect() };
+    let with = |name: &str, index: usize, value: f32| {
+        let mut changed = sound.clone();
+        changed.iter_mut().find(|e| e.name == name).unwrap().values[index] = value;
+        changed
+    };
+    let same = |header: String| header;
+    // What is sound: whole, or ending after a stage.
+    assert_eq!(add(file(&sound, 0, same)), Ok(4));
+    assert_eq!(add(file(&without("layer4."), 0, same)), Ok(3));
+    let mut overflowing = with("layer1.0.bn1.weight", 5, 3e38);
+    overflowing.iter_mut().find(|e| e.name == "layer1.0.bn1.running_var").unwrap().values[5] = 0.0;
+    let conv2 = format!("[0,{}]", 4 * sound[0].values.len());
+    let cases: [(Vec<u8>, &str); 13] = [
+        (file(&without("layer4.1.bn2.running_var"), 0, same), "layer4.1.bn2.running_var"),
+        (file(&without("layer4.0.downsample"), 0, same), "layer4.0.downsample.0.weight"),
+        (file(&without("layer3.0.conv2.weight"), 0, same), "layer3.0.conv2.weight"),
+        (file(&without("layer2"), 0, same), "layer2.0.conv1.weight"),
+        (file(&without("bn1.running_mean"), 0, same), "bn1.running_mean"),
+        (file(&with("layer2.0.bn1.running_var", 3, -0.5), 0, same), "layer2.0.bn1.running_var holds -0.5 at element 3"),
+        (file(&with("layer4.0.bn1.running_var", 0, -1e-30), 0, same), "layer4.0.bn1.running_var"),
+        (
+            file(&with("layer1.0.conv1.weight", 7, f32::NAN), 0, same),
+            "\"layer1.0.conv1.weight\" holds NaN at element 7",
+        ),
+        (file(&with("layer4.1.bn2.bias", 0, f32::INFINITY), 0, same), "\"layer4.1.bn2.bias\" holds inf"),
+        (file(&overflowing, 0, same), "layer1.0.conv1 leaves the range of f32"),
+        (file(&sound, 4, same), "4 bytes between the end of tensor \"bn1.weight\" and tensor \"bn1.bias\""),
+        ([file(&sound, 0, same), vec![0; 9]].concat(), "9 bytes after the last tensor"),
+        (
+            file(&sound, 0, |header| {
+                header.replacen(
+                    '{',
+                    &format!(
+                        "{{\"conv1.weight\":{{\"dtype\":\"F32\",\"shape\":{},\"data_offsets\":{conv2}}},",
+                        sound[0].shape
+                    ),
+                    1,
+                )
+            }),
+            "comes twice",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let message = add(bytes).unwrap_err();
+        assert!(message.contains(expected), "{message} does not say {expected}");
+    }
+    // Two tensors on the same bytes, each right by itself.
+    // The place of bn1.bias becomes that of bn1.weight.
+    let shared = file(&sound, 0, |header| header.replacen("[37888,38144]", "[37632,37888]", 1));
+    let message = add(shared).unwrap_err();
+    assert!(
+        message.contains(
+            "tensor \"bn1.weight\" starts at byte 37632 of the values, before the end of tensor \"bn1.bias\""
+        ),
+        "{message}"
+    );
+    // What was refused changed nothing.
+    assert_eq!(store.list().unwrap()[0].layers.len(), 3);
+}
+
+#[test]
+fn weights_that_verify_calls_damaged_are_refused_by_fit_infer_and_inspect() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    resnet18_file(&folder.join("r18.safetensors"), 1);
+    done(folder, "synth hdmap --out . --train 6 --good 1 --fault 1 --seed 3");
+    done(folder, "weights add r18.safetensors --as resnet18");
+    let fit = "fit --domain C --normal . --backbone resnet18 --image-size 64x64 --coreset 0.2";
+    done(folder, fit);
+    assert!(done(folder, "inspect C.pcore").contains("usable"));
+
+    // A value that is as plausible as the one before.
+    let stored = folder.join("weights/resnet18.safetensors");
+    let mut bytes = std::fs::read(&stored).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&stored, &bytes).unwrap();
+    assert_eq!(pcore(folder, "weights verify").0, Some(3));
+    for verb in [fit, "infer domain_C/test", "inspect C.pcore", "inspect C.pcore --json"] {
+        let (code, out, messages) = pcore(folder, verb);
+        assert_eq!(code, Some(2), "{verb}: {out}{messages}");
+        assert!(
+            messages.contains("damaged") && messages.contains("weights add FILE --as resnet18"),
+            "{verb}: {messages}"
+        );
+    }
+    std::fs::remove_file(&stored).unwrap();
+    let (code, out, messages) = pcore(folder, "inspect C.pcore");
+    assert_eq!(code, Some(2), "{messages}");
+    assert!(out.contains("C.pcore: verified") && !out.contains("usable"), "{out}");
+    assert!(
+        messages.contains("can't be used here") && messages.contains("no weights named \"resnet18\""),
+        "{messages}"
+    );
 }

@@ -46,20 +46,28 @@ mod contents;
 mod error;
 mod exact;
 mod header;
+mod limits;
 mod manifest;
 pub mod onnxdemo;
 mod read;
+mod settings;
+mod signature;
 mod unique;
 mod write;
 
 pub use crate::files::STALE_AFTER;
-pub use contents::{Contents, MAX_MAP_NEIGHBOURS, UNKNOWN};
+pub use contents::{Contents, UNKNOWN};
 pub use error::{BundleError, Defect};
+pub use limits::{
+    DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
+    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
+};
 pub use manifest::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DensityEntry, DescriptorEntry,
     GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, IndexEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry,
 };
 pub use read::{from_bytes, read};
+pub use signature::{SignatureError, SigningKey, TrustedKey, read_signed, sign, signature_path};
 pub use write::{may_replace, to_bytes, write};
 
 /// The format this pcore writes, and the newest it reads.

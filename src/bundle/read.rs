@@ -25,14 +25,34 @@ const CHUNK_BYTES: usize = 1 << 16;
 /// [`BundleError::Open`] or [`BundleError::NotAFile`] where there is no file to read,
 /// [`BundleError::Invalid`] where it is not a bundle, is damaged or comes from a later pcore.
 pub fn read(path: &Path) -> Result<Contents, BundleError> {
+    let (mut file, n_bytes) = open(path)?;
+    read_from(&mut file, n_bytes).map_err(|defect| BundleError::Invalid { path: path.into(), defect: defect.into() })
+}
+
+/// The bytes of a bundle file, unverified.
+pub(super) fn file_bytes(path: &Path) -> Result<Vec<u8>, BundleError> {
+    let (mut file, n_bytes) = open(path)?;
+    let invalid = |defect: Defect| BundleError::Invalid { path: path.into(), defect: defect.into() };
+    if n_bytes > MAX_FILE_BYTES {
+        return Err(invalid(Defect::FileTooLarge { found: n_bytes, limit: MAX_FILE_BYTES }));
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(n_bytes as usize).map_err(|_| invalid(Defect::OutOfMemory { name: "file", n_bytes }))?;
+    bytes.resize(n_bytes as usize, 0);
+    file.read_exact(&mut bytes).map_err(|error| invalid(error.into()))?;
+    Ok(bytes)
+}
+
+/// The open file and its length.
+fn open(path: &Path) -> Result<(File, u64), BundleError> {
     let open_failed = |source| BundleError::Open { path: path.into(), source };
     // Asked before opening: opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(open_failed)?.is_file() {
         return Err(BundleError::NotAFile { path: path.into() });
     }
-    let mut file = File::open(path).map_err(open_failed)?;
+    let file = File::open(path).map_err(open_failed)?;
     let n_bytes = file.metadata().map_err(open_failed)?.len();
-    read_from(&mut file, n_bytes).map_err(|defect| BundleError::Invalid { path: path.into(), defect: defect.into() })
+    Ok((file, n_bytes))
 }
 
 /// Verifies the bytes of a bundle; the same as [`read`], from memory.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::ImageError;
+use super::{ImageError, MAX_INPUT_PX};
 
 /// Short side of `shortest-crop` when none is given: 256, the usual step before a 224 crop.
 pub const SHORTEST_PX: usize = 256;
@@ -60,7 +60,9 @@ impl FromStr for Resize {
                 "shortest-crop" => Some(shortest(SHORTEST_PX)),
                 _ => None,
             },
-            Some(("shortest-crop", pixels)) => pixels.parse().ok().filter(|&pixels| pixels > 0).map(shortest),
+            Some(("shortest-crop", pixels)) => {
+                pixels.parse().ok().filter(|pixels| (1..=MAX_INPUT_PX).contains(pixels)).map(shortest)
+            }
             Some(_) => None,
         };
         resize.ok_or_else(|| ImageError::UnknownResize { found: text.to_owned() })

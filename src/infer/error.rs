@@ -37,6 +37,17 @@ pub enum InferError {
         /// SHA-256 of the weights at hand.
         found: String,
     },
+    /// The network describes images otherwise than the bundle says.
+    #[error(
+        "the bundle holds {} values for each of {} x {} patches, its network makes {} for each of {} x {}: fit again",
+        expected.2, expected.0, expected.1, found.2, found.0, found.1
+    )]
+    OtherShape {
+        /// Rows and columns of the grid and values of a descriptor, in the bundle.
+        expected: (usize, usize, usize),
+        /// Those of the network.
+        found: (usize, usize, usize),
+    },
     /// The bundle's entry is not understood.
     #[error("the bundle's {entry} is '{found}', which this version of pcore does not know: update pcore, or fit again")]
     UnknownEntry {
@@ -87,6 +98,7 @@ impl InferError {
             | Self::NoDensity
             | Self::GateUse { .. }
             | Self::NoThreshold
+            | Self::OtherShape { .. }
             | Self::Cancelled => false,
         }
     }

@@ -2,9 +2,9 @@
 
 use super::scoring::{How, Normalise, Scored, Scoring, score};
 use super::{FeaturePipeline, GateUse, InferError};
-use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, Policy};
+use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, PatchDescriptors, Policy};
 use crate::bundle::{Contents, Manifest};
-use crate::image::{Image, Placement, Reading};
+use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
 use std::collections::BTreeMap;
@@ -194,6 +194,27 @@ impl Inspector {
     #[must_use]
     pub fn per_condition(&self) -> &[Conformal] {
         &self.levels[&self.policy].per_condition
+    }
+
+    /// Whether the network at hand makes descriptors of the bundle's shape, and whether there is a threshold for every image:
+    /// what else an inspection needs beyond what [`Inspector::open`] checked. Runs the network once.
+    ///
+    /// # Errors
+    /// [`InferError::OtherShape`], [`InferError::NoThreshold`], and whatever the network refuses.
+    pub fn rehearse(&self) -> Result<(), InferError> {
+        let Preprocessing { height_px, width_px, .. } = *self.pipeline.preprocessing();
+        let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
+        let PatchDescriptors { grid, dim, .. } = self.pipeline.describe(&[&grey])?;
+        let entry = &self.manifest.descriptor;
+        let expected = (entry.grid_rows, entry.grid_cols, entry.dim);
+        let found = (grid.n_rows, grid.n_cols, dim);
+        if found != expected {
+            return Err(InferError::OtherShape { expected, found });
+        }
+        if self.global().threshold.is_none() {
+            return Err(InferError::NoThreshold);
+        }
+        Ok(())
     }
 
     /// Scores images, deciding nothing. An image's answer does not depend on the others. `conditions[i]` names the

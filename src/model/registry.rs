@@ -36,7 +36,7 @@ fn open(name: &str, layers: &[String], device: &OpenDevice) -> Result<Box<dyn Ba
         let available = names.collect::<Vec<_>>().join(", ");
         return Err(ModelError::UnknownBackbone { name: name.to_owned(), available });
     }
-    let weights = Store::open_default()?.open(name)?;
+    let weights = Store::open_default()?.open_sound(name)?;
     if layers.is_empty() {
         return zoo::load(name, &weights, &zoo::usual_layers(name), device);
     }

@@ -95,13 +95,15 @@ pub fn network(name: &str) -> &str {
 pub(crate) fn canonical(name: &str, tensors: &NamedTensors) -> Result<Canonical, ModelError> {
     match architecture(name)? {
         Architecture::ResNet(config) => {
-            // A file may end after any stage: take the deepest that is complete.
-            let whole = resnet::canonical(&config, tensors, 4);
-            let found = (1..4).rev().fold(whole.map(|names| (4, names)), |found, depth| {
-                found.or_else(|error| {
+            // A file may end after any stage; a stage that it begins must be complete.
+            let deepest = resnet::deepest_stage(&config, tensors)?;
+            let mut found = resnet::canonical(&config, tensors, deepest).map(|names| (deepest, names));
+            // A graph holds only what it computes, and may be cut between two stages.
+            for depth in (1..deepest).rev().filter(|_| tensors.graph().is_some()) {
+                found = found.or_else(|error| {
                     resnet::canonical(&config, tensors, depth).map(|names| (depth, names)).map_err(|_| error)
-                })
-            });
+                });
+            }
             let (depth, names) = found?;
             let origins = names.map.into_iter().map(|(own, stored)| (own, Origin::Same(stored))).collect();
             Ok(Canonical { layers: config.layers()[..depth].to_vec(), parameters: names.parameters, origins })
@@ -110,6 +112,15 @@ pub(crate) fn canonical(name: &str, tensors: &NamedTensors) -> Result<Canonical,
             let names = dinov2::canonical(&config, tensors, config.depth)?;
             Ok(Canonical { layers: config.layers(), parameters: names.parameters, origins: names.origins })
         }
+    }
+}
+
+/// Reads all tensors of a network up to its `depth`-th layer and makes of them what [`load`] makes, without keeping it: what
+/// stands against loading it is known.
+pub(crate) fn rehearse(name: &str, tensors: &NamedTensors, depth: usize) -> Result<(), ModelError> {
+    match architecture(name)? {
+        Architecture::ResNet(config) => Ok(resnet::rehearse(&config, tensors, depth)?),
+        Architecture::DinoV2(config) => Ok(dinov2::rehearse(&config, tensors)?),
     }
 }
 

@@ -6,6 +6,9 @@ use crate::kernel::Metric;
 use std::fmt;
 use std::str::FromStr;
 
+/// Most neighbours that [`ImageScore::Reweighted`] may look at.
+pub const MAX_REWEIGHT_NEIGHBOURS: usize = 1000;
+
 /// How patch distances become the image score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ImageScore {
@@ -28,7 +31,7 @@ impl FromStr for ImageScore {
             None if text == "reweighted" => Ok(Self::Reweighted(9)),
             None if text == "top" => Ok(Self::Top(0.01)),
             Some(("reweighted", n)) => match n.parse() {
-                Ok(n) if n > 0 => Ok(Self::Reweighted(n)),
+                Ok(n) if (1..=MAX_REWEIGHT_NEIGHBOURS).contains(&n) => Ok(Self::Reweighted(n)),
                 Ok(_) | Err(_) => Err(bad()),
             },
             Some(("top", share)) => match share.parse::<f64>() {

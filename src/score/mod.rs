@@ -8,6 +8,6 @@ mod verdict;
 
 pub use calibration::Conformal;
 pub use error::ScoreError;
-pub use image_score::ImageScore;
+pub use image_score::{ImageScore, MAX_REWEIGHT_NEIGHBOURS};
 pub use map::AnomalyMap;
 pub use verdict::{VERDICT_TOLERANCE, Verdict};

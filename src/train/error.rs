@@ -43,6 +43,12 @@ pub enum TrainError {
         /// Why the first failed.
         first: String,
     },
+    /// A training image that was another when it was read again.
+    #[error("{} was changed while it was being fitted; fit again when nothing writes there any more", path.display())]
+    Changed {
+        /// The image.
+        path: PathBuf,
+    },
     /// Too few images to hold one out.
     #[error(
         "calibration needs at least 2 readable images, found {n_images}: add normal images, or set the threshold yourself with --threshold"

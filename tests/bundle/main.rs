@@ -6,6 +6,7 @@
 mod atomic;
 mod damage;
 mod hostile;
+mod limits;
 #[path = "../golden/onnxdemo/test.rs"]
 mod onnxdemo;
 mod round_trip;

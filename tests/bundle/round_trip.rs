@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use pcore::bundle::{self, ConditionEntry, ConformalEntry, Contents, ImportedEntry, Metric};
+use pcore::bundle::{
+    self, ConditionEntry, ConformalEntry, Contents, ImportedEntry, LEAST_SCORE_DEVIATION, MAX_MAGNITUDE, Metric,
+};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
@@ -144,12 +146,23 @@ fn gates_and_policies_survive_and_are_checked() {
     }
 }
 
-fn finite_f32() -> impl Strategy<Value = f32> {
-    any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |value| value.is_finite())
+/// Any number that a bundle may hold, of any sign and exponent, the tiniest included.
+fn any_f32() -> impl Strategy<Value = f32> {
+    let limited = |value: f32| if value.abs() <= MAX_MAGNITUDE { value } else { value / 1e24 };
+    any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |value| value.is_finite()).prop_map(limited)
 }
 
-fn finite_f64() -> impl Strategy<Value = f64> {
-    any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |value| value.is_finite())
+fn any_f64() -> impl Strategy<Value = f64> {
+    let is_allowed = |value: &f64| value.abs() <= f64::from(MAX_MAGNITUDE);
+    any::<u64>().prop_map(f64::from_bits).prop_filter("in range", is_allowed)
+}
+
+fn deviation() -> impl Strategy<Value = f32> {
+    any_f32().prop_map(|value| if value.abs() < LEAST_SCORE_DEVIATION { 0.0 } else { value.abs() })
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{1,20}"
 }
 
 fn share() -> impl Strategy<Value = f64> {
@@ -158,8 +171,8 @@ fn share() -> impl Strategy<Value = f64> {
 
 prop_compose! {
     fn conformal(n: usize)(
-        alpha in share(), smallest_alpha in share(), threshold in prop::option::of(finite_f32()),
-        mean in prop::option::of(finite_f32()), std in prop::option::of(finite_f32().prop_map(f32::abs)),
+        alpha in share(), smallest_alpha in share(), threshold in prop::option::of(any_f32()),
+        mean in prop::option::of(any_f32()), std in prop::option::of(deviation()),
     ) -> ConformalEntry {
         ConformalEntry { n, alpha, smallest_alpha, threshold, mean, std }
     }
@@ -168,18 +181,18 @@ prop_compose! {
 prop_compose! {
     /// One condition, any sizes, any finite numbers, any texts.
     fn contents()(n_rows in 1usize..6, dim in 1usize..5, n_scores in 0usize..6)(
-        bank_rows in prop::collection::vec(finite_f32(), n_rows * dim),
+        bank_rows in prop::collection::vec(any_f32(), n_rows * dim),
         row_source in prop::collection::vec(prop_oneof![Just(u32::MAX), 0u32..3], n_rows),
         row_position in prop::collection::vec(prop_oneof![Just(u32::MAX), 0u32..64], n_rows),
-        calibration_scores in prop::collection::vec(finite_f32(), n_scores),
+        calibration_scores in prop::collection::vec(any_f32(), n_scores),
         global in conformal(n_scores), own in conformal(n_scores),
         name in "\\PC{1,12}", sources in prop::collection::vec(any::<String>(), 3),
-        domain in prop::option::of(any::<String>()), cosine in any::<bool>(),
+        domain in prop::option::of(text()), cosine in any::<bool>(),
         ratio in prop::option::of(share().prop_filter("above 0", |&ratio| ratio > 0.0)),
-        mean in prop::array::uniform3(finite_f32()), seed in any::<u64>(),
-        parameters in prop::collection::btree_map(any::<String>(), finite_f64(), 0..4),
+        mean in prop::array::uniform3(-10f32..=10.0), seed in any::<u64>(),
+        parameters in prop::collection::btree_map(any::<String>(), any_f64(), 0..4),
         files in prop::option::of(prop::collection::btree_map(any::<String>(), any::<String>(), 0..3)),
-        pixel_threshold in prop::option::of(finite_f32()),
+        pixel_threshold in prop::option::of(any_f32()),
         n_rows in Just(n_rows), dim in Just(dim),
     ) -> Contents {
         let mut contents = with_rows(n_rows, dim, 0.0);

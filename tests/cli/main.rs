@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod bench;
+mod changed_files;
 mod conditions;
 mod explain;
 mod help;
@@ -19,9 +20,11 @@ mod json;
 mod list;
 mod memory;
 mod messages;
+mod mutations;
 mod readme;
 mod real_images;
 mod same_score;
+mod signing;
 mod study;
 mod support;
 mod terminal;

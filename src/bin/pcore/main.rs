@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Study(args) => commands::study::run(args),
         Verb::Bench(args) => commands::bench::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
+        Verb::Sign(args) => commands::sign::run(args),
         Verb::Import(args) => commands::station::import(args),
         Verb::Export(args) => commands::station::export(args),
         Verb::Demo(args) => commands::demo::run(args),

@@ -81,6 +81,11 @@ pub(super) fn weights(
     Ok((Weights { patches, extra, blocks, norm }, positions, loader.digest.finish()))
 }
 
+/// Reads the whole network, and keeps nothing.
+pub(crate) fn rehearse(config: &DinoV2Config, tensors: &NamedTensors) -> Result<(), WeightsError> {
+    weights(config, tensors, config.depth).map(drop)
+}
+
 /// Finds every tensor of the first `depth` blocks in a file and checks its shape.
 pub(crate) fn canonical(config: &DinoV2Config, tensors: &NamedTensors, depth: usize) -> Result<Names, WeightsError> {
     if tensors.graph().is_some() {
@@ -247,6 +252,10 @@ impl Loader<'_> {
             for ((row, bias), scale) in weight.chunks_mut(inputs).zip(&mut bias).zip(scale) {
                 row.iter_mut().for_each(|w| *w *= scale);
                 *bias *= scale;
+            }
+            if !weight.iter().chain(&bias).all(|value| value.is_finite()) {
+                let reason = format!("{own} leaves the range of f32 once its layer scale is folded into it");
+                return Err(WeightsError::malformed("weight", reason));
             }
         }
         Ok(Dense { weight, bias })

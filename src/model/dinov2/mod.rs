@@ -45,7 +45,7 @@ use super::weights::NamedTensors;
 use super::{Backbone, BackboneSpec, FeatureMap, Grid, ImageBatch, ModelError, OpenDevice};
 use blocks::Transformer;
 use kernels::Kernels;
-pub(crate) use load::canonical;
+pub(crate) use load::{canonical, rehearse};
 use position::PositionTable;
 
 /// Interpolated position embeddings kept for sizes that come again.

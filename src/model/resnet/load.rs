@@ -60,6 +60,24 @@ pub(crate) fn canonical(config: &ResNetConfig, tensors: &NamedTensors, depth: us
     Ok(Names { map, parameters })
 }
 
+/// The deepest stage that a file has a tensor of; all four for a graph, and where it has none.
+pub(crate) fn deepest_stage(config: &ResNetConfig, tensors: &NamedTensors) -> Result<usize, WeightsError> {
+    if tensors.graph().is_some() {
+        return Ok(4);
+    }
+    let prefix = weights::prefix(tensors, &config.name, "layer1.0.conv1.weight")?;
+    let has = |stage: &usize| {
+        let start = format!("{prefix}layer{stage}.");
+        tensors.names().any(|name| name.starts_with(&start))
+    };
+    Ok((1..=4).rev().find(has).unwrap_or(4))
+}
+
+/// Reads and folds the first `depth` stages, and keeps nothing.
+pub(crate) fn rehearse(config: &ResNetConfig, tensors: &NamedTensors, depth: usize) -> Result<(), WeightsError> {
+    folded(config, &Plan::new(config, depth), tensors).map(drop)
+}
+
 fn read(
     conv: &ConvPlan,
     tensors: &NamedTensors,
@@ -86,6 +104,10 @@ fn read(
             fold(&mut weight, &part("weight")?, &part("bias")?, &part("running_mean")?, &variance)
         }
     };
+    if !weight.iter().chain(&bias).all(|value| value.is_finite()) {
+        let reason = format!("{} leaves the range of f32 once {} is folded into it", conv.name, conv.norm);
+        return Err(WeightsError::malformed("weight", reason));
+    }
     digest.update(&weight);
     digest.update(&bias);
     Ok(Folded { weight, bias })

@@ -150,4 +150,4 @@ impl Backbone for ResNet {
     }
 }
 
-pub(crate) use load::canonical;
+pub(crate) use load::{canonical, deepest_stage, rehearse};

@@ -180,6 +180,21 @@ pub enum WeightsError {
         /// Hash of the file.
         found: String,
     },
+    /// Weights in the store are not what was added.
+    #[error(
+        "{} is damaged: its values have SHA-256 {found}, and had {expected} when they were added; add them again with: \
+         pcore weights add FILE --as {name}", path.display()
+    )]
+    Damaged {
+        /// File.
+        path: PathBuf,
+        /// Name of the weights.
+        name: String,
+        /// Hash noted in the file, or that there is none.
+        expected: String,
+        /// Hash of its values.
+        found: String,
+    },
     /// The download failed.
     #[error("cannot fetch {url}: {reason}")]
     Fetch {

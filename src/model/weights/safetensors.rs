@@ -36,11 +36,67 @@ pub(crate) fn read(source: &Source) -> Result<BTreeMap<String, StoredTensor>, We
         });
     }
     let data_bytes = source.len() - data_start;
-    header
+    let tensors = header
         .iter()
         .filter(|(name, _)| *name != "__metadata__")
         .map(|(name, info)| Ok((name.clone(), tensor(name, info, data_start, data_bytes)?)))
-        .collect()
+        .collect::<Result<BTreeMap<_, _>, WeightsError>>()?;
+    check_order(&tensors, data_start, data_bytes)?;
+    Ok(tensors)
+}
+
+/// Refuses bytes that two tensors share and bytes that belong to none, as the format demands: values lie one after the
+/// other and fill the file.
+fn check_order(tensors: &BTreeMap<String, StoredTensor>, data_start: u64, data_bytes: u64) -> Result<(), WeightsError> {
+    let bad = |reason: String| Err(WeightsError::malformed(FORMAT, reason));
+    let mut spans = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let start = tensor.start - data_start;
+        spans.push((start, start + StoredTensor::count(&tensor.shape)? * tensor.dtype.size() as u64, name));
+    }
+    spans.sort_unstable();
+    let (mut end_so_far, mut last) = (0, None::<&String>);
+    for (start, end, name) in spans {
+        let before = last.map_or("the start".to_owned(), |last| format!("the end of tensor \"{last}\""));
+        if start < end_so_far {
+            return bad(format!(
+                "tensor \"{name}\" starts at byte {start} of the values, before {before}, {end_so_far}"
+            ));
+        }
+        if start > end_so_far {
+            let hole = start - end_so_far;
+            return bad(format!("{hole} bytes between {before} and tensor \"{name}\" belong to no tensor"));
+        }
+        (end_so_far, last) = (end, Some(name));
+    }
+    if end_so_far == data_bytes {
+        return Ok(());
+    }
+    bad(format!("{} bytes after the last tensor belong to none", data_bytes - end_so_far))
+}
+
+/// Entries of all objects in a JSON value.
+fn n_entries(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => map.len() + map.values().map(n_entries).sum::<usize>(),
+        Value::Array(list) => list.iter().map(n_entries).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// Colons outside of strings in a JSON text: one for each entry of each object, those whose keys come twice included.
+fn n_colons(text: &[u8]) -> usize {
+    let (mut n, mut in_string, mut is_escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            b':' if !in_string => n += 1,
+            _ => {}
+        }
+    }
+    n
 }
 
 /// The string-to-string notes of a file.
@@ -89,6 +145,10 @@ fn header(source: &Source) -> Result<(Map<String, Value>, u64), WeightsError> {
     let length = u64::from_le_bytes(length);
     let text = source.read_vec(8, length, MAX_HEADER_BYTES, "safetensors header in bytes")?;
     match serde_json::from_slice(&text) {
+        // Of two equal keys one reader takes the first and another the last.
+        Ok(value) if n_colons(&text) != n_entries(&value) => {
+            Err(WeightsError::malformed(FORMAT, "a key comes twice in the header"))
+        }
         Ok(Value::Object(header)) => Ok((header, 8 + length)),
         Ok(_) => Err(WeightsError::malformed(FORMAT, "the header is no JSON object")),
         Err(error) => Err(WeightsError::malformed(FORMAT, format!("the header is no JSON: {error}"))),

@@ -98,6 +98,8 @@ impl Store {
         let target = self.path(name)?;
         let tensors = NamedTensors::read(file)?;
         let canonical = zoo::canonical(name, &tensors)?;
+        // Whatever stops a network from being loaded stops its weights from being kept.
+        zoo::rehearse(name, &tensors, canonical.layers.len())?;
         let source_sha256 = hash_file(file)?;
         let values_sha256 = hash_values(&canonical, &tensors)?;
         let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -154,8 +156,8 @@ impl Store {
     /// # Errors
     /// Where the folder cannot be listed; what is wrong with a file is in its verdict.
     pub fn verify(&self) -> Result<Vec<(StoredWeights, Verdict)>, WeightsError> {
-        let verdict = |weights: &StoredWeights| match check(weights) {
-            Ok(()) => Verdict::Sound,
+        let verdict = |weights: &StoredWeights| match sound(&weights.path, &weights.name) {
+            Ok(_) => Verdict::Sound,
             Err(error) => Verdict::Damaged(error.to_string()),
         };
         Ok(self.list()?.into_iter().map(|weights| (weights.clone(), verdict(&weights))).collect())
@@ -172,6 +174,17 @@ impl Store {
             return Err(WeightsError::NotStored { name: name.to_owned(), store: self.folder.clone(), published });
         }
         NamedTensors::read(&path)
+    }
+
+    /// As [`Store::open`], once all values are found to be those that were added: what [`Store::verify`] calls damaged is
+    /// refused.
+    ///
+    /// # Errors
+    /// As for [`Store::open`], and [`WeightsError::Damaged`].
+    pub(crate) fn open_sound(&self, name: &str) -> Result<NamedTensors, ModelError> {
+        // Says what to do where there are none.
+        drop(self.open(name)?);
+        sound(&self.path(name)?, name)
     }
 
     /// The file of a name, refusing names that lead elsewhere.
@@ -232,12 +245,16 @@ fn hash_values(canonical: &Canonical, tensors: &NamedTensors) -> Result<String, 
     Ok(digest.finish())
 }
 
-fn check(weights: &StoredWeights) -> Result<(), ModelError> {
-    let expected = safetensors::metadata(&Source::open(&weights.path)?)?.remove("values_sha256").unwrap_or_default();
-    let tensors = NamedTensors::read(&weights.path)?;
-    let found = hash_values(&zoo::canonical(&weights.name, &tensors)?, &tensors)?;
-    if found == expected {
-        return Ok(());
+/// The tensors of a file in the store, once their values have the hash noted when they were added.
+fn sound(path: &Path, name: &str) -> Result<NamedTensors, ModelError> {
+    let in_file = |source| WeightsError::InFile { path: path.to_path_buf(), source: Box::new(source) };
+    let source = Source::open(path)?;
+    let noted = safetensors::metadata(&source).map_err(in_file)?.remove("values_sha256");
+    let tensors = NamedTensors::from_source(source).map_err(in_file)?;
+    let found = hash_values(&zoo::canonical(name, &tensors)?, &tensors)?;
+    if noted.as_ref() == Some(&found) {
+        return Ok(tensors);
     }
-    Err(WeightsError::WrongHash { path: weights.path.clone(), expected, found }.into())
+    let expected = noted.unwrap_or_else(|| "none".to_owned());
+    Err(WeightsError::Damaged { path: path.to_path_buf(), name: name.to_owned(), expected, found }.into())
 }

@@ -165,7 +165,8 @@ impl NamedTensors {
         Self::from_source(Source::Memory(bytes))
     }
 
-    fn from_source(source: Source) -> Result<Self, WeightsError> {
+    /// The same for a source that is open.
+    pub(super) fn from_source(source: Source) -> Result<Self, WeightsError> {
         let mut head = vec![0; source.len().min(LFS_START.len() as u64) as usize];
         source.read_at(0, &mut head)?;
         if head == LFS_START {

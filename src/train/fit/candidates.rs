@@ -1,6 +1,7 @@
 //! The descriptors that a bank is chosen from.
 
 use super::go_on;
+use super::look::{Glance, check_unchanged};
 use super::machine::half_of_free_memory;
 use super::room::{Base, Extent, Place};
 use super::scratch::ScratchFile;
@@ -33,7 +34,7 @@ impl Candidates {
     /// Describes `images` (indices into `samples`). With cosine distance the rows have length 1.
     pub(super) fn describe(
         pipeline: &FeaturePipeline,
-        samples: &[&Sample],
+        (samples, glances): (&[&Sample], &[Glance]),
         images: &[usize],
         plan: &FitPlan,
         progress: &dyn Progress,
@@ -47,6 +48,8 @@ impl Candidates {
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
             let decoded: Vec<_> =
                 decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
+            let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
+            check_unchanged(&seen, &decoded)?;
             let mut descriptors = pipeline.describe(&decoded.iter().collect::<Vec<_>>())?;
             drop(decoded);
             if plan.metric == bundle::Metric::Cosine {

@@ -1,5 +1,6 @@
 //! Scores of normal images that the bank does not know, or acts as if it did not.
 
+use super::look::{Glance, check_unchanged};
 use super::{Candidates, go_on};
 use crate::bank::{Admission, Gate, MemoryBank};
 use crate::dataset::Sample;
@@ -27,7 +28,7 @@ pub(super) fn calibrate(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
     plan: &FitPlan,
-    samples: &[&Sample],
+    (samples, glances): (&[&Sample], &[Glance]),
     (held_out, label): (&[usize], &[usize]),
     (gate, how): (&Gate, &How<'_>),
     progress: &dyn Progress,
@@ -40,6 +41,8 @@ pub(super) fn calibrate(
         let chunk = &held_out[range];
         let images: Vec<Image> =
             decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
+        let seen: Vec<_> = chunk.iter().map(|i| (samples[*i], &glances[*i])).collect();
+        check_unchanged(&seen, &images)?;
         let images: Vec<&Image> = images.iter().collect();
         let admit = |index: usize, descriptors: &[f32]| {
             let own = gate.admit(images[index], descriptors, bank.dim());

@@ -68,6 +68,16 @@ pub(super) fn look<'a>(
     }
 }
 
+/// Refuses images that are not those that were looked at: the bundle has to be of the images that its fingerprint names.
+/// `images[i]` is that of `seen[i]`.
+pub(super) fn check_unchanged(seen: &[(&Sample, &Glance)], images: &[Image]) -> Result<(), TrainError> {
+    let changed = seen.par_iter().zip(images).find_first(|((_, glance), image)| digest(image) != glance.digest);
+    match changed {
+        Some(((sample, _), _)) => Err(TrainError::Changed { path: sample.path.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// The SHA-256 of an image's size and pixels.
 pub(crate) fn digest(image: &Image) -> [u8; 32] {
     let mut hash = Sha256::new();

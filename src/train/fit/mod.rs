@@ -93,7 +93,7 @@ pub(crate) fn fit_on(
     groups.warn(plan, &split, progress)?;
     let Split { bank: bank_images, held_out } = split;
 
-    let candidates = Candidates::describe(&pipeline, &samples, &bank_images, plan, progress)?;
+    let candidates = Candidates::describe(&pipeline, (&samples, &glances), &bank_images, plan, progress)?;
     let (dim, grid) = (candidates.dim(), candidates.grid());
     let n_patches = grid.n_patches();
     go_on(progress)?;
@@ -131,7 +131,7 @@ pub(crate) fn fit_on(
         leave_each_out(&pipeline, &bank, &candidates, images, &how, progress)?
     } else {
         drop(candidates);
-        calibrate(&pipeline, &bank, plan, &samples, (&held_out, &label), (&gate.gate, &how), progress)?
+        calibrate(&pipeline, &bank, plan, (&samples, &glances), (&held_out, &label), (&gate.gate, &how), progress)?
     };
     if groups.are_used() {
         held = one_per_group(held, &groups.of_image, &groups.units.condition, default);

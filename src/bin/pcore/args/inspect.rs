@@ -1,7 +1,7 @@
 //! Settings of everything that opens a bundle, and of studies.
 
-use super::RunArgs;
 use super::values::{parse_bytes, parse_few, parse_positive};
+use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{ConditionRule, Policy};
 use pcore::infer::{Calibration, GateUse};
@@ -35,6 +35,8 @@ pub(crate) struct BundleArgs {
     /// by local density
     #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
     pub(crate) calibrate: CalibrateArg,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -179,4 +181,6 @@ pub(crate) struct InspectArgs {
     /// Print the whole manifest as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }

@@ -5,6 +5,7 @@
 mod data;
 mod fit;
 mod inspect;
+mod sign;
 mod station;
 mod tools;
 mod values;
@@ -12,6 +13,7 @@ mod values;
 pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use fit::{FitArgs, MethodArgs, RunArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
+pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
 
@@ -52,6 +54,8 @@ pub(crate) enum Verb {
     Bench(BenchArgs),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
+    /// Sign a bundle, so that a station can refuse those of others
+    Sign(SignArgs),
     /// Take over a bank from a .NET line station: gallery_f32.bin, threshold.json, meta.json
     Import(ImportArgs),
     /// Write a bundle as the files of a .NET line station

@@ -1,6 +1,6 @@
 //! Settings of the exchange with a line station.
 
-use super::RunArgs;
+use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::PathBuf;
 
@@ -47,6 +47,8 @@ pub(crate) struct ExportArgs {
     /// Print what was written as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

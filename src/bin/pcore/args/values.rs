@@ -1,4 +1,7 @@
-//! Values as people write them.
+//! Values as people write them, within the limits that bundles are held to as well.
+
+use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_SCORE};
+use pcore::image::MAX_INPUT_PX;
 
 pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
     let sides = match text.split_once(['x', 'X']) {
@@ -6,15 +9,17 @@ pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
         None => (text.parse(), text.parse()),
     };
     match sides {
-        (Ok(height), Ok(width)) if (1..=8192).contains(&height) && (1..=8192).contains(&width) => Ok((height, width)),
-        _ => Err("expected HEIGHTxWIDTH in pixels, 1 to 8192 each, such as 256x256".to_owned()),
+        (Ok(height), Ok(width)) if [height, width].iter().all(|side| (1..=MAX_INPUT_PX).contains(side)) => {
+            Ok((height, width))
+        }
+        _ => Err(format!("expected HEIGHTxWIDTH in pixels, 1 to {MAX_INPUT_PX} each, such as 256x256")),
     }
 }
 
 pub(super) fn parse_odd(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(n) if n % 2 == 1 && n <= 31 => Ok(n),
-        _ => Err("expected an odd number from 1 to 31, such as 3".to_owned()),
+        Ok(n) if n % 2 == 1 && n <= MAX_NEIGHBOURHOOD => Ok(n),
+        _ => Err(format!("expected an odd number from 1 to {MAX_NEIGHBOURHOOD}, such as 3")),
     }
 }
 
@@ -34,22 +39,22 @@ pub(super) fn parse_few(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_neighbours(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(n) if (1..=pcore::bundle::MAX_MAP_NEIGHBOURS).contains(&n) => Ok(n),
-        _ => Err(format!("expected a whole number from 1 to {}", pcore::bundle::MAX_MAP_NEIGHBOURS)),
+        Ok(n) if (1..=MAX_MAP_NEIGHBOURS).contains(&n) => Ok(n),
+        _ => Err(format!("expected a whole number from 1 to {MAX_MAP_NEIGHBOURS}")),
     }
 }
 
 pub(super) fn parse_sigma(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
-        Ok(sigma) if (0.0..=100.0).contains(&sigma) => Ok(sigma),
-        _ => Err("expected a number of pixels from 0 to 100".to_owned()),
+        Ok(sigma) if (0.0..=MAX_MAP_SIGMA_PX).contains(&sigma) => Ok(sigma),
+        _ => Err(format!("expected a number of pixels from 0 to {MAX_MAP_SIGMA_PX}")),
     }
 }
 
 pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
-        Ok(threshold) if threshold.is_finite() => Ok(threshold),
-        _ => Err("expected a finite number".to_owned()),
+        Ok(threshold) if threshold.abs() <= MAX_SCORE => Ok(threshold),
+        _ => Err(format!("expected a number from {:e} to {MAX_SCORE:e}", -MAX_SCORE)),
     }
 }
 

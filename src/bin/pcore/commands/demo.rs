@@ -2,7 +2,7 @@
 
 use super::eval::{How, evaluate_listing};
 use super::fit::{fit_to, summary};
-use super::open::open_file;
+use super::open::open_contents;
 use super::synth::simulate;
 use crate::Outcome;
 use crate::args::DemoArgs;
@@ -10,6 +10,7 @@ use crate::console::{print_line, say};
 use crate::output;
 use anyhow::Result;
 use pcore::bank::ConditionRule;
+use pcore::bundle;
 use pcore::dataset::{self, Shown};
 use pcore::infer::Calibration;
 use pcore::report::{EvaluationJson, evaluation_table};
@@ -48,7 +49,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     }
 
     say!("3/3  inspecting maps the fit has never seen");
-    let opened = open_file(&bundle, "just fitted", &args.run)?;
+    let begun = std::time::Instant::now();
+    let opened = open_contents(bundle::read(&bundle)?, &bundle, ("just fitted", begun), &args.run)?;
     let listing = dataset::labelled(&data.folder, None)?;
     // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
     let how = How {

@@ -1,20 +1,27 @@
 //! `pcore inspect`: what a bundle holds.
 
 use super::fit::summary;
+use super::sign::read_trusted;
 use crate::Outcome;
 use crate::args::InspectArgs;
 use crate::console::{print, print_line};
-use anyhow::Result;
-use pcore::bundle;
+use anyhow::{Context, Result};
+use pcore::bundle::Contents;
+use pcore::infer::Inspector;
+use pcore::model::OpenDevice;
+use std::path::Path;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
-    let contents = bundle::read(&args.bundle)?;
+    let (contents, signer) = read_trusted(&args.bundle, &args.trust)?;
     let manifest = &contents.manifest;
     if args.json {
         print_line(&serde_json::to_string_pretty(manifest)?)?;
-        return Ok(Outcome::Done);
+        return usable(contents, &args.bundle).map(|()| Outcome::Done);
     }
     print_line(&format!("{}: verified", args.bundle.display()))?;
+    if let Some(key) = signer {
+        print_line(&format!("signed       with the key {key}"))?;
+    }
     print_line(&format!("format       {}, written by pcore {}", manifest.format_version, manifest.pcore_version))?;
     if let Some(domain) = &manifest.domain {
         print_line(&format!("domain       {domain}"))?;
@@ -23,5 +30,14 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
     print_line(&format!("weights      sha256 {}", manifest.backbone.weights_sha256))?;
     print(&summary(manifest))?;
     print_line(&format!("seed         {}", manifest.seed))?;
+    usable(contents, &args.bundle)?;
+    print_line("usable       its network and weights are here and make descriptors of its shape")?;
     Ok(Outcome::Done)
+}
+
+/// Whether `infer` could use the bundle on this machine: its settings are understood, its network and the right weights are
+/// at hand, and they fit together.
+fn usable(contents: Contents, path: &Path) -> Result<()> {
+    let check = || Inspector::open(contents, &OpenDevice::cpu())?.rehearse();
+    check().with_context(|| format!("{} is whole, but can't be used here", path.display()))
 }

@@ -2,13 +2,14 @@
 
 use super::fit::summary;
 use super::fitting;
+use super::sign::read_trusted;
 use crate::args::{BundleArgs, RunArgs};
 use crate::console::{Console, detail, say, warning};
 use crate::home;
 use crate::terminal;
 use anyhow::{Context, Result};
 use pcore::bank::ConditionRule;
-use pcore::bundle::{self, Contents};
+use pcore::bundle::Contents;
 use pcore::dataset::{ConditionTable, Listing};
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
@@ -30,9 +31,10 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     let domains = fitting::domains(listing);
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), &domains)?;
     let begun = Instant::now();
-    let contents = bundle::read(&path)?;
+    let (contents, signer) = read_trusted(&path, &args.trust)?;
     let reason = fitting::reason(&how, &path, &contents.manifest, listing)?;
-    let mut opened = open_contents(contents, &path, (&reason.how, begun), run)?;
+    let signed = signer.map_or(String::new(), |key| format!(", signed with the key {key}"));
+    let mut opened = open_contents(contents, &path, (&format!("{}{signed}", reason.how), begun), run)?;
     reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
     opened.inspector.set_gate_use(args.gate);
     if let Some(page) = args.pages {
@@ -44,12 +46,12 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     Ok(opened)
 }
 
-pub(super) fn open_file(path: &Path, how: &str, run: &RunArgs) -> Result<Opened> {
-    let begun = Instant::now();
-    open_contents(bundle::read(path)?, path, (how, begun), run)
-}
-
-fn open_contents(contents: Contents, path: &Path, (how, begun): (&str, Instant), run: &RunArgs) -> Result<Opened> {
+pub(super) fn open_contents(
+    contents: Contents,
+    path: &Path,
+    (how, begun): (&str, Instant),
+    run: &RunArgs,
+) -> Result<Opened> {
     let read_s = begun.elapsed().as_secs_f64();
     let device = device(run)?;
     let inspector = Inspector::open(contents, &device).with_context(|| format!("opening {}", path.display()))?;

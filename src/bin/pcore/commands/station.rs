@@ -1,6 +1,6 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{fit::summary, left_out, open};
+use super::{fit::summary, left_out, open, sign::read_trusted};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
@@ -53,7 +53,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
     output::check_folder(&args.out)?;
-    let contents = bundle::read(&args.bundle)?;
+    let (contents, _signer) = read_trusted(&args.bundle, &args.trust)?;
     let backbone = contents.manifest.backbone.clone();
     match args.format {
         ExportFormat::Onnxdemo => {

@@ -1,0 +1,258 @@
+//! What a manifest may say by itself: every field, within the limits of [`super::limits`].
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use super::header::shorten;
+use super::{
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DEVIATIONS, Defect, DescriptorEntry,
+    GateEntry, IndexEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
+    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, ScoreEntry,
+};
+use crate::bank::{GATE_DIM, MAX_CONTEXT_PARTS};
+use crate::image::MAX_INPUT_PX;
+
+/// Most images, or patches, that an entry may count.
+const MAX_COUNT: usize = u32::MAX as usize;
+
+/// Checks what the manifest says by itself.
+pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
+    check_named("profile", &manifest.profile)?;
+    check_named("condition_rule", &manifest.condition_rule)?;
+    if let Some(domain) = &manifest.domain {
+        check_named("domain", domain)?;
+    }
+    check_sha256("data_fingerprint", &manifest.data_fingerprint)?;
+    check_score("pixel_threshold", manifest.pixel_threshold)?;
+    check_backbone(&manifest.backbone)?;
+    check_preprocessing(&manifest.preprocessing)?;
+    check_descriptor(&manifest.descriptor, &manifest.preprocessing)?;
+    check_coreset(&manifest.coreset)?;
+    if let Some(index) = &manifest.index {
+        check_index(index, manifest.coreset.n_picked)?;
+    }
+    check_scoring(&manifest.score)?;
+    let names = check_conditions(&manifest.conditions)?;
+    check_gate(&manifest.gate, manifest.conditions.len())?;
+    if let Some(imported) = &manifest.imported {
+        check_named("imported.format", &imported.format)?;
+    }
+    check_calibration(&manifest.calibration, &names)
+}
+
+fn check_backbone(backbone: &BackboneEntry) -> Result<(), Defect> {
+    check_named("backbone.name", &backbone.name)?;
+    check_sha256("backbone.weights_sha256", &backbone.weights_sha256)?;
+    check_named("backbone.precision", &backbone.precision)?;
+    backbone.instruction_set.iter().try_for_each(|set| check_named("backbone.instruction_set", set))?;
+    let n_layers = backbone.layers.iter().collect::<BTreeSet<_>>().len();
+    let is_list = (1..=MAX_ENTRIES).contains(&n_layers) && n_layers == backbone.layers.len();
+    require(is_list, format!("{} layers", backbone.layers.len()), || {
+        ("backbone.layers".into(), format!("1 to {MAX_ENTRIES} different layers"))
+    })?;
+    backbone.layers.iter().try_for_each(|layer| check_named("backbone.layers", layer))
+}
+
+fn check_preprocessing(preprocessing: &PreprocessingEntry) -> Result<(), Defect> {
+    check_named("preprocessing.resize", &preprocessing.resize)?;
+    check_size("preprocessing.height_px", preprocessing.height_px, MAX_INPUT_PX)?;
+    check_size("preprocessing.width_px", preprocessing.width_px, MAX_INPUT_PX)?;
+    for (mean, std) in preprocessing.mean.iter().zip(&preprocessing.std) {
+        check_between("preprocessing.mean", *mean, *MEANS.start(), *MEANS.end())?;
+        check_between("preprocessing.std", *std, *DEVIATIONS.start(), *DEVIATIONS.end())?;
+    }
+    Ok(())
+}
+
+fn check_descriptor(descriptor: &DescriptorEntry, input: &PreprocessingEntry) -> Result<(), Defect> {
+    let side = descriptor.neighbourhood;
+    require(side % 2 == 1 && side <= MAX_NEIGHBOURHOOD, side, || {
+        ("descriptor.neighbourhood".into(), format!("an odd number from 1 to {MAX_NEIGHBOURHOOD}"))
+    })?;
+    // A patch is at least a pixel of the input.
+    check_size("descriptor.grid_rows", descriptor.grid_rows, input.height_px)?;
+    check_size("descriptor.grid_cols", descriptor.grid_cols, input.width_px)?;
+    check_size("descriptor.dim", descriptor.dim, MAX_COUNT)?;
+    require(descriptor.context.len() <= MAX_CONTEXT_PARTS, descriptor.context.len(), || {
+        ("descriptor.context".into(), format!("at most {MAX_CONTEXT_PARTS} parts"))
+    })?;
+    descriptor.context.iter().try_for_each(|part| check_named("descriptor.context", part))
+}
+
+fn check_coreset(coreset: &CoresetEntry) -> Result<(), Defect> {
+    // Rows and images are counted in 32 bits, and the last number means that something is unknown.
+    check_size("coreset.n_picked", coreset.n_picked, coreset.n_candidates.unwrap_or(MAX_COUNT).min(MAX_COUNT - 1))?;
+    if let Some(radius) = coreset.covering_radius {
+        check_between("coreset.covering_radius", radius, 0.0, MAX_SCORE)?;
+    }
+    if let Some(projection) = &coreset.projection {
+        check_named("coreset.projection", projection)?;
+    }
+    require(coreset.ratio.is_none_or(|ratio| ratio > 0.0 && ratio <= 1.0), format!("{:?}", coreset.ratio), || {
+        ("coreset.ratio".into(), "a share above 0, at most 1".into())
+    })
+}
+
+fn check_index(index: &IndexEntry, n_rows: usize) -> Result<(), Defect> {
+    check_named("index.kind", &index.kind)?;
+    check_size("index.n_lists", index.n_lists, n_rows)?;
+    check_size("index.n_probes", index.n_probes, index.n_lists)?;
+    check_count("index.n_measured", index.n_measured)?;
+    check_share("index.recall", index.recall)
+}
+
+fn check_scoring(score: &ScoreEntry) -> Result<(), Defect> {
+    check_named("score.image_score", &score.image_score)?;
+    check_size("score.map_neighbours", score.map_neighbours, MAX_MAP_NEIGHBOURS)?;
+    check_between("score.map_sigma_px", score.map_sigma_px, 0.0, MAX_MAP_SIGMA_PX)
+}
+
+/// The names of the conditions.
+fn check_conditions(conditions: &[ConditionEntry]) -> Result<BTreeSet<&str>, Defect> {
+    let names: BTreeSet<&str> = conditions.iter().map(|condition| condition.name.as_str()).collect();
+    require(names.len() == conditions.len() && !names.is_empty() && !names.contains(""), conditions.len(), || {
+        ("conditions".into(), "at least one condition, each with a name of its own".into())
+    })?;
+    for condition in conditions {
+        check_named("conditions.name", &condition.name)?;
+        check_count("conditions.n_images", condition.n_images)?;
+    }
+    Ok(names)
+}
+
+fn check_gate(gate: &GateEntry, n_conditions: usize) -> Result<(), Defect> {
+    check_named("gate.kind", &gate.kind)?;
+    let size = |field: &str, number: f32| check_between(field, number, -MAX_MAGNITUDE, MAX_MAGNITUDE);
+    gate.limit.map_or(Ok(()), |limit| size("gate.limit", limit))?;
+    require(gate.parameters.len() <= MAX_ENTRIES, gate.parameters.len(), || {
+        ("gate.parameters".into(), format!("at most {MAX_ENTRIES}"))
+    })?;
+    for (name, &number) in &gate.parameters {
+        let field = format!("gate.parameters.{}", shorten(name));
+        require(number.abs() <= f64::from(MAX_MAGNITUDE), number, || {
+            (field, format!("a number from {:e} to {MAX_MAGNITUDE:e}", -MAX_MAGNITUDE))
+        })?;
+    }
+    require(gate.axes.len() <= GATE_DIM, gate.axes.len(), || ("gate.axes".into(), format!("at most {GATE_DIM}")))?;
+    for axis in &gate.axes {
+        size("gate.axes.mean", axis.mean)?;
+        check_between("gate.axes.unit", axis.unit, f32::MIN_POSITIVE, MAX_MAGNITUDE)?;
+    }
+    for [low, high] in &gate.known {
+        let is_range = low.abs() <= MAX_MAGNITUDE && high.abs() <= MAX_MAGNITUDE && low <= high;
+        require(is_range, format!("{low} to {high}"), || ("gate.known".into(), "finite ranges, low to high".into()))?;
+    }
+    require(gate.known.len() <= n_conditions, gate.known.len(), || {
+        ("gate.known".into(), "at most one range for each condition".into())
+    })?;
+    gate.reach.map_or(Ok(()), |reach| check_between("gate.reach", reach, f32::MIN_POSITIVE, f32::MAX))?;
+    let is_table =
+        gate.confusion.len() == n_conditions && gate.confusion.iter().all(|row| row.len() == n_conditions + 1);
+    require(is_table || gate.confusion.is_empty(), format!("{} rows", gate.confusion.len()), || {
+        ("gate.confusion".into(), format!("{n_conditions} rows of {} counts, or none", n_conditions + 1))
+    })?;
+    gate.confusion.iter().flatten().try_for_each(|count| check_count("gate.confusion", *count))
+}
+
+fn check_calibration(calibration: &CalibrationEntry, names: &BTreeSet<&str>) -> Result<(), Defect> {
+    check_named("calibration.policy", &calibration.policy)?;
+    check_named("calibration.method", &calibration.method)?;
+    check_policies("calibration.other_policies", &calibration.other_policies)?;
+    if let Some(density) = &calibration.density {
+        check_size("calibration.density.neighbours", density.neighbours, MAX_MAP_NEIGHBOURS)?;
+        check_policies("calibration.density.policies", &density.policies)?;
+        require(!density.policies.is_empty(), "none", || {
+            ("calibration.density.policies".into(), "at least one policy".into())
+        })?;
+    }
+    if let Some(groups) = &calibration.groups {
+        check_named("calibration.groups.rule", &groups.rule)?;
+        check_size("calibration.groups.n_groups", groups.n_groups, groups.n_images)?;
+        check_count("calibration.groups.n_images", groups.n_images)?;
+    }
+    check_share("calibration.alpha", calibration.alpha)?;
+    check_conformal("calibration.global", &calibration.global)?;
+    for (name, entry) in &calibration.per_condition {
+        let field = format!("calibration.per_condition.{}", shorten(name));
+        require(names.contains(name.as_str()), shorten(name), || (field.clone(), "the name of a condition".into()))?;
+        check_conformal(&field, entry)?;
+    }
+    Ok(())
+}
+
+fn check_conformal(field: &str, entry: &ConformalEntry) -> Result<(), Defect> {
+    check_share(&format!("{field}.alpha"), entry.alpha)?;
+    check_count(&format!("{field}.n"), entry.n)?;
+    check_share(&format!("{field}.smallest_alpha"), entry.smallest_alpha)?;
+    check_score(&format!("{field}.threshold"), entry.threshold)?;
+    check_score(&format!("{field}.mean"), entry.mean)?;
+    match entry.std {
+        None | Some(0.0) => Ok(()),
+        Some(std) => check_between(&format!("{field}.std"), std, LEAST_SCORE_DEVIATION, MAX_SCORE),
+    }
+}
+
+fn check_policies(field: &str, policies: &[String]) -> Result<(), Defect> {
+    let n_policies = policies.iter().collect::<BTreeSet<_>>().len();
+    require(n_policies == policies.len() && n_policies <= MAX_ENTRIES, format!("{} policies", policies.len()), || {
+        (field.into(), format!("at most {MAX_ENTRIES} different policies"))
+    })?;
+    policies.iter().try_for_each(|policy| check_named(field, policy))
+}
+
+/// Names are shown: one that a terminal would obey is none.
+fn check_named(field: &str, name: &str) -> Result<(), Defect> {
+    let is_name = !name.is_empty()
+        && name.len() <= 4 * MAX_NAME_CHARS
+        && name.chars().count() <= MAX_NAME_CHARS
+        && !name.chars().any(char::is_control);
+    let found = if name.is_empty() { "an empty text".to_owned() } else { shorten(name) };
+    require(is_name, found, || {
+        (field.into(), format!("a name of 1 to {MAX_NAME_CHARS} characters without control characters"))
+    })
+}
+
+fn check_size(field: &str, size: usize, limit: usize) -> Result<(), Defect> {
+    require((1..=limit).contains(&size), size, || (field.into(), format!("1 to {limit}")))
+}
+
+fn check_count(field: &str, count: usize) -> Result<(), Defect> {
+    require(count <= MAX_COUNT, count, || (field.into(), format!("at most {MAX_COUNT}")))
+}
+
+fn check_share(field: &str, share: f64) -> Result<(), Defect> {
+    require((0.0..=1.0).contains(&share), share, || (field.into(), "a share from 0 to 1".into()))
+}
+
+fn check_sha256(field: &str, sum: &str) -> Result<(), Defect> {
+    let is_sum = sum.len() == 64 && sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    require(is_sum, shorten(sum), || (field.into(), "64 lower-case hexadecimal digits".into()))
+}
+
+fn check_score(field: &str, score: Option<f32>) -> Result<(), Defect> {
+    score.map_or(Ok(()), |score| check_between(field, score, -MAX_SCORE, MAX_SCORE))
+}
+
+fn check_between(field: &str, number: f32, least: f32, most: f32) -> Result<(), Defect> {
+    require((least..=most).contains(&number), number, || {
+        (field.into(), format!("a number from {} to {}", short(least), short(most)))
+    })
+}
+
+/// A limit as people write it.
+fn short(limit: f32) -> String {
+    if limit == 0.0 || (1e-3..1e6).contains(&limit.abs()) { limit.to_string() } else { format!("{limit:e}") }
+}
+
+/// `Defect::Field` unless `holds`; `words` gives the field and what was expected of it.
+pub(super) fn require(
+    holds: bool,
+    found: impl Display,
+    words: impl FnOnce() -> (String, String),
+) -> Result<(), Defect> {
+    if holds {
+        return Ok(());
+    }
+    let (field, expected) = words();
+    Err(Defect::Field { field, expected, found: shorten(&found.to_string()) })
+}
