@@ -12,6 +12,7 @@ mod conditions;
 mod explain;
 mod index;
 mod inputs;
+mod layouts;
 mod memory;
 mod real_images;
 mod same_score;

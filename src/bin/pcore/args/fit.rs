@@ -1,5 +1,6 @@
 //! Settings of a fit, and of every run.
 
+use super::layout::LayoutArgs;
 use super::values::{
     parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_sigma, parse_size, parse_threshold,
 };
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 /// Settings of a fit.
 #[derive(ClapArgs)]
 pub(crate) struct FitArgs {
-    /// Folder of normal images; train/good, good/ or domain_X/train/good are found in it
+    /// Folder of normal images, or a data set: MVTec AD (2, 3D, LOCO), VisA, BTAD, anomalib Folder, Kolektor, Real-IAD, DAGM
+    /// and HDMAP are recognised
     #[arg(long, value_name = "DIR")]
     pub(crate) normal: PathBuf,
     /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
@@ -28,6 +30,8 @@ pub(crate) struct FitArgs {
     /// Use only the images that this text file names for the bank, one path per line, relative to its folder
     #[arg(long, value_name = "FILE", conflicts_with = "shots")]
     pub(crate) shots_list: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]

@@ -5,6 +5,7 @@
 mod data;
 mod fit;
 mod inspect;
+mod layout;
 mod station;
 mod values;
 

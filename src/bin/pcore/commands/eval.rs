@@ -1,23 +1,24 @@
 //! `pcore eval`: a labelled dataset to figures.
 
-use super::left_out;
 use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
+use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
 use crate::console::{Console, print, print_line};
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, Shown, mark_output};
-use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
-use pcore::image::{Limits, read_mask};
+use pcore::eval::{Evaluation, MaskCount, PixelPair, ScoredImage, evaluate, mask_at_input};
+use pcore::image::{Image, Limits, read_mask_of};
 use pcore::infer::{Calibration, Inspection, inspect_all};
 use pcore::report::{EvaluationJson, ReportImage, evaluation_table};
 use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
-    let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
+    let listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    listed::say(&listing);
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {
@@ -59,6 +60,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
     let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
         (vec![], vec![], vec![]);
+    let mut masks = MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() };
     let mut n_failed = left_out::n_failures(listing);
     if let Some(folder) = out {
         mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
@@ -66,19 +68,28 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let start = Instant::now();
     inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
         match &item.outcome {
-            Ok((_, inspection)) => {
+            Ok((image, inspection)) => {
                 let anomalous = item.sample.label == Some(Label::Anomalous);
                 // The figures of a condition are those of the images that truly have it, where that is known.
                 let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
                 let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
                 if has_masks {
-                    match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
-                        Ok(pair) => pixels.extend(pair),
+                    let pair = pixel_pair(item.sample, (image, inspection), anomalous, condition.clone());
+                    match pair {
+                        Ok(pair) => {
+                            if anomalous {
+                                masks.add(pair.as_ref().map(|pair| &*pair.mask));
+                            }
+                            pixels.extend(pair);
+                        }
                         Err(error) => {
                             eprintln!("mask left out: {}", Shown::name(format!("{error:#}")));
+                            masks.add_unusable();
                             n_failed += 1;
                         }
                     }
+                } else if anomalous {
+                    masks.add(None);
                 }
                 scored.push(ScoredImage {
                     anomalous,
@@ -100,7 +111,8 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     images.extend(left_out::failed_rows(listing));
     left_out::tell(listing, "used");
     let seconds = start.elapsed().as_secs_f64();
-    let evaluation = evaluate(&scored, &pixels)?;
+    say_masks(&masks);
+    let evaluation = Evaluation { masks: Some(masks), ..evaluate(&scored, &pixels)? };
     if let Some(folder) = out {
         let mut info = RunInfo::new("eval", opened, listing);
         info.finish(images.len(), n_failed, seconds);
@@ -122,17 +134,25 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     Ok(Evaluated { evaluation, n_failed })
 }
 
+/// Says what the figures per pixel rest on.
+fn say_masks(masks: &MaskCount) {
+    eprintln!("masks: {}", masks.summary());
+    for warning in masks.warnings() {
+        eprintln!("warning: {}", Shown::name(warning));
+    }
+}
+
 /// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
 fn pixel_pair(
     sample: &Sample,
-    inspection: &Inspection,
+    (image, inspection): (&Image, &Inspection),
     anomalous: bool,
     condition: Option<String>,
 ) -> Result<Option<PixelPair>> {
     let map = &inspection.map;
     let mask = match &sample.mask {
         Some(path) => {
-            let mask = read_mask(path, &Limits::default())?;
+            let mask = read_mask_of(path, image, &Limits::default())?;
             mask_at_input(&mask, &inspection.placement, map.height_px, map.width_px)
         }
         None if anomalous => return Ok(None),

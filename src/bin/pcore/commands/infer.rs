@@ -1,10 +1,10 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
 use super::explain::Explainer;
-use super::left_out;
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{Style, overlay_png, picture_path};
+use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{InferArgs, MapFormat};
 use crate::console::Console;
@@ -21,7 +21,10 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
-    let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
+    let listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    if args.paths.iter().any(|path| path.is_dir()) {
+        listed::say(&listing);
+    }
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();

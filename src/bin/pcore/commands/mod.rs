@@ -9,6 +9,7 @@ pub(crate) mod fit;
 mod fitting;
 pub(crate) mod infer;
 pub(crate) mod inspect;
+mod listed;
 pub(crate) mod station;
 pub(crate) mod study;
 pub(crate) mod synth;

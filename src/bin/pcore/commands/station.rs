@@ -1,6 +1,6 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{fit::summary, left_out, open};
+use super::{fit::summary, left_out, listed, open};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line};
@@ -14,6 +14,7 @@ use serde_json::json;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
+    listing.iter().for_each(listed::say);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
     let device = open::device(&args.run)?;
     let options = StationOptions {
