@@ -177,7 +177,7 @@ pub(super) fn real_path(path: &Path) -> Result<PathBuf, DatasetError> {
     path.canonicalize().or_else(|_| absolute(path))
 }
 
-fn line_error(csv: &Path, error: &csv::Error) -> DatasetError {
+pub(super) fn line_error(csv: &Path, error: &csv::Error) -> DatasetError {
     let line = error.position().map_or(1, csv::Position::line);
     DatasetError::TableLine { path: csv.to_path_buf(), line, reason: error.to_string() }
 }

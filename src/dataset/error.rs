@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{OUTPUT_MARK, Shown, Skipped, skipped_groups};
+use super::{Layout, OUTPUT_MARK, Shown, Skipped, skipped_groups};
 use crate::image::EXTENSIONS;
+
+/// What to say where a layout is not recognised.
+const WAYS_OUT: &str = "name the folder of normal images with --good NAME, a table with --split FILE.csv, a known layout with --layout NAME (docs/layouts.md), or with --layout flat say that all images are normal";
 
 /// Why a listing or a condition table could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -90,26 +93,52 @@ pub enum DatasetError {
     },
     /// Test images or whole data sets inside what should be a folder of normal images.
     #[error(
-        "{} does not look like a folder of normal images: it holds {}; give the folder with the normal images themselves, or a data set with train/good",
+        "{} does not look like a folder of normal images: it holds {}; give the folder with the normal images themselves, or a data set with train/good, or {WAYS_OUT}",
         Shown::path(path),
         Shown::path(inner)
     )]
     NotOnlyNormals {
         /// What was given.
         path: PathBuf,
-        /// The folder inside that shows it.
+        /// The folder or file inside that shows it.
         inner: PathBuf,
     },
     /// Nothing says which images are normal.
     #[error(
-        "no folder `good` in {}, so nothing tells normal from anomalous images; expected good/ beside one folder per defect (found: {})",
+        "no folder `good` in {}, so nothing tells normal from anomalous images; expected good/ beside one folder per defect (found: {}); where they are called otherwise, name the folder of normal images with --good NAME, a table with --split FILE.csv, or a known layout with --layout NAME (docs/layouts.md)",
         Shown::path(path),
-        if found.is_empty() { "no folder".to_owned() } else { found.join(", ") }
+        or_none(found)
     )]
     NoGood {
         /// Where it was looked for.
         path: PathBuf,
         /// The folders there, sorted.
+        found: Vec<String>,
+    },
+    /// Another layout than the one that was said.
+    #[error("{} is not laid out as {layout}, which has {expected}", Shown::path(path))]
+    NotThatLayout {
+        /// What was given.
+        path: PathBuf,
+        /// The layout that was said.
+        layout: Layout,
+        /// What shows it.
+        expected: &'static str,
+    },
+    /// No layout has this name.
+    #[error("{found} is no layout; known are {}", Layout::names().collect::<Vec<_>>().join(", "))]
+    UnknownLayout {
+        /// What was given.
+        found: String,
+    },
+    /// The folders that were named are not there.
+    #[error("no image under {} lies in a folder {names}; the folders there: {}", Shown::path(path), or_none(found))]
+    NoSuchFolder {
+        /// Where they were looked for.
+        path: PathBuf,
+        /// Their names.
+        names: String,
+        /// The folders directly there, sorted.
         found: Vec<String>,
     },
     /// A pattern that cannot be understood.
@@ -147,7 +176,7 @@ pub enum DatasetError {
         path: PathBuf,
         /// The column that is missing.
         missing: &'static str,
-        /// The column beside `path`: `condition` or `group`.
+        /// The columns beside `path`: `condition`, `group`, or those of a split table.
         value: &'static str,
         /// The columns there are.
         found: Vec<String>,
@@ -179,6 +208,10 @@ pub enum DatasetError {
         /// What is wrong.
         reason: String,
     },
+}
+
+fn or_none(found: &[String]) -> String {
+    if found.is_empty() { "no folder".to_owned() } else { found.join(", ") }
 }
 
 fn extensions() -> String {

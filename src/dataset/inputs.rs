@@ -2,22 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::{GROUND_TRUTH, Roles, absolute, domain_name, domain_of};
+use super::place::{GROUND_TRUTH, absolute, domain_name, domain_of};
+use super::seen::Seen;
 use super::walk::{FoundFile, Walk, failed};
-use super::{DatasetError, Label, Layout, Listing, Why, listing};
+use super::{DatasetError, Label, Layout, LayoutHints, Listing, Why, listing};
+
+/// [`inputs_as`] without hints.
+///
+/// # Errors
+/// Those of [`inputs_as`].
+pub fn inputs(paths: &[PathBuf], domain: Option<&str>) -> Result<Listing, DatasetError> {
+    inputs_as(paths, domain, &LayoutHints::default())
+}
 
 /// Lists the images of `paths`: folders (entered to any depth), files (taken whatever their
 /// extension, as the content decides), and patterns with `*`, `?`, `[…]` and `**` for names that do
-/// not exist as they stand. Folders called `ground_truth` are left out.
+/// not exist as they stand. Masks are left out: folders called `ground_truth`, what a known layout
+/// has for masks, and a mask beside its image (`STEM_mask`), unless the file itself was named.
 ///
 /// Labels, defects, masks and domains are filled in where the layout tells them. With `domain`
 /// (`C` or `domain_C`), images of other domains are skipped.
 ///
 /// # Errors
 /// If nothing is named, a name does not exist or a pattern matches nothing, a named folder cannot be
-/// read or holds results of pcore, there is no image, or none of the chosen domain. Folders further
-/// down that cannot be read are skipped.
-pub fn inputs(paths: &[PathBuf], domain: Option<&str>) -> Result<Listing, DatasetError> {
+/// read or holds results of pcore, there is no image, or none of the chosen domain, or `hints` do not
+/// fit. Folders further down that cannot be read are skipped.
+pub fn inputs_as(paths: &[PathBuf], domain: Option<&str>, hints: &LayoutHints) -> Result<Listing, DatasetError> {
     let mut walk = Walk::default();
     let mut given = Vec::new();
     for path in paths {
@@ -36,9 +46,11 @@ pub fn inputs(paths: &[PathBuf], domain: Option<&str>) -> Result<Listing, Datase
     if let Some(wanted) = domain.map(domain_name) {
         keep_domain(&root, wanted, &mut walk)?;
     }
-    let mut roles = Roles::default();
-    let mut listing = listing::build(&root, Layout::Flat, walk, domain, |place| roles.of(place))?;
-    listing.layout = layout(&listing);
+    let mut seen = Seen::new(&given, hints)?;
+    let files = paths.iter().filter(|path| path.is_file()).map(|path| absolute(path));
+    seen.leave_out(&files.collect::<Result<_, _>>()?, &mut walk);
+    let mut listing = listing::build(&root, Layout::Flat, walk, domain, |place| seen.role(place))?;
+    (listing.layout, listing.notes.detail) = seen.layout(layout(&listing));
     Ok(listing)
 }
 

@@ -1,64 +1,53 @@
 //! Images to evaluate on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::place::{GOOD, GROUND_TRUTH, Role, TEST, absolute, anomalous};
-use super::walk::{Walk, require_folder, subfolders};
-use super::{DatasetError, Label, Layout, Listing, domains, listing};
+use super::layout::{self, Part, Purpose};
+use super::place::GROUND_TRUTH;
+use super::sorting::sort;
+use super::walk::{Walk, require_folder};
+use super::{DatasetError, LayoutHints, Listing, Notes, domains, listing};
 
-/// Lists the labelled images of `root`, which may be a data set with `test/`, the `test` folder
-/// itself, a domain, or a tree of domains, of which `domain` (`C` or `domain_C`) names one.
-///
-/// Images in `good/` are normal; every other folder beside it is a defect of that name. Images
-/// beside these folders have no label and are skipped. An anomalous image without a mask file has
-/// no mask, even where others have.
+/// [`labelled_as`] without hints.
 ///
 /// # Errors
-/// If there is no such folder, no `good/` in it or no image, if several domains leave a choice, or
-/// if the chosen domain is not there.
+/// Those of [`labelled_as`].
 pub fn labelled(root: &Path, domain: Option<&str>) -> Result<Listing, DatasetError> {
+    labelled_as(root, domain, &LayoutHints::default())
+}
+
+/// Lists the labelled images of `root`, which may be a data set of any known layout, its folder of test images, a domain,
+/// or a tree of domains, of which `domain` (`C` or `domain_C`) names one.
+///
+/// In a layout without labels of its own, images in `good/` are normal; every other folder beside it is a defect of that
+/// name. Images that nothing is said of are skipped. An anomalous image without a mask file has no mask, even where others
+/// have; [`Notes::unmatched_masks`] names the masks that belong to no image.
+///
+/// # Errors
+/// If there is no such folder, nothing that tells normal images from others, or no image, if several domains leave a
+/// choice, if the chosen domain is not there, or if `hints` do not fit.
+pub fn labelled_as(root: &Path, domain: Option<&str>, hints: &LayoutHints) -> Result<Listing, DatasetError> {
     require_folder(root)?;
     domains::check_agrees(root, domain)?;
-    let (folder, layout) = find(root, domain)?;
-    let found = subfolders(&folder)?;
-    if !found.iter().any(|name| name == GOOD) {
-        return Err(DatasetError::NoGood { path: folder, found });
-    }
+    let described = layout::describe(root, domain, hints, Purpose::Evaluate)?;
     let mut walk = Walk::default();
-    walk.folder(&folder, &[GROUND_TRUTH])?;
-    let test = absolute(&folder)?;
-    let (labelled, loose) =
-        walk.files.into_iter().partition(|found| found.place.parent().is_some_and(|parent| parent != test));
-    walk.files = labelled;
-    for found in loose {
-        walk.skip(found.path, "neither in good/ nor in a defect folder");
+    for folder in &described.walk {
+        walk.folder(folder, &[GROUND_TRUTH])?;
     }
-    listing::build(root, layout, walk, domain, |place| role(&test, place))
-}
-
-/// The folder that holds `good/` and the defect folders.
-fn find(root: &Path, domain: Option<&str>) -> Result<(PathBuf, Layout), DatasetError> {
-    let mut folder = root.to_path_buf();
-    let mut layout = Layout::Good;
-    let (mut in_domain, mut in_test) = (false, false);
-    loop {
-        if !in_domain && let Some(chosen) = domains::choose(&folder, domain)? {
-            (folder, layout, in_domain) = (chosen, Layout::Hdmap, true);
-        } else if !in_test && folder.join(TEST).is_dir() {
-            (folder, in_test) = (folder.join(TEST), true);
-            layout = if in_domain { Layout::Hdmap } else { Layout::Mvtec };
-        } else {
-            return Ok((folder, layout));
-        }
-    }
-}
-
-/// The first folder below `test` decides.
-fn role(test: &Path, place: &Path) -> Role {
-    let first = place.strip_prefix(test).ok().and_then(|below| below.iter().next());
-    match first {
-        Some(folder) if folder == GOOD => Role { label: Some(Label::Normal), ..Role::default() },
-        Some(folder) => anomalous(test, &test.join(folder), place),
-        None => Role::default(),
-    }
+    let mut sorted = sort(&described, &mut walk, |part, _| match part {
+        Part::Train => Err("a training image"),
+        Part::Neither => Err("neither a training nor a test image"),
+        Part::Test | Part::Any => Ok(()),
+    })?;
+    let warning = format!(
+        "nothing in this layout keeps test images apart: if the bundle was fitted on this folder, its {} normal images are training images, and false alarms are rarer than on new ones (a split table keeps some apart)",
+        sorted.n_shared
+    );
+    let role = |place: &Path| sorted.roles.remove(place).unwrap_or_default();
+    let mut listing = listing::build(root, described.layout, walk, domain, role)?;
+    let mut warnings = described.warnings;
+    warnings.append(&mut sorted.warnings);
+    warnings.extend((sorted.n_shared > 0).then_some(warning));
+    listing.notes = Notes { detail: described.detail, warnings, unmatched_masks: sorted.unmatched_masks };
+    Ok(listing)
 }

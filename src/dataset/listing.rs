@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::names::name;
 use super::place::{Role, absolute, domain_name, domain_of};
 use super::walk::{FoundFile, Walk};
-use super::{DatasetError, Layout, Listing, Sample, Skipped, Why};
+use super::{DatasetError, Layout, Listing, Notes, Sample, Skipped, Why};
 
 /// Names, sorts and removes double files. `shown` is the root as the user wrote it.
 pub(super) fn build(
@@ -51,7 +51,8 @@ pub(super) fn build(
     skipped.dedup();
     // A part of a domain given by its own path is HDMAP as well.
     let layout = if in_domain && layout != Layout::Flat { Layout::Hdmap } else { layout };
-    Ok(Listing { root: shown.to_path_buf(), layout, samples, skipped })
+    let notes = Notes::default();
+    Ok(Listing { root: shown.to_path_buf(), layout, samples, skipped, notes })
 }
 
 fn below<'a>(root: &Path, place: &'a Path) -> &'a Path {

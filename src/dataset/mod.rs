@@ -1,14 +1,10 @@
 //! Folders to samples: which images there are, and what their place says about them.
 //!
-//! | layout | normal training images | labelled images | masks |
-//! |---|---|---|---|
-//! | flat | `*.png` | | |
-//! | `good` | `good/*.png` | `good/`, `DEFECT/` | |
-//! | MVTec | `train/good/` | `test/good/`, `test/DEFECT/` | `ground_truth/DEFECT/NNN_mask.png` or `NNN.png` |
-//! | HDMAP | `domain_C/train/good/` | `domain_C/test/good/`, `domain_C/test/fault/` | `domain_C/ground_truth/` |
+//! A data set may be laid out as the public ones are (MVTec AD, AD 2, 3D and LOCO, VisA, BTAD, anomalib Folder, Kolektor,
+//! Real-IAD, DAGM, HDMAP), or be a flat folder; `docs/layouts.md` shows them. [`LayoutHints`] say what names do not.
 //!
 //! HDMAP trees may also be turned round (`train/domain_C/`). [`normals()`] lists what to fit on,
-//! [`labelled()`] what to evaluate on, [`inputs()`] whatever is to be inspected. A [`ConditionTable`]
+//! [`labelled()`] what to evaluate on, [`inputs()`] whatever is to be inspected; each has a twin (`normals_as`) that takes hints. A [`ConditionTable`]
 //! adds the named condition of each image from a CSV file.
 //!
 //! Every listing is sorted bytewise by [`Sample::name`], so that it is the same on every machine.
@@ -23,14 +19,17 @@ mod domains;
 mod error;
 mod inputs;
 mod labelled;
+mod layout;
 mod listing;
 mod names;
 mod normals;
 mod output;
 mod place;
 mod references;
+mod seen;
 mod shown;
 mod skipped;
+mod sorting;
 mod unicode;
 mod walk;
 
@@ -38,10 +37,11 @@ use std::path::PathBuf;
 
 pub use conditions::{ConditionTable, MAX_TABLE_BYTES};
 pub use error::DatasetError;
-pub use inputs::inputs;
-pub use labelled::labelled;
+pub use inputs::{inputs, inputs_as};
+pub use labelled::{labelled, labelled_as};
+pub use layout::{Layout, LayoutHints};
 pub use names::{path_from_text, path_text};
-pub use normals::normals;
+pub use normals::{normals, normals_as};
 pub use output::{OUTPUT_MARK, mark_output};
 pub use references::references;
 pub use shown::Shown;
@@ -58,19 +58,6 @@ pub enum Label {
     Anomalous,
 }
 
-/// How the files lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Images, files and folders without a recognised meaning.
-    Flat,
-    /// A folder with `good/`, and perhaps one folder per defect.
-    Good,
-    /// `train/good`, `test/good`, `test/DEFECT`.
-    Mvtec,
-    /// As MVTec, inside one `domain_X`.
-    Hdmap,
-}
-
 /// One image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -83,7 +70,7 @@ pub struct Sample {
     pub label: Option<Label>,
     /// The defect folder's name; `None` for normal and unlabelled images.
     pub defect: Option<String>,
-    /// The ground truth mask, where there is one.
+    /// The ground truth mask, where there is one: a file, or a folder whose files are united.
     pub mask: Option<PathBuf>,
     /// The domain: `C` for an image below a folder `domain_C`.
     pub domain: Option<String>,
@@ -101,4 +88,17 @@ pub struct Listing {
     pub samples: Vec<Sample>,
     /// Files and folders left out, each with the reason.
     pub skipped: Vec<Skipped>,
+    /// What was noticed about the layout.
+    pub notes: Notes,
+}
+
+/// What was noticed while a layout was recognised.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What in the tree shows the layout, e.g. `train/good`; may be empty.
+    pub detail: String,
+    /// What may make results other than the user expects, one sentence each.
+    pub warnings: Vec<String>,
+    /// Masks that belong to no image, sorted; looked for where images are labelled.
+    pub unmatched_masks: Vec<PathBuf>,
 }

@@ -1,66 +1,61 @@
 //! Images to fit on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::place::{GOOD, GROUND_TRUTH, Role, TEST, TRAIN};
+use super::layout::{self, Part, Purpose, Rule};
+use super::sorting::sort;
 use super::walk::{Walk, require_folder};
-use super::{DatasetError, Label, Layout, Listing, domains, listing};
+use super::{DatasetError, Label, Layout, LayoutHints, Listing, Notes, domains, listing};
 
-/// Lists the normal images of `path`, which may be a flat folder, a folder with `good/`, a data set
-/// with `train/good`, or a tree of domains, of which `domain` (`C` or `domain_C`) names one.
+/// [`normals_as`] without hints.
+///
+/// # Errors
+/// Those of [`normals_as`].
+pub fn normals(path: &Path, domain: Option<&str>) -> Result<Listing, DatasetError> {
+    normals_as(path, domain, &LayoutHints::default())
+}
+
+/// Lists the normal images of `path`, which may be laid out in any known way or flat, or be a tree of domains, of which
+/// `domain` (`C` or `domain_C`) names one.
 ///
 /// Folders below are entered, so that `good/cold/` and `good/warm/` work; their names can serve as
 /// conditions.
 ///
 /// # Errors
 /// If there is no such folder or no image in it, if several domains leave a choice, if the chosen
-/// domain is not there, or if the folder holds test images or whole data sets.
-pub fn normals(path: &Path, domain: Option<&str>) -> Result<Listing, DatasetError> {
+/// domain is not there, if `hints` do not fit, or if a name in the folder tells of test images, defects, masks or whole
+/// data sets, and no known layout explains it.
+pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Result<Listing, DatasetError> {
     require_folder(path)?;
     domains::check_agrees(path, domain)?;
-    let (folder, layout) = find(path, domain)?;
+    let described = layout::describe(path, domain, hints, Purpose::Fit)?;
     let mut walk = Walk::default();
-    walk.folder(&folder, &[])?;
-    for found in &walk.files {
-        if let Some(inner) = set_folder(&folder, &found.path) {
-            return Err(DatasetError::NotOnlyNormals { path: path.to_path_buf(), inner });
+    for folder in &described.walk {
+        walk.folder(folder, &[])?;
+    }
+    let mut sorted = sort(&described, &mut walk, |part, label| match (part, label) {
+        (Part::Test, _) => Err("a test image"),
+        (Part::Neither, _) => Err("neither a training nor a test image"),
+        (_, Some(Label::Anomalous)) => Err("anomalous, not to be fitted on"),
+        (Part::Train | Part::Any, _) => Ok(()),
+    })?;
+    if let Rule::Normals { check: true, .. } = described.rule {
+        for folder in &described.walk {
+            let files = walk.files.iter().map(|found| found.path.as_path());
+            if let Some(inner) = layout::not_normal(folder, files, described.layout == Layout::Flat) {
+                return Err(DatasetError::NotOnlyNormals { path: path.to_path_buf(), inner });
+            }
         }
     }
-    let role = |_: &Path| Role { label: Some(Label::Normal), ..Role::default() };
-    listing::build(path, layout, walk, domain, role)
-}
-
-/// The folder that holds the normal images.
-fn find(path: &Path, domain: Option<&str>) -> Result<(PathBuf, Layout), DatasetError> {
-    let mut folder = path.to_path_buf();
-    let mut layout = Layout::Flat;
-    // `domain_C/train/good`, `train/domain_C/good` and all their shorter forms: each of the three
-    // is entered at most once, whichever comes first.
-    let (mut in_domain, mut in_train) = (false, false);
-    loop {
-        if !in_domain && let Some(chosen) = domains::choose(&folder, domain)? {
-            (folder, layout, in_domain) = (chosen, Layout::Hdmap, true);
-        } else if !in_train && folder.join(TRAIN).is_dir() {
-            (folder, in_train) = (folder.join(TRAIN), true);
-            layout = if in_domain { Layout::Hdmap } else { Layout::Mvtec };
-        } else if folder.join(GOOD).is_dir() {
-            let layout = if layout == Layout::Flat { Layout::Good } else { layout };
-            return Ok((folder.join(GOOD), layout));
-        } else {
-            return Ok((folder, layout));
-        }
-    }
-}
-
-/// The folder between `folder` and the image that shows a data set, not a heap of normal images.
-fn set_folder(folder: &Path, image: &Path) -> Option<PathBuf> {
-    let below = image.strip_prefix(folder).ok()?.parent()?;
-    let mut inner = folder.to_path_buf();
-    for part in below.iter() {
-        inner.push(part);
-        if [TRAIN, TEST, GROUND_TRUTH].iter().any(|&name| part == name) {
-            return Some(inner);
-        }
-    }
-    None
+    let warning = format!(
+        "nothing in this layout keeps test images apart: all {} normal images are used, so that an evaluation on this folder would measure on training images (a split table keeps some apart)",
+        sorted.n_shared
+    );
+    let role = |place: &Path| sorted.roles.remove(place).unwrap_or_default();
+    let mut listing = listing::build(path, described.layout, walk, domain, role)?;
+    let mut warnings = described.warnings;
+    warnings.append(&mut sorted.warnings);
+    warnings.extend((sorted.n_shared > 0).then_some(warning));
+    listing.notes = Notes { detail: described.detail, warnings, unmatched_masks: vec![] };
+    Ok(listing)
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Confusion, DEFAULT_FPR_LIMIT, EvalError, MaskedMap, PixelRanking, average_precision, f1_max, image_auroc};
+use super::{
+    Confusion, DEFAULT_FPR_LIMIT, EvalError, MaskCount, MaskedMap, PixelRanking, average_precision, f1_max, image_auroc,
+};
 use crate::score::{AnomalyMap, Verdict};
 
 /// What is known and what was found about one image.
@@ -75,6 +77,8 @@ pub struct Evaluation {
     pub per_defect: BTreeMap<String, Metrics>,
     /// Whether masks were given: without, there are no pixel figures at all.
     pub has_masks: bool,
+    /// What the figures per pixel rest on, where that was counted.
+    pub masks: Option<MaskCount>,
 }
 
 /// Evaluates a test set: `images` for the figures per image, `pixels` (the

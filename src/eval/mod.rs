@@ -28,7 +28,7 @@ pub use bootstrap::{Bootstrap, Interval, auroc_difference_interval, auroc_interv
 pub use components::{Components, connected_components};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, Metrics, PixelPair, ScoredImage, evaluate};
-pub use masks::mask_at_input;
+pub use masks::{MaskCount, mask_at_input};
 pub use pixels::{DEFAULT_FPR_LIMIT, MaskedMap, PixelRanking, Segment, aupro, pixel_auroc};
 pub use ranking::{F1Max, RocPoint, average_precision, f1_max, image_auroc, roc_curve};
 pub use verdicts::Confusion;

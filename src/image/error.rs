@@ -86,6 +86,17 @@ pub enum ImageError {
         /// The decoder's words.
         reason: String,
     },
+    /// A mask whose sides have another ratio than those of its image.
+    #[error(
+        "the mask has {} x {} pixels, its image {} x {}: scaling does not make them match; export the mask from the uncropped, unturned image",
+        mask.1, mask.0, image.1, image.0
+    )]
+    MaskFrame {
+        /// Rows and columns of the mask.
+        mask: (usize, usize),
+        /// Rows and columns of the image.
+        image: (usize, usize),
+    },
     /// The file is larger, or claims to be larger, than the limits allow.
     #[error("{what} is {found}, the limit is {limit}; cut the image into pieces, or scale it down")]
     Limit {

@@ -47,7 +47,7 @@ pub use decode::{Reading, decode, decode_as, read, read_as};
 pub use error::ImageError;
 pub use format::{EXTENSIONS, is_image, is_image_path};
 pub use limits::{Limits, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_HEIGHT_PX, MAX_PIXELS, MAX_WIDTH_PX};
-pub use mask::{Mask, read_mask};
+pub use mask::{MAX_CLASSES, Mask, read_mask, read_mask_of};
 pub use placement::Placement;
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, MAX_INPUT_PX, Preprocessing};
 pub use resize::{Resize, SHORTEST_PX};

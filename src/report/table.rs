@@ -39,6 +39,12 @@ pub fn evaluation_table(evaluation: &Evaluation) -> String {
         ("false alarms", |m| percent(m.false_alarm_rate)),
     ];
     let mut text = block("ranking by score", &ranking, &rows, first_defect);
+    if let Some(masks) = evaluation.masks.as_ref().filter(|masks| masks.is_partial()) {
+        text += &format!(
+            "pixel AUROC and AUPRO: {} of {} anomalous images, those with a mask\n",
+            masks.n_with_mask, masks.n_anomalous
+        );
+    }
     text.push('\n');
     text += &block("at the threshold", &decisions, &rows, first_defect);
     text
@@ -129,6 +135,13 @@ by defect, against all normal images
         assert!(!evaluation_table(&evaluation).contains("AUPRO"));
         evaluation.has_masks = true;
         assert!(evaluation_table(&evaluation).contains("pixel AUROC  AUPRO"));
+        let mut masks = crate::eval::MaskCount::default();
+        masks.add(Some(&[true]));
+        evaluation.masks = Some(masks.clone());
+        assert!(!evaluation_table(&evaluation).contains("with a mask"));
+        masks.add(None);
+        evaluation.masks = Some(masks);
+        assert!(evaluation_table(&evaluation).contains("1 of 2 anomalous images, those with a mask"));
     }
 
     #[test]

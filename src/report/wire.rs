@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::eval::{Evaluation, Metrics};
+use crate::eval::{Evaluation, MaskCount, Metrics};
 
 /// The twin of [`Evaluation`] with the published key names.
 ///
@@ -16,6 +16,27 @@ pub struct EvaluationJson {
     overall: MetricsJson,
     per_condition: BTreeMap<String, MetricsJson>,
     per_defect: BTreeMap<String, MetricsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    masks: Option<MasksJson>,
+}
+
+/// What the figures per pixel rest on.
+#[derive(Clone, Debug, Serialize)]
+struct MasksJson {
+    n_anomalous: usize,
+    n_with_mask: usize,
+    n_empty: usize,
+    n_unusable: usize,
+    /// Mask files that belong to no image.
+    without_image: Vec<String>,
+}
+
+impl MasksJson {
+    fn of(masks: &MaskCount) -> Self {
+        let MaskCount { n_anomalous, n_with_mask, n_empty, n_unusable, ref unmatched } = *masks;
+        let without_image = unmatched.iter().map(|path| path.display().to_string()).collect();
+        Self { n_anomalous, n_with_mask, n_empty, n_unusable, without_image }
+    }
 }
 
 impl From<&Evaluation> for EvaluationJson {
@@ -27,6 +48,7 @@ impl From<&Evaluation> for EvaluationJson {
             overall: part(&evaluation.overall),
             per_condition: parts(&evaluation.per_condition),
             per_defect: parts(&evaluation.per_defect),
+            masks: evaluation.masks.as_ref().map(MasksJson::of),
         }
     }
 }
@@ -139,6 +161,18 @@ mod tests {
         assert_eq!(found["image_AUROC"].as_f64(), Some(0.1 + 0.2));
         assert!(found["AUPRO"].is_null() && found["recall"].is_null());
         assert_eq!(found["n_normal"], 0);
+    }
+
+    #[test]
+    fn masks_are_counted_where_they_were_looked_for() {
+        let mut masks = MaskCount { unmatched: vec!["gt/9.png".into()], ..MaskCount::default() };
+        masks.add(Some(&[true]));
+        masks.add(None);
+        let found = object(&Evaluation { masks: Some(masks), ..Evaluation::default() });
+        let expected = serde_json::json!({
+            "n_anomalous": 2, "n_with_mask": 1, "n_empty": 0, "n_unusable": 0, "without_image": ["gt/9.png"],
+        });
+        assert_eq!(found["masks"], expected);
     }
 
     #[test]

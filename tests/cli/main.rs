@@ -17,6 +17,7 @@ mod inputs;
 #[cfg(unix)]
 mod interrupted;
 mod json;
+mod layouts;
 mod list;
 mod memory;
 mod messages;

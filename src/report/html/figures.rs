@@ -51,7 +51,11 @@ fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile>
         },
     ];
     if evaluation.has_masks {
-        let note = format!("location of faults; pixel AUROC {}", figure(all.pixel_auroc));
+        let partial = evaluation.masks.as_ref().filter(|masks| masks.is_partial());
+        let of = partial.map_or_else(String::new, |masks| {
+            format!("; only the {} of {} anomalous images that have a mask", masks.n_with_mask, masks.n_anomalous)
+        });
+        let note = format!("location of faults; pixel AUROC {}{of}", figure(all.pixel_auroc));
         tiles.push(Tile { name: "AUPRO", value: figure(all.aupro), note });
     } else {
         let note = "how often an alarm is right".to_owned();

@@ -1,5 +1,6 @@
 //! Settings of a fit, and of every run.
 
+use super::layout::LayoutArgs;
 use super::values::{
     parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_sigma, parse_size, parse_threshold,
 };
@@ -24,7 +25,10 @@ pub(super) const MACHINE: &str = "Machine";
 #[derive(ClapArgs)]
 #[command(next_help_heading = INPUT)]
 pub(crate) struct FitArgs {
-    /// Folder of normal images; train/good, good/ or domain_X/train/good are found in it
+    /// Folder of normal images, or a data set
+    ///
+    /// MVTec AD (2, 3D, LOCO), VisA, BTAD, anomalib Folder, Kolektor, Real-IAD, DAGM and HDMAP are recognised; the one that
+    /// was is said.
     #[arg(long, value_name = "DIR", help_heading = INPUT)]
     pub(crate) normal: PathBuf,
     /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
@@ -38,6 +42,8 @@ pub(crate) struct FitArgs {
     /// One path per line, relative to the file's folder.
     #[arg(long, value_name = "FILE", conflicts_with = "shots", help_heading = INPUT, hide_short_help = true)]
     pub(crate) shots_list: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]

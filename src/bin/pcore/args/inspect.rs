@@ -1,5 +1,6 @@
 //! Settings of everything that opens a bundle, and of studies.
 
+use super::layout::LayoutArgs;
 use super::values::{parse_bytes, parse_few, parse_positive};
 use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -67,6 +68,8 @@ pub(crate) struct InferArgs {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -127,11 +130,13 @@ pub(crate) struct BenchArgs {
 /// Settings of an evaluation.
 #[derive(ClapArgs)]
 pub(crate) struct EvalArgs {
-    /// Labelled dataset: test/good, test/DEFECT, optionally ground_truth/DEFECT
+    /// Labelled dataset in any layout that fit takes: test/good, test/DEFECT, optionally ground_truth/DEFECT
     #[arg(value_name = "ROOT")]
     pub(crate) root: PathBuf,
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -5,6 +5,7 @@
 mod data;
 mod fit;
 mod inspect;
+mod layout;
 mod sign;
 mod station;
 mod tools;

@@ -1,20 +1,20 @@
 //! `pcore eval`: a labelled dataset to figures.
 
-use super::left_out;
 use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use super::results::{Output, write_run};
+use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::{Console, detail, print, print_line, problem, say};
+use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::message::error_text;
 use crate::output;
 use crate::run_info::RunInfo;
 use crate::terminal;
 use anyhow::{Context, Result};
 use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, mark_output};
-use pcore::eval::{Evaluation, PixelPair, ScoredImage, evaluate, mask_at_input};
-use pcore::image::{Limits, read_mask};
+use pcore::eval::{Evaluation, MaskCount, PixelPair, ScoredImage, evaluate, mask_at_input};
+use pcore::image::{Image, Limits, read_mask_of};
 use pcore::infer::{Calibration, Inspection, inspect_all};
 use pcore::report::{EvaluationJson, ReportImage, evaluation_table};
 use std::path::Path;
@@ -24,9 +24,8 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     if let Some(folder) = &args.out {
         output::check_folder(folder)?;
     }
-    let listing = dataset::labelled(&args.root, args.bundle.domain.as_deref())?;
-    let n_masks = listing.samples.iter().filter(|s| s.mask.is_some()).count();
-    detail(&format!("{} images found, {n_masks} masks", listing.samples.len()));
+    let listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    listed::say(&listing);
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {
@@ -68,6 +67,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
     let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
         (vec![], vec![], vec![]);
+    let mut masks = MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() };
     let mut n_failed = left_out::n_failures(listing);
     if let Some(folder) = out {
         mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
@@ -78,19 +78,27 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let ended =
         inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
             match &item.outcome {
-                Ok((_, inspection)) => {
+                Ok((image, inspection)) => {
                     let anomalous = item.sample.label == Some(Label::Anomalous);
                     // The figures of a condition are those of the images that truly have it, where that is known.
                     let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
                     let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
                     if has_masks {
-                        match pixel_pair(item.sample, inspection, anomalous, condition.clone()) {
-                            Ok(pair) => pixels.extend(pair),
+                        match pixel_pair(item.sample, (image, inspection), anomalous, condition.clone()) {
+                            Ok(pair) => {
+                                if anomalous {
+                                    masks.add(pair.as_ref().map(|pair| &*pair.mask));
+                                }
+                                pixels.extend(pair);
+                            }
                             Err(error) => {
                                 problem!("mask left out: {}", error_text(&error));
+                                masks.add_unusable();
                                 n_failed += 1;
                             }
                         }
+                    } else if anomalous {
+                        masks.add(None);
                     }
                     scored.push(ScoredImage {
                         anomalous,
@@ -121,7 +129,8 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     }
     left_out::tell(listing, "used");
     let seconds = start.elapsed().as_secs_f64();
-    let evaluation = evaluate(&scored, &pixels)?;
+    say_masks(&masks);
+    let evaluation = Evaluation { masks: Some(masks), ..evaluate(&scored, &pixels)? };
     if let Some(output) = output {
         let (folder, mut info) = output.put_in_place()?;
         info.finish(images.len(), n_failed, seconds);
@@ -142,17 +151,23 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     Ok(Evaluated { evaluation, n_failed })
 }
 
+/// Says what the figures per pixel rest on.
+fn say_masks(masks: &MaskCount) {
+    say!("masks: {}", masks.summary());
+    masks.warnings().iter().for_each(|warning| warning!("{warning}"));
+}
+
 /// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
 fn pixel_pair(
     sample: &Sample,
-    inspection: &Inspection,
+    (image, inspection): (&Image, &Inspection),
     anomalous: bool,
     condition: Option<String>,
 ) -> Result<Option<PixelPair>> {
     let map = &inspection.map;
     let mask = match &sample.mask {
         Some(path) => {
-            let mask = read_mask(path, &Limits::default())?;
+            let mask = read_mask_of(path, image, &Limits::default())?;
             mask_at_input(&mask, &inspection.placement, map.height_px, map.width_px)
         }
         None if anomalous => return Ok(None),

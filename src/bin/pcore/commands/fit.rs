@@ -1,6 +1,6 @@
 //! `pcore fit`: normal images to a bundle.
 
-use super::{left_out, open};
+use super::{left_out, listed, open};
 use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
@@ -18,7 +18,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
-    let listing = dataset::normals(&args.normal, args.domain.as_deref())?;
+    let listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
+    listed::say(&listing);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
     open::check_rule(&args.method.conditions)?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);

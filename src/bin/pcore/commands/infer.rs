@@ -1,13 +1,13 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
 use super::explain::Explainer;
-use super::left_out;
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{PictureNames, Style, is_disk_full, overlay_png, write_below, write_bytes};
 use super::results::{Output, write_run};
+use super::{left_out, listed};
 use crate::args::{InferArgs, MapFormat};
-use crate::console::{Console, detail, print_row, say};
+use crate::console::{Console, print_row, say};
 use crate::run_info::RunInfo;
 use crate::terminal::{self, Tone};
 use crate::{Outcome, is_broken_pipe};
@@ -21,8 +21,10 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
-    let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
-    detail(&format!("{} images found under {}", listing.samples.len(), terminal::shown(&listing.root)));
+    let listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    if args.paths.iter().any(|path| path.is_dir()) {
+        listed::say(&listing);
+    }
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();

@@ -10,6 +10,7 @@ mod fitting;
 pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod list;
+mod listed;
 pub(crate) mod sign;
 pub(crate) mod station;
 pub(crate) mod study;

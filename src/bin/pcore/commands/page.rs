@@ -82,9 +82,9 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         let sample = &page.samples[pick.image_idx];
         // A file that vanished since it was scored just has no picture.
         let Ok(image) = image::read_as(&sample.path, &inspector.reading()) else { continue };
-        let size = (image.height_px(), image.width_px());
-        let truth = sample.mask.as_ref().and_then(|path| image::read_mask(path, &limits).ok());
-        let truth = truth.filter(|mask| (mask.height_px, mask.width_px) == size).map(|mask| mask.values);
+        // A mask that cannot be used was named where the figures were computed.
+        let truth = sample.mask.as_ref().and_then(|path| image::read_mask_of(path, &image, &limits).ok());
+        let truth = truth.map(|mask| mask.values);
         let known = page.table.and_then(|t| t.get(sample));
         for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
             let style = Style {

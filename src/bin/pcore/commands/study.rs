@@ -1,6 +1,6 @@
 //! `pcore study`: hypotheses to verdicts.
 
-use super::{left_out, open, page::write_text};
+use super::{left_out, listed, open, page::write_text};
 use crate::Outcome;
 use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line, problem, say};
@@ -41,6 +41,8 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     }
     let train = dataset::normals(root, args.domain.as_deref())?;
     let test = dataset::labelled(root, args.domain.as_deref())?;
+    listed::say(&train);
+    listed::say(&test);
     let n_left_out = left_out::n_failures(&train) + left_out::n_failures(&test);
     left_out::tell(&train, "used for training");
     left_out::tell(&test, "used for testing");
