@@ -72,7 +72,8 @@ fn a_file_cut_at_any_length_is_an_error_or_whole() {
                 Err(_) => n_errors += 1,
             }
         }
-        assert!(n_errors * 10 >= file.len() * 8, "{name}: {n_errors} errors of {}", file.len());
+        // The pixels of a mask behind the picture are not read either.
+        assert!(n_errors * 10 >= file.len() * 7, "{name}: {n_errors} errors of {}", file.len());
     }
 }
 
