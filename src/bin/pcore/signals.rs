@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and a closed terminal end a run in an orderly way; a second one ends it at once.
+//! Ctrl-C, SIGTERM and a closed terminal end a run in an orderly way; a second Ctrl-C ends it at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -38,23 +38,25 @@ pub(crate) fn listen() {
     use std::sync::atomic::AtomicBool;
 
     let signal = CAUGHT.get_or_init(Arc::default);
+    // Asked for before the flag is raised: the first Ctrl-C finds it down. Other signals may come twice from one sender, to
+    // the process and to its group.
+    let again = Arc::new(AtomicBool::new(false));
+    drop(
+        flag::register_conditional_shutdown(SIGINT, exit_code(SIGINT as usize).into(), Arc::clone(&again))
+            .and_then(|_| flag::register(SIGINT, again)),
+    );
     for number in [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|number| !is_ignored(*number)) {
-        // Asked for before the flag is raised: the first signal finds it down.
-        let again = Arc::new(AtomicBool::new(false));
-        let code = exit_code(number as usize).into();
-        let listening = flag::register_conditional_shutdown(number, code, Arc::clone(&again))
-            .and_then(|_| flag::register(number, again))
-            .and_then(|_| flag::register_usize(number, Arc::clone(signal), number as usize));
-        drop(listening);
+        drop(flag::register_usize(number, Arc::clone(signal), number as usize));
     }
     // Heeded by nobody: then a file beyond the allowed size is an error like a full disk, and no death.
     drop(flag::register(SIGXFSZ, Arc::default()));
 }
 
-/// Whether whoever started the program had this signal ignored, as `nohup` does: then it is ignored.
+/// Whether whoever started the program had this signal ignored, as `nohup` does: then it is ignored. Where the system does
+/// not tell, a hang-up does what it did.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return signal == signal_hook::consts::SIGHUP };
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
