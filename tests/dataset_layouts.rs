@@ -615,6 +615,10 @@ impl Case {
         for (name, what) in self.files {
             let path = root.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if *what == Nothing {
+                std::fs::write(&path, "no image").unwrap();
+                continue;
+            }
             let value = if *what == Use::Mask { 255 } else { 0 };
             pcore::image::write_png_grey8(&path, &[value; 4], 2, 2).unwrap();
         }
