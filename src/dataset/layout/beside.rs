@@ -1,4 +1,4 @@
-//! Masks that say by their pixels which images are anomalous: KolektorSDD, KolektorSDD 2, DAGM.
+//! Masks that say by their pixels which images are anomalous: Kolektor (both sets), DAGM.
 
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,8 @@ pub(super) fn dagm(root: &Path, hints: &LayoutHints) -> Result<Option<Described>
     }
     let parts = ["Train", "Test"];
     let has_parts = parts.iter().any(|part| root.join(part).join("Label").is_dir());
-    if !has_parts && !(root.join("Label").is_dir() && holds(root, |path| is_image_path(path))) {
+    let is_part = root.join("Label").is_dir() && holds(root, is_image_path);
+    if !has_parts && !is_part {
         return Ok(None);
     }
     // A `Label` whose files have no such names holds something else.
@@ -84,7 +85,7 @@ pub(super) fn dagm(root: &Path, hints: &LayoutHints) -> Result<Option<Described>
     .map(Some)
 }
 
-/// KolektorSDD: `kos01/Part0.jpg` and `Part0_label.bmp`. KolektorSDD 2: `train/10000.png` and `10000_GT.png`. The root may
+/// Kolektor: `kos01/Part0.jpg` and `Part0_label.bmp`. Kolektor 2: `train/10000.png` and `10000_GT.png`. The root may
 /// be one of these folders.
 pub(super) fn kolektor(root: &Path, hints: &LayoutHints) -> Result<Option<Described>, DatasetError> {
     let parts = ["train", "test"];

@@ -128,7 +128,7 @@ impl Entered {
             _ if ["logical_anomalies", "structural_anomalies"].iter().any(|kind| holds(&set.join(TEST), kind)) => {
                 Layout::Loco
             }
-            Some(good) if good == "ok" => Layout::Btad,
+            Some("ok") => Layout::Btad,
             _ => Layout::Mvtec,
         }
     }
