@@ -8,7 +8,7 @@
 //!
 //! Read are PNG (all depths, palettes), JPEG, BMP, TIFF (one full-resolution page; grey, RGB, RGBA, palettes; `u8` `u16`
 //! `u32` `f16` `f32` `f64`; both byte orders, strips and tiles, uncompressed, LZW, Deflate, PackBits, BigTIFF), WebP, PNM,
-//! PFM, QOI, GIF, TGA, OpenEXR, Radiance HDR, farbfeld, DDS and ICO. The format is told from the content, not from the file
+//! PFM, QOI, GIF, TGA, `OpenEXR`, Radiance HDR, farbfeld, DDS and ICO. The format is told from the content, not from the file
 //! name (except TGA and ICO, which have no mark). Alpha is dropped. Of several pages one has to be chosen; previews and
 //! masks inside a TIFF are never read; animations are refused.
 //!
