@@ -55,6 +55,7 @@ fn check_backbone(backbone: &BackboneEntry) -> Result<(), Defect> {
 
 fn check_preprocessing(preprocessing: &PreprocessingEntry) -> Result<(), Defect> {
     check_named("preprocessing.resize", &preprocessing.resize)?;
+    preprocessing.range.iter().try_for_each(|range| check_named("preprocessing.range", range))?;
     check_size("preprocessing.height_px", preprocessing.height_px, MAX_INPUT_PX)?;
     check_size("preprocessing.width_px", preprocessing.width_px, MAX_INPUT_PX)?;
     for (mean, std) in preprocessing.mean.iter().zip(&preprocessing.std) {
