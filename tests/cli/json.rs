@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 16] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -35,6 +35,8 @@ const CASES: [Case; 14] = [
         arguments: &["import", "station", "--domain", "back", "--backbone", "pcore_tiny", "--layers", "layer3"],
         keys: &["bundle", "manifest", "warnings"],
     },
+    Case { arguments: &["sign", "--new-key", "line"], keys: &["secret", "public", "key"] },
+    Case { arguments: &["sign", "one.pcore", "--key", "line.key"], keys: &["signature", "key"] },
     Case { arguments: &["devices"], keys: &["devices", "adapters", "auto", "backbones"] },
     Case { arguments: &["weights", "list"], keys: &["folder", "weights", "known"] },
     Case { arguments: &["weights", "verify"], keys: &["folder", "weights"] },

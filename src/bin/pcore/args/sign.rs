@@ -16,6 +16,9 @@ pub(crate) struct SignArgs {
     /// Make a pair of keys instead: NAME.key to sign with, which must stay secret, and NAME.pub for --trust
     #[arg(long, value_name = "NAME", conflicts_with_all = ["bundle", "key"])]
     pub(crate) new_key: Option<PathBuf>,
+    /// Print what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Whose bundles are used.

@@ -5,6 +5,7 @@ use crate::Outcome;
 use crate::args::{FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
+use crate::message::error_text;
 use crate::output;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
@@ -65,7 +66,10 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     let remembered = home::remember(path)
         .and_then(|()| home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root));
     if let Err(error) = remembered {
-        warning!("the bundle is written, but can't be remembered ({error:#}): name it with --bundle next time");
+        warning!(
+            "the bundle is written, but can't be remembered ({}): name it with --bundle next time",
+            error_text(&error)
+        );
     }
     Ok((fitted, start.elapsed().as_secs_f64()))
 }

@@ -8,6 +8,7 @@ use super::results::{Output, write_run};
 use super::{left_out, listed};
 use crate::args::{InferArgs, MapFormat};
 use crate::console::{Console, print_row, say};
+use crate::message::error_text;
 use crate::run_info::RunInfo;
 use crate::terminal::{self, Tone};
 use crate::{Outcome, is_broken_pipe};
@@ -216,7 +217,7 @@ fn write_pictures(
         drawn.and_then(|()| write_maps((folder, names), item.sample, (image, inspection), pixel_threshold, maps));
     match written {
         Err(error) if is_disk_full(&error) => Err(error),
-        Err(error) => Ok(Pictures { overlay, error: Some(format!("{error:#}")) }),
+        Err(error) => Ok(Pictures { overlay, error: Some(error_text(&error)) }),
         Ok(()) => Ok(Pictures { overlay, error: None }),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::page::write_text;
 use crate::console::{say, warning};
+use crate::message::error_text;
 use crate::output;
 use crate::run_info::RunInfo;
 use crate::signals;
@@ -59,7 +60,7 @@ impl Output {
         let place = self.csv.get_ref().partial_path().display();
         say!("stopped after {} of {n_listed} images: their rows are in {place} and beside it", self.n_rows);
         if let Some(error) = kept.err().map(anyhow::Error::from).or(noted.err()) {
-            warning!("{error:#}");
+            warning!("{}", error_text(&error));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::args::{SignArgs, TrustArgs};
 use crate::console::print_line;
 use anyhow::{Result, bail};
 use pcore::bundle::{self, Contents, SigningKey, TrustedKey};
+use serde_json::json;
 use std::env;
 use std::path::Path;
 
@@ -14,6 +15,11 @@ const TRUST_VARIABLE: &str = "PCORE_TRUST";
 pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
     if let Some(prefix) = &args.new_key {
         let (secret, public, key) = SigningKey::create(prefix)?;
+        if args.json {
+            let made = json!({"secret": secret, "public": public, "key": key.number()});
+            print_line(&serde_json::to_string_pretty(&made)?)?;
+            return Ok(Outcome::Done);
+        }
         print_line(&format!("{}: sign with it, and keep it secret", secret.display()))?;
         print_line(&format!("{}: key {}, for --trust at the stations", public.display(), key.number()))?;
         return Ok(Outcome::Done);
@@ -22,6 +28,10 @@ pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
         bail!("expected BUNDLE and --key FILE, or --new-key NAME");
     };
     let (signature, number) = bundle::sign(bundle, &SigningKey::read(key)?)?;
+    if args.json {
+        print_line(&serde_json::to_string_pretty(&json!({"signature": signature, "key": number}))?)?;
+        return Ok(Outcome::Done);
+    }
     print_line(&format!("{}: signed with the key {number}", signature.display()))?;
     Ok(Outcome::Done)
 }
