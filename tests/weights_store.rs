@@ -119,7 +119,7 @@ fn weights_that_are_wrong_by_content_are_refused_when_they_are_added_and_the_ten
     resnet18_file(&path, 1);
     let sound = entries(&std::fs::read(&path).unwrap());
     let store = Store::at(folder.path().join("weights"));
-    let mut add = |bytes: Vec<u8>| {
+    let add = |bytes: Vec<u8>| {
         std::fs::write(&path, bytes).unwrap();
         store.add(&path, "resnet18").map(|added| added.layers.len()).map_err(|error| error.to_string())
     };

@@ -17,6 +17,13 @@ pub struct DescriptorSpec {
     pub context: Vec<Context>,
 }
 
+impl DescriptorSpec {
+    /// Values per descriptor, for layers with `stacked` values in all.
+    pub(crate) fn dim(&self, stacked: usize) -> usize {
+        stacked + self.context.iter().map(|c| c.dim(stacked)).sum::<usize>()
+    }
+}
+
 impl Default for DescriptorSpec {
     fn default() -> Self {
         Self { neighbourhood: 3, context: vec![] }
@@ -84,7 +91,7 @@ impl<'a> Describer<'a> {
         }
         let grid = layers.iter().map(FeatureMap::grid).max_by_key(|g| g.n_patches()).unwrap_or(first.grid());
         let stacked: usize = layers.iter().map(FeatureMap::dim).sum();
-        let dim = stacked + spec.context.iter().map(|c| c.dim(stacked)).sum::<usize>();
+        let dim = spec.dim(stacked);
         Ok(Self { layers, spec, grid, stacked, dim })
     }
 

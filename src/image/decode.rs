@@ -39,11 +39,12 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Image, ImageError> {
 /// # Errors
 /// As [`read`], and [`ImageError::NoSuchPage`].
 pub fn read_as(path: &Path, reading: &Reading) -> Result<Image, ImageError> {
-    let read = || {
-        let bytes = read_bytes(path, &reading.limits)?;
-        decode_format(&bytes, Format::of_file(&bytes, path), reading)
-    };
-    read().map_err(|error| error.in_file(path))
+    read_bytes(path, &reading.limits).and_then(|bytes| decode_file(&bytes, path, reading)).map_err(|e| e.in_file(path))
+}
+
+/// Decodes the bytes of the file `path`.
+pub(crate) fn decode_file(bytes: &[u8], path: &Path, reading: &Reading) -> Result<Image, ImageError> {
+    decode_format(bytes, Format::of_file(bytes, path), reading)
 }
 
 /// Decodes a whole image file held in memory.
@@ -63,7 +64,7 @@ pub fn decode_as(bytes: &[u8], reading: &Reading) -> Result<Image, ImageError> {
     decode_format(bytes, Format::sniff(bytes), reading)
 }
 
-fn decode_format(bytes: &[u8], format: Option<Format>, reading: &Reading) -> Result<Image, ImageError> {
+pub(super) fn decode_format(bytes: &[u8], format: Option<Format>, reading: &Reading) -> Result<Image, ImageError> {
     reading.limits.check_file(bytes.len() as u64)?;
     let Some(format) = format else { return Err(no_format(bytes)) };
     // The decoders are other people's code that has panicked on hostile files before, and one bad
@@ -101,7 +102,7 @@ fn no_format(bytes: &[u8]) -> ImageError {
 }
 
 /// A regular file's bytes, never more than the limit whatever the file system says of its length.
-pub(super) fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+pub(crate) fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let failed = |action| move |source| ImageError::Io { action, source };
     // Asked before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(failed("open the file"))?;
@@ -110,7 +111,8 @@ pub(super) fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageE
     }
     limits.check_file(metadata.len())?;
     let file = File::open(path).map_err(failed("open the file"))?;
-    let mut bytes = Vec::new();
+    // One more than there are, so that the end is found without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read the file"))?;
     Ok(bytes)
 }

@@ -115,6 +115,16 @@ pub enum ImageError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// An image that takes more than the memory allowed for all of them.
+    #[error(
+        "reading this image takes {needed_mib} MiB of memory, and {room_mib} MiB are left for images; allow more (--memory), cut the image into pieces, or scale it down"
+    )]
+    Room {
+        /// What it takes, with the work on it.
+        needed_mib: u64,
+        /// What all images together may take.
+        room_mib: u64,
+    },
     /// A NaN or an infinity among the pixels.
     #[error(
         "pixel at row {row}, column {column}, channel {channel} is {value}; only finite values can be scored, repair or leave out the image"

@@ -29,9 +29,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, reading: &Reading) -> Result<
         Format::Jpeg => {
             jpeg::check_process(bytes)?;
             let decoder = JpegDecoder::new(data());
-            let decoder = decoder.map_err(|error| all.explain(&error))?;
-            jpeg::check_complete(bytes)?;
-            all.open(Ok(decoder))
+            all.open(decoder)
         }
         Format::Bmp => all.open(BmpDecoder::new(data())),
         Format::WebP => all.open(WebPDecoder::new(data())),
@@ -71,6 +69,9 @@ impl File<'_> {
         let bytes_per_pixel = self.n_buffers() * u64::from(color.bytes_per_pixel());
         let n_values = n_channels * orientation.n_buffers();
         limits.check_size(height_px.into(), width_px.into(), bytes_per_pixel, n_values)?;
+        if self.format == Format::Jpeg {
+            jpeg::check_complete(self.bytes)?;
+        }
         decoder.set_limits(foreign(limits)).map_err(failed)?;
         let pixels = DynamicImage::from_decoder(decoder).map_err(failed)?;
         let n_channels = n_channels as usize;
@@ -83,7 +84,10 @@ impl File<'_> {
     /// Buffers of stored samples that the decoder fills.
     fn n_buffers(&self) -> u64 {
         match self.format {
-            Format::Png | Format::Jpeg | Format::Bmp | Format::Pnm | Format::Farbfeld => 1,
+            Format::Png | Format::Bmp | Format::Pnm | Format::Farbfeld => 1,
+            // Two bytes for each coefficient of all scans.
+            Format::Jpeg if jpeg::is_progressive(self.bytes) => 3,
+            Format::Jpeg => 1,
             // They decode to a buffer of their own first.
             _ => 2,
         }
@@ -158,6 +162,9 @@ impl File<'_> {
 fn foreign(limits: &Limits) -> ::image::Limits {
     // Width and height are checked here, so that every format refuses them in the same words.
     let mut foreign = ::image::Limits::no_limits();
-    foreign.max_alloc = Some(limits.max_decoded_bytes);
+    foreign.max_alloc = Some(limits.max_decoded_bytes.max(HEADER_BYTES));
     foreign
 }
+
+/// What a decoder may take to read a header: texts and colour profiles.
+const HEADER_BYTES: u64 = 16 << 20;

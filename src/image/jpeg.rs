@@ -40,6 +40,19 @@ pub(super) fn check_process(bytes: &[u8]) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// Whether the picture comes in several scans, whose coefficients are all held until the last one.
+pub(super) fn is_progressive(bytes: &[u8]) -> bool {
+    let mut position = 2;
+    while let Some(marker) = next_marker(bytes, &mut position) {
+        match marker {
+            0xc2 => return true,
+            0xc0 | 0xc1 | 0xc3 | 0xd9 | 0xda => return false,
+            _ => skip(bytes, marker, &mut position),
+        }
+    }
+    false
+}
+
 fn unsupported(found: String) -> ImageError {
     ImageError::Unsupported { format: "JPEG", found }
 }

@@ -13,6 +13,11 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Bytes of one decoded image: 2 GiB.
 pub const MAX_DECODED_BYTES: u64 = 1 << 31;
 
+/// What [`ImageError::Limit`] says of [`Limits::max_pixels`].
+pub(super) const N_PIXELS: &str = "the number of pixels";
+/// What [`ImageError::Limit`] says of [`Limits::max_decoded_bytes`].
+pub(super) const DECODED_BYTES: &str = "the decoded size in bytes";
+
 /// The most an image file may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -59,9 +64,9 @@ impl Limits {
         at_most("the height in pixels", height_px, self.max_height_px as u64)?;
         // Saturated: limits are the caller's and may be as wide as the type.
         let n_pixels = height_px.saturating_mul(width_px);
-        at_most("the number of pixels", n_pixels, self.max_pixels)?;
+        at_most(N_PIXELS, n_pixels, self.max_pixels)?;
         let per_pixel = bytes_per_pixel.saturating_add(n_channels.saturating_mul(4));
-        at_most("the decoded size in bytes", n_pixels.saturating_mul(per_pixel), self.max_decoded_bytes)
+        at_most(DECODED_BYTES, n_pixels.saturating_mul(per_pixel), self.max_decoded_bytes)
     }
 }
 

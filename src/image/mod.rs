@@ -23,6 +23,7 @@
 //! value beyond [`MAX_VALUE`] among the pixels is refused with its position.
 
 mod chunks;
+mod claim;
 mod decode;
 mod error;
 mod exr;
@@ -43,7 +44,9 @@ mod write;
 
 use std::borrow::Cow;
 
+pub(crate) use claim::claim;
 pub use decode::{Reading, decode, decode_as, read, read_as};
+pub(crate) use decode::{decode_file, read_bytes};
 pub use error::ImageError;
 pub use format::{EXTENSIONS, is_image, is_image_path};
 pub use limits::{Limits, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_HEIGHT_PX, MAX_PIXELS, MAX_WIDTH_PX};

@@ -1,11 +1,18 @@
-//! Files decoded ahead of the work on them.
+//! Files decoded ahead of the work on them, within a budget of memory.
+//!
+//! An image takes its share of the budget before a byte of it is read: what the file is long, then what its header claims. Shares
+//! are taken in the order of the images, so that the one that is waited for is never the one that waits: where the budget
+//! is short, what is decoded is worked on in a smaller batch, and gives its share back. What is made of an image does not
+//! depend on its batch.
 
+use super::room::{Room, Share};
 use crate::image::{self, Image, ImageError, Reading};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Threads that decode, at most: more would be ahead of every network.
 const MOST_DECODERS: usize = 8;
@@ -15,52 +22,201 @@ pub(crate) struct Decoded {
     pub(crate) image: Result<Image, ImageError>,
     /// Time of its decoding, milliseconds.
     pub(crate) ms: f64,
+    /// Held as long as the image is.
+    pub(crate) share: Option<Share>,
+    /// Bytes of the budget that it took while it was decoded.
+    pub(crate) peak_bytes: u64,
 }
 
-/// Hands the images of `paths`, read as `reading` says, to `work`, `batch` at a time, in order, while threads of their own decode those that follow:
-/// at most one batch ahead, and one image in each thread.
+impl Decoded {
+    /// The pixels of all, and their shares to hold as long, for work that can't do without any of them.
+    ///
+    /// # Errors
+    /// The first reason why there are none.
+    pub(crate) fn whole(all: Vec<Self>) -> Result<(Vec<Image>, Vec<Option<Share>>), ImageError> {
+        let (images, shares): (Vec<_>, Vec<_>) = all.into_iter().map(|decoded| (decoded.image, decoded.share)).unzip();
+        Ok((images.into_iter().collect::<Result<_, _>>()?, shares))
+    }
+}
+
+/// How files are read for the work on them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    pub(crate) reading: Reading,
+    /// Images that are handed over at a time, at most.
+    pub(crate) batch: usize,
+    /// Bytes that all images in flight may take.
+    pub(crate) room_bytes: u64,
+    /// Bytes that the work takes for each image as long as it holds it, beside its pixels.
+    pub(crate) image_bytes: u64,
+    /// The same for each of its pixels.
+    pub(crate) pixel_bytes: u64,
+}
+
+impl Flow {
+    /// Without a budget.
+    #[cfg(test)]
+    pub(crate) fn unbounded(reading: Reading, batch: usize) -> Self {
+        Self { reading, batch, room_bytes: u64::MAX, image_bytes: 0, pixel_bytes: 0 }
+    }
+}
+
+/// Where the images are.
+#[derive(Default)]
+struct State {
+    /// The image that takes its share next.
+    next: usize,
+    /// Some thread takes that share.
+    is_claiming: bool,
+    /// The image that waits for others to give their shares back.
+    short: Option<usize>,
+    /// Images handed over so far.
+    n_handed: usize,
+    done: BTreeMap<usize, Decoded>,
+    is_stopped: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.notify_all();
+        result
+    }
+
+    fn wait_while(&self, is_early: impl FnMut(&mut State) -> bool) -> MutexGuard<'_, State> {
+        self.changed.wait_while(self.lock(), is_early).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stops everything when it goes: at the end of the work, at its failure, at the panic of a thread.
+struct Stop<'a>(&'a Queue, &'a Room);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.is_stopped = true);
+        self.1.close();
+    }
+}
+
+/// Hands the images of `paths` to `work` in order, at most `flow.batch` at a time, while threads of their own decode those
+/// that follow: at most one batch ahead, one image in each thread, and no more than the budget holds. A file that
+/// takes more than the whole budget is one that can't be read.
 ///
 /// # Errors
 /// The first that `work` returns; nothing is handed to it after that.
 pub(crate) fn in_batches<E>(
     paths: &[&Path],
-    reading: Reading,
-    batch: usize,
+    flow: &Flow,
     mut work: impl FnMut(Range<usize>, Vec<Decoded>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let batch = batch.max(1);
+    let batch = flow.batch.max(1);
     let n_threads = rayon::current_num_threads().min(MOST_DECODERS).min(paths.len()).max(1);
+    let (queue, room) = (Queue::default(), Arc::new(Room::new(flow.room_bytes)));
     thread::scope(|scope| {
-        // Thread t decodes the images t, t + n_threads, ..: taking from one queue after the other keeps their order.
-        let queues: Vec<_> = (0..n_threads)
-            .map(|first| {
-                let (done, queue) = sync_channel(batch.div_ceil(n_threads));
-                let reading = &reading;
-                scope.spawn(move || {
-                    for path in paths.iter().skip(first).step_by(n_threads) {
-                        let start = Instant::now();
-                        let image = image::read_as(path, reading);
-                        let decoded = Decoded { image, ms: start.elapsed().as_secs_f64() * 1e3 };
-                        // Nobody listens any more where the work has failed.
-                        if done.send(decoded).is_err() {
-                            break;
-                        }
-                    }
-                });
-                queue
-            })
-            .collect();
-        for start in (0..paths.len()).step_by(batch) {
-            let range = start..(start + batch).min(paths.len());
-            // A queue ends early only where its thread panicked; leaving the scope passes that on.
-            let decoded: Vec<Decoded> = range.clone().map_while(|i| queues[i % n_threads].recv().ok()).collect();
-            if decoded.len() < range.len() {
+        let stop = Stop(&queue, &room);
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                // A thread that panics must not leave the others waiting; leaving the scope passes it on.
+                let stop = Stop(&queue, &room);
+                decode(paths, flow, batch + n_threads, &queue, &room);
+                std::mem::forget(stop);
+            });
+        }
+        let mut start = 0;
+        while start < paths.len() {
+            let decoded = next_batch(&queue, start..(start + batch).min(paths.len()));
+            if decoded.is_empty() {
                 break;
             }
+            let range = start..start + decoded.len();
+            start = range.end;
             work(range, decoded)?;
         }
+        drop(stop);
         Ok(())
     })
+}
+
+/// The images of a range from its start on: all, or those before one that waits for them. None where a thread has panicked.
+fn next_batch(queue: &Queue, range: Range<usize>) -> Vec<Decoded> {
+    let mut state = queue.wait_while(|state| {
+        let n_ready = range.clone().take_while(|i| state.done.contains_key(i)).count();
+        let is_blocked = n_ready > 0 && state.short == Some(range.start + n_ready);
+        n_ready < range.len() && !is_blocked && !state.is_stopped
+    });
+    let decoded: Vec<Decoded> = range.map_while(|index| state.done.remove(&index)).collect();
+    state.n_handed += decoded.len();
+    drop(state);
+    queue.changed.notify_all();
+    decoded
+}
+
+/// Decodes one image after the other until there is none left, at most so many ahead of the work.
+fn decode(paths: &[&Path], flow: &Flow, ahead: usize, queue: &Queue, room: &Arc<Room>) {
+    loop {
+        let mut state = queue
+            .wait_while(|s| !s.is_stopped && (s.is_claiming || (s.next < paths.len() && s.next >= s.n_handed + ahead)));
+        if state.is_stopped || state.next == paths.len() {
+            return;
+        }
+        let index = state.next;
+        state.is_claiming = true;
+        drop(state);
+        let path = paths[index];
+        let opened = open(path, flow, room, &|is_short| queue.change(|s| s.short = is_short.then_some(index)));
+        queue.change(|state| (state.is_claiming, state.next) = (false, index + 1));
+        let decoded = opened.and_then(|opened| opened.decode(path, flow)).map_err(|error| error.in_file(path));
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => Decoded { image: Err(error), ms: 0.0, share: None, peak_bytes: 0 },
+        };
+        queue.change(|state| state.done.insert(index, decoded));
+    }
+}
+
+/// A file in memory, with the share of the budget that its image will take.
+struct Opened {
+    bytes: Vec<u8>,
+    share: Share,
+    /// Time of reading, without the waiting.
+    time: Duration,
+}
+
+/// Reads a file when there is room for it. `short` is told when that has to be waited for, and when no more.
+fn open(path: &Path, flow: &Flow, room: &Arc<Room>, short: &dyn Fn(bool)) -> Result<Opened, ImageError> {
+    // What can't be opened, or is longer than allowed, is refused in the reader's words.
+    let n_bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let n_bytes = if n_bytes > flow.reading.limits.max_file_bytes { 0 } else { n_bytes };
+    let mut share = room.take(n_bytes, short)?;
+    let start = Instant::now();
+    let bytes = image::read_bytes(path, &flow.reading.limits)?;
+    let claim = image::claim(&bytes, path, &flow.reading)?;
+    let time = start.elapsed();
+    let work = flow.image_bytes.saturating_add(flow.pixel_bytes.saturating_mul(claim.n_pixels));
+    share.grow(claim.decoding_bytes.saturating_add(work), short)?;
+    Ok(Opened { bytes, share, time })
+}
+
+impl Opened {
+    fn decode(mut self, path: &Path, flow: &Flow) -> Result<Decoded, ImageError> {
+        let start = Instant::now();
+        let image = image::decode_file(&self.bytes, path, &flow.reading)?;
+        drop(self.bytes);
+        let (n_pixels, peak_bytes) = ((image.height_px() * image.width_px()) as u64, self.share.bytes());
+        self.share.keep(size_of_val(image.pixels()) as u64 + flow.image_bytes + flow.pixel_bytes * n_pixels);
+        let ms = (self.time + start.elapsed()).as_secs_f64() * 1e3;
+        Ok(Decoded { image: Ok(image), ms, share: Some(self.share), peak_bytes })
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +252,7 @@ mod tests {
                     widths.extend(decoded.iter().map(|d| d.image.as_ref().map_or(0, |image| image.width_px())));
                     Ok::<_, ()>(())
                 };
-                pool.install(|| in_batches(&paths, Reading::default(), batch, collect)).unwrap();
+                pool.install(|| in_batches(&paths, &Flow::unbounded(Reading::default(), batch), collect)).unwrap();
                 let expected: Vec<usize> = (0..23).map(|i| if i == 7 { 0 } else { i + 1 }).collect();
                 assert_eq!(widths, expected, "{threads} threads, batch {batch}");
             }
@@ -108,11 +264,46 @@ mod tests {
         let (_folder, paths) = files(23);
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         let mut n_calls = 0;
-        let failed = in_batches(&paths, Reading::default(), 2, |range, _| {
+        let failed = in_batches(&paths, &Flow::unbounded(Reading::default(), 2), |range, _| {
             n_calls += 1;
             if range.start >= 4 { Err("enough") } else { Ok(()) }
         });
         assert_eq!((failed, n_calls), (Err("enough"), 3));
-        assert_eq!(in_batches(&[], Reading::default(), 2, |_, _| Err("called")), Ok(()));
+        assert_eq!(in_batches(&[], &Flow::unbounded(Reading::default(), 2), |_, _| Err("called")), Ok(()));
+    }
+
+    #[test]
+    fn a_short_budget_makes_smaller_batches_and_refuses_what_never_fits() {
+        let (_folder, paths) = files(23);
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        // A file has at most 100 bytes, and the image of 23 pixels takes 115 to decode.
+        for (pixel_bytes, room_bytes, n_refused) in [(0, 500, 0), (10_000, 160_000, 8), (10_000, 200_000_000, 0)] {
+            let flow = Flow { pixel_bytes, room_bytes, image_bytes: 100, ..Flow::unbounded(Reading::default(), 8) };
+            let (mut n_seen, mut refused, mut largest) = (0, 0, 0);
+            in_batches(&paths, &flow, |range, decoded| {
+                assert_eq!(range.start, n_seen);
+                n_seen = range.end;
+                largest = largest.max(decoded.len());
+                let is_refused = |d: &&Decoded| d.image.as_ref().is_err_and(|e| e.to_string().contains("--memory"));
+                refused += decoded.iter().filter(is_refused).count();
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+            assert_eq!((n_seen, refused), (23, n_refused), "{room_bytes} bytes");
+            assert_eq!(largest == 8, room_bytes == 200_000_000, "{largest} images at a time in {room_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_threads_that_wait_for_room() {
+        let (_folder, paths) = files(23);
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        let flow = Flow { room_bytes: 300, ..Flow::unbounded(Reading::default(), 8) };
+        let mut held = vec![];
+        let failed = in_batches(&paths, &flow, |_, decoded| {
+            held.extend(decoded);
+            Err("enough")
+        });
+        assert_eq!(failed, Err("enough"));
     }
 }

@@ -78,6 +78,22 @@ pub enum InferError {
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
     )]
     NoThreshold,
+    /// Not even one image can go through the network.
+    #[error(
+        "one input of {height_px} x {width_px} pixels takes {needed_mib} MiB on its way through the network, and the program itself holds {own_mib} MiB; {allowed_mib} MiB are allowed: allow more (--memory), or take a smaller --image-size or fewer --layers"
+    )]
+    Memory {
+        /// Rows of the network's input.
+        height_px: usize,
+        /// Its columns.
+        width_px: usize,
+        /// What it takes.
+        needed_mib: u64,
+        /// What the process holds: code, network, bank.
+        own_mib: u64,
+        /// What was allowed.
+        allowed_mib: u64,
+    },
     /// [`Progress::is_cancelled`](crate::progress::Progress::is_cancelled) said so.
     #[error("stopped before the end")]
     Cancelled,
@@ -99,6 +115,7 @@ impl InferError {
             | Self::GateUse { .. }
             | Self::NoThreshold
             | Self::OtherShape { .. }
+            | Self::Memory { .. }
             | Self::Cancelled => false,
         }
     }

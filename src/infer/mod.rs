@@ -12,19 +12,26 @@ mod error;
 mod explain;
 mod gate_use;
 mod inspector;
+mod machine;
+mod pace;
 mod pipeline;
+mod room;
 mod scoring;
 mod stream;
 
-pub(crate) use decode::in_batches;
+pub(crate) use decode::{Decoded, Flow, in_batches};
 pub use error::InferError;
 pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
 pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector};
+pub use machine::DEFAULT_MEMORY_BYTES;
+pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
+pub use pace::{DEFAULT_BATCH, Pace};
+pub(crate) use pace::{SLACK, own_bytes};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub(crate) use pipeline::{FeatureSource, Network};
 pub(crate) use scoring::{Distances, How, Normalise, score};
 pub use scoring::{Scored, Scoring};
-pub use stream::{DEFAULT_BATCH, Item, inspect_all, inspect_and};
+pub use stream::{Item, inspect_all, inspect_and};

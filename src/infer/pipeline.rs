@@ -3,7 +3,7 @@
 use super::InferError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::image::{Image, Limits, Preprocessing, Reading};
-use crate::model::{self, Backbone, BackboneSpec, FeatureMap, ImageBatch, OpenDevice};
+use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, OpenDevice};
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +28,9 @@ pub(crate) trait FeatureSource: Send + Sync {
 
     /// The feature maps of `images`, preprocessed so, one map per layer of the spec.
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError>;
+
+    /// What a batch of `n` images takes, where that is known.
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError>;
 }
 
 /// The network itself.
@@ -59,6 +62,20 @@ impl FeatureSource for Network {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_pixels();
         Ok(features)
     }
+
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError> {
+        Ok(self.backbone.footprint(n, preprocessing.height_px, preprocessing.width_px)?)
+    }
+}
+
+/// Bytes for each value of its input that a network is taken to hold where it does not say.
+const UNKNOWN_BYTES: u64 = 128;
+
+/// Values of the descriptors of an image.
+fn image_values(footprint: &Footprint, spec: &DescriptorSpec) -> u64 {
+    let n_patches = footprint.maps.iter().map(|(grid, _)| grid.n_patches()).max().unwrap_or(0);
+    let stacked: usize = footprint.maps.iter().map(|(_, dim)| dim).sum();
+    n_patches as u64 * spec.dim(stacked) as u64
 }
 
 /// A network, ready to describe images.
@@ -128,6 +145,27 @@ impl FeaturePipeline {
     /// [`InferError::Image`], [`InferError::Model`] or [`InferError::Bank`].
     pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, InferError> {
         Ok(describe(&self.features(images)?, &self.descriptor)?)
+    }
+
+    /// Bytes that `n` images take on their way from pixels to distances, beside those pixels and what is kept of them: the
+    /// network's input, what it holds, descriptors, and what is at work on them.
+    pub(crate) fn batch_bytes(&self, n: usize) -> Result<u64, InferError> {
+        let input = self.preprocessing.input_len()? as u64;
+        // An unknown network: each pixel of the input as some hundred values.
+        let unknown = || if self.device.is_gpu() { 0 } else { n as u64 * input * UNKNOWN_BYTES };
+        let footprint = self.source.footprint(n, &self.preprocessing)?;
+        let network = footprint.as_ref().map_or_else(unknown, |found| found.bytes);
+        let rows = footprint.map_or(0, |found| image_values(&found, &self.descriptor));
+        let threads = rayon::current_num_threads() as u64;
+        // Descriptors of all; of those at work also a copy for the search, and the map while it is drawn.
+        let at_work = threads.min(n as u64) * (2 * rows + 2 * input);
+        let values = (n as u64).saturating_mul(input.saturating_add(rows)).saturating_add(at_work);
+        Ok(network.saturating_add(values.saturating_mul(size_of::<f32>() as u64)))
+    }
+
+    /// Bytes that are kept of an inspected image, beside its pixels: the anomaly map and the distances of its patches.
+    pub(super) fn kept_bytes(&self) -> Result<u64, InferError> {
+        Ok(self.preprocessing.input_len()? as u64 / 3 * 2 * size_of::<f32>() as u64)
     }
 
     /// The feature maps of `images`, one per layer.

@@ -1,7 +1,8 @@
 //! Many files through one inspector.
 
 use super::decode::{Decoded, in_batches};
-use super::{Calibration, InferError, Inspection, Inspector};
+use super::room::Share;
+use super::{Calibration, InferError, Inspection, Inspector, Pace};
 use crate::dataset::{ConditionTable, Sample};
 use crate::image::{Image, ImageError};
 use crate::progress::Progress;
@@ -11,9 +12,6 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
-/// Images per pass through the network: enough to keep all cores busy, few enough to stay in cache.
-pub const DEFAULT_BATCH: usize = 8;
-
 /// One file's outcome.
 pub struct Item<'a> {
     /// The file.
@@ -22,28 +20,33 @@ pub struct Item<'a> {
     pub outcome: Result<(Image, Inspection), ImageError>,
     /// Time of its decoding, and its share of the time in which its batch was scored, in milliseconds.
     pub ms: f64,
+    /// Its part of the memory for images.
+    _share: Option<Share>,
 }
 
-/// Inspects `samples` in order, `batch` at a time, and hands each outcome to `receive`. A file that can't be read is an
+/// Inspects `samples` in order, at `pace`, and hands each outcome to `receive`. A file that can't be read is an
 /// outcome like any other and stops nothing. A condition found in `table` overrules the gate.
 ///
 /// Three things happen at the same time: the next batch is decoded, one is scored, and the outcomes of the one before are
-/// received, on a thread of their own. So the images of three batches are held, and one in each decoding thread.
+/// received, on a thread of their own. So the images of three batches are held, and one in each decoding thread, as long as
+/// the memory of `pace` holds them; where it does not, batches are smaller, and an image that takes all of it is one that can't
+/// be read.
 ///
 /// # Errors
-/// What `receive` returns, or what makes every image fail: a network or bank that refuses its input. [`InferError::Cancelled`]
+/// What `receive` returns, or what makes every image fail: a network or bank that refuses its input, or an input size for
+/// which there is no memory ([`InferError::Memory`], before the first image). [`InferError::Cancelled`]
 /// where `progress` says so; what was scored before has been received.
 pub fn inspect_all<E: From<InferError> + Send>(
     inspector: &Inspector,
     samples: &[Sample],
     table: Option<&ConditionTable>,
     calibration: Calibration,
-    batch: usize,
+    pace: &Pace,
     progress: &dyn Progress,
     mut receive: impl FnMut(Item<'_>) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let all = (inspector, samples, table, calibration);
-    inspect_and(all, batch, progress, |_| Ok(()), |item, ()| receive(item))
+    inspect_and(all, pace, progress, |_| Ok(()), |item, ()| receive(item))
 }
 
 /// As [`inspect_all`], `all` being its first four arguments. What can be made of an outcome without regard to the others (a
@@ -53,13 +56,14 @@ pub fn inspect_all<E: From<InferError> + Send>(
 /// As [`inspect_all`], and what `prepare` returns.
 pub fn inspect_and<P: Send, E: From<InferError> + Send>(
     all: (&Inspector, &[Sample], Option<&ConditionTable>, Calibration),
-    batch: usize,
+    pace: &Pace,
     progress: &dyn Progress,
     prepare: impl Fn(&Item<'_>) -> Result<P, E> + Sync,
     mut receive: impl FnMut(Item<'_>, P) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let (inspector, samples, table, calibration) = all;
     let prepare = &prepare;
+    let flow = pace.flow(inspector.pipeline())?;
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {
@@ -77,7 +81,7 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
             Ok(())
         });
         // `None`: the receiver has stopped, and says why.
-        let worked: Result<(), Option<E>> = in_batches(&paths, inspector.reading(), batch, |range, decoded| {
+        let worked: Result<(), Option<E>> = in_batches(&paths, &flow, |range, decoded| {
             if progress.is_cancelled() {
                 return Err(Some(InferError::Cancelled.into()));
             }
@@ -107,12 +111,12 @@ fn inspect_batch<'a>(
     let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
     let mut inspections = inspect_each(inspector, &images, &conditions, calibration)?.into_iter();
     let shared_ms = start.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
-    let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms })| {
+    let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms, share, .. })| {
         let outcome = match image {
             Ok(image) => inspections.next()?.map(|inspection| (image, inspection)).map_err(|e| e.in_file(&sample.path)),
             Err(error) => Err(error),
         };
-        Some(Item { sample, outcome, ms: ms + shared_ms })
+        Some(Item { sample, outcome, ms: ms + shared_ms, _share: share })
     });
     Ok(items.collect())
 }

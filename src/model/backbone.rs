@@ -1,6 +1,6 @@
 //! The contract every network meets.
 
-use super::{FeatureMap, ModelError, Precision};
+use super::{FeatureMap, Grid, ModelError, Precision};
 pub(crate) use crate::image::{IMAGENET_MEAN, IMAGENET_STD};
 
 /// Normalised images, ready for a network.
@@ -82,6 +82,15 @@ pub struct BackboneSpec {
     pub precision: Precision,
 }
 
+/// What a batch takes and gives, known before it is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of the host's memory that the network holds at the peak, its results included, its input and weights not.
+    pub bytes: u64,
+    /// Grid and values per cell of each layer's map.
+    pub maps: Vec<(Grid, usize)>,
+}
+
 /// A frozen network whose intermediate layers describe image patches.
 pub trait Backbone: Send + Sync {
     /// Name, layers, weights.
@@ -94,4 +103,14 @@ pub trait Backbone: Send + Sync {
     /// # Errors
     /// [`ModelError`] when the image size does not suit the network.
     fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError>;
+
+    /// What [`Self::features`] takes for `n` images of this size; `None` where that is not known before, as on devices whose
+    /// memory others manage.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the image size does not suit the network.
+    fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Option<Footprint>, ModelError> {
+        let _ = (n, height_px, width_px);
+        Ok(None)
+    }
 }

@@ -1,6 +1,6 @@
 //! Convolutional networks on pcore's own CPU kernels.
 
-use super::{FeatureMap, Grid, ImageBatch, ModelError};
+use super::{FeatureMap, Footprint, Grid, ImageBatch, ModelError};
 use crate::kernel::plan::{Graph, Network, PlanError};
 
 /// A network whose outputs are the layers asked for.
@@ -26,6 +26,13 @@ impl Cnn {
             FeatureMap::new(map.values, images.n_images(), grid, map.channels)
         })
         .collect()
+    }
+
+    /// What [`Self::features`] takes for `n` images.
+    pub(super) fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Footprint, ModelError> {
+        let found = self.network.footprint(n, height_px, width_px).map_err(|error| failed(&self.name, &error))?;
+        let map = |[n_rows, n_cols, dim]: [usize; 3]| (Grid { n_rows, n_cols }, dim);
+        Ok(Footprint { bytes: found.bytes, maps: found.outputs.into_iter().map(map).collect() })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Backbone, BackboneSpec, FeatureMap, ImageBatch, ModelError};
+use super::{Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, ModelError};
 
 /// A network on a device that can be lost or run out of memory.
 struct Guarded(Box<dyn Backbone>);
@@ -25,6 +25,10 @@ impl Backbone for Guarded {
 
     fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
         catch(|| self.0.features(images))
+    }
+
+    fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Option<Footprint>, ModelError> {
+        self.0.footprint(n, height_px, width_px)
     }
 }
 

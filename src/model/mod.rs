@@ -21,7 +21,7 @@ pub mod resnet;
 pub mod weights;
 pub mod zoo;
 
-pub use backbone::{Backbone, BackboneSpec, ImageBatch};
+pub use backbone::{Backbone, BackboneSpec, Footprint, ImageBatch};
 pub use device::{DeviceChoice, OpenDevice, adapters};
 pub use error::ModelError;
 pub use feature_map::{FeatureMap, Grid};

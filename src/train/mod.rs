@@ -17,12 +17,12 @@ mod station;
 
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
-pub(crate) use fit::{digest, fit_on, half_of_free_memory};
+pub(crate) use fit::{digest, fit_on};
 pub use group::{GroupRule, NamePattern};
 pub use labels::condition_of;
 pub use plan::{
-    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MAP_NEIGHBOURS, DEFAULT_MEMORY_BYTES, DEFAULT_SIZE_PX,
-    FitPlan, Holdout, LEAVE_ONE_OUT_BELOW,
+    DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MAP_NEIGHBOURS, DEFAULT_SIZE_PX, FitPlan, Holdout,
+    LEAVE_ONE_OUT_BELOW,
 };
 pub use recalibrate::{Recalibrated, recalibrate};
 pub use station::{ImportedStation, StationOptions, StationWarning, import_station};

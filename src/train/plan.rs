@@ -4,7 +4,7 @@ use super::{GroupRule, TrainError};
 use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind, IndexKind};
 use crate::bundle::Metric;
 use crate::image::{Preprocessing, Resize};
-use crate::infer::{DEFAULT_BATCH, PipelineSpec, Scoring};
+use crate::infer::{DEFAULT_BATCH, Pace, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
 use std::collections::BTreeSet;
@@ -21,8 +21,6 @@ pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 pub const DEFAULT_ALPHA: f64 = 0.01;
 /// Side of the square network input.
 pub const DEFAULT_SIZE_PX: usize = 256;
-/// Memory that a fit may take where none is given and the system does not tell what is free.
-pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
 /// Nearest rows that a patch's value in the map is the mean distance to: one row that happens to be near hides less.
 pub const DEFAULT_MAP_NEIGHBOURS: usize = 3;
 /// Standard deviation of the map's Gaussian, from the paper.
@@ -97,13 +95,18 @@ pub struct FitPlan {
     /// Images per pass through the network.
     pub batch: usize,
     /// Memory that the process may take, in bytes; `None` for half of what is free. It decides where the descriptors are
-    /// kept, nothing else: the bundle is the same.
+    /// kept and how many images are read ahead, and refuses images that do not fit: else the bundle is the same.
     pub memory_bytes: Option<u64>,
     /// Folder for descriptors that do not fit in memory; `None` for the system's temporary one.
     pub scratch: Option<PathBuf>,
 }
 
 impl FitPlan {
+    /// How many images at a time, in how much memory.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { batch: self.batch, memory_bytes: self.memory_bytes, pixel_bytes: 0 }
+    }
+
     /// Whether another seed can give another bank or calibration, for so many training images: where images are drawn for
     /// the bank or held out, and where the coreset is chosen in random directions.
     #[must_use]

@@ -5,7 +5,7 @@ use crate::bank::Policy;
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::dataset::Sample;
 use crate::image::Image;
-use crate::infer::{Inspector, convert, in_batches};
+use crate::infer::{Inspector, Pace, convert, in_batches};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::{Conformal, Verdict};
@@ -38,7 +38,7 @@ pub fn recalibrate(
     contents: Contents,
     samples: &[Sample],
     alpha: f64,
-    batch: usize,
+    pace: &Pace,
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Recalibrated, TrainError> {
@@ -52,18 +52,19 @@ pub fn recalibrate(
     let inspector = Inspector::open(contents.clone(), device)?;
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
+    let flow = pace.flow(inspector.pipeline())?;
     progress.begin("calibrating", samples.len());
-    in_batches(&paths, inspector.reading(), batch, |range, decoded| {
+    in_batches(&paths, &flow, |range, decoded| {
         let n = range.len();
-        let mut images: Vec<Image> = vec![];
-        for (sample, decoded) in samples[range].iter().zip(decoded) {
-            match decoded.image {
+        let mut images: Vec<&Image> = vec![];
+        for (sample, decoded) in samples[range].iter().zip(&decoded) {
+            match &decoded.image {
                 Ok(image) => images.push(image),
                 Err(error) => failures.push(Failure { name: sample.name.clone(), reason: error.to_string() }),
             }
         }
         if !images.is_empty() {
-            for scored in inspector.score(&images.iter().collect::<Vec<_>>(), &[])? {
+            for scored in inspector.score(&images, &[])? {
                 n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
                 scores.push(scored.raw_score);
                 maxima.push(scored.map.max());

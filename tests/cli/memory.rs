@@ -97,10 +97,13 @@ fn too_little_memory_is_refused_with_the_numbers_and_the_way_out() {
     let folder = maps(20);
     let output = expect(2, fit(folder.path(), "none.pcore", &[]).args(["--memory", "20MiB"]));
     let told = text(&output.stderr);
-    assert!(
-        told.contains("20 images of 1024 patches with 384 values") && told.contains("20 MiB are allowed"),
-        "{told}"
-    );
+    assert!(told.contains("one input of 256 x 256 pixels") && told.contains("20 MiB are allowed"), "{told}");
+    assert!(told.contains("--memory") && told.contains("--image-size"), "{told}");
+    // Enough for the images, too little for the patches that a bank is chosen from.
+    let folder = maps(200);
+    let output = expect(2, fit(folder.path(), "none.pcore", &["--projection", "none"]).args(["--memory", "200MiB"]));
+    let told = text(&output.stderr);
+    assert!(told.contains("200 images of 1024 patches with 384 values"), "{told}");
     assert!(told.contains("--memory") && told.contains("--shots"), "{told}");
     assert!(!folder.path().join("none.pcore").exists());
 }

@@ -72,7 +72,7 @@ fn a_place_that_cannot_take_results_is_refused_before_the_work() {
         let message = text(&output.stderr);
         assert!(message.contains("can't write results") && message.contains("taken"), "{arguments:?}: {message}");
         // One line: nothing was begun.
-        assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
+        assert!(!message.contains("fitting on") && !message.contains("reading"), "{arguments:?}: {message}");
     }
     assert_eq!(fs::read(folder.path().join("taken")).unwrap(), b"a file");
 }
@@ -91,7 +91,7 @@ fn quiet_leaves_results_and_what_is_wrong_and_verbose_adds_decisions() {
     assert_eq!((&rows, &rows), (&quiet_rows, &verbose_rows));
     assert_eq!(quiet, "");
     assert!(usual.contains("bundle") && !usual.contains("ended after"), "{usual}");
-    for words in ["threads, home", "8 images found", "threshold", "ready after", "ended after"] {
+    for words in ["threads, home", "layout: HDMAP", "threshold", "ready after", "ended after"] {
         assert!(verbose.contains(words), "{words}: {verbose}");
     }
     let error = text(&expect(2, pcore(fixture.path()).args(["-q", "infer", "nowhere"])).stderr);
@@ -114,7 +114,7 @@ fn a_table_without_its_header_is_refused_before_the_images_are_read() {
     for arguments in cases {
         let message = text(&expect(2, pcore(fixture.path()).args(arguments)).stderr);
         assert!(message.contains("table.csv") && message.contains("condition"), "{arguments:?}: {message}");
-        assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
+        assert!(!message.contains("fitting on") && !message.contains("reading"), "{arguments:?}: {message}");
     }
 }
 

@@ -78,6 +78,22 @@ impl PackedConv {
         self.window
     }
 
+    /// Values that a run holds at most beside images and results, on all threads together.
+    pub(super) fn scratch_values(&self, [from, to]: [Shape; 2]) -> u64 {
+        let threads = rayon::current_num_threads() as u64;
+        let [rows, _] = self.window.size;
+        match &self.weights {
+            Weights::Depthwise(_) => 0,
+            // At least one row of windows, or the lines that a row of results needs: as parts and as sums.
+            Weights::Gemm(_) => threads * GATHERED as u64,
+            Weights::Split(_) => {
+                let lines = rows as u64 * from.width as u64 * from.channels as u64;
+                threads * (split::TASK_VALUES + 2 * lines + to.width as u64 * to.channels as u64)
+            }
+            Weights::Winograd(packed) => winograd::scratch_values(packed, [from, to], threads),
+        }
+    }
+
     /// Computes `out` from one or more images of a shape (shapes in and out), adding `residual` before the bounds are
     /// applied.
     pub(super) fn run(

@@ -75,6 +75,15 @@ pub struct Features {
     pub channels: usize,
 }
 
+/// What a run takes and gives, known before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes that are held at the peak: buffers, scratch memory and results, not the images.
+    pub bytes: u64,
+    /// Rows, columns and values per pixel of each output.
+    pub outputs: Vec<[usize; 3]>,
+}
+
 /// A network ready for images of any size. Several threads may run it at once.
 pub struct Network {
     program: Program,
@@ -122,6 +131,16 @@ impl Network {
         let features = rayon::scope(|_| run::run(&self.program, &plan, images, &mut workspace));
         idle().push(workspace);
         Ok(features)
+    }
+
+    /// What a run on `n` images of `height` x `width` takes and gives.
+    ///
+    /// # Errors
+    /// [`PlanError::Node`] where the image is too small or too large for a node.
+    pub fn footprint(&self, n: usize, height: usize, width: usize) -> Result<Footprint, PlanError> {
+        let plan = self.plan(height, width)?;
+        let outputs = plan.outputs.iter().map(|(_, shape)| [shape.height, shape.width, shape.channels]);
+        Ok(Footprint { bytes: run::bytes(&self.program, &plan, n), outputs: outputs.collect() })
     }
 
     /// The plan of a size, from those kept or made anew.

@@ -33,16 +33,45 @@ pub(super) struct Workspace {
     scratch: Lines<f32>,
 }
 
+/// Images that are run together, at most.
+fn together(plan: &Plan) -> usize {
+    let held: usize = plan.buffers.iter().sum();
+    (HELD / held.max(1)).clamp(1, TOGETHER)
+}
+
+/// Whether a buffer is handed over: outputs are computed there; the other buffers serve again.
+fn is_output(plan: &Plan, buffer: usize) -> bool {
+    buffer > 0 && plan.outputs.iter().any(|(b, _)| *b == buffer)
+}
+
+/// Bytes that [`run`] holds at the peak for a batch of `batch` images.
+pub(super) fn bytes(program: &Program, plan: &Plan, batch: usize) -> u64 {
+    let together = together(plan).min(batch) as u64;
+    let buffer = |(b, size): (usize, &usize)| {
+        let images = if is_output(plan, b) { batch as u64 } else { together };
+        images.saturating_mul(*size as u64)
+    };
+    let buffers = plan.buffers.iter().enumerate().map(buffer).fold(0, u64::saturating_add);
+    // Outputs that are asked for twice, or that are the image itself, are copies.
+    let is_copied = |o: usize| plan.outputs[o].0 == 0 || plan.outputs[..o].iter().any(|(b, _)| *b == plan.outputs[o].0);
+    let copies = (0..plan.outputs.len()).filter(|o| is_copied(*o)).map(|o| plan.outputs[o].1.len() as u64);
+    let copies = copies.fold(0, u64::saturating_add).saturating_mul(batch as u64);
+    let scratch = program.steps.iter().zip(&plan.steps).filter_map(|(step, placed)| match &step.work {
+        Work::Conv(conv) => Some(conv.scratch_values([placed.from, placed.to])),
+        Work::Map(_) | Work::Pool(..) | Work::GlobalMean => None,
+    });
+    let values = buffers.saturating_add(copies).saturating_add(scratch.max().unwrap_or(0));
+    values.saturating_mul(size_of::<f32>() as u64)
+}
+
 /// Runs whole images in NCHW order, a few at a time.
 pub(super) fn run(program: &Program, plan: &Plan, images: &[f32], workspace: &mut Workspace) -> Vec<Features> {
     let size = plan.input.len();
     let batch = images.len() / size;
-    let held: usize = plan.buffers.iter().sum();
-    let together = (HELD / held.max(1)).clamp(1, TOGETHER);
+    let together = together(plan);
     let Workspace { buffers, scratch } = workspace;
     buffers.resize_with(plan.buffers.len().max(buffers.len()), Vec::new);
-    // Outputs are computed where they are handed over; the other buffers serve again.
-    let is_output = |buffer: usize| buffer > 0 && plan.outputs.iter().any(|(b, _)| *b == buffer);
+    let is_output = |buffer: usize| is_output(plan, buffer);
     for (b, size) in plan.buffers.iter().enumerate() {
         if is_output(b) {
             buffers[b] = zeros(batch * size);

@@ -20,6 +20,8 @@ const SHARED: usize = 640 * 1024;
 const SHARE: usize = 16;
 /// Sums that are held at a time, to be finished in whole rows: they stay in the second-level cache.
 const SUMS: usize = 64 * 1024;
+/// Values that a task holds: parts, of half the size each, and sums.
+pub(super) const TASK_VALUES: u64 = (SHARED / 2 + SUMS) as u64 + 64 * 1024;
 /// Padding of the sums of a panel: at a distance of a power of two all would fall into one cache set.
 const PADDING: usize = 16;
 /// Pixels whose windows are gathered at a time.

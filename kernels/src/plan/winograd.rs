@@ -1,7 +1,7 @@
 //! Winograd's F(4x4, 3x3) of a convolution: transform tiles of the image, multiply, transform back.
 
 use super::conv::Task;
-use super::run::chunks;
+use super::run::{Shape, chunks};
 use crate::scratch::with_scratch;
 use crate::simd::{
     Ending, Level, Lines, Place, Product, Start, WINOGRAD_VALUES, gemm_tile, winograd_filters, winograd_input,
@@ -49,6 +49,19 @@ pub(super) fn pack(level: Level, weight: &[f32], ci: usize, co: usize) -> Packed
         winograd_filters(level, filters, width, panels * ci * width, &mut transformed[p * ci * width..]);
     }
     Packed::Transformed(transformed)
+}
+
+/// Values that [`run`] holds at most beside images and results.
+pub(super) fn scratch_values(packed: &Packed, [from, to]: [Shape; 2], threads: u64) -> u64 {
+    // A strip of four rows, the least that is transformed at a time.
+    let strip = (to.width.div_ceil(4) * WINOGRAD_VALUES) as u64 * (from.channels + to.channels + 2 * PADDING) as u64;
+    match packed {
+        Packed::Transformed(_) => threads * strip.max(BLOCK as u64),
+        Packed::Plain(packed) => {
+            let weights = (WINOGRAD_VALUES * (DEPTH * 64 + PADDING)) as u64;
+            strip.max((4 * packed.len()).max(TRANSFORMED) as u64) + threads * weights
+        }
+    }
 }
 
 /// Computes `out` with the packed weights.

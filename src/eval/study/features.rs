@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::StudyError;
 use crate::image::{Image, Preprocessing};
 use crate::infer::{FeatureSource, InferError, Network};
-use crate::model::{BackboneSpec, FeatureMap, Grid};
+use crate::model::{BackboneSpec, FeatureMap, Footprint, Grid};
 use crate::train::digest;
 
 const MAGIC: &[u8; 8] = b"pcfeat1\n";
@@ -157,6 +157,10 @@ impl FeatureSource for Recalled {
 
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
         self.all.features(images, preprocessing, &self.taps)
+    }
+
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError> {
+        self.all.network.footprint(n, preprocessing)
     }
 }
 

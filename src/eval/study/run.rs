@@ -14,10 +14,10 @@ use crate::bank::{Admission, BankError, ByCondition, ConditionRule, Policy, Sear
 use crate::bundle::Contents;
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
-use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert};
+use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert, half_of_free_memory};
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
-use crate::train::{FitPlan, TrainError, fit_on, half_of_free_memory};
+use crate::train::{FitPlan, TrainError, fit_on};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
 pub struct Setup<'a> {

@@ -10,6 +10,9 @@ use std::sync::{Mutex, PoisonError};
 /// Tokens that go through the blocks together, as far as more than one image is concerned.
 const TOGETHER: usize = 4096;
 
+/// Values that a task on some rows of tokens holds at most.
+const TASK_VALUES: u64 = 1 << 20;
+
 /// The network with packed weights. Several threads may run it at once.
 #[derive(Debug)]
 pub(super) struct Kernels {
@@ -60,6 +63,20 @@ impl Kernels {
         let values = values.map_err(|error| failed(&self.name, &error))?;
         idle().push(workspace);
         values.into_iter().map(|values| FeatureMap::new(values, images.n_images(), grid, self.dim)).collect()
+    }
+
+    /// Bytes that [`Self::features`] holds at the peak for `n` images, beside them.
+    pub(super) fn bytes(&self, n: usize, grid: Grid, n_taps: usize) -> u64 {
+        let (n_patches, dim, threads) = (grid.n_patches() as u64, self.dim as u64, rayon::current_num_threads() as u64);
+        let n_tokens = (self.extra.len() / self.dim) as u64 + n_patches;
+        let together = (TOGETHER as u64 / n_tokens).max(1).min(n as u64);
+        // Tokens; queries, keys and values; the result of attention; keys and values of one image, packed.
+        let tokens = together * n_tokens * dim * (1 + 3 + 1) + 2 * n_tokens * dim + 128 * dim;
+        // Scores of a tile of queries, and the rows of a task with their hidden layer.
+        let tasks = threads * (16 * n_tokens + TASK_VALUES);
+        let results = (n_taps + 1) as u64 * n as u64 * n_patches * dim;
+        let pixels = n_patches * (3 * self.patch * self.patch) as u64 + n_patches * dim;
+        (tokens + tasks + results + pixels).saturating_mul(size_of::<f32>() as u64)
     }
 
     /// Patch tokens of all images at each tap.

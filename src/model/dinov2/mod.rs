@@ -42,7 +42,7 @@ use burn::tensor::TensorData;
 
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::weights::NamedTensors;
-use super::{Backbone, BackboneSpec, FeatureMap, Grid, ImageBatch, ModelError, OpenDevice};
+use super::{Backbone, BackboneSpec, FeatureMap, Footprint, Grid, ImageBatch, ModelError, OpenDevice};
 use blocks::Transformer;
 use kernels::Kernels;
 pub(crate) use load::{canonical, rehearse};
@@ -155,6 +155,15 @@ impl DinoV2 {
         Ok(Self { spec, config: config.clone(), engine, positions, kept: Mutex::default(), taps })
     }
 
+    /// The patches of an image of this size.
+    fn grid(&self, height_px: usize, width_px: usize) -> Result<Grid, ModelError> {
+        let patch = self.config.patch;
+        if height_px % patch != 0 || width_px % patch != 0 {
+            return Err(ModelError::NotDivisible { network: self.spec.name.clone(), patch, height_px, width_px });
+        }
+        Ok(Grid { n_rows: height_px / patch, n_cols: width_px / patch })
+    }
+
     /// Position embeddings `[n_rows * n_cols, dim]`.
     fn positions(&self, grid: Grid) -> Arc<[f32]> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,11 +185,7 @@ impl Backbone for DinoV2 {
     }
 
     fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
-        let (height_px, width_px, patch) = (images.height_px(), images.width_px(), self.config.patch);
-        if height_px % patch != 0 || width_px % patch != 0 {
-            return Err(ModelError::NotDivisible { network: self.spec.name.clone(), patch, height_px, width_px });
-        }
-        let grid = Grid { n_rows: height_px / patch, n_cols: width_px / patch };
+        let grid = self.grid(images.height_px(), images.width_px())?;
         let positions = self.positions(grid);
         match &self.engine {
             Engine::Kernels(kernels) => kernels.features(images, grid, &positions, &self.taps),
@@ -196,6 +201,17 @@ impl Backbone for DinoV2 {
                 };
                 self.taps.iter().filter_map(map).collect()
             }
+        }
+    }
+
+    fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Option<Footprint>, ModelError> {
+        let grid = self.grid(height_px, width_px)?;
+        match &self.engine {
+            Engine::Kernels(kernels) => {
+                let maps = self.taps.iter().map(|_| (grid, self.config.dim)).collect();
+                Ok(Some(Footprint { bytes: kernels.bytes(n, grid, self.taps.len()), maps }))
+            }
+            Engine::Burn { .. } => Ok(None),
         }
     }
 }

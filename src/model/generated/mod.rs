@@ -5,7 +5,7 @@
 
 mod blueprint;
 
-use super::backbone::{Backbone, BackboneSpec, IMAGENET_MEAN, IMAGENET_STD, ImageBatch};
+use super::backbone::{Backbone, BackboneSpec, Footprint, IMAGENET_MEAN, IMAGENET_STD, ImageBatch};
 use super::cnn::Cnn;
 use super::{FeatureMap, Grid, ModelError, OpenDevice, Precision};
 use crate::kernel::plan::{Conv, Node, Window};
@@ -103,13 +103,8 @@ enum Engine {
     },
 }
 
-impl Backbone for Generated {
-    fn spec(&self) -> &BackboneSpec {
-        &self.spec
-    }
-
-    fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
-        let (height_px, width_px) = (images.height_px(), images.width_px());
+impl Generated {
+    fn check(&self, height_px: usize, width_px: usize) -> Result<(), ModelError> {
         let network = || self.spec.name.clone();
         if let Some((expected_height, expected_width)) =
             self.spec.input_size.filter(|size| *size != (height_px, width_px))
@@ -125,11 +120,30 @@ impl Backbone for Generated {
         if height_px.min(width_px) < SMALLEST_SIDE_PX {
             return Err(ModelError::TooSmall { network: network(), smallest: SMALLEST_SIDE_PX, height_px, width_px });
         }
+        Ok(())
+    }
+}
+
+impl Backbone for Generated {
+    fn spec(&self) -> &BackboneSpec {
+        &self.spec
+    }
+
+    fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
+        self.check(images.height_px(), images.width_px())?;
         match &self.engine {
             Engine::Kernels(cnn) => cnn.features(images),
             Engine::Burn { module, device, taps } => {
                 maps(module.outputs(super::zoo::pixels(images, device)), taps, &self.spec.layers, images)
             }
+        }
+    }
+
+    fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Option<Footprint>, ModelError> {
+        self.check(height_px, width_px)?;
+        match &self.engine {
+            Engine::Kernels(cnn) => cnn.footprint(n, height_px, width_px).map(Some),
+            Engine::Burn { .. } => Ok(None),
         }
     }
 }

@@ -21,7 +21,7 @@ mod plan;
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::cnn::Cnn;
 use super::weights::NamedTensors;
-use super::{Backbone, BackboneSpec, FeatureMap, ImageBatch, ModelError, OpenDevice};
+use super::{Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, ModelError, OpenDevice};
 use blocks::Stages;
 use plan::Plan;
 
@@ -129,23 +129,37 @@ impl ResNet {
     }
 }
 
+impl ResNet {
+    fn check(&self, height_px: usize, width_px: usize) -> Result<(), ModelError> {
+        if height_px.min(width_px) < SMALLEST_SIDE_PX {
+            let network = self.spec.name.clone();
+            return Err(ModelError::TooSmall { network, smallest: SMALLEST_SIDE_PX, height_px, width_px });
+        }
+        Ok(())
+    }
+}
+
 impl Backbone for ResNet {
     fn spec(&self) -> &BackboneSpec {
         &self.spec
     }
 
     fn features(&self, images: &ImageBatch) -> Result<Vec<FeatureMap>, ModelError> {
-        let (height_px, width_px) = (images.height_px(), images.width_px());
-        if height_px.min(width_px) < SMALLEST_SIDE_PX {
-            let network = self.spec.name.clone();
-            return Err(ModelError::TooSmall { network, smallest: SMALLEST_SIDE_PX, height_px, width_px });
-        }
+        self.check(images.height_px(), images.width_px())?;
         match &self.engine {
             Engine::Kernels(cnn) => cnn.features(images),
             Engine::Burn { stages, device, taps } => {
                 let outputs = stages.forward(super::zoo::pixels(images, device), taps);
                 taps.iter().filter_map(|tap| outputs[*tap].clone()).map(FeatureMap::from_planes).collect()
             }
+        }
+    }
+
+    fn footprint(&self, n: usize, height_px: usize, width_px: usize) -> Result<Option<Footprint>, ModelError> {
+        self.check(height_px, width_px)?;
+        match &self.engine {
+            Engine::Kernels(cnn) => cnn.footprint(n, height_px, width_px).map(Some),
+            Engine::Burn { .. } => Ok(None),
         }
     }
 }

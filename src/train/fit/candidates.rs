@@ -2,13 +2,13 @@
 
 use super::go_on;
 use super::look::{Glance, check_unchanged};
-use super::machine::half_of_free_memory;
 use super::room::{Base, Extent, Place};
 use super::scratch::ScratchFile;
 use crate::bank::{BankError, RowSource, normalise_rows};
 use crate::bundle;
 use crate::dataset::Sample;
-use crate::infer::{FeaturePipeline, InferError, in_batches};
+use crate::image::Image;
+use crate::infer::{Decoded, FeaturePipeline, Flow, InferError, in_batches};
 use crate::model::Grid;
 use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
@@ -36,22 +36,22 @@ impl Candidates {
         pipeline: &FeaturePipeline,
         (samples, glances): (&[&Sample], &[Glance]),
         images: &[usize],
-        plan: &FitPlan,
+        (plan, flow): (&FitPlan, &Flow),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
         let paths: Vec<&Path> = images.iter().map(|i| samples[*i].path.as_path()).collect();
         let mut found: Option<Self> = None;
-        let base = Base::watch();
+        let base = Base::watch(pipeline.batch_bytes(flow.batch)?.saturating_add(flow.room_bytes));
         progress.begin("describing", images.len());
-        in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
+        in_batches(&paths, flow, |range, decoded| {
             go_on(progress)?;
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
-            let decoded: Vec<_> =
-                decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
+            let (pixels, shares) = Decoded::whole(decoded).map_err(InferError::Image)?;
+            let borrowed: Vec<&Image> = pixels.iter().collect();
             let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
-            check_unchanged(&seen, &decoded)?;
-            let mut descriptors = pipeline.describe(&decoded.iter().collect::<Vec<_>>())?;
-            drop(decoded);
+            check_unchanged(&seen, &borrowed)?;
+            let mut descriptors = pipeline.describe(&borrowed)?;
+            drop((pixels, shares));
             if plan.metric == bundle::Metric::Cosine {
                 normalise_rows(&mut descriptors.rows, descriptors.dim);
             }
@@ -84,7 +84,7 @@ impl Candidates {
         let extent = Extent { n_images, n_patches, dim, size, space, index };
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);
-        let held = match extent.place(plan.memory_bytes.unwrap_or_else(half_of_free_memory), base.bytes(), folder)? {
+        let held = match extent.place(plan.pace().allowed_bytes(), base.bytes(), folder)? {
             Place::Memory => Held::Memory(Vec::with_capacity(n_images * n_patches * dim)),
             Place::File => {
                 progress.note(&format!(

@@ -5,9 +5,9 @@ use super::{Candidates, go_on};
 use crate::bank::{Admission, Gate, MemoryBank};
 use crate::dataset::Sample;
 use crate::image::Image;
-use crate::infer::{Distances, FeaturePipeline, How, InferError, in_batches, score};
+use crate::infer::{Decoded, Distances, FeaturePipeline, Flow, How, InferError, in_batches, score};
 use crate::progress::Progress;
-use crate::train::{FitPlan, TrainError};
+use crate::train::TrainError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) struct HeldOut {
 pub(super) fn calibrate(
     pipeline: &FeaturePipeline,
     bank: &MemoryBank,
-    plan: &FitPlan,
+    flow: &Flow,
     (samples, glances): (&[&Sample], &[Glance]),
     (held_out, label): (&[usize], &[usize]),
     (gate, how): (&Gate, &How<'_>),
@@ -36,14 +36,13 @@ pub(super) fn calibrate(
     let mut found = Vec::with_capacity(held_out.len());
     progress.begin("calibrating", held_out.len());
     let paths: Vec<&Path> = held_out.iter().map(|i| samples[*i].path.as_path()).collect();
-    in_batches(&paths, pipeline.reading(), plan.batch, |range, decoded| {
+    in_batches(&paths, flow, |range, decoded| {
         go_on(progress)?;
         let chunk = &held_out[range];
-        let images: Vec<Image> =
-            decoded.into_iter().map(|d| d.image).collect::<Result<_, _>>().map_err(InferError::Image)?;
+        let (images, _shares) = Decoded::whole(decoded).map_err(InferError::Image)?;
+        let images: Vec<&Image> = images.iter().collect();
         let seen: Vec<_> = chunk.iter().map(|i| (samples[*i], &glances[*i])).collect();
         check_unchanged(&seen, &images)?;
-        let images: Vec<&Image> = images.iter().collect();
         let admit = |index: usize, descriptors: &[f32]| {
             let own = gate.admit(images[index], descriptors, bank.dim());
             let labelled = Admission::certain(label[chunk[index]]);

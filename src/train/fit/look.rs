@@ -5,11 +5,13 @@ use super::near_copies::Thumbnail;
 use super::{Failure, go_on};
 use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
 use crate::dataset::Sample;
-use crate::image::{self, Image, Limits};
+use crate::image::Image;
+use crate::infer::{Flow, in_batches};
 use crate::progress::Progress;
 use crate::train::{FitPlan, GroupRule, TrainError, condition_of};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// What the first look at an image leaves: its level and its digest, not its pixels.
 pub(super) struct Glance {
@@ -25,39 +27,45 @@ pub(super) struct Glance {
 pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance>, Vec<Failure>);
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
-/// taken without keeping pixels.
+/// taken without keeping pixels. `flow` gets as much room as these images need to be read again at full speed, and no more.
 pub(super) fn look<'a>(
     samples: &'a [Sample],
     plan: &FitPlan,
+    flow: &mut Flow,
     progress: &dyn Progress,
 ) -> Result<Looked<'a>, TrainError> {
-    let reading = plan.pipeline.preprocessing.reading(Limits::default());
     let has_conditions = plan.conditions != ConditionRule::None;
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
+    let (mut largest, mut sum) = (0, 0);
+    let glance = |image: &Image| {
+        let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
+        let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(image)).flatten();
+        Glance { intensity, digest: digest(image), thumbnail, levels: Levels::of(image) }
+    };
+    let paths: Vec<&Path> = samples.iter().map(|sample| sample.path.as_path()).collect();
     progress.begin("reading", samples.len());
-    for chunk in samples.chunks(plan.batch.max(1) * 4) {
+    in_batches(&paths, &Flow { batch: flow.batch * 4, ..*flow }, |range, decoded| {
         go_on(progress)?;
-        let looked: Vec<Result<Glance, String>> = chunk
-            .par_iter()
-            .map(|sample| {
-                let image = image::read_as(&sample.path, &reading).map_err(|e| e.to_string())?;
-                let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
-                let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(&image)).flatten();
-                Ok(Glance { intensity, digest: digest(&image), thumbnail, levels: Levels::of(&image) })
-            })
-            .collect();
-        for (sample, looked) in chunk.iter().zip(looked) {
+        let looked: Vec<Result<Glance, String>> =
+            decoded.par_iter().map(|d| d.image.as_ref().map(glance).map_err(ToString::to_string)).collect();
+        for ((sample, decoded), looked) in samples[range.clone()].iter().zip(&decoded).zip(looked) {
             match looked {
                 Ok(glance) => {
                     readable.push(sample);
                     glances.push(glance);
+                    largest = largest.max(decoded.peak_bytes);
+                    sum += decoded.peak_bytes;
                 }
                 Err(reason) => failures.push(Failure { name: sample.name.clone(), reason }),
             }
         }
-        progress.advance(chunk.len());
-    }
+        progress.advance(range.len());
+        Ok::<_, TrainError>(())
+    })?;
     progress.end();
+    let mean = sum / readable.len().max(1) as u64;
+    let ahead = (2 * flow.batch + rayon::current_num_threads()) as u64;
+    flow.room_bytes = flow.room_bytes.min((mean * ahead).max(largest));
     levels::warn(glances.iter().map(|glance| glance.levels), progress);
     match failures.first() {
         Some(first) if readable.is_empty() => {
@@ -70,7 +78,7 @@ pub(super) fn look<'a>(
 
 /// Refuses images that are not those that were looked at: the bundle has to be of the images that its fingerprint names.
 /// `images[i]` is that of `seen[i]`.
-pub(super) fn check_unchanged(seen: &[(&Sample, &Glance)], images: &[Image]) -> Result<(), TrainError> {
+pub(super) fn check_unchanged(seen: &[(&Sample, &Glance)], images: &[&Image]) -> Result<(), TrainError> {
     let changed = seen.par_iter().zip(images).find_first(|((_, glance), image)| digest(image) != glance.digest);
     match changed {
         Some(((sample, _), _)) => Err(TrainError::Changed { path: sample.path.clone() }),

@@ -6,7 +6,6 @@ mod held_out;
 mod index;
 mod levels;
 mod look;
-mod machine;
 mod near_copies;
 mod room;
 mod scratch;
@@ -32,7 +31,6 @@ use groups::Groups;
 use held_out::{calibrate, leave_each_out, one_per_group};
 pub(crate) use look::digest;
 use look::{Glance, Labels, all_named, fingerprint, label, look};
-pub(crate) use machine::half_of_free_memory;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -84,7 +82,10 @@ pub(crate) fn fit_on(
     Conformal::of(&[], plan.alpha)?;
     check_names(samples, plan)?;
     let pipeline = open()?;
-    let (samples, mut glances, failures) = look(samples, plan, progress)?;
+    let mut flow = plan.pace().flow(&pipeline)?;
+    // The rest is for what is chosen from.
+    flow.room_bytes /= 2;
+    let (samples, mut glances, failures) = look(samples, plan, &mut flow, progress)?;
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
@@ -93,7 +94,7 @@ pub(crate) fn fit_on(
     groups.warn(plan, &split, progress)?;
     let Split { bank: bank_images, held_out } = split;
 
-    let candidates = Candidates::describe(&pipeline, (&samples, &glances), &bank_images, plan, progress)?;
+    let candidates = Candidates::describe(&pipeline, (&samples, &glances), &bank_images, (plan, &flow), progress)?;
     let (dim, grid) = (candidates.dim(), candidates.grid());
     let n_patches = grid.n_patches();
     go_on(progress)?;
@@ -131,7 +132,7 @@ pub(crate) fn fit_on(
         leave_each_out(&pipeline, &bank, &candidates, images, &how, progress)?
     } else {
         drop(candidates);
-        calibrate(&pipeline, &bank, plan, (&samples, &glances), (&held_out, &label), (&gate.gate, &how), progress)?
+        calibrate(&pipeline, &bank, &flow, (&samples, &glances), (&held_out, &label), (&gate.gate, &how), progress)?
     };
     if groups.are_used() {
         held = one_per_group(held, &groups.of_image, &groups.units.condition, default);

@@ -4,40 +4,37 @@
 //!
 //! ```text
 //! base + held + max(selection, bank)
-//! base       what the process holds after the first batch, or held during it
+//! base       what the process holds before, the images in flight and the network; or what was held during the first batch
 //! held       4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
 //! selection  (4 c + 20) n + 8 k c + 4 c d + 32 MiB, see `CoresetSpace::memory_bytes`
 //! bank       16 k d (32 k d with an index): rows, rows of each condition, the copy that is written, and room for the search
 //! ```
 
-use super::machine::{free_disk, own_memory};
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
+use crate::infer::{SLACK, free_disk, own_bytes, own_memory};
 use crate::train::TrainError;
 use std::path::Path;
 
-/// Taken for the process where the system does not tell: code, network, images of a batch.
-const UNKNOWN_BASE_BYTES: u64 = 512 << 20;
 /// Bytes for each value of the bank.
 const BANK_BYTES: u64 = 16;
-/// Part of the memory left to what is not counted: pages that the allocator does not give back at once.
-const SLACK: u64 = 20;
 
-/// What the process takes for itself, watched while the first batch is described.
+/// What the process takes for itself while images are described: counted, and watched while the first batch is.
 pub(super) struct Base {
+    counted: u64,
     most_before: Option<u64>,
 }
 
 impl Base {
-    pub(super) fn watch() -> Self {
-        Self { most_before: own_memory().map(|(_, most)| most) }
+    /// `work`: bytes that images and the network take.
+    pub(super) fn watch(work: u64) -> Self {
+        Self { counted: own_bytes().saturating_add(work), most_before: own_memory().map(|(_, most)| most) }
     }
 
-    /// Bytes: the most that was held at once, if the batch raised it; else (earlier work held more) what is held now.
+    /// Bytes: what was counted, or the most that was held at once if that is more and the batch raised it.
     pub(super) fn bytes(&self) -> u64 {
         match (self.most_before, own_memory()) {
-            (Some(before), Some((_, most))) if most > before => most,
-            (_, Some((now, _))) => now,
-            (_, None) => UNKNOWN_BASE_BYTES,
+            (Some(before), Some((_, most))) if most > before => most.max(self.counted),
+            (_, _) => self.counted,
         }
     }
 }

@@ -8,7 +8,7 @@ use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, St
 use pcore::bundle::{self, BackboneEntry, Contents, Metric, UNKNOWN};
 use pcore::dataset::{self, Sample};
 use pcore::image::{self, Image, Limits, Preprocessing, Resize};
-use pcore::infer::{Calibration, FeaturePipeline, Inspection, Inspector, PipelineSpec};
+use pcore::infer::{Calibration, FeaturePipeline, Inspection, Inspector, Pace, PipelineSpec};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::{ImageScore, Verdict};
@@ -206,7 +206,9 @@ fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     let mut contents = imported();
     // As if it had been calibrated on a GPU before.
     contents.manifest.backbone.precision = "f16".into();
-    let recalibrated = |alpha| recalibrate(contents.clone(), &samples("good"), alpha, 2, &OpenDevice::cpu(), &Silent);
+    let pace = Pace { batch: 2, ..Pace::default() };
+    let recalibrated =
+        |alpha| recalibrate(contents.clone(), &samples("good"), alpha, &pace, &OpenDevice::cpu(), &Silent);
     let found = recalibrated(0.2).unwrap();
     assert_eq!((found.n_in_bank, found.n_rejected_before, found.failures.len()), (0, Some(1), 0));
     let mut scores: Vec<f32> = inspect(&inspector(&contents), &samples("good")).iter().map(|i| i.raw_score).collect();
@@ -227,7 +229,7 @@ fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
         assert_eq!(fs::read(folder.path().join(file)).unwrap(), fs::read(golden("tiny/station").join(file)).unwrap());
     }
     assert!(matches!(recalibrated(1.5), Err(TrainError::Score(_))));
-    let none = recalibrate(contents.clone(), &[], 0.1, 2, &OpenDevice::cpu(), &Silent);
+    let none = recalibrate(contents.clone(), &[], 0.1, &Pace::default(), &OpenDevice::cpu(), &Silent);
     assert!(matches!(none, Err(TrainError::TooFew { n_images: 0 })));
 }
 
@@ -241,7 +243,7 @@ fn recalibration_notices_the_images_of_the_bank() {
     artefact.rows = rows;
     let backbone = imported().manifest.backbone;
     let contents = artefact.into_contents(backbone, (14, 14), None).unwrap();
-    let found = recalibrate(contents, &good, 0.2, 8, &OpenDevice::cpu(), &Silent).unwrap();
+    let found = recalibrate(contents, &good, 0.2, &Pace::default(), &OpenDevice::cpu(), &Silent).unwrap();
     assert_eq!(found.n_in_bank, 1);
 }
 

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, IndexKind};
 use pcore::bundle::Metric;
 use pcore::image::{Resize, ValueRange};
+use pcore::infer::Pace;
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout};
@@ -150,11 +151,6 @@ pub(crate) struct MethodArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = METHOD, hide_short_help = true)]
     pub(crate) seed: u64,
-    /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
-    ///
-    /// Patches that do not fit go to a scratch file; the bundle is the same.
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = MACHINE)]
-    pub(crate) memory: Option<u64>,
     /// Folder for the scratch file, which is always removed [default: the bundle's]
     #[arg(long, value_name = "DIR", help_heading = MACHINE, hide_short_help = true)]
     pub(crate) scratch: Option<PathBuf>,
@@ -192,7 +188,20 @@ pub(crate) struct RunArgs {
     /// Images per pass through the network
     #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) batch: usize,
+    /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
+    ///
+    /// Images wait for each other, batches become smaller, patches of a fit go to a scratch file; results are the same. An
+    /// image that takes more fails alone.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = MACHINE)]
+    pub(crate) memory: Option<u64>,
     /// Print results as JSON
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
+}
+
+impl RunArgs {
+    /// How many images at a time, in how much memory, by a caller that takes so many bytes for each pixel of an image.
+    pub(crate) fn pace(&self, pixel_bytes: u64) -> Pace {
+        Pace { batch: self.batch, memory_bytes: self.memory, pixel_bytes }
+    }
 }

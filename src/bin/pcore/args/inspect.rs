@@ -1,7 +1,7 @@
 //! Settings of everything that opens a bundle, and of studies.
 
 use super::layout::LayoutArgs;
-use super::values::{parse_bytes, parse_few, parse_positive};
+use super::values::{parse_few, parse_positive};
 use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{ConditionRule, Policy};
@@ -171,9 +171,6 @@ pub(crate) struct StudyArgs {
     /// [default: the CSV of --conditions, else conditions.csv or manifest.csv of the dataset]
     #[arg(long, value_name = "RULE")]
     pub(crate) test_conditions: Option<ConditionRule>,
-    /// Memory that the program may take during one fit, such as 8GiB or 500MiB [default: half of what is free]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    pub(crate) memory: Option<u64>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

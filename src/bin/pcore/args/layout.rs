@@ -12,13 +12,13 @@ pub(crate) struct LayoutArgs {
     #[arg(long, value_name = "NAME")]
     layout: Option<Layout>,
     /// Name of a folder that holds normal images, at any depth, instead of good and its like; can be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     good: Vec<String>,
     /// Folder of the masks, as it stands or below the data set
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     masks: Option<PathBuf>,
     /// CSV that says what each image is for, with the columns path (or image), split, label and perhaps mask, as VisA has
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     split: Option<PathBuf>,
 }
 

@@ -76,7 +76,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let mut output = out.map(|folder| Output::begin(folder, info)).transpose()?;
     let start = Instant::now();
     let ended =
-        inspect_all(&opened.inspector, &listing.samples, *table, *calibration, run.batch, &Console::new(), |item| {
+        inspect_all(&opened.inspector, &listing.samples, *table, *calibration, &run.pace(0), &Console::new(), |item| {
             match &item.outcome {
                 Ok((image, inspection)) => {
                     let anomalous = item.sample.label == Some(Label::Anomalous);

@@ -123,7 +123,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         threshold: method.threshold,
         seed: method.seed,
         batch: run.batch,
-        memory_bytes: method.memory,
+        memory_bytes: run.memory,
         scratch: method.scratch.clone(),
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     };
     let ended = inspect_and(
         (&opened.inspector, &listing.samples, table.as_ref(), calibration),
-        args.run.batch,
+        &args.run.pace(if out.is_some() { DRAWING_BYTES } else { 0 }),
         &Console::new(),
         draw,
         |item, Pictures { overlay, error }| {
@@ -96,6 +96,10 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         (0, _) => Outcome::Done,
     })
 }
+
+/// Bytes that pictures of an image take for each of its pixels while they are drawn: two maps of 32 bits, its colours, the
+/// picture and its encoding.
+const DRAWING_BYTES: u64 = 24;
 
 /// What became of the images.
 struct Tally {

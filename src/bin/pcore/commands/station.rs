@@ -28,8 +28,8 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
-        let (alpha, batch) = (args.alpha, args.run.batch);
-        let found = train::recalibrate(contents, &listing.samples, alpha, batch, &device, &Console::new())
+        let pace = args.run.pace(0);
+        let found = train::recalibrate(contents, &listing.samples, args.alpha, &pace, &device, &Console::new())
             .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
         n_failed = found.failures.len() + left_out::n_failures(&listing);
         left_out::tell(&listing, "used");

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         cache: args.out.join("cache"),
         build: build()?,
         batch: args.run.batch,
-        memory_bytes: args.memory,
+        memory_bytes: args.run.memory,
     };
     let study = Study::open(&plan, &data, &setup)?;
     let (runs, n_computed) = finish(&study, &args.out, data.test.len(), &console)?;

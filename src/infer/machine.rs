@@ -1,8 +1,10 @@
 //! What the machine has: memory and disk.
 
-use crate::train::DEFAULT_MEMORY_BYTES;
 use std::fs;
 use std::path::Path;
+
+/// Memory that the process may take where none is given and the system does not tell what is free.
+pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
 
 /// Half of what this process could hold in all, in bytes: of what is free and what it holds already.
 /// [`DEFAULT_MEMORY_BYTES`] where the system does not tell.
@@ -38,13 +40,13 @@ fn group_memory() -> Option<u64> {
 }
 
 /// Memory that this process holds now and has held at most so far, in bytes; `None` where the system does not tell.
-pub(super) fn own_memory() -> Option<(u64, u64)> {
+pub(crate) fn own_memory() -> Option<(u64, u64)> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     Some((kib_of(&status, "VmRSS:")?, kib_of(&status, "VmHWM:")?))
 }
 
 /// Free bytes of the disk that holds `folder`; `None` where the system does not tell.
-pub(super) fn free_disk(folder: &Path) -> Option<u64> {
+pub(crate) fn free_disk(folder: &Path) -> Option<u64> {
     fs4::available_space(folder).ok()
 }
 

@@ -1,0 +1,73 @@
+//! How many images at a time, in how much memory.
+
+use super::decode::Flow;
+use super::machine::{half_of_free_memory, own_memory};
+use super::{FeaturePipeline, InferError};
+
+/// Images per pass through the network: enough to keep all cores busy, few enough to stay in cache.
+pub const DEFAULT_BATCH: usize = 8;
+/// Taken for the process where the system does not tell: code, network, bank.
+pub(crate) const UNKNOWN_OWN_BYTES: u64 = 512 << 20;
+/// Part of the memory left to what is not counted: pages that the allocator does not give back at once.
+pub(crate) const SLACK: u64 = 20;
+/// Part of the free memory that is kept for images, as far as the batch can be smaller.
+const IMAGES: u64 = 4;
+
+/// How many images at a time, in how much memory. Neither changes a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Images per pass through the network, at most.
+    pub batch: usize,
+    /// Memory that the process may take, in bytes; `None` for half of what is free.
+    pub memory_bytes: Option<u64>,
+    /// Bytes that the caller takes for each pixel of an image while it works on the outcome, such as drawing it.
+    pub pixel_bytes: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { batch: DEFAULT_BATCH, memory_bytes: None, pixel_bytes: 0 }
+    }
+}
+
+impl Pace {
+    /// Memory that the process may take, in bytes.
+    pub(crate) fn allowed_bytes(&self) -> u64 {
+        self.memory_bytes.unwrap_or_else(half_of_free_memory)
+    }
+
+    /// The largest batch that leaves room for images, and that room: what is allowed, less what the process holds now and
+    /// what the network takes.
+    ///
+    /// # Errors
+    /// [`InferError::Memory`] where not even one image can go through the network.
+    pub(crate) fn flow(&self, pipeline: &FeaturePipeline) -> Result<Flow, InferError> {
+        let (allowed, own) = (self.allowed_bytes(), own_bytes());
+        let free = (allowed - allowed / SLACK).saturating_sub(own);
+        let mut batch = self.batch.max(1);
+        let mut needed = pipeline.batch_bytes(batch)?;
+        while batch > 1 && needed > free - free / IMAGES {
+            batch = batch.div_ceil(2);
+            needed = pipeline.batch_bytes(batch)?;
+        }
+        let room_bytes = free.saturating_sub(needed);
+        if room_bytes == 0 {
+            let input = pipeline.preprocessing();
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            return Err(InferError::Memory {
+                height_px: input.height_px,
+                width_px: input.width_px,
+                needed_mib: mib(needed),
+                own_mib: mib(own),
+                allowed_mib: allowed >> 20,
+            });
+        }
+        let Self { pixel_bytes, .. } = *self;
+        Ok(Flow { reading: pipeline.reading(), batch, room_bytes, image_bytes: pipeline.kept_bytes()?, pixel_bytes })
+    }
+}
+
+/// What the process holds now.
+pub(crate) fn own_bytes() -> u64 {
+    own_memory().map_or(UNKNOWN_OWN_BYTES, |(now, _)| now)
+}
