@@ -98,7 +98,7 @@ fn serde_stays_at_the_file_borders() {
 }
 
 #[test]
-fn unsafe_code_is_confined_to_the_simd_kernels() {
+fn unsafe_code_is_confined_to_the_simd_kernels_and_one_call_of_the_allocator() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in ["src/lib.rs", "src/bin/pcore/main.rs"] {
         assert!(fs::read_to_string(root.join(file)).unwrap().contains("#![forbid(unsafe_code)]"), "{file}");
@@ -107,7 +107,7 @@ fn unsafe_code_is_confined_to_the_simd_kernels() {
     assert!(kernels.len() > 30, "only {} source files found", kernels.len());
     let wrong: Vec<_> = kernels
         .iter()
-        .filter(|path| !path.iter().any(|part| part == "simd") && code(path).contains("unsafe "))
+        .filter(|path| !path.iter().any(|part| part == "simd" || part == "memory.rs") && code(path).contains("unsafe "))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -13,6 +13,7 @@
 
 mod coreset;
 mod ivf;
+mod memory;
 mod nearest;
 mod packed;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod transformer;
 
 pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, greedy_k_center};
 pub use ivf::{InvertedFile, k_means};
+pub use memory::give_back_large_blocks;
 pub use nearest::{Groups, Metric, Neighbours, PreparedRows, Scout, Scouted};
 pub use project::Projection;
 

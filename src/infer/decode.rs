@@ -45,6 +45,8 @@ pub(crate) struct Flow {
     pub(crate) reading: Reading,
     /// Images that are handed over at a time, at most.
     pub(crate) batch: usize,
+    /// What the process held before, and what the network takes for a batch, in bytes.
+    pub(crate) work_bytes: u64,
     /// Bytes that all images in flight may take.
     pub(crate) room_bytes: u64,
     /// Bytes that the work takes for each image as long as it holds it, beside its pixels.
@@ -57,7 +59,7 @@ impl Flow {
     /// Without a budget.
     #[cfg(test)]
     pub(crate) fn unbounded(reading: Reading, batch: usize) -> Self {
-        Self { reading, batch, room_bytes: u64::MAX, image_bytes: 0, pixel_bytes: 0 }
+        Self { reading, batch, work_bytes: 0, room_bytes: u64::MAX, image_bytes: 0, pixel_bytes: 0 }
     }
 }
 

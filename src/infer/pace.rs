@@ -7,7 +7,7 @@ use super::{FeaturePipeline, InferError};
 /// Images per pass through the network: enough to keep all cores busy, few enough to stay in cache.
 pub const DEFAULT_BATCH: usize = 8;
 /// Taken for the process where the system does not tell: code, network, bank.
-pub(crate) const UNKNOWN_OWN_BYTES: u64 = 512 << 20;
+const UNKNOWN_OWN_BYTES: u64 = 512 << 20;
 /// Part of the memory left to what is not counted: pages that the allocator does not give back at once.
 pub(crate) const SLACK: u64 = 20;
 /// Part of the free memory that is kept for images, as far as the batch can be smaller.
@@ -37,20 +37,24 @@ impl Pace {
     }
 
     /// The largest batch that leaves room for images, and that room: what is allowed, less what the process holds now and
-    /// what the network takes.
+    /// what the network takes. `afterwards`: bytes that the caller needs when the images are gone, but not yet all of the memory that
+    /// they were in; left out where there is no room for them.
     ///
     /// # Errors
     /// [`InferError::Memory`] where not even one image can go through the network.
-    pub(crate) fn flow(&self, pipeline: &FeaturePipeline) -> Result<Flow, InferError> {
+    pub(crate) fn flow(&self, pipeline: &FeaturePipeline, afterwards: u64) -> Result<Flow, InferError> {
         let (allowed, own) = (self.allowed_bytes(), own_bytes());
         let free = (allowed - allowed / SLACK).saturating_sub(own);
         let mut batch = self.batch.max(1);
         let mut needed = pipeline.batch_bytes(batch)?;
-        while batch > 1 && needed > free - free / IMAGES {
+        while batch > 1 && (needed > free - free / IMAGES || needed.saturating_add(afterwards) > free) {
             batch = batch.div_ceil(2);
             needed = pipeline.batch_bytes(batch)?;
         }
-        let room_bytes = free.saturating_sub(needed);
+        let room_bytes = match free.saturating_sub(needed.saturating_add(afterwards)) {
+            0 => free.saturating_sub(needed),
+            room => room,
+        };
         if room_bytes == 0 {
             let input = pipeline.preprocessing();
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
@@ -63,11 +67,18 @@ impl Pace {
             });
         }
         let Self { pixel_bytes, .. } = *self;
-        Ok(Flow { reading: pipeline.reading(), batch, room_bytes, image_bytes: pipeline.kept_bytes()?, pixel_bytes })
+        Ok(Flow {
+            reading: pipeline.reading(),
+            batch,
+            work_bytes: own.saturating_add(needed),
+            room_bytes,
+            image_bytes: pipeline.kept_bytes()?,
+            pixel_bytes,
+        })
     }
 }
 
 /// What the process holds now.
-pub(crate) fn own_bytes() -> u64 {
+fn own_bytes() -> u64 {
     own_memory().map_or(UNKNOWN_OWN_BYTES, |(now, _)| now)
 }

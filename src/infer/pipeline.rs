@@ -71,11 +71,11 @@ impl FeatureSource for Network {
 /// Bytes for each value of its input that a network is taken to hold where it does not say.
 const UNKNOWN_BYTES: u64 = 128;
 
-/// Values of the descriptors of an image.
-fn image_values(footprint: &Footprint, spec: &DescriptorSpec) -> u64 {
+/// Patches of an image, and values of each.
+fn shape(footprint: &Footprint, spec: &DescriptorSpec) -> (usize, usize) {
     let n_patches = footprint.maps.iter().map(|(grid, _)| grid.n_patches()).max().unwrap_or(0);
     let stacked: usize = footprint.maps.iter().map(|(_, dim)| dim).sum();
-    n_patches as u64 * spec.dim(stacked) as u64
+    (n_patches, spec.dim(stacked))
 }
 
 /// A network, ready to describe images.
@@ -155,12 +155,19 @@ impl FeaturePipeline {
         let unknown = || if self.device.is_gpu() { 0 } else { n as u64 * input * UNKNOWN_BYTES };
         let footprint = self.source.footprint(n, &self.preprocessing)?;
         let network = footprint.as_ref().map_or_else(unknown, |found| found.bytes);
-        let rows = footprint.map_or(0, |found| image_values(&found, &self.descriptor));
+        let (n_patches, dim) = footprint.map_or((0, 0), |found| shape(&found, &self.descriptor));
+        let rows = n_patches as u64 * dim as u64;
         let threads = rayon::current_num_threads() as u64;
         // Descriptors of all; of those at work also a copy for the search, and the map while it is drawn.
         let at_work = threads.min(n as u64) * (2 * rows + 2 * input);
         let values = (n as u64).saturating_mul(input.saturating_add(rows)).saturating_add(at_work);
         Ok(network.saturating_add(values.saturating_mul(size_of::<f32>() as u64)))
+    }
+
+    /// Patches of an image and values of each, where that is known before.
+    pub(crate) fn patches(&self) -> Result<Option<(usize, usize)>, InferError> {
+        let footprint = self.source.footprint(1, &self.preprocessing)?;
+        Ok(footprint.map(|found| shape(&found, &self.descriptor)))
     }
 
     /// Bytes that are kept of an inspected image, beside its pixels: the anomaly map and the distances of its patches.

@@ -63,7 +63,7 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
 ) -> Result<(), E> {
     let (inspector, samples, table, calibration) = all;
     let prepare = &prepare;
-    let flow = pace.flow(inspector.pipeline())?;
+    let flow = pace.flow(inspector.pipeline(), 0)?;
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {

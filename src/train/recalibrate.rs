@@ -52,7 +52,7 @@ pub fn recalibrate(
     let inspector = Inspector::open(contents.clone(), device)?;
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
-    let flow = pace.flow(inspector.pipeline())?;
+    let flow = pace.flow(inspector.pipeline(), 0)?;
     progress.begin("calibrating", samples.len());
     in_batches(&paths, &flow, |range, decoded| {
         let n = range.len();

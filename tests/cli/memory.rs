@@ -1,6 +1,7 @@
-//! `fit --memory`: the bound holds, seen from outside, and changes nothing else.
+//! `--memory`: the bound holds, seen from outside, and changes nothing else.
 
 use crate::support::{expect, pcore, text};
+use pcore::image::write_tiff_f32;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -64,8 +65,8 @@ fn a_bounded_fit_stays_within_its_memory_and_makes_the_same_bundle() {
     let (code, free_peak, told) = watched(&mut fit(folder.path(), "free.pcore", &["--memory", "8GiB"]));
     assert_eq!(code, Some(0), "{told}");
     assert!(!told.contains("scratch"), "{told}");
-    let bound = 400;
-    let args = ["--memory", "400MiB", "--scratch", "scratch"];
+    let bound = 300;
+    let args = ["--memory", "300MiB", "--scratch", "scratch"];
     let (code, peak, told) = watched(&mut fit(folder.path(), "bounded.pcore", &args));
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("they go to a scratch file in scratch"), "{told}");
@@ -106,6 +107,114 @@ fn too_little_memory_is_refused_with_the_numbers_and_the_way_out() {
     assert!(told.contains("200 images of 1024 patches with 384 values"), "{told}");
     assert!(told.contains("--memory") && told.contains("--shots"), "{told}");
     assert!(!folder.path().join("none.pcore").exists());
+}
+
+/// A picture with structure of its own in the format of its name; `side` pixels are its height, a third more its width.
+fn picture(folder: &Path, name: &str, side: u32, grey: bool) {
+    let (height, width) = (side, side * 4 / 3);
+    let value = |x: u32, y: u32, c: u32| ((x / 7 * (c + 3) + y / 5 * 11) ^ (x * y / 64)) as u8;
+    if name.ends_with(".tiff") {
+        let pixels: Vec<f32> = (0..height * width).map(|i| f32::from(value(i % width, i / width, 0)) / 255.0).collect();
+        return write_tiff_f32(&folder.join(name), &pixels, height as usize, width as usize).unwrap();
+    }
+    let colours = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([0, 1, 2].map(|c| value(x, y, c))));
+    let picture = image::DynamicImage::ImageRgb8(colours);
+    let picture = if grey { image::DynamicImage::ImageLuma8(picture.to_luma8()) } else { picture };
+    picture.save(folder.join(name)).unwrap();
+}
+
+/// A JPEG of a few bytes that claims 11,000 x 11,000 pixels.
+fn bomb(folder: &Path, name: &str) {
+    picture(folder, name, 16, false);
+    let mut bytes = fs::read(folder.join(name)).unwrap();
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    for side in [frame + 5, frame + 7] {
+        bytes[side..side + 2].copy_from_slice(&11_000u16.to_be_bytes());
+    }
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+/// Folders of images of mixed sizes and formats, and how many images each holds.
+fn mixes(root: &Path) -> Vec<(&'static str, usize)> {
+    let make = |name: &'static str, parts: &[(usize, &str, u32, bool)]| {
+        let folder = root.join(name);
+        fs::create_dir(&folder).unwrap();
+        let mut n = 0;
+        for (count, extension, side, grey) in parts {
+            for _ in 0..*count {
+                match *extension {
+                    "bomb" => bomb(&folder, &format!("{n:02}.jpg")),
+                    extension => picture(&folder, &format!("{n:02}.{extension}"), *side, *grey),
+                }
+                n += 1;
+            }
+        }
+        (name, n)
+    };
+    let growing: Vec<_> = (0..10).map(|i| (1, "png", 100 + 150 * i, true)).collect();
+    vec![
+        make("small", &[(30, "png", 64, true)]),
+        make("jpeg", &[(10, "jpg", 1080, false)]),
+        make("large", &[(3, "jpg", 1500, false)]),
+        make("one large", &[(12, "png", 200, true), (1, "png", 2600, true)]),
+        make("last small", &[(3, "bmp", 1400, false), (12, "png", 100, true)]),
+        make(
+            "formats",
+            &[(2, "webp", 900, false), (2, "bmp", 900, false), (2, "tiff", 900, true), (4, "qoi", 300, false)],
+        ),
+        make("growing", &growing),
+        make("too large", &[(10, "png", 128, true), (2, "bmp", 4000, false)]),
+        make("bombs", &[(10, "png", 128, true), (31, "bomb", 16, false)]),
+        make("all", &[(2, "jpg", 1400, false), (6, "png", 128, true), (1, "bomb", 16, false), (2, "tiff", 1200, true)]),
+    ]
+}
+
+#[test]
+fn mixes_of_sizes_stay_within_their_memory_in_fit_and_infer() {
+    if peak_mib(std::process::id()).is_none() {
+        println!("skipped: the system does not tell the memory of a process");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let mixes = mixes(folder.path());
+    assert_eq!(mixes.len(), 10);
+    let (bound, memory) = (300, ["--memory", "300MiB"]);
+    for (name, n_images) in mixes {
+        let mut fit = pcore(folder.path());
+        fit.env("RAYON_NUM_THREADS", "4").args(["fit", "--normal", name, "--bundle", "b.pcore"]).args(memory);
+        let (code, fitting, told) = watched(&mut fit);
+        let left_out = told.matches("left out:").count();
+        assert_eq!(code, Some(if left_out > 0 { 3 } else { 0 }), "{name}: {told}");
+        let mut infer = pcore(folder.path());
+        infer.env("RAYON_NUM_THREADS", "4").args(["infer", name, "--bundle", "b.pcore", "--out", "out"]).args(memory);
+        let (code, inspecting, told) = watched(&mut infer);
+        let rows = fs::read_to_string(folder.path().join("out/results.csv")).unwrap();
+        let refused = rows.matches("MiB of memory").count();
+        assert_eq!(code, Some(if refused > 0 { 3 } else { 0 }), "{name}: {told}");
+        assert_eq!(rows.lines().count(), n_images + 1, "{name}");
+        println!(
+            "{name}: fit {fitting} MiB, {left_out} of {n_images} too large; infer {inspecting} MiB, {refused} too large"
+        );
+        assert!(fitting < bound && inspecting < bound, "{name}: {fitting} and {inspecting} MiB of {bound}");
+        let expected = match name {
+            "too large" => 2,
+            "bombs" => 31,
+            "all" => 1,
+            _ => 0,
+        };
+        assert_eq!(left_out, expected, "{name}");
+        assert!(refused >= expected, "{name}: {refused}");
+    }
+}
+
+#[test]
+fn an_input_size_that_does_not_fit_is_refused_before_the_images_are_read() {
+    let folder = maps(4);
+    let args = ["--image-size", "8192", "--memory", "1GiB"];
+    let (code, peak, told) = watched(&mut fit(folder.path(), "none.pcore", &args));
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("one input of 8192 x 8192 pixels takes") && told.contains("1024 MiB are allowed"), "{told}");
+    assert!(peak < 200, "{peak} MiB");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::go_on;
 use super::look::{Glance, check_unchanged};
-use super::room::{Base, Extent, Place};
+use super::room::{Base, Extent, Place, Watch};
 use super::scratch::ScratchFile;
 use crate::bank::{BankError, RowSource, normalise_rows};
 use crate::bundle;
@@ -41,7 +41,7 @@ impl Candidates {
     ) -> Result<Self, TrainError> {
         let paths: Vec<&Path> = images.iter().map(|i| samples[*i].path.as_path()).collect();
         let mut found: Option<Self> = None;
-        let base = Base::watch(pipeline.batch_bytes(flow.batch)?.saturating_add(flow.room_bytes));
+        let base = Base::watch(flow);
         progress.begin("describing", images.len());
         in_batches(&paths, flow, |range, decoded| {
             go_on(progress)?;
@@ -76,15 +76,14 @@ impl Candidates {
         grid: Grid,
         dim: usize,
         plan: &FitPlan,
-        base: &Base,
+        base: &Watch,
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
         let n_patches = grid.n_patches();
-        let (size, space, index) = (plan.coreset, plan.coreset_space, plan.index);
-        let extent = Extent { n_images, n_patches, dim, size, space, index };
+        let extent = Extent::of(plan, n_images, n_patches, dim);
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);
-        let held = match extent.place(plan.pace().allowed_bytes(), base.bytes(), folder)? {
+        let held = match extent.place(plan.pace().allowed_bytes(), base.now(), folder)? {
             Place::Memory => Held::Memory(Vec::with_capacity(n_images * n_patches * dim)),
             Place::File => {
                 progress.note(&format!(

@@ -22,7 +22,7 @@ use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
 use crate::dataset::Sample;
-use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
+use crate::infer::{FeaturePipeline, Flow, How, InferError, Normalise, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -32,6 +32,7 @@ use held_out::{calibrate, leave_each_out, one_per_group};
 pub(crate) use look::digest;
 use look::{Glance, Labels, all_named, fingerprint, label, look};
 use rayon::prelude::*;
+use room::Extent;
 use std::collections::BTreeMap;
 
 /// A training image that could not be used.
@@ -82,9 +83,7 @@ pub(crate) fn fit_on(
     Conformal::of(&[], plan.alpha)?;
     check_names(samples, plan)?;
     let pipeline = open()?;
-    let mut flow = plan.pace().flow(&pipeline)?;
-    // The rest is for what is chosen from.
-    flow.room_bytes /= 2;
+    let mut flow = flow(plan, &pipeline, samples.len())?;
     let (samples, mut glances, failures) = look(samples, plan, &mut flow, progress)?;
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
@@ -234,6 +233,14 @@ pub(crate) fn fit_on(
     contents.check()?;
     let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
     Ok(Fitted { contents, failures, calibrating })
+}
+
+/// How images are read: so few at a time that choosing the bank fits beside what the network then holds. Where it can't, that
+/// is said with all numbers once the images are known.
+fn flow(plan: &FitPlan, pipeline: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
+    let least =
+        pipeline.patches()?.map_or(0, |(n_patches, dim)| Extent::of(plan, n_images, n_patches, dim).least_bytes());
+    Ok(plan.pace().flow(pipeline, least)?)
 }
 
 /// Refuses what names alone tell before any image is read: tables and patterns that leave images out.

@@ -3,38 +3,50 @@
 //! With `n` patches of `d` values, compared in `c` (at most 128 principal directions), of which `k` are kept, the peak is
 //!
 //! ```text
-//! base + held + max(selection, bank)
-//! base       what the process holds before, the images in flight and the network; or what was held during the first batch
+//! max(busy + held, idle + held + max(selection, bank))
+//! idle       what the process holds before, and what images in flight and the network take
+//! busy       the same, or what was held during the first batch if that is more
 //! held       4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
 //! selection  (4 c + 20) n + 8 k c + 4 c d + 32 MiB, see `CoresetSpace::memory_bytes`
 //! bank       16 k d (32 k d with an index): rows, rows of each condition, the copy that is written, and room for the search
 //! ```
 
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
-use crate::infer::{SLACK, free_disk, own_bytes, own_memory};
-use crate::train::TrainError;
+use crate::infer::{Flow, SLACK, free_disk, own_memory};
+use crate::train::{FitPlan, TrainError};
 use std::path::Path;
 
 /// Bytes for each value of the bank.
 const BANK_BYTES: u64 = 16;
 
-/// What the process takes for itself while images are described: counted, and watched while the first batch is.
-pub(super) struct Base {
-    counted: u64,
+/// What the process takes for itself, watched while the first batch is described.
+pub(super) struct Watch {
+    base: Base,
     most_before: Option<u64>,
 }
 
-impl Base {
-    /// `work`: bytes that images and the network take.
-    pub(super) fn watch(work: u64) -> Self {
-        Self { counted: own_bytes().saturating_add(work), most_before: own_memory().map(|(_, most)| most) }
-    }
+/// What the process takes for itself, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    /// With images at work, as it was seen.
+    pub(super) busy: u64,
+    /// As counted. Without images as well: the network keeps what it took, and the allocator gives back late.
+    pub(super) idle: u64,
+}
 
-    /// Bytes: what was counted, or the most that was held at once if that is more and the batch raised it.
-    pub(super) fn bytes(&self) -> u64 {
+impl Base {
+    pub(super) fn watch(flow: &Flow) -> Watch {
+        let counted = flow.work_bytes.saturating_add(flow.room_bytes);
+        Watch { base: Self { busy: counted, idle: counted }, most_before: own_memory().map(|(_, most)| most) }
+    }
+}
+
+impl Watch {
+    /// What was counted; with images at work the most that was held at once, if that is more and the batch raised it.
+    pub(super) fn now(&self) -> Base {
         match (self.most_before, own_memory()) {
-            (Some(before), Some((_, most))) if most > before => most.max(self.counted),
-            (_, _) => self.counted,
+            (Some(before), Some((_, most))) if most > before => Base { busy: most.max(self.base.busy), ..self.base },
+            (_, _) => self.base,
         }
     }
 }
@@ -58,6 +70,16 @@ pub(super) enum Place {
 }
 
 impl Extent {
+    pub(super) fn of(plan: &FitPlan, n_images: usize, n_patches: usize, dim: usize) -> Self {
+        let (size, space, index) = (plan.coreset, plan.coreset_space, plan.index);
+        Self { n_images, n_patches, dim, size, space, index }
+    }
+
+    /// Bytes that the fit takes beside the process at least, with the descriptors in a file.
+    pub(super) fn least_bytes(&self) -> u64 {
+        self.peak_bytes(Place::File)
+    }
+
     fn n_rows(&self) -> usize {
         self.n_images.saturating_mul(self.n_patches)
     }
@@ -86,16 +108,18 @@ impl Extent {
     ///
     /// # Errors
     /// [`TrainError::Memory`], [`TrainError::Disk`].
-    pub(super) fn place(&self, allowed: u64, base: u64, folder: &Path) -> Result<Place, TrainError> {
+    pub(super) fn place(&self, allowed: u64, base: Base, folder: &Path) -> Result<Place, TrainError> {
         let Self { n_images, n_patches, dim, .. } = *self;
         let needed = |place| {
-            let bytes = self.peak_bytes(place).saturating_add(base);
+            let rows = if place == Place::Memory { self.rows_bytes() } else { 0 };
+            let described = base.busy.saturating_add(rows);
+            let bytes = self.peak_bytes(place).saturating_add(base.idle).max(described);
             bytes.saturating_add(bytes / SLACK)
         };
         if needed(Place::Memory) <= allowed {
             return Ok(Place::Memory);
         }
-        let (needed_mib, base_mib, allowed_mib) = (needed(Place::File) >> 20, base >> 20, allowed >> 20);
+        let (needed_mib, base_mib, allowed_mib) = (needed(Place::File) >> 20, base.idle >> 20, allowed >> 20);
         if needed(Place::File) > allowed {
             return Err(TrainError::Memory { n_images, n_patches, dim, needed_mib, base_mib, allowed_mib });
         }
@@ -119,6 +143,10 @@ impl Extent {
 mod tests {
     use super::*;
 
+    fn base(mib: u64) -> Base {
+        Base { busy: mib << 20, idle: mib << 20 }
+    }
+
     fn seven_million() -> Extent {
         let (size, space) = (CoresetSize::Ratio(0.01), CoresetSpace::Principal);
         Extent { n_images: 7000, n_patches: 1024, dim: 1536, size, space, index: IndexKind::Exact }
@@ -127,20 +155,20 @@ mod tests {
     #[test]
     fn seven_million_patches_of_1536_values_fit_into_8_gib_with_a_file() {
         let folder = Path::new("no/such/folder");
-        assert_eq!(seven_million().place(8 << 30, 600 << 20, folder).unwrap(), Place::File);
-        assert_eq!(seven_million().place(64 << 30, 600 << 20, folder).unwrap(), Place::Memory);
+        assert_eq!(seven_million().place(8 << 30, base(600), folder).unwrap(), Place::File);
+        assert_eq!(seven_million().place(64 << 30, base(600), folder).unwrap(), Place::Memory);
     }
 
     #[test]
     fn what_cannot_fit_is_refused_with_its_numbers() {
         let folder = Path::new("no/such/folder");
-        let refused = seven_million().place(3 << 30, 600 << 20, folder).unwrap_err().to_string();
+        let refused = seven_million().place(3 << 30, base(600), folder).unwrap_err().to_string();
         assert!(refused.contains("7000 images of 1024 patches with 1536 values"), "{refused}");
         assert!(refused.contains("3072 MiB are allowed") && refused.contains("--memory"), "{refused}");
         let whole = Extent { space: CoresetSpace::Whole, ..seven_million() };
-        assert!(matches!(whole.place(16 << 30, 0, folder), Err(TrainError::Memory { .. })));
+        assert!(matches!(whole.place(16 << 30, base(0), folder), Err(TrainError::Memory { .. })));
         let huge = Extent { n_images: 1 << 40, ..seven_million() };
-        assert!(matches!(huge.place(1 << 50, 0, folder), Err(TrainError::Memory { .. })));
+        assert!(matches!(huge.place(1 << 50, base(0), folder), Err(TrainError::Memory { .. })));
     }
 
     #[test]
@@ -153,7 +181,7 @@ mod tests {
         let per_image = 1024 * 1536 * 4;
         let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million() };
         let allowed = extent.peak_bytes(Place::File) * 2;
-        let refused = extent.place(allowed, 0, folder.path()).unwrap_err().to_string();
+        let refused = extent.place(allowed, base(0), folder.path()).unwrap_err().to_string();
         assert!(refused.contains("--scratch") && refused.contains("MiB are free"), "{refused}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

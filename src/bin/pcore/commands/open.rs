@@ -82,8 +82,12 @@ fn tell(inspector: &Inspector, read_s: f64, open_s: f64) {
     detail(summary(manifest).trim_end());
 }
 
-/// The device that was asked for, in the precision that was asked for.
+/// The device that was asked for, in the precision that was asked for. Where a bound on memory was given, what is freed
+/// counts as free from here on.
 pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
+    if run.memory.is_some() {
+        pcore::kernel::give_back_large_blocks();
+    }
     Ok(OpenDevice::open(run.device)?.with_precision(run.precision)?)
 }
 
