@@ -64,22 +64,23 @@ impl Share {
         }
         let is_early = |state: &State| !state.is_closed && state.taken.saturating_add(bytes) > *total;
         let mut state = self.room.lock();
-        if is_early(&state) {
+        let is_waiting = is_early(&state);
+        if is_waiting {
             // Not while the budget is locked: whoever is told may be about to give something back.
             drop(state);
             short(true);
             state = given_back.wait_while(self.room.lock(), |s| is_early(s)).unwrap_or_else(PoisonError::into_inner);
-            let is_closed = state.is_closed;
-            if !is_closed {
-                state.taken += bytes;
-            }
-            drop(state);
-            short(false);
-            if is_closed {
-                return Err(ImageError::Io { action: "read the file", source: io::ErrorKind::Interrupted.into() });
-            }
-        } else {
+        }
+        let is_closed = state.is_closed;
+        if !is_closed {
             state.taken = state.taken.saturating_add(bytes);
+        }
+        drop(state);
+        if is_waiting {
+            short(false);
+        }
+        if is_closed {
+            return Err(ImageError::Io { action: "read the file", source: io::ErrorKind::Interrupted.into() });
         }
         self.bytes = needed;
         Ok(())
