@@ -359,8 +359,11 @@ fn extensions_count_in_any_case() {
     }
 }
 
+/// Its samples, its width, and further entries: tag, type, value.
+type Page<'a> = (&'a [u8], u32, &'a [(u16, u16, u32)]);
+
 /// The bytes of a classic little-endian TIFF of one strip per page; entries besides the necessary ones are `extra`.
-fn pages(pages: &[(&[u8], u32, &[(u16, u16, u32)])]) -> Vec<u8> {
+fn pages(pages: &[Page<'_>]) -> Vec<u8> {
     let mut file = b"II*\0\x08\0\0\0".to_vec();
     for (index, (data, width, extra)) in pages.iter().enumerate() {
         let mut entries = vec![
@@ -381,7 +384,7 @@ fn pages(pages: &[(&[u8], u32, &[(u16, u16, u32)])]) -> Vec<u8> {
         for (tag, kind, value) in &entries {
             let value = if *tag == 273 { end as u32 } else { *value };
             file.extend(tag.to_le_bytes());
-            file.extend((*kind as u16).to_le_bytes());
+            file.extend(kind.to_le_bytes());
             file.extend(1_u32.to_le_bytes());
             file.extend(value.to_le_bytes());
         }

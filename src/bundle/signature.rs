@@ -1,7 +1,7 @@
 //! Signatures of bundles: a checksum says that a file is whole, a signature who made it.
 //!
 //! A signature is a file of its own beside the bundle, `NAME.pcore.minisig`, in the format of
-//! [minisign](https://jedisct1.github.io/minisign/) (Ed25519 over a BLAKE2b sum), so that `minisign -V -p KEY.pub -m NAME.pcore`
+//! [minisign](https://jedisct1.github.io/minisign/) (Ed25519 over a `BLAKE2b` sum), so that `minisign -V -p KEY.pub -m NAME.pcore`
 //! checks it too.
 
 use std::ffi::{OsStr, OsString};

@@ -1,6 +1,6 @@
 //! Files that are whole at every moment.
 //!
-//! - [`replace`], [`replace_unsynced`]: a path holds the old file or the new one, whatever happens.
+//! - [`replace()`], [`replace_unsynced`]: a path holds the old file or the new one, whatever happens.
 //! - [`PartialFile`]: a file that grows by whole pieces beside its place, readable all the time, and is put there at the end.
 //! - [`create_folders`], [`remove_leftovers`]: folders of results.
 

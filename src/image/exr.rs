@@ -1,4 +1,4 @@
-//! A first look at the header of an OpenEXR file: its decoder takes memory by the data window and the tiles, while only the
+//! A first look at the header of an `OpenEXR` file: its decoder takes memory by the data window and the tiles, while only the
 //! display window is known from outside.
 
 use super::{ImageError, Limits};
@@ -13,7 +13,7 @@ const FORMAT: &str = "OpenEXR";
 /// attributes: name 00 type 00 length (4 bytes, little-endian) content ... 00
 /// further headers of a file in parts, 00
 /// ```
-/// After the OpenEXR file layout document.
+/// After the `OpenEXR` file layout document.
 pub(super) fn check_windows(bytes: &[u8], limits: &Limits) -> Result<(), ImageError> {
     let mut largest = [0, 0];
     let mut grow = |height_px: i64, width_px: i64| {

@@ -95,8 +95,8 @@ impl Image {
             let found = pixels.len();
             return Err(ImageError::Length { height_px, width_px, n_channels, expected, found });
         }
-        // Written so that NaN is found too.
-        if let Some(index) = pixels.iter().position(|value| !(value.abs() <= MAX_VALUE)) {
+        // The range holds no NaN.
+        if let Some(index) = pixels.iter().position(|value| !(-MAX_VALUE..=MAX_VALUE).contains(value)) {
             let (row, column) = (index / (width_px * n_channels), index / n_channels % width_px);
             let (channel, value) = (index % n_channels, pixels[index]);
             return Err(if value.is_finite() {

@@ -57,7 +57,7 @@ const COLUMNS: [&str; 12] = [
 ///
 /// Each row goes to the output in one piece, as soon as it is written. Floats are the shortest text that reads back as the
 /// same value; missing values are empty cells. Text that a spreadsheet would take for a formula has a `'` before it
-/// ([`csv_text`]); `results.jsonl` has it as it is.
+/// ([`csv_text()`]); `results.jsonl` has it as it is.
 pub struct CsvResults<W: Write> {
     output: W,
 }

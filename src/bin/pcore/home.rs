@@ -56,7 +56,7 @@ pub(crate) fn last() -> Option<PathBuf> {
 
 /// The folder whose files say where training images lie: one per fingerprint of the data. A bundle itself holds no path of
 /// the machine that wrote it.
-const NORMALS: &str = "normals";
+const NORMALS: &str = "fitted-from";
 
 /// Remembers the folder that a bundle's training images were read from.
 pub(crate) fn remember_normals(fingerprint: &str, root: &Path) -> Result<()> {

@@ -158,7 +158,7 @@ impl DinoV2 {
     /// The patches of an image of this size.
     fn grid(&self, height_px: usize, width_px: usize) -> Result<Grid, ModelError> {
         let patch = self.config.patch;
-        if height_px % patch != 0 || width_px % patch != 0 {
+        if !height_px.is_multiple_of(patch) || !width_px.is_multiple_of(patch) {
             return Err(ModelError::NotDivisible { network: self.spec.name.clone(), patch, height_px, width_px });
         }
         Ok(Grid { n_rows: height_px / patch, n_cols: width_px / patch })

@@ -100,11 +100,11 @@ fn near_pairs(known: &[(usize, &Thumbnail)]) -> Vec<(usize, usize)> {
             (limit, near)
         })
         .collect();
-    let both = |(at, (_, near)): (usize, &(f32, Vec<(usize, f32)>))| {
-        let near = near.iter().filter(|(other, distance)| *distance < found[*other].0);
+    let both = |at: usize| {
+        let near = found[at].1.iter().filter(|(other, distance)| *distance < found[*other].0);
         near.map(|(other, _)| (known[at].0, known[*other].0)).collect::<Vec<_>>()
     };
-    found.iter().enumerate().flat_map(both).collect()
+    (0..found.len()).flat_map(both).collect()
 }
 
 /// Sets that are joined; the smallest member stands for each.
