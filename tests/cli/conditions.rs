@@ -300,12 +300,12 @@ fn a_bundle_without_densities_refuses_to_be_calibrated_by_them() {
 fn groups_of_a_table_and_of_folders_count_once_each() {
     let folder = TempDir::new().unwrap();
     let root = folder.path();
-    folders(&root.join("train"), &[("a", 0.4, 4), ("b", 0.4, 4), ("c", 0.4, 4)]);
+    folders(&root.join("train"), &[("a", 0.39, 4), ("b", 0.4, 4), ("c", 0.41, 4)]);
     let names = ["a", "b", "c"].iter().flat_map(|of| (0..4).map(move |i| (of, i)));
     let lines: String = names.map(|(of, i)| format!("train/{of}/{i:02}.tiff,{of}{}\n", i / 2)).collect();
     fs::write(root.join("groups.csv"), format!("path,group\n{lines}")).unwrap();
     for (rule, n_groups) in [("groups.csv", 6), ("folder", 3)] {
-        let said = text(&fit_in(root, &["--group", rule, "--alpha", "0.3"]).stdout);
+        let said = text(&fit_in(root, &["--group", rule]).stdout);
         let calibration = manifest(root).calibration;
         let groups = calibration.groups.unwrap();
         assert_eq!((groups.n_groups, groups.n_images, calibration.global.n), (n_groups, 12, n_groups), "{rule}");

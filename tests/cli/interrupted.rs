@@ -114,6 +114,11 @@ fn links_in_the_folder_of_results_are_not_followed() {
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     assert!(text(&refused.stdout).contains("symbolic link"), "{}", text(&refused.stdout));
     assert!(text(&refused.stderr).contains("60 without pictures"), "{}", text(&refused.stderr));
+    fs::create_dir(folder.join("study")).unwrap();
+    symlink(&victim, folder.join("study/runs.jsonl")).unwrap();
+    let study = expect(2, pcore(folder).args(["study", ".", "--domain", "C", "--out", "study"]));
+    assert!(text(&study.stderr).contains("runs.jsonl is a symbolic link"), "{}", text(&study.stderr));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
 
 #[test]
@@ -155,6 +160,8 @@ fn what_can_not_be_written_is_said_before_the_work() {
     let refused = fit("notes.txt", 2);
     assert!(refused.contains("is no bundle and is not overwritten") && !refused.contains("fitting on"), "{refused}");
     assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "not a bundle");
+    let import = expect(2, pcore(folder).args(["import", ".", "--bundle", "notes.txt"]));
+    assert!(text(&import.stderr).contains("is no bundle and is not overwritten"), "{}", text(&import.stderr));
     // An empty file, as mktemp makes them, is nobody's.
     fs::write(folder.join("empty"), "").unwrap();
     fit("empty", 0);
