@@ -19,7 +19,8 @@ const BUNDLE_EXTENSION: &str = "pcore";
 /// run is marked as well.
 ///
 /// A folder that holds other files already is not marked itself, for these may be images: only those of its folders that
-/// `pictures` names are made and marked, which pcore fills with pictures.
+/// `pictures` names are made and marked, which pcore fills with pictures. Of these a symbolic link is left alone: nothing is
+/// written through it, now or later.
 ///
 /// # Errors
 /// If a folder or the file cannot be written.
@@ -32,6 +33,9 @@ pub fn mark_output(folder: &Path, pictures: &[&str]) -> io::Result<()> {
         return mark(folder);
     }
     for inner in pictures.iter().map(|name| folder.join(name)) {
+        if fs::symlink_metadata(&inner).is_ok_and(|found| found.is_symlink()) {
+            continue;
+        }
         fs::create_dir_all(&inner)?;
         mark(&inner)?;
     }
@@ -120,5 +124,17 @@ mod tests {
         std::os::unix::fs::symlink(&target, folder.join(OUTPUT_MARK)).unwrap();
         mark_output(&folder, &[]).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_folder_of_pictures_gets_no_mark() {
+        let root = TempDir::new().unwrap();
+        let (folder, target) = (root.path().join("out"), root.path().join("target"));
+        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&target).unwrap();
+        std::os::unix::fs::symlink(&target, folder.join("overlays")).unwrap();
+        mark_output(&folder, &["overlays", "maps"]).unwrap();
+        assert!(!is_marked(&target) && is_marked(&folder.join("maps")));
     }
 }

@@ -34,9 +34,12 @@ pub fn create_folders(root: &Path, below: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the temporary files that killed processes left in `folder` and, with `deep`, below it. Links are not followed.
-/// What can't be removed stays: it is never read.
+/// Removes the temporary files that killed processes left in `folder` and, with `deep`, below it. Links are not followed, nor
+/// is `folder` where it is one and `deep` is asked for. What can't be removed stays: it is never read.
 pub fn remove_leftovers(folder: &Path, deep: bool) {
+    if deep && fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink()) {
+        return;
+    }
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let Ok(kind) = entry.file_type() else { continue };
@@ -85,6 +88,9 @@ mod tests {
         let left = || files.iter().filter(|file| folder.path().join(file).exists()).count();
         remove_leftovers(folder.path(), false);
         assert_eq!((left(), folder.path().join(files[0]).exists()), (4, false));
+        symlink(folder.path(), folder.path().join("link")).unwrap();
+        remove_leftovers(&folder.path().join("link"), true);
+        assert_eq!(left(), 4);
         remove_leftovers(folder.path(), true);
         assert_eq!((left(), folder.path().join(files[4]).exists()), (3, false));
     }

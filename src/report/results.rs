@@ -96,6 +96,11 @@ impl<W: Write> CsvResults<W> {
         &self.output
     }
 
+    /// The output, for what rows are not.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.output
+    }
+
     /// Flushes the output and hands it back.
     ///
     /// # Errors

@@ -295,3 +295,44 @@ fn a_bundle_without_densities_refuses_to_be_calibrated_by_them() {
     infer(&[], 0);
     assert!(text(&infer(&["--calibrate", "density"], 2).stderr).contains("fit again"));
 }
+
+#[test]
+fn groups_of_a_table_and_of_folders_count_once_each() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path();
+    folders(&root.join("train"), &[("a", 0.39, 4), ("b", 0.4, 4), ("c", 0.41, 4)]);
+    let names = ["a", "b", "c"].iter().flat_map(|of| (0..4).map(move |i| (of, i)));
+    let lines: String = names.map(|(of, i)| format!("train/{of}/{i:02}.tiff,{of}{}\n", i / 2)).collect();
+    fs::write(root.join("groups.csv"), format!("path,group\n{lines}")).unwrap();
+    for (rule, n_groups) in [("groups.csv", 6), ("folder", 3)] {
+        let said = text(&fit_in(root, &["--group", rule]).stdout);
+        let calibration = manifest(root).calibration;
+        let groups = calibration.groups.unwrap();
+        assert_eq!((groups.n_groups, groups.n_images, calibration.global.n), (n_groups, 12, n_groups), "{rule}");
+        assert!(said.contains(&format!("{n_groups} of 12 images")) && groups.rule.contains(rule), "{said}");
+    }
+}
+
+#[test]
+fn a_table_that_names_no_image_or_has_no_header_is_refused_by_infer_and_eval() {
+    let fixture = Fixture::get();
+    let folder = TempDir::new().unwrap();
+    let table = folder.path().join("table.csv");
+    let table_text = table.display().to_string();
+    let bad = [
+        ("path,condition\nelsewhere/a.tiff,cold\n", "names none of"),
+        ("file,state\na.tiff,cold\n", "condition"),
+        ("path,condition\n", "table.csv"),
+        ("path,condition\na.tiff,\n", "must not be empty"),
+    ];
+    for (contents, why) in bad {
+        fs::write(&table, contents).unwrap();
+        for verb in [["infer", "domain_C/test"], ["eval", "domain_C"]] {
+            let mut command = pcore(fixture.path());
+            let refused = expect(2, command.args(verb).args(["--conditions", &table_text]));
+            let errors = text(&refused.stderr);
+            assert!(errors.contains("table.csv") && errors.contains(why), "{verb:?} {contents:?}: {errors}");
+            assert!(refused.stdout.is_empty() && !errors.contains("inspecting"), "{verb:?}: {errors}");
+        }
+    }
+}

@@ -1,17 +1,14 @@
 //! Whatever ends a run, what it had done is there, and what was there before is whole.
 
 use crate::support::{expect, pcore, text};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
+
+mod kills;
 
 /// Images that `infer` and `eval` look at.
 const N_IMAGES: usize = 60;
@@ -47,12 +44,6 @@ fn rows(path: &Path) -> usize {
     records.filter(|record| record.get(0).unwrap().ends_with(".tiff")).count()
 }
 
-fn json_rows(path: &Path) -> usize {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    assert!(text.is_empty() || text.ends_with('\n'), "{} ends within a row", path.display());
-    text.lines().inspect(|line| assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}")).count()
-}
-
 /// Files left behind in a folder and below it.
 fn leftovers(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
@@ -65,116 +56,6 @@ fn leftovers(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-fn send(signal: &str, child: &Child) {
-    let sent =
-        Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).stderr(Stdio::null()).status();
-    assert!(sent.is_ok());
-}
-
-/// Starts `command`, sends `signal` after `delay` and waits for the end.
-fn interrupted(command: &mut Command, signal: &str, delay: Duration) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    sleep(delay);
-    send(signal, &child);
-    child.wait_with_output().unwrap()
-}
-
-/// Checks the folder of results after a run that may have been stopped. Tells whether it was.
-fn check_results(folder: &Path, old: &[u8], signal: &str, output: &Output) -> bool {
-    let (errors, out) = (text(&output.stderr), folder.join("out"));
-    assert!(!errors.contains("panicked"), "{errors}");
-    let partial = out.join("results.csv.partial");
-    let results = fs::read(out.join("results.csv")).unwrap();
-    if output.status.code() == Some(0) {
-        assert_eq!((rows(&out.join("results.csv")), partial.exists()), (N_IMAGES, false), "{errors}");
-        return false;
-    }
-    let expected = match signal {
-        "KILL" => None,
-        "HUP" => Some(129),
-        "INT" => Some(130),
-        _ => Some(143),
-    };
-    assert!(
-        output.status.code() == expected || output.status.signal().is_some(),
-        "{signal}: {}\n{errors}",
-        output.status
-    );
-    // Results are the old ones, or, after a kill in the last moment, the new ones.
-    assert!(results == old || rows(&out.join("results.csv")) == N_IMAGES, "{signal}: {errors}");
-    let n_said = output.stdout.iter().filter(|byte| **byte == b'\n').count();
-    if let Some(said) = errors.lines().find_map(|line| line.strip_prefix("stopped after ")) {
-        let n: usize = said.split(' ').next().unwrap().parse().unwrap();
-        assert_eq!((rows(&partial), json_rows(&out.join("results.jsonl.partial"))), (n, n), "{errors}");
-        assert!(n >= n_said.min(N_IMAGES), "{n} rows kept, {n_said} printed");
-        let run = fs::read_to_string(out.join("run.json")).unwrap();
-        assert!(run.contains("\"complete\": false") && run.contains("\"stopped_by\": \"SIG"), "{run}");
-    } else if signal == "KILL" && partial.exists() && output.stdout.starts_with(b"{\"path") {
-        assert!(rows(&partial) >= n_said, "{} rows kept, {n_said} printed", rows(&partial));
-        json_rows(&out.join("results.jsonl.partial"));
-    }
-    true
-}
-
-#[test]
-fn a_killed_run_keeps_whole_rows_and_old_files() {
-    let n_kills: usize = std::env::var("PCORE_KILLS").map_or(36, |n| n.parse().unwrap());
-    let folder = parts();
-    let folder = folder.path();
-    expect(0, &mut infer(folder));
-    let old_bundle = fs::read(folder.join("b.pcore")).unwrap();
-    let mut refit = pcore(folder);
-    expect(0, refit.args(FIT).args(["--coreset-sample", "400"]));
-    let new_bundle = fs::read(folder.join("b.pcore")).unwrap();
-    assert!(old_bundle != new_bundle);
-    fs::write(folder.join("b.pcore"), &old_bundle).unwrap();
-    let old = fs::read(folder.join("out/results.csv")).unwrap();
-    let time = |command: &mut Command| {
-        let start = Instant::now();
-        expect(0, command);
-        start.elapsed()
-    };
-    let times = [time(&mut infer(folder)), time(&mut eval(folder)), time(pcore(folder).args(FIT))];
-    let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut n_stopped = [0; 3];
-    for kill in 0..n_kills {
-        let signal = ["INT", "TERM", "HUP", "KILL"][kill % 4];
-        let verb = kill / 4 % 3;
-        let delay = times[verb].mul_f64(rng.random_range(0.0..1.1));
-        fs::write(folder.join("out/results.csv"), &old).unwrap();
-        let mut command = match verb {
-            0 => infer(folder),
-            1 => eval(folder),
-            _ => {
-                let mut fit = pcore(folder);
-                fit.args(FIT).args(["--coreset-sample", "400"]);
-                fit
-            }
-        };
-        let output = interrupted(&mut command, signal, delay);
-        if verb < 2 {
-            n_stopped[verb] += usize::from(check_results(folder, &old, signal, &output));
-        } else {
-            let bundle = fs::read(folder.join("b.pcore")).unwrap();
-            assert!(
-                bundle == old_bundle || bundle == new_bundle,
-                "{signal}: the bundle is neither the old nor the new one"
-            );
-            assert!(output.status.code() != Some(0) || bundle == new_bundle);
-            n_stopped[verb] += usize::from(bundle == old_bundle);
-            fs::write(folder.join("b.pcore"), &old_bundle).unwrap();
-        }
-    }
-    println!("{n_kills} kills: {n_stopped:?} of infer, eval and fit came before the end");
-    assert!(n_stopped.iter().all(|n| *n >= n_kills / 12), "{n_stopped:?} runs were stopped");
-    // The next run that ends leaves nothing of the others behind.
-    expect(0, &mut infer(folder));
-    expect(0, pcore(folder).args(FIT));
-    let left: Vec<_> =
-        leftovers(folder).into_iter().filter(|path| !path.to_string_lossy().contains("b.pcore")).collect();
-    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -233,6 +114,11 @@ fn links_in_the_folder_of_results_are_not_followed() {
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     assert!(text(&refused.stdout).contains("symbolic link"), "{}", text(&refused.stdout));
     assert!(text(&refused.stderr).contains("60 without pictures"), "{}", text(&refused.stderr));
+    fs::create_dir(folder.join("study")).unwrap();
+    symlink(&victim, folder.join("study/runs.jsonl")).unwrap();
+    let study = expect(2, pcore(folder).args(["study", ".", "--domain", "C", "--out", "study"]));
+    assert!(text(&study.stderr).contains("runs.jsonl is a symbolic link"), "{}", text(&study.stderr));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
 
 #[test]
@@ -274,11 +160,15 @@ fn what_can_not_be_written_is_said_before_the_work() {
     let refused = fit("notes.txt", 2);
     assert!(refused.contains("is no bundle and is not overwritten") && !refused.contains("fitting on"), "{refused}");
     assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "not a bundle");
+    let import = expect(2, pcore(folder).args(["import", ".", "--bundle", "notes.txt"]));
+    assert!(text(&import.stderr).contains("is no bundle and is not overwritten"), "{}", text(&import.stderr));
     // An empty file, as mktemp makes them, is nobody's.
     fs::write(folder.join("empty"), "").unwrap();
     fit("empty", 0);
     let file = expect(2, pcore(folder).args(["infer", "domain_C/test", "--bundle", "b.pcore", "--out", "notes.txt"]));
-    assert!(text(&file.stderr).contains("is a file; name a folder") && file.stdout.is_empty());
+    assert!(text(&file.stderr).contains("notes.txt is no folder; choose another place"), "{}", text(&file.stderr));
+    assert!(file.stdout.is_empty() && !text(&file.stderr).contains("inspecting"), "{}", text(&file.stderr));
+    assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "not a bundle");
     // A home that can't be made costs the memory of the last bundle, not the bundle.
     let home = folder.join("notes.txt/home");
     let fitted = expect(0, pcore(folder).args(FIT).env("PCORE_HOME", &home));

@@ -1,8 +1,9 @@
 //! Where bundles live when nobody says.
 
 use anyhow::{Context, Result, bail};
-use pcore::files::replace_unsynced;
+use pcore::files::replace;
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -46,7 +47,15 @@ pub(crate) fn remember(bundle: &Path) -> Result<()> {
     let text = absolute
         .to_str()
         .context("the bundle's path is not UTF-8, so it can't be remembered; use --bundle next time")?;
-    replace_unsynced(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    note(&path, text)
+}
+
+/// Flushed to the disk, unlike pictures: a name cut short by a power failure would point to no bundle, or to another one, and
+/// nothing makes it again.
+fn note(path: &Path, text: &str) -> Result<()> {
+    replace(path, |file| file.write_all(text.as_bytes()))
+        .map_err(io::Error::from)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// The bundle that [`remember`] noted, if any.
@@ -70,7 +79,7 @@ pub(crate) fn remember_normals(fingerprint: &str, root: &Path) -> Result<()> {
     if fs::read_to_string(&path).is_ok_and(|known| known == text) {
         return Ok(());
     }
-    replace_unsynced(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    note(&path, text)
 }
 
 /// The folder that [`remember_normals`] noted, if any. `fingerprint` is of a verified bundle: hexadecimal digits.

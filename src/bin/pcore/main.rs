@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     match result {
         Ok(outcome) => outcome.into(),
         // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) && signals::caught().is_none() => ExitCode::SUCCESS,
         Err(error) => {
             terminal::clear_bar();
             let signal = signals::caught();

@@ -25,6 +25,14 @@ pub(crate) fn check_file(path: &Path) -> Result<()> {
     check_folder(path.parent().unwrap_or(Path::new("")))
 }
 
+/// Refuses a symbolic link where something is to grow: what is written through it would lie outside of the folder of results.
+pub(crate) fn refuse_link(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        bail!("{} is a symbolic link, which is not followed; remove it, or name another folder", path.display());
+    }
+    Ok(())
+}
+
 /// Makes a folder, checked before.
 pub(crate) fn prepare_folder(folder: &Path) -> Result<()> {
     check_folder(folder)?;

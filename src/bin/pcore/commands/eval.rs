@@ -2,7 +2,7 @@
 
 use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
-use super::results::{Output, write_run};
+use super::results::Output;
 use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
@@ -119,23 +119,26 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             images.push(report_image(item.sample, row));
             anyhow::Ok(())
         });
-    if let Err(error) = ended {
-        output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
-        return Err(error);
-    }
-    for failed in left_out::failed_rows(listing) {
-        output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
-        images.push(failed);
-    }
-    left_out::tell(listing, "used");
+    let ended = ended.and_then(|()| {
+        for failed in left_out::failed_rows(listing) {
+            output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
+            images.push(failed);
+        }
+        left_out::tell(listing, "used");
+        say_masks(&masks);
+        Ok(evaluate(&scored, &pixels)?)
+    });
     let seconds = start.elapsed().as_secs_f64();
-    say_masks(&masks);
-    let evaluation = Evaluation { masks: Some(masks), ..evaluate(&scored, &pixels)? };
-    if let Some(output) = output {
-        let (folder, mut info) = output.put_in_place()?;
-        info.finish(images.len(), n_failed, seconds);
+    let evaluation = match ended {
+        Ok(figures) => Evaluation { masks: Some(masks), ..figures },
+        Err(error) => {
+            output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
+            return Err(error);
+        }
+    };
+    if let (Some(output), Some(folder)) = (output, out) {
+        let n_images = images.len();
         let json = serde_json::to_string_pretty(&EvaluationJson::from(&evaluation))? + "\n";
-        page::write_text(&folder.join("evaluation.json"), &json)?;
         let page = Page {
             title: title.clone(),
             samples: &listing.samples,
@@ -144,9 +147,11 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             table: *table,
             calibration: *calibration,
         };
-        page::write_report(&folder, opened, &info, page)?;
-        write_run(&folder, &info)?;
-        say!("written to {}", terminal::shown(&folder));
+        output.finish((n_images, n_failed), seconds, |folder, info| {
+            page::write_text(&folder.join("evaluation.json"), &json)?;
+            page::write_report(folder, opened, info, page)
+        })?;
+        say!("written to {}", terminal::shown(folder));
     }
     Ok(Evaluated { evaluation, n_failed })
 }

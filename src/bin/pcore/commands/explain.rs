@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where explanations go when `--out` names no folder.
-const DEFAULT_FOLDER: &str = "pcore-explain";
+pub(super) const DEFAULT_FOLDER: &str = "pcore-explain";
 
 /// Explains one image after the other.
 pub(super) struct Explainer {

@@ -75,7 +75,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
 }
 
 /// Finds out before the work whether the bundle can be written: its folder takes files, and nothing else has its name.
-fn check_place(path: &Path) -> Result<()> {
+pub(super) fn check_place(path: &Path) -> Result<()> {
     if !bundle::may_replace(path).with_context(|| format!("opening {}", path.display()))? {
         bail!("{} is no bundle and is not overwritten; remove it, or name another file with --bundle", path.display());
     }

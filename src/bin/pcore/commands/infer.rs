@@ -1,14 +1,15 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
-use super::explain::Explainer;
+use super::explain::{DEFAULT_FOLDER, Explainer};
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{PictureNames, Style, is_disk_full, overlay_png, write_below, write_bytes};
-use super::results::{Output, write_run};
+use super::results::Output;
 use super::{left_out, listed};
 use crate::args::{InferArgs, MapFormat};
 use crate::console::{Console, print_row, say};
 use crate::message::error_text;
+use crate::output;
 use crate::run_info::RunInfo;
 use crate::terminal::{self, Tone};
 use crate::{Outcome, is_broken_pipe};
@@ -22,6 +23,10 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
+    let explanations = args.explain.explain.then_some(Path::new(DEFAULT_FOLDER));
+    if let Some(folder) = args.out.as_deref().or(explanations) {
+        output::check_folder(folder)?;
+    }
     let listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
     if args.paths.iter().any(|path| path.is_dir()) {
         listed::say(&listing);
@@ -66,29 +71,30 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         },
     );
     let seconds = start.elapsed().as_secs_f64();
+    let ended = ended.and_then(|()| {
+        for failed in left_out::failed_rows(&listing) {
+            output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
+            printer.print(&failed.row)?;
+            images.push(failed);
+        }
+        printer.finish()?;
+        explainer.map_or(Ok(()), Explainer::finish)
+    });
     if let Err(error) = ended {
         output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
         return Err(error);
     }
-    for failed in left_out::failed_rows(&listing) {
-        output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
-        printer.print(&failed.row)?;
-        images.push(failed);
-    }
-    printer.finish()?;
-    explainer.map_or(Ok(()), Explainer::finish)?;
     let tally = Tally::of(&images);
     tally.tell(images.len(), seconds);
     left_out::tell(&listing, "inspected");
-    if let Some(output) = output {
-        let (folder, mut run) = output.put_in_place()?;
-        run.finish(images.len(), tally.n_failed, seconds);
+    if let (Some(output), Some(folder)) = (output, out) {
         let title = format!("Inspection of {}", listing.root.display());
-        let samples = &listing.samples;
+        let (samples, n_images) = (&listing.samples, images.len());
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
-        page::write_report(&folder, &opened, &run, page)?;
-        write_run(&folder, &run)?;
-        say!("written to {}", terminal::shown(&folder));
+        output.finish((n_images, tally.n_failed), seconds, |folder, run| {
+            page::write_report(folder, &opened, run, page)
+        })?;
+        say!("written to {}", terminal::shown(folder));
     }
     Ok(match (tally.n_failed + tally.n_undrawn, tally.n_anomalous) {
         (1.., _) => Outcome::SomeFailed,
@@ -170,7 +176,10 @@ impl Printer {
 
     fn finish(self) -> Result<()> {
         match self.jsonl {
-            Some(jsonl) if !self.is_closed => Ok(jsonl.finish().map(drop)?),
+            Some(jsonl) if !self.is_closed => match jsonl.finish().map_err(anyhow::Error::from) {
+                Err(error) if !(self.goes_on && is_broken_pipe(&error)) => Err(error),
+                Ok(_) | Err(_) => Ok(()),
+            },
             Some(_) | None => Ok(()),
         }
     }

@@ -6,13 +6,14 @@ use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{ConditionTable, Label, Sample, path_text};
 use pcore::eval::Evaluation;
-use pcore::files::replace_unsynced;
+use pcore::files::replace;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
 use pcore::report::{
     GalleryItem, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource, html_page, select_gallery,
 };
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Pictures per group of the report's gallery.
@@ -53,12 +54,14 @@ pub(super) fn report_image(sample: &Sample, row: ResultRow) -> ReportImage {
     ReportImage { row, anomalous, defect: sample.defect.clone() }
 }
 
-/// Writes a small file as a whole.
+/// Writes a small file as a whole, and flushes it: what `run.json` calls complete is so after a power failure too.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
-    replace_unsynced(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    replace(path, |file| file.write_all(text.as_bytes()))
+        .map_err(io::Error::from)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// What a report is about.

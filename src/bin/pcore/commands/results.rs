@@ -21,12 +21,14 @@ pub(super) struct Output {
     n_rows: usize,
 }
 
+/// Folders of pictures below a folder of results.
+const PICTURE_FOLDERS: [&str; 3] = ["overlays", "maps", "explain"];
+
 impl Output {
     /// Makes the folder and begins the files. What an earlier run completed stays until this one is complete; `run.json` alone
     /// tells of this one from now on.
     pub(super) fn begin(folder: &Path, run: RunInfo) -> Result<Self> {
         output::prepare_folder(folder)?;
-        remove_leftovers(folder, true);
         let partial = |name: &str| {
             let path = folder.join(name);
             PartialFile::create(&path).with_context(|| format!("writing {}{PARTIAL_SUFFIX}", path.display()))
@@ -35,17 +37,24 @@ impl Output {
         if csv.is_leftover_replaced() {
             say!("note: the rows of an interrupted run in {} are replaced", folder.display());
         }
+        // Not before the files are ours: another process may still be writing here, and its temporary files are in use.
+        remove_leftovers(folder, false);
+        PICTURE_FOLDERS.iter().for_each(|name| remove_leftovers(&folder.join(name), true));
         let (csv, jsonl) = (CsvResults::new(csv)?, JsonlResults::new(jsonl));
         let output = Self { folder: folder.to_owned(), csv, jsonl, run, n_rows: 0 };
         output.write_run()?;
         Ok(output)
     }
 
-    /// Adds a row to both files.
+    /// Adds a row to both files, or to none.
     pub(super) fn add(&mut self, row: &ResultRow) -> Result<()> {
         let writing = || format!("writing the results in {}", self.folder.display());
+        let before = self.csv.get_ref().n_bytes();
         self.csv.write(row).with_context(writing)?;
-        self.jsonl.write(row).with_context(writing)?;
+        if let Err(error) = self.jsonl.write(row) {
+            self.csv.get_mut().cut_to(before).with_context(writing)?;
+            return Err(error).with_context(writing);
+        }
         self.n_rows += 1;
         Ok(())
     }
@@ -54,8 +63,7 @@ impl Output {
     pub(super) fn keep(mut self, n_listed: usize, why: &anyhow::Error) {
         let kept = self.csv.get_ref().keep().and_then(|()| self.jsonl.get_ref().keep());
         self.run.n_images = self.n_rows;
-        self.run.stopped_by =
-            Some(signals::caught().map_or_else(|| format!("{why:#}"), |s| signals::name(s).to_owned()));
+        self.run.stopped_by = Some(reason(why));
         let noted = self.write_run();
         let place = self.csv.get_ref().partial_path().display();
         say!("stopped after {} of {n_listed} images: their rows are in {place} and beside it", self.n_rows);
@@ -64,13 +72,33 @@ impl Output {
         }
     }
 
-    /// Puts the results in their places.
-    pub(super) fn put_in_place(self) -> Result<(PathBuf, RunInfo)> {
-        let Self { folder, csv, jsonl, run, .. } = self;
-        let writing = || format!("writing the results in {}", folder.display());
-        csv.finish()?.put_in_place().with_context(writing)?;
-        jsonl.finish()?.put_in_place().with_context(writing)?;
-        Ok((folder, run))
+    /// Puts the results in their places and has `pages` write what is made of them; `run.json` then says that all is there.
+    pub(super) fn finish(
+        self,
+        (n_images, n_failed): (usize, usize),
+        seconds: f64,
+        pages: impl FnOnce(&Path, &RunInfo) -> Result<()>,
+    ) -> Result<()> {
+        let Self { folder, csv, jsonl, mut run, .. } = self;
+        run.finish(n_images, n_failed, seconds);
+        let put = |file: PartialFile| file.put_in_place().with_context(|| format!("writing {}", folder.display()));
+        let in_place = || -> Result<()> {
+            put(csv.finish()?)?;
+            put(jsonl.finish()?)?;
+            pages(&folder, &run)?;
+            write_run(&folder, &run)
+        };
+        let ended = in_place();
+        if let Err(error) = &ended {
+            (run.complete, run.stopped_by) = (false, Some(reason(error)));
+            // On a full disk the one that says "not complete" stays.
+            drop(write_run(&folder, &run));
+            say!(
+                "the rows of all {n_images} images are in results.csv and results.jsonl in {}, with {PARTIAL_SUFFIX} behind the name where they are not in place; the rest of the run's files is not complete",
+                folder.display()
+            );
+        }
+        ended
     }
 
     fn write_run(&self) -> Result<()> {
@@ -78,7 +106,12 @@ impl Output {
     }
 }
 
+/// What `run.json` says of a run that was stopped.
+fn reason(why: &anyhow::Error) -> String {
+    signals::caught().map_or_else(|| format!("{why:#}"), |signal| signals::name(signal).to_owned())
+}
+
 /// `run.json`.
-pub(super) fn write_run(folder: &Path, run: &RunInfo) -> Result<()> {
+fn write_run(folder: &Path, run: &RunInfo) -> Result<()> {
     write_text(&folder.join("run.json"), &(serde_json::to_string_pretty(run)? + "\n"))
 }

@@ -1,6 +1,10 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{fit::summary, left_out, listed, open, sign::read_trusted};
+use super::{
+    fit::{check_place, summary},
+    left_out, listed, open,
+    sign::read_trusted,
+};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
@@ -17,7 +21,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
     listing.iter().for_each(listed::say);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
-    output::check_file(&path)?;
+    check_place(&path)?;
     let device = open::device(&args.run)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),

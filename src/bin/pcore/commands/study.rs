@@ -35,6 +35,9 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     let Some(root) = &args.root else { bail!("no dataset: name its folder") };
     let begun = Instant::now();
     output::check_folder(&args.out)?;
+    for name in ["runs.jsonl", "timings.csv", "cache"] {
+        output::refuse_link(&args.out.join(name))?;
+    }
     let plan = plan(args)?;
     for rule in args.test_conditions.iter().chain([&plan.conditions]) {
         open::check_rule(rule)?;
