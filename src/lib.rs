@@ -22,6 +22,8 @@ pub mod synth;
 pub use pcore_kernels as kernel;
 pub mod model;
 
+pub mod condition;
+
 pub mod bank;
 pub mod score;
 

@@ -6,8 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in order; each uses only itself and those before it.
-const ORDER: [&str; 13] = [
-    "files", "image", "dataset", "synth", "model", "bank", "score", "bundle", "progress", "infer", "train", "eval",
+const ORDER: [&str; 14] = [
+    "files",
+    "image",
+    "dataset",
+    "synth",
+    "model",
+    "condition",
+    "bank",
+    "score",
+    "bundle",
+    "progress",
+    "infer",
+    "train",
+    "eval",
     "report",
 ];
 

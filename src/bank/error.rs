@@ -67,34 +67,6 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
-    /// A kind of gate that is none.
-    #[error("--gate {text}: expected auto, p90, knn or embedding")]
-    GateKind {
-        /// What was asked for.
-        text: String,
-    },
-    /// No gate can be made of the examples.
-    #[error("the gate's examples can't be searched: {reason}")]
-    Gate {
-        /// Why.
-        reason: String,
-    },
-    /// A condition rule that is none.
-    #[error(
-        "--conditions {text}: expected none, p90, p90:LIMIT, index:N, folder or a CSV file with the columns path,condition"
-    )]
-    ConditionRule {
-        /// What was asked for.
-        text: String,
-    },
-    /// Too few images to find a limit between two conditions.
-    #[error(
-        "finding the limit between two conditions needs at least 4 images with different levels, found {n_images}: give it as --conditions p90:LIMIT"
-    )]
-    NoLimit {
-        /// Images looked at.
-        n_images: usize,
-    },
     /// Rows that are not in memory can't be read.
     #[error("the patches can't be read back: {0}")]
     Rows(#[source] std::io::Error),

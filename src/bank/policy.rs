@@ -1,6 +1,7 @@
 //! Policies: which rows of the bank an image is compared with, given what its gate says.
 
-use super::{Admission, BankError};
+use super::BankError;
+use crate::condition::Admission;
 use std::fmt;
 use std::str::FromStr;
 

@@ -8,7 +8,7 @@ use super::{Defect, MAX_MAGNITUDE, MAX_SCORE, Manifest};
 pub const UNKNOWN: u32 = u32::MAX;
 
 /// Numbers per point of a gate.
-pub(super) const GATE_DIM: usize = crate::bank::GATE_DIM;
+pub(super) const GATE_DIM: usize = crate::condition::GATE_DIM;
 
 /// Everything a bundle file holds, as plain host data.
 #[derive(Clone, Debug, PartialEq)]

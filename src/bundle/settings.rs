@@ -9,7 +9,8 @@ use super::{
     GateEntry, IndexEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
     MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, ScoreEntry,
 };
-use crate::bank::{GATE_DIM, MAX_CONTEXT_PARTS};
+use crate::bank::MAX_CONTEXT_PARTS;
+use crate::condition::GATE_DIM;
 use crate::image::MAX_INPUT_PX;
 
 /// Most images, or patches, that an entry may count.

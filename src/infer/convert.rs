@@ -1,15 +1,15 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
 use super::inspector::Levels;
-use super::{FeaturePipeline, GateUse, InferError, Inspector, PipelineSpec, Scoring};
+use super::{FeaturePipeline, InferError, Inspector, PipelineSpec, Scoring};
 use crate::bank::{
-    BankRow, Condition, DENSITY_NEIGHBOURS, DescriptorSpec, GATE_DIM, Gate, GateAxis, IndexKind, KnnGate, LocalDensity,
-    MAX_CONTEXT_PARTS, MemoryBank, Policy,
+    BankRow, DENSITY_NEIGHBOURS, DescriptorSpec, IndexKind, LocalDensity, MAX_CONTEXT_PARTS, MemoryBank, Policy,
 };
 use crate::bundle::{
     self, BackboneEntry, ConformalEntry, Contents, DensityEntry, DescriptorEntry, GateAxisEntry, GateEntry,
     PreprocessingEntry, ScoreEntry,
 };
+use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate};
 use crate::image::Preprocessing;
 use crate::kernel::{self, simd::Level};
 use crate::model::{BackboneSpec, Grid, OpenDevice, Precision};

@@ -2,6 +2,7 @@
 
 use crate::bank::BankError;
 use crate::bundle::BundleError;
+use crate::condition::ConditionError;
 use crate::image::ImageError;
 use crate::kernel::KernelError;
 use crate::model::ModelError;
@@ -19,6 +20,9 @@ pub enum InferError {
     /// The network can't be opened or run.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The gate can't be made.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// The bank can't be searched.
     #[error(transparent)]
     Bank(#[from] BankError),
@@ -67,12 +71,6 @@ pub enum InferError {
     /// The bundle was not calibrated by local density.
     #[error("the bundle holds no held-out scores for --calibrate density: fit again")]
     NoDensity,
-    /// A use of the gate that is none.
-    #[error("--gate {text}: expected auto, own, oracle, random or inverse")]
-    GateUse {
-        /// What was asked for.
-        text: String,
-    },
     /// The bundle has no threshold.
     #[error(
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
@@ -112,7 +110,7 @@ impl InferError {
             | Self::UnknownEntry { .. }
             | Self::NoPolicy { .. }
             | Self::NoDensity
-            | Self::GateUse { .. }
+            | Self::Condition(_)
             | Self::NoThreshold
             | Self::OtherShape { .. }
             | Self::Memory { .. }

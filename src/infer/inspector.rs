@@ -1,9 +1,10 @@
 //! Images to inspections.
 
 use super::scoring::{How, Normalise, Scored, Scoring, score};
-use super::{FeaturePipeline, GateUse, InferError};
-use crate::bank::{Admission, Condition, Gate, LocalDensity, MemoryBank, PatchDescriptors, Policy};
+use super::{FeaturePipeline, InferError};
+use crate::bank::{LocalDensity, MemoryBank, PatchDescriptors, Policy};
 use crate::bundle::{Contents, Manifest};
+use crate::condition::{Admission, Condition, Gate, GateUse};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};

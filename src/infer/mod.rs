@@ -10,7 +10,6 @@ pub(crate) mod convert;
 mod decode;
 mod error;
 mod explain;
-mod gate_use;
 mod inspector;
 mod machine;
 mod pace;
@@ -24,7 +23,6 @@ pub use error::InferError;
 pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
-pub use gate_use::GateUse;
 pub use inspector::{Calibration, Inspection, Inspector};
 pub use machine::DEFAULT_MEMORY_BYTES;
 pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};

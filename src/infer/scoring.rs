@@ -1,7 +1,8 @@
 //! Descriptors to distances, distances to scores and maps: what fitting and inspection share.
 
 use super::{FeaturePipeline, InferError};
-use crate::bank::{Admission, Describer, LocalDensity, MemoryBank, Neighbours, Policy};
+use crate::bank::{Describer, LocalDensity, MemoryBank, Neighbours, Policy};
+use crate::condition::Admission;
 use crate::image::{Image, Placement, Preprocessing};
 use crate::model::Grid;
 use crate::score::{AnomalyMap, ImageScore};

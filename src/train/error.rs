@@ -3,6 +3,7 @@
 use crate::bank::BankError;
 use crate::bundle::Defect;
 use crate::bundle::onnxdemo::StationError;
+use crate::condition::ConditionError;
 use crate::dataset::DatasetError;
 use crate::infer::InferError;
 use crate::score::ScoreError;
@@ -17,6 +18,9 @@ pub enum TrainError {
     /// The images can't be described or scored.
     #[error(transparent)]
     Infer(#[from] InferError),
+    /// The conditions can't be told.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// No bank can be made of the descriptors.
     #[error(transparent)]
     Bank(#[from] BankError),
@@ -110,11 +114,6 @@ pub enum TrainError {
         /// The first such image.
         first: String,
     },
-    /// A gate by level for conditions that are not made by it.
-    #[error(
-        "--gate p90 tells conditions made by level: use it with --conditions p90, or choose auto, knn or embedding"
-    )]
-    NoLevel,
     /// The fit does not fit the memory allowed, even with its descriptors in a file.
     #[error(
         "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise --memory, or use fewer images (--shots), smaller ones (--image-size), fewer directions (--projection 32) or a smaller bank (--coreset)"

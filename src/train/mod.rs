@@ -7,9 +7,7 @@
 
 mod error;
 mod fit;
-mod gate;
 mod group;
-mod labels;
 mod plan;
 mod recalibrate;
 mod split;
@@ -19,7 +17,6 @@ pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub(crate) use fit::{digest, fit_on};
 pub use group::{GroupRule, NamePattern};
-pub use labels::condition_of;
 pub use plan::{
     DEFAULT_ALPHA, DEFAULT_CORESET, DEFAULT_HOLDOUT, DEFAULT_MAP_NEIGHBOURS, DEFAULT_SIZE_PX, FitPlan, Holdout,
     LEAVE_ONE_OUT_BELOW,

@@ -1,8 +1,9 @@
 //! What can be chosen of a fit.
 
 use super::{GroupRule, TrainError};
-use crate::bank::{ConditionRule, CoresetSize, CoresetSpace, DescriptorSpec, GateKind, IndexKind};
+use crate::bank::{CoresetSize, CoresetSpace, DescriptorSpec, IndexKind};
 use crate::bundle::Metric;
+use crate::condition::{ConditionRule, GateKind};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::{DEFAULT_BATCH, Pace, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;

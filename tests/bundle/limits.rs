@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pcore::bank::{ConditionRule, CoresetSize, GateKind, IndexKind};
+use pcore::bank::{CoresetSize, IndexKind};
 use pcore::bundle::{self, Contents, Defect};
+use pcore::condition::{ConditionRule, GateKind};
 use pcore::image::{Image, Preprocessing, Resize, write_png_grey8};
 use pcore::infer::{Calibration, Inspector};
 use pcore::model::OpenDevice;

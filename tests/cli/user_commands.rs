@@ -106,7 +106,7 @@ fn p90_tells_at_least_94_percent_of_the_training_maps_apart() {
         let (path, truth) = (cells.next().unwrap(), cells.nth(1).unwrap());
         let image =
             pcore::image::read(&folder.path().join("domain_C").join(path), &pcore::image::Limits::default()).unwrap();
-        let found = if pcore::bank::percentile_90(image.pixels()) > limit { "warm" } else { "cold" };
+        let found = if pcore::condition::percentile_90(image.pixels()) > limit { "warm" } else { "cold" };
         right += usize::from(found == truth);
         all += 1;
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::bank::{ConditionRule, Policy};
+use crate::bank::Policy;
 use crate::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
     FORMAT_VERSION, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
 };
+use crate::condition::ConditionRule;
 use crate::image::Resize;
 
 use super::write::{meta_text, threshold_text};

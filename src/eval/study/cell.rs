@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::StudyError;
-use crate::bank::{Context, CoresetSize, DescriptorSpec, GateKind, Policy};
+use crate::bank::{Context, CoresetSize, DescriptorSpec, Policy};
 use crate::bundle::Metric;
+use crate::condition::{ConditionError, GateKind, GateUse};
 use crate::image::{Preprocessing, Resize};
-use crate::infer::{Calibration, GateUse, PipelineSpec, Scoring};
+use crate::infer::{Calibration, PipelineSpec, Scoring};
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
 use crate::train::{DEFAULT_CORESET, DEFAULT_SIZE_PX, FitPlan};
@@ -206,7 +207,7 @@ impl Cell {
                     ),
                 }
             }
-            Axis::GateKind => self.gate_kind = text.parse().map_err(|e: crate::bank::BankError| bad(e.to_string()))?,
+            Axis::GateKind => self.gate_kind = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?,
             Axis::Policy => self.policy = text.parse().map_err(|e: crate::bank::BankError| bad(e.to_string()))?,
             Axis::Calibration => {
                 self.calibration = match text {
@@ -216,7 +217,7 @@ impl Cell {
                 }
             }
             Axis::Gate => {
-                self.gate = text.parse().map_err(|e: crate::infer::InferError| bad(e.to_string()))?;
+                self.gate = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?;
                 // With known conditions it would be the oracle, without them the own gate: name which is meant.
                 if self.gate == GateUse::Auto {
                     return Err(expected("own, oracle, random or inverse"));

@@ -4,11 +4,11 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::StudyError;
-use crate::bank::ConditionRule;
+use crate::condition::{ConditionRule, condition_of};
 use crate::dataset::{Label, Sample};
 use crate::image::{self, Limits};
 use crate::progress::Progress;
-use crate::train::{Failure, condition_of, digest};
+use crate::train::{Failure, digest};
 
 /// One readable test image.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,5 +120,6 @@ fn truths(rule: &ConditionRule, samples: &[Sample]) -> Result<Vec<Option<String>
 
 fn truths_of(rule: &ConditionRule, samples: &[Sample]) -> Result<Vec<Option<String>>, StudyError> {
     let samples: Vec<&Sample> = samples.iter().collect();
-    condition_of(rule, &samples, None).map_err(|e| StudyError::Train { cell: rule.to_string(), source: Box::new(e) })
+    condition_of(rule, &samples, None)
+        .map_err(|e| StudyError::Train { cell: rule.to_string(), source: Box::new(e.into()) })
 }

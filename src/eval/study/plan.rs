@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Axis, Cell, Figure, StudyError};
-use crate::bank::ConditionRule;
+use crate::condition::ConditionRule;
 use crate::train::Holdout;
 
 /// Most cells of a plan.

@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::features::{Recalled, Remembered};
 use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{Admission, BankError, ByCondition, ConditionRule, Policy, Search};
+use crate::bank::{BankError, ByCondition, Policy, Search};
 use crate::bundle::Contents;
+use crate::condition::{Admission, ConditionRule};
 use crate::dataset::Sample;
 use crate::image::{self, Image, Limits};
 use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert, half_of_free_memory};

@@ -7,8 +7,9 @@ pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
 pub use place::{PatchPlace, PixelBox};
 
 use super::{Calibration, InferError, Inspection, Inspector};
-use crate::bank::{Condition, Neighbours, Policy, Search};
+use crate::bank::{Neighbours, Policy, Search};
 use crate::bundle::UNKNOWN;
+use crate::condition::Condition;
 use crate::image::Image;
 use crate::model::Grid;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::bank::{BankError, ConditionRule};
+use crate::condition::ConditionError;
+use crate::condition::ConditionRule;
 use crate::eval::study::{Axis, Direction, Draft, DraftHypothesis, DraftStage, Plan, StudyError};
 use crate::train::TrainError;
 
@@ -26,7 +27,7 @@ pub enum PlanError {
     Study(#[from] StudyError),
     /// Its rule for conditions is none.
     #[error("conditions: {0}")]
-    Conditions(#[from] BankError),
+    Conditions(#[from] ConditionError),
     /// Its share for calibration is none.
     #[error("holdout: {0}")]
     Holdout(#[from] TrainError),

@@ -2,7 +2,8 @@
 
 use super::look::{Glance, check_unchanged};
 use super::{Candidates, go_on};
-use crate::bank::{Admission, Gate, MemoryBank};
+use crate::bank::MemoryBank;
+use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
 use crate::image::Image;
 use crate::infer::{Decoded, Distances, FeaturePipeline, Flow, How, InferError, in_batches, score};

@@ -3,12 +3,12 @@
 use super::levels::{self, Levels};
 use super::near_copies::Thumbnail;
 use super::{Failure, go_on};
-use crate::bank::{ConditionRule, Gate, find_limit, intensity_statistics};
+use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::image::Image;
 use crate::infer::{Flow, in_batches};
 use crate::progress::Progress;
-use crate::train::{FitPlan, GroupRule, TrainError, condition_of};
+use crate::train::{FitPlan, GroupRule, TrainError};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::path::Path;

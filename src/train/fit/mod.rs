@@ -10,17 +10,16 @@ mod near_copies;
 mod room;
 mod scratch;
 
-use super::gate::{Chosen, Examples, choose};
 use super::group::groups_by_rule;
 use super::split::{Split, split};
-use super::{FitPlan, TrainError, condition_of};
+use super::{FitPlan, TrainError};
 use crate::bank::{
-    BankError, BankRow, ConditionRule, Coreset, CoresetSize, Gate, GateKind, IndexKind, LocalDensity, MemoryBank,
-    Policy, RowSource, select_from,
+    BankError, BankRow, Coreset, CoresetSize, IndexKind, LocalDensity, MemoryBank, Policy, RowSource, select_from,
 };
 use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
+use crate::condition::{Chosen, ConditionError, ConditionRule, Examples, Gate, GateKind, choose, condition_of};
 use crate::dataset::Sample;
 use crate::infer::{FeaturePipeline, Flow, How, InferError, Normalise, convert};
 use crate::model::OpenDevice;
@@ -249,7 +248,7 @@ fn check_names(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     if !matches!(plan.conditions, ConditionRule::P90 { .. }) {
         let names = all_named(condition_of(&plan.conditions, &samples, None)?, &samples)?;
         if plan.gate == GateKind::P90 && names.iter().any(|name| *name != names[0]) {
-            return Err(TrainError::NoLevel);
+            return Err(ConditionError::NoLevel.into());
         }
     }
     groups_by_rule(&plan.group, &samples).map(|_| ())
@@ -280,7 +279,7 @@ fn gate(
         pooled: pooled.iter().map(Vec::as_slice).collect(),
         conditions: taught.iter().map(|i| label[*i] as u32).collect(),
     };
-    choose(kind, level, &examples, n_conditions)
+    Ok(choose(kind, level, &examples, n_conditions)?)
 }
 
 /// Picks one coreset for all conditions: greedy k-center gives each as many rows as its variety needs, so that a distance

@@ -5,8 +5,9 @@ use super::values::{
     parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_sigma, parse_size, parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
-use pcore::bank::{ConditionRule, Context, CoresetSize, CoresetSpace, GateKind, IndexKind};
+use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::bundle::Metric;
+use pcore::condition::{ConditionRule, GateKind};
 use pcore::image::{Resize, ValueRange};
 use pcore::infer::Pace;
 use pcore::model::{DeviceChoice, Precision};

@@ -4,8 +4,9 @@ use super::layout::LayoutArgs;
 use super::values::{parse_few, parse_positive};
 use super::{RunArgs, TrustArgs};
 use clap::{Args as ClapArgs, ValueEnum};
-use pcore::bank::{ConditionRule, Policy};
-use pcore::infer::{Calibration, GateUse};
+use pcore::bank::Policy;
+use pcore::condition::{ConditionRule, GateUse};
+use pcore::infer::Calibration;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

@@ -179,7 +179,7 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(format!("gate         {} at {limit:.4}", gate.kind));
     }
     if !gate.confusion.is_empty() {
-        let right = percent(pcore::bank::gate_accuracy(&gate.confusion));
+        let right = percent(pcore::condition::gate_accuracy(&gate.confusion));
         lines.push(format!("gate         {}: right for {right} of the training images in cross-validation", gate.kind));
     }
     if conditions.len() > 1 {

@@ -43,7 +43,7 @@ pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<
             verdict: inspection.verdict,
             score: inspection.calibrated_score,
             threshold: inspection.calibrated_threshold,
-            condition: inspection.condition.as_ref().map(pcore::bank::Condition::as_str),
+            condition: inspection.condition.as_ref().map(pcore::condition::Condition::as_str),
         }),
         max_side_px: style.max_side_px,
     })?;

@@ -6,7 +6,7 @@ use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line, problem, say};
 use crate::output;
 use anyhow::{Context, Result, bail};
-use pcore::bank::ConditionRule;
+use pcore::condition::ConditionRule;
 use pcore::dataset::{self, Listing, mark_output};
 use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables};
 use pcore::model::OpenDevice;

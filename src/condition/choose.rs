@@ -1,22 +1,22 @@
 //! The gate of a fit.
 
-use super::TrainError;
-use crate::bank::{Gate, GateKind, KnnGate, cross_validate, gate_accuracy};
+use super::ConditionError;
+use super::{Gate, GateKind, KnnGate, cross_validate, gate_accuracy};
 
 /// What a gate can learn from.
-pub(super) struct Examples<'a> {
+pub(crate) struct Examples<'a> {
     /// Intensity statistics of each of the bank's images.
-    pub(super) intensity: Vec<&'a [f32]>,
+    pub(crate) intensity: Vec<&'a [f32]>,
     /// Their pooled descriptors.
-    pub(super) pooled: Vec<&'a [f32]>,
+    pub(crate) pooled: Vec<&'a [f32]>,
     /// Their conditions.
-    pub(super) conditions: Vec<u32>,
+    pub(crate) conditions: Vec<u32>,
 }
 
 /// A gate with its cross-validated confusion.
-pub(super) struct Chosen {
-    pub(super) gate: Gate,
-    pub(super) confusion: Vec<Vec<usize>>,
+pub(crate) struct Chosen {
+    pub(crate) gate: Gate,
+    pub(crate) confusion: Vec<Vec<usize>>,
 }
 
 /// The gate for `n_conditions`. `level`: the gate by level, where the level made the conditions.
@@ -24,17 +24,17 @@ pub(super) struct Chosen {
 /// [`GateKind::Auto`] takes the gate by level where there is one, since it repeats the rule that made the conditions; else
 /// the one with the better cross-validated accuracy, the intensity statistics where both are equal. A gate that is no
 /// better than always naming the commonest condition is not used: then the condition must be given with each image.
-pub(super) fn choose(
+pub(crate) fn choose(
     kind: GateKind,
     level: Option<Gate>,
     examples: &Examples<'_>,
     n_conditions: usize,
-) -> Result<Chosen, TrainError> {
+) -> Result<Chosen, ConditionError> {
     let bare = |gate| Ok(Chosen { gate, confusion: vec![] });
     let Examples { intensity, pooled, conditions } = examples;
     match (kind, level) {
         (GateKind::Auto | GateKind::P90, Some(gate)) => bare(gate),
-        (GateKind::P90, None) if n_conditions > 1 => Err(TrainError::NoLevel),
+        (GateKind::P90, None) if n_conditions > 1 => Err(ConditionError::NoLevel),
         (GateKind::Auto | GateKind::P90 | GateKind::Knn | GateKind::Embedding, None) if n_conditions < 2 => {
             bare(Gate::Single)
         }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     /// Twenty images whose statistics tell the condition with `intensity` and whose pooled features with `pooled`.
-    fn chosen(kind: GateKind, intensity: bool, pooled: bool) -> Result<Chosen, TrainError> {
+    fn chosen(kind: GateKind, intensity: bool, pooled: bool) -> Result<Chosen, ConditionError> {
         let conditions: Vec<u32> = (0..40).map(|i| u32::from(i % 3 == 0)).collect();
         let features = |telling: bool, dim: usize| -> Vec<Vec<f32>> {
             conditions
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_made_or_refused() {
         assert!(matches!(chosen(GateKind::Embedding, true, false).unwrap().gate, Gate::Embedding(_)));
-        assert!(matches!(chosen(GateKind::P90, true, true), Err(TrainError::NoLevel)));
+        assert!(matches!(chosen(GateKind::P90, true, true), Err(ConditionError::NoLevel)));
         let level = Gate::P90 { limit: 0.3, softness: 0.1, known: vec![] };
         let none = Examples { intensity: vec![], pooled: vec![], conditions: vec![] };
         assert_eq!(choose(GateKind::Auto, Some(level.clone()), &none, 2).unwrap().gate, level);

@@ -1,6 +1,6 @@
 //! Conditions: the named operating states (cold, warm; cell, module) that normal images come in.
 
-use super::BankError;
+use super::ConditionError;
 use crate::dataset::composed;
 use std::fmt;
 use std::path::PathBuf;
@@ -62,10 +62,10 @@ impl ConditionRule {
 }
 
 impl FromStr for ConditionRule {
-    type Err = BankError;
+    type Err = ConditionError;
 
-    fn from_str(text: &str) -> Result<Self, BankError> {
-        let bad = || BankError::ConditionRule { text: text.to_owned() };
+    fn from_str(text: &str) -> Result<Self, ConditionError> {
+        let bad = || ConditionError::Rule { text: text.to_owned() };
         let is_csv = text.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("csv"));
         match text.split_once(':') {
             _ if is_csv => Ok(Self::Table(PathBuf::from(text))),
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn rules_that_are_none_are_refused() {
         for text in ["", "p91", "p90:", "p90:nan", "index", "index:-1", "folder:x", "table.txt"] {
-            assert!(matches!(text.parse::<ConditionRule>(), Err(BankError::ConditionRule { .. })), "{text}");
+            assert!(matches!(text.parse::<ConditionRule>(), Err(ConditionError::Rule { .. })), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A gate by example: an image has the condition of most of the training images nearest to it in a small space.
 
 use super::gate::KNOWN_FROM;
-use super::{Admission, BankError};
+use super::{Admission, ConditionError};
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -52,15 +52,15 @@ impl KnnGate {
     /// conditions to that within (Fisher).
     ///
     /// # Errors
-    /// [`BankError::Empty`] without examples, [`BankError::Shape`] when numbers differ.
-    pub fn learn(features: &[&[f32]], conditions: &[u32]) -> Result<Self, BankError> {
-        let dim = features.first().ok_or(BankError::Empty)?.len();
+    /// [`ConditionError::NoExamples`] without examples, [`ConditionError::Shape`] when numbers differ.
+    pub fn learn(features: &[&[f32]], conditions: &[u32]) -> Result<Self, ConditionError> {
+        let dim = features.first().ok_or(ConditionError::NoExamples)?.len();
         if let Some(other) = features.iter().find(|f| f.len() != dim) {
-            return Err(BankError::Shape { what: "features of an image", expected: dim, found: other.len() });
+            return Err(ConditionError::Shape { what: "features of an image", expected: dim, found: other.len() });
         }
         if conditions.len() != features.len() {
             let (expected, found) = (features.len(), conditions.len());
-            return Err(BankError::Shape { what: "conditions of images", expected, found });
+            return Err(ConditionError::Shape { what: "conditions of images", expected, found });
         }
         let mut ranked: Vec<(f64, GateAxis)> = (0..dim).map(|k| axis(features, conditions, k)).collect();
         if dim > GATE_DIM {
@@ -77,33 +77,33 @@ impl KnnGate {
     /// Takes what [`Self::learn`] found before.
     ///
     /// # Errors
-    /// [`BankError::Empty`] without points, [`BankError::Shape`] when numbers differ or there are too many axes,
-    /// [`BankError::Gate`] for numbers no tree can be built of.
+    /// [`ConditionError::NoExamples`] without points, [`ConditionError::Shape`] when numbers differ or there are too many axes,
+    /// [`ConditionError::Gate`] for numbers no tree can be built of.
     pub fn new(
         axes: Vec<GateAxis>,
         points: Vec<[f32; GATE_DIM]>,
         conditions: Vec<u32>,
         reach: Option<f32>,
-    ) -> Result<Self, BankError> {
+    ) -> Result<Self, ConditionError> {
         if points.is_empty() {
-            return Err(BankError::Empty);
+            return Err(ConditionError::NoExamples);
         }
         if points.len() != conditions.len() {
             let (expected, found) = (points.len(), conditions.len());
-            return Err(BankError::Shape { what: "conditions of the gate's points", expected, found });
+            return Err(ConditionError::Shape { what: "conditions of the gate's points", expected, found });
         }
         if axes.len() > GATE_DIM {
-            return Err(BankError::Shape { what: "axes of the gate", expected: GATE_DIM, found: axes.len() });
+            return Err(ConditionError::Shape { what: "axes of the gate", expected: GATE_DIM, found: axes.len() });
         }
         if !points.iter().flatten().all(|v| v.is_finite()) {
-            return Err(BankError::Gate { reason: "a point is not finite".to_owned() });
+            return Err(ConditionError::Gate { reason: "a point is not finite".to_owned() });
         }
         let smallest =
             conditions.iter().map(|condition| conditions.iter().filter(|c| *c == condition).count()).min().unwrap_or(1);
         // A condition of few images must still be able to win the vote.
         let n_voters = NonZeroUsize::new(N_VOTERS.min(2 * smallest - 1)).unwrap_or(NonZeroUsize::MIN);
         let tree = ImmutableKdTree::new_from_slice(&points)
-            .map_err(|reason| BankError::Gate { reason: format!("{reason:?}") })?;
+            .map_err(|reason| ConditionError::Gate { reason: format!("{reason:?}") })?;
         Ok(Self { axes, points, conditions, n_voters, reach, tree: Arc::new(tree) })
     }
 
@@ -193,7 +193,7 @@ pub fn cross_validate(
     features: &[&[f32]],
     conditions: &[u32],
     n_conditions: usize,
-) -> Result<Vec<Vec<usize>>, BankError> {
+) -> Result<Vec<Vec<usize>>, ConditionError> {
     let mut confusion = vec![vec![0; n_conditions + 1]; n_conditions];
     for fold in 0..N_FOLDS.min(features.len()) {
         let kept: Vec<usize> = (0..features.len()).filter(|i| i % N_FOLDS != fold).collect();
@@ -361,6 +361,6 @@ mod tests {
         conditions[7] = 1;
         let gate = KnnGate::learn(&slices(&features), &conditions).unwrap();
         assert!(gate.admit(&features[0]).condition.is_some());
-        assert!(matches!(KnnGate::learn(&[], &[]), Err(BankError::Empty)));
+        assert!(matches!(KnnGate::learn(&[], &[]), Err(ConditionError::NoExamples)));
     }
 }

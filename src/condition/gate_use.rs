@@ -1,7 +1,7 @@
 //! Who tells the condition of an image.
 
-use super::InferError;
-use crate::bank::{Admission, Gate, intensity_statistics};
+use super::ConditionError;
+use super::{Admission, Gate, intensity_statistics};
 use crate::image::Image;
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub enum GateUse {
 impl GateUse {
     /// The condition of an image with these descriptors `[n_patches, dim]`; a given one, which may be unknown, overrules
     /// the gate.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         self,
         gate: &Gate,
         given: Option<Admission>,
@@ -55,13 +55,13 @@ fn chance(image: &Image) -> u32 {
 }
 
 impl FromStr for GateUse {
-    type Err = InferError;
+    type Err = ConditionError;
 
-    fn from_str(text: &str) -> Result<Self, InferError> {
+    fn from_str(text: &str) -> Result<Self, ConditionError> {
         [Self::Auto, Self::Own, Self::Oracle, Self::Random, Self::Inverse]
             .into_iter()
             .find(|kind| kind.to_string() == text)
-            .ok_or_else(|| InferError::GateUse { text: text.to_owned() })
+            .ok_or_else(|| ConditionError::GateUse { text: text.to_owned() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gates: which condition an image is in, told from the image alone.
 
-use super::{BankError, KnnGate, intensity_statistics, percentile_90};
+use super::{ConditionError, KnnGate, intensity_statistics, percentile_90};
 use crate::image::Image;
 use rayon::prelude::*;
 use std::fmt;
@@ -182,15 +182,15 @@ pub enum GateKind {
 }
 
 impl FromStr for GateKind {
-    type Err = BankError;
+    type Err = ConditionError;
 
-    fn from_str(text: &str) -> Result<Self, BankError> {
+    fn from_str(text: &str) -> Result<Self, ConditionError> {
         match text {
             "auto" => Ok(Self::Auto),
             "p90" => Ok(Self::P90),
             "knn" => Ok(Self::Knn),
             "embedding" => Ok(Self::Embedding),
-            _ => Err(BankError::GateKind { text: text.to_owned() }),
+            _ => Err(ConditionError::GateKind { text: text.to_owned() }),
         }
     }
 }
@@ -223,11 +223,11 @@ const EM_ROUNDS: usize = 200;
 /// means. Unlike Otsu's split alone it is not drawn towards the larger group when the shares are unequal.
 ///
 /// # Errors
-/// [`BankError::NoLimit`] for fewer than four images, or when all have the same level.
-pub fn find_limit(p90s: &[f32]) -> Result<f32, BankError> {
+/// [`ConditionError::NoLimit`] for fewer than four images, or when all have the same level.
+pub fn find_limit(p90s: &[f32]) -> Result<f32, ConditionError> {
     let mut values: Vec<f64> = p90s.iter().map(|v| f64::from(*v)).collect();
     values.sort_by(f64::total_cmp);
-    let no_limit = || BankError::NoLimit { n_images: p90s.len() };
+    let no_limit = || ConditionError::NoLimit { n_images: p90s.len() };
     let (Some(first), Some(last)) = (values.first().copied(), values.last().copied()) else { return Err(no_limit()) };
     if values.len() < 4 || last <= first {
         return Err(no_limit());

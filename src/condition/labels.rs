@@ -1,7 +1,7 @@
 //! The condition of each training image.
 
-use super::TrainError;
-use crate::bank::ConditionRule;
+use super::ConditionError;
+use super::ConditionRule;
 use crate::dataset::{ConditionTable, Sample, composed};
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ const LABEL_FOLDERS: [&str; 6] = ["good", "train", "test", "normal", "fault", "v
 /// `p90`: the samples' 90th percentiles and the limit between the conditions, for [`ConditionRule::P90`].
 ///
 /// # Errors
-/// [`TrainError::Dataset`] when the table can't be read.
+/// [`ConditionError::Dataset`] when the table can't be read.
 pub fn condition_of(
     rule: &ConditionRule,
     samples: &[&Sample],
     p90: Option<(&[f32], f32)>,
-) -> Result<Vec<Option<String>>, TrainError> {
+) -> Result<Vec<Option<String>>, ConditionError> {
     let name = |high: bool| Some(if high { ConditionRule::HIGH } else { ConditionRule::LOW }.to_owned());
     Ok(match rule {
         ConditionRule::None => vec![Some(ConditionRule::ONLY.to_owned()); samples.len()],

@@ -1,0 +1,20 @@
+//! Conditions: the operating states (cold, warm) or products that images come in, the rules that name them, and the gates that
+//! tell them.
+
+mod choose;
+mod error;
+mod gate;
+mod gate_use;
+mod intensity;
+mod knn_gate;
+mod labels;
+mod rule;
+
+pub(crate) use choose::{Chosen, Examples, choose};
+pub use error::ConditionError;
+pub use gate::{Admission, Gate, GateKind, KNOWN_DEVIATIONS, KNOWN_FROM, find_limit};
+pub use gate_use::GateUse;
+pub use intensity::{intensity_statistics, percentile_90};
+pub use knn_gate::{GATE_DIM, GateAxis, KNOWN_FACTOR, KnnGate, cross_validate, gate_accuracy};
+pub use labels::condition_of;
+pub use rule::{Condition, ConditionRule};
