@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     pub(crate) longest: Duration,
     /// Scored and refused files made from each format.
     pub(crate) by_format: BTreeMap<&'static str, [usize; 2]>,
-    /// Reasons of refusal, without names and numbers.
+    /// Reasons of refusal: how their messages begin, up to the first number or quoted word.
     reasons: BTreeMap<String, usize>,
 }
 
@@ -43,7 +43,7 @@ impl Tally {
     /// Prints all counts, the most frequent reasons too.
     pub(crate) fn print(&self, time: Duration) {
         println!(
-            "{} files in {} folders: {} scored, {} refused by name for {} reasons, {} of them by a decoder's caught panic",
+            "{} files in {} folders: {} scored, {} refused by name in {} kinds of words, {} of them by a decoder's caught panic",
             self.n_files,
             self.n_folders,
             self.n_scored,
@@ -72,9 +72,8 @@ impl Tally {
 /// The part of a message that is the same for all files of its kind.
 fn reason(name: &str, error: &str) -> String {
     let after = error.find(name).map_or(error, |at| &error[at + name.len()..]);
-    // What is quoted comes from the file.
-    let own = after.split(['\'', '"', '`']).step_by(2).collect::<Vec<_>>().join("_");
-    let is_number = |c: char| c.is_ascii_digit();
-    let words = own.split(is_number).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
-    words.trim_start_matches([':', ' ']).chars().take(90).collect()
+    let words = after.trim_start_matches([':', ' ']);
+    // Quotes, numbers and brackets begin what comes from the file.
+    let is_own = |c: char| c.is_ascii_alphabetic() || " :;,.-".contains(c);
+    words.split(|c| !is_own(c)).next().unwrap_or_default().chars().take(70).collect()
 }
