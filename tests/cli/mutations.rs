@@ -127,13 +127,15 @@ fn keep(folder: &Path, run: &Run, why: &str) -> ! {
     );
 }
 
-/// Inspects a folder and checks all that was promised: the names of the files that failed.
-fn inspect(
-    home: &Path,
-    folder: &Path,
-    names: &BTreeMap<String, &'static str>,
-    tally: &mut Tally,
-) -> BTreeMap<String, String> {
+/// What was told of the files of a folder.
+#[derive(Default)]
+struct Told {
+    scores: BTreeMap<String, f64>,
+    failures: BTreeMap<String, String>,
+}
+
+/// Inspects a folder and checks all that was promised.
+fn inspect(home: &Path, folder: &Path, names: &BTreeMap<String, &'static str>, tally: &mut Tally) -> Told {
     let mut command = pcore(home);
     command.env("RAYON_NUM_THREADS", "2").args(["infer", "--json", "--bundle", "b.pcore"]).arg(folder);
     let run = watched(&mut command);
@@ -144,41 +146,63 @@ fn inspect(
     if run.peak_mib > MOST_MIB || run.time > MOST_TIME {
         keep(folder, &run, "too much memory or time");
     }
-    let mut told = BTreeSet::new();
-    let mut failures = BTreeMap::new();
+    let mut told = Told::default();
     for line in run.stdout.lines() {
         let Ok(row) = serde_json::from_str::<Value>(line) else { keep(folder, &run, &format!("no JSON: {line}")) };
         // A line of the whole run tells no path.
         let Some(path) = row["path"].as_str() else { continue };
         let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        let is_scored = row["verdict"].is_string() && row["raw_score"].as_f64().is_some_and(f64::is_finite);
+        let score = row["raw_score"].as_f64().filter(|score| score.is_finite() && row["verdict"].is_string());
         let error = row["error"].as_str().filter(|error| error.contains(&name) && error.len() > name.len() + 10);
-        match (names.get(&name), error) {
-            (Some(format), None) if is_scored => tally.score(format),
-            (Some(format), Some(error)) if !is_scored => {
+        let is_new = match (names.get(&name), score, error) {
+            (Some(format), Some(score), None) => {
+                tally.score(format);
+                told.scores.insert(name, score).is_none()
+            }
+            (Some(format), None, Some(error)) => {
                 tally.refuse(format, &name, error);
-                failures.insert(name.clone(), error.to_owned());
+                told.failures.insert(name, error.to_owned()).is_none()
             }
             _ => keep(folder, &run, &format!("neither a row nor a named failure: {line}")),
-        }
-        if !told.insert(name) {
+        };
+        if !is_new {
             keep(folder, &run, &format!("told twice: {line}"));
         }
     }
-    if told.len() != names.len() {
-        let silent: Vec<&String> = names.keys().filter(|name| !told.contains(*name)).collect();
-        keep(folder, &run, &format!("nothing was told of {silent:?}"));
+    let is_silent = |name: &&String| !told.scores.contains_key(*name) && !told.failures.contains_key(*name);
+    let silent: Vec<&String> = names.keys().filter(is_silent).collect();
+    if !silent.is_empty() || told.scores.len() + told.failures.len() != names.len() {
+        keep(folder, &run, &format!("nothing was told of {silent:?}, or two things of another"));
     }
-    let expected = if failures.is_empty() { 0 } else { 3 };
+    let expected = if told.failures.is_empty() { 0 } else { 3 };
     if code != Some(expected) {
-        keep(folder, &run, &format!("{} of {} failed, but the exit code is {code:?}", failures.len(), names.len()));
+        keep(
+            folder,
+            &run,
+            &format!("{} of {} failed, but the exit code is {code:?}", told.failures.len(), names.len()),
+        );
     }
     *tally.by_code.entry(expected).or_default() += 1;
     tally.n_files += names.len();
     tally.n_folders += 1;
     tally.peak_mib = tally.peak_mib.max(run.peak_mib);
     tally.longest = tally.longest.max(run.time);
-    failures
+    told
+}
+
+/// Inspects a folder once more without the files that failed: all are scored, as they were beside them.
+fn inspect_rest(home: &Path, folder: &Path, names: &BTreeMap<String, &'static str>, told: &Told, tally: &mut Tally) {
+    let mut rest = names.clone();
+    for name in told.failures.keys() {
+        fs::remove_file(folder.join(name)).unwrap();
+        rest.remove(name);
+    }
+    if rest.is_empty() {
+        return;
+    }
+    let again = inspect(home, folder, &rest, tally);
+    assert!(again.failures.is_empty(), "read before, refused now: {:?}", again.failures);
+    assert_eq!(again.scores, told.scores, "a score depends on the bad files beside it");
 }
 
 /// Inspects the seeds as they are: those that are sound are scored, the others refused.
@@ -192,7 +216,7 @@ fn inspect_seeds(home: &Path, seeds: &[Seed]) {
             names.insert(name, seed.format);
         }
         let mut tally = Tally::default();
-        let failures = inspect(home, folder.path(), &names, &mut tally);
+        let failures = inspect(home, folder.path(), &names, &mut tally).failures;
         println!("{} seeds, sound {is_sound}: {} scored, {} refused", names.len(), tally.n_scored, tally.n_failed);
         if is_sound {
             assert!(failures.is_empty(), "sound files are refused: {failures:?}");
@@ -209,15 +233,20 @@ fn every_damaged_or_hostile_image_gives_a_row_or_a_named_failure() {
     inspect_seeds(home.path(), &seeds);
     let wanted = variable("PCORE_MUTATIONS", USUAL_FILES);
     let mut mutator = Mutator::new(variable("PCORE_MUTATIONS_SEED", 1) as u64);
-    let mut tally = Tally::default();
+    let (mut tally, mut without_bad) = (Tally::default(), Tally::default());
     let start = Instant::now();
     while tally.n_files < wanted {
         let folder = tempfile::Builder::new().prefix("folder").tempdir_in(home.path()).unwrap();
         let n = FOLDER_FILES.min(wanted - tally.n_files);
         let names = fill(folder.path(), &seeds, &mut mutator, n);
-        inspect(home.path(), folder.path(), &names, &mut tally);
+        let told = inspect(home.path(), folder.path(), &names, &mut tally);
+        inspect_rest(home.path(), folder.path(), &names, &told, &mut without_bad);
     }
     tally.print(start.elapsed());
+    println!(
+        "without the refused files: {} scored again, the same; exit codes {:?}",
+        without_bad.n_scored, without_bad.by_code
+    );
     // The damage is neither so coarse that all files end at the first check, nor so fine that none is noticed.
     assert!(tally.n_files == wanted && tally.n_scored > wanted / 10 && tally.n_failed > wanted / 5);
     if wanted >= USUAL_FILES {
