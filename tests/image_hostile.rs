@@ -72,8 +72,9 @@ fn a_file_cut_at_any_length_is_an_error_or_whole() {
                 Err(_) => n_errors += 1,
             }
         }
-        // The pixels of a mask behind the picture are not read either.
-        assert!(n_errors * 10 >= file.len() * 7, "{name}: {n_errors} errors of {}", file.len());
+        // Behind the picture of this one lie the pixels of a mask, which are not read.
+        let least_tenths = if name == "TIFF, preview first" { 7 } else { 8 };
+        assert!(n_errors * 10 >= file.len() * least_tenths, "{name}: {n_errors} errors of {}", file.len());
     }
 }
 

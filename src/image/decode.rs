@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use super::caught::caught;
 use super::format::{Format, known_other};
 use super::{Image, ImageError, Limits, ValueRange, foreign, pfm, tiff};
 
@@ -67,18 +67,11 @@ pub fn decode_as(bytes: &[u8], reading: &Reading) -> Result<Image, ImageError> {
 pub(super) fn decode_format(bytes: &[u8], format: Option<Format>, reading: &Reading) -> Result<Image, ImageError> {
     reading.limits.check_file(bytes.len() as u64)?;
     let Some(format) = format else { return Err(no_format(bytes)) };
-    // The decoders are other people's code that has panicked on hostile files before, and one bad
-    // file must not end a batch. They share no state with us: after a panic everything they held
-    // is gone, so nothing half-written can be seen and asserting unwind safety is sound.
-    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
+    let image = caught(format.name(), || match format {
         Format::Tiff => tiff::decode(bytes, reading),
         Format::Pfm => pfm::decode(bytes, reading),
         other => foreign::decode(bytes, other, reading),
-    }));
-    let image = match decoded {
-        Ok(result) => result?,
-        Err(_) => return Err(ImageError::DecoderPanicked { format: format.name() }),
-    };
+    })?;
     match reading.page {
         Some(page) if page.get() > 1 && format != Format::Tiff => {
             Err(ImageError::NoSuchPage { page: page.get(), n_pages: 1 })

@@ -202,10 +202,12 @@ pub enum ImageError {
         found: usize,
     },
     /// A decoder stopped at one of its own checks.
-    #[error("damaged {format} file: its decoder gave up; copy or export it again")]
+    #[error("damaged {format} file: its decoder gave up ({reason}); copy or export it again")]
     DecoderPanicked {
         /// Name of the format.
         format: &'static str,
+        /// What the decoder said.
+        reason: String,
     },
     /// A resize mode that does not exist.
     #[error(

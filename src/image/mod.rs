@@ -22,6 +22,7 @@
 //! Everything a file claims is checked against named [`Limits`] before memory is taken for it, and a NaN, an infinity or a
 //! value beyond [`MAX_VALUE`] among the pixels is refused with its position.
 
+mod caught;
 mod chunks;
 mod claim;
 mod decode;
@@ -44,6 +45,7 @@ mod write;
 
 use std::borrow::Cow;
 
+pub use caught::is_decoding;
 pub(crate) use claim::claim;
 pub use decode::{Reading, decode, decode_as, read, read_as};
 pub(crate) use decode::{decode_file, read_bytes};

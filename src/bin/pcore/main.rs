@@ -46,6 +46,7 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let args = Args::parse();
     terminal::set_up(&args.talk);
+    keep_caught_panics_quiet();
     if let Some(limit) = std::env::var_os(LIMIT_VARIABLE).filter(|l| !INSTRUCTION_SETS.iter().any(|set| l == set)) {
         let known = INSTRUCTION_SETS.join(", ");
         let error = format!("{LIMIT_VARIABLE} is {}: expected {known}, or leave it out", limit.display());
@@ -94,6 +95,16 @@ fn main() -> ExitCode {
             ExitCode::from(signal.map_or(2, signals::exit_code))
         }
     }
+}
+
+/// A panic in a decoder is told as the failure of its file; where in the decoder it was is a detail.
+fn keep_caught_panics_quiet() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !pcore::image::is_decoding() || terminal::is_verbose() {
+            usual(panic);
+        }
+    }));
 }
 
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {

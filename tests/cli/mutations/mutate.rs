@@ -1,6 +1,6 @@
 //! Ways to damage a file, and to make it hostile.
 
-use super::seeds::Seed;
+use super::seeds::{Seed, crc32};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -44,6 +44,10 @@ impl Mutator {
         for _ in 0..1 + self.below(4) {
             self.mutate(&mut bytes, others);
             bytes.truncate(MOST_BYTES);
+        }
+        // Otherwise hardly any damage comes past the checksums.
+        if seed.format == "png" && self.below(4) > 0 {
+            fit_checksums(&mut bytes);
         }
         bytes
     }
@@ -116,4 +120,19 @@ impl Mutator {
 
 fn overwrite(bytes: &mut [u8], place: usize, run: &[u8]) {
     bytes.iter_mut().skip(place).zip(run).for_each(|(byte, new)| *byte = *new);
+}
+
+/// Makes the checksum of each whole chunk of a PNG fit.
+fn fit_checksums(bytes: &mut [u8]) {
+    let mut at = 8;
+    // Length, kind, content, checksum.
+    while let Some(length) = bytes.get(at..at + 4).and_then(|four| four.first_chunk::<4>()) {
+        let end = at + 8 + u32::from_be_bytes(*length) as usize;
+        if end + 4 > bytes.len() {
+            return;
+        }
+        let sum = crc32(&bytes[at + 4..end]);
+        overwrite(bytes, end, &sum.to_be_bytes());
+        at = end + 4;
+    }
 }

@@ -5,18 +5,31 @@
 mod image_bytes;
 
 use image::ImageFormat;
+pub(crate) use image_bytes::crc32;
 use image_bytes::{GREY_F32, TiffFlavour, f32_samples, png};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 
 /// A sound file.
 pub(crate) struct Seed {
     /// What it is, for the figures.
     pub(crate) format: &'static str,
-    pub(crate) extension: &'static str,
+    pub(crate) extension: String,
     pub(crate) bytes: Vec<u8>,
+    /// Whether pcore reads it as it is.
+    pub(crate) is_sound: bool,
 }
 
+impl Seed {
+    pub(crate) fn sound(format: &'static str, extension: &str, bytes: Vec<u8>) -> Self {
+        Self { format, extension: extension.to_owned(), bytes, is_sound: true }
+    }
+}
+
+/// The format of seeds that pcore has no extension for: AVIF, JPEG 2000, JPEG XL.
+pub(crate) const NOT_READ: &str = "another";
 /// Rows and columns of the seeds.
 const SIDES: (usize, usize) = (9, 12);
 
@@ -46,7 +59,6 @@ fn tiffs() -> Vec<Vec<u8>> {
         tiff(TiffFlavour { n_channels: 4, extra_sample: Some(2), ..rgb8 }),
         tiff(grey16),
         tiff(TiffFlavour { big_endian: true, big_tiff: true, ..grey16 }),
-        tiff(TiffFlavour { sample_format: 2, ..grey16 }),
         tiff(TiffFlavour { bits: 32, sample_format: 1, ..GREY_F32 }),
     ]
 }
@@ -72,58 +84,106 @@ fn pngs() -> Vec<Vec<u8>> {
     ]
 }
 
+/// The format that files with this extension are of; every extension of `pcore::image::EXTENSIONS` has one.
+pub(crate) fn format_of(extension: &str) -> &'static str {
+    match extension {
+        "png" | "apng" => "png",
+        "jpg" | "jpeg" | "jpe" | "jfif" => "jpeg",
+        "bmp" | "dib" => "bmp",
+        "tif" | "tiff" => "tiff",
+        "webp" => "webp",
+        "pnm" | "pbm" | "pgm" | "ppm" | "pam" => "pnm",
+        "pfm" => "pfm",
+        "qoi" => "qoi",
+        "gif" => "gif",
+        "tga" => "tga",
+        "exr" => "exr",
+        "hdr" => "hdr",
+        "ff" | "farbfeld" => "farbfeld",
+        "dds" => "dds",
+        "ico" => "ico",
+        other => panic!("no seeds for '.{other}': add them"),
+    }
+}
+
 /// The formats that the `image` crate writes, those of a lens with a wide range as floats.
-fn others() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+fn by_encoder() -> Vec<(&'static str, Vec<u8>)> {
     let (height, width) = (SIDES.0 as u32, SIDES.1 as u32);
-    let by_encoder = [
-        ("jpeg", "jpg", ImageFormat::Jpeg),
-        ("bmp", "bmp", ImageFormat::Bmp),
-        ("gif", "gif", ImageFormat::Gif),
-        ("webp", "webp", ImageFormat::WebP),
-        ("pnm", "ppm", ImageFormat::Pnm),
-        ("tga", "tga", ImageFormat::Tga),
-        ("qoi", "qoi", ImageFormat::Qoi),
-        ("ico", "ico", ImageFormat::Ico),
-    ];
     let colours = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 20) as u8, (y * 28) as u8, 90]));
     let colours = image::DynamicImage::ImageRgb8(colours);
-    let mut found = vec![];
-    for (name, extension, format) in by_encoder {
-        let mut file = Cursor::new(vec![]);
-        // An icon has an alpha channel.
-        if format == ImageFormat::Ico {
-            image::DynamicImage::ImageRgba8(colours.to_rgba8()).write_to(&mut file, format).unwrap();
-        } else {
-            colours.write_to(&mut file, format).unwrap();
-        }
-        found.push((name, extension, file.into_inner()));
-    }
     let floats = image::Rgb32FImage::from_fn(width, height, |x, y| image::Rgb([x as f32, y as f32, 0.5]));
-    for (name, format) in [("exr", ImageFormat::OpenExr), ("hdr", ImageFormat::Hdr)] {
-        let mut file = Cursor::new(vec![]);
-        image::DynamicImage::ImageRgb32F(floats.clone()).write_to(&mut file, format).unwrap();
-        found.push((name, name, file.into_inner()));
-    }
-    for (extension, text) in [
-        ("pgm", "P2\n# a part\n4 3\n255\n0 10 20 30 40 50 60 70 80 90 100 255\n"),
-        ("pbm", "P1\n4 3\n0 1 0 1 1 1 0 0 0 1 1 0\n"),
+    let floats = image::DynamicImage::ImageRgb32F(floats);
+    let mut found = vec![];
+    for (extension, format) in [
+        ("jpg", ImageFormat::Jpeg),
+        ("bmp", ImageFormat::Bmp),
+        ("gif", ImageFormat::Gif),
+        ("webp", ImageFormat::WebP),
+        ("ppm", ImageFormat::Pnm),
+        ("tga", ImageFormat::Tga),
+        ("qoi", ImageFormat::Qoi),
+        ("ico", ImageFormat::Ico),
+        ("ff", ImageFormat::Farbfeld),
+        ("exr", ImageFormat::OpenExr),
+        ("hdr", ImageFormat::Hdr),
     ] {
-        found.push(("pnm", extension, text.into()));
+        let picture = match format {
+            // It has an alpha channel.
+            ImageFormat::Ico => image::DynamicImage::ImageRgba8(colours.to_rgba8()),
+            ImageFormat::Farbfeld => image::DynamicImage::ImageRgba16(colours.to_rgba16()),
+            ImageFormat::OpenExr | ImageFormat::Hdr => floats.clone(),
+            _ => colours.clone(),
+        };
+        let mut file = Cursor::new(vec![]);
+        picture.write_to(&mut file, format).unwrap();
+        found.push((extension, file.into_inner()));
+    }
+    found.push(("pgm", b"P2\n# a part\n4 3\n255\n0 10 20 30 40 50 60 70 80 90 100 255\n".to_vec()));
+    found.push(("pbm", b"P1\n4 3\n0 1 0 1 1 1 0 0 0 1 1 0\n".to_vec()));
+    found
+}
+
+/// A DDS of 8 rows and 12 columns in blocks of 4 x 4 pixels.
+fn dds(kind: &[u8; 4], block_bytes: usize) -> Vec<u8> {
+    let mut head = [0_u32; 31];
+    // Size of the header; flags: kind, height, width, pixel format; height; width.
+    head[..4].copy_from_slice(&[124, 0x1007, 8, 12]);
+    // Size of the pixel format; flag: it has a name; what the file is for: a texture.
+    (head[18], head[19], head[20], head[26]) = (32, 4, u32::from_le_bytes(*kind), 0x1000);
+    let mut file = b"DDS ".to_vec();
+    file.extend(head.into_iter().flat_map(u32::to_le_bytes));
+    file.extend((0..6 * block_bytes).map(|i| (i * 37 + 11) as u8));
+    file
+}
+
+/// The files of `tests/golden/encodings`, those that are refused too. What pcore has no extension for is named as a PNG.
+fn encodings() -> Vec<Seed> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/encodings");
+    let all: Value = serde_json::from_str(&fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+    let mut found = vec![];
+    for (name, case) in all["cases"].as_object().unwrap() {
+        let extension = name.rsplit('.').next().unwrap();
+        let is_known = pcore::image::EXTENSIONS.contains(&extension);
+        found.push(Seed {
+            format: if is_known { format_of(extension) } else { NOT_READ },
+            extension: if is_known { extension } else { "png" }.to_owned(),
+            bytes: fs::read(folder.join("files").join(name)).unwrap(),
+            is_sound: case["refused"].is_null(),
+        });
     }
     found
 }
 
 /// Seeds of every image format that pcore says it reads.
 pub(crate) fn images() -> Vec<Seed> {
-    let mut found: Vec<Seed> = vec![];
-    found.extend(tiffs().into_iter().map(|bytes| Seed { format: "tiff", extension: "tiff", bytes }));
-    found.extend(pngs().into_iter().map(|bytes| Seed { format: "png", extension: "png", bytes }));
-    let is_read = |extension: &str| pcore::image::EXTENSIONS.contains(&extension);
-    for (format, extension, bytes) in others() {
-        if is_read(extension) {
-            found.push(Seed { format, extension, bytes });
-        }
+    let mut found = encodings();
+    found.extend(tiffs().into_iter().map(|bytes| Seed::sound("tiff", "tiff", bytes)));
+    for (kind, block_bytes) in [(b"DXT1", 8), (b"DXT3", 16), (b"DXT5", 16)] {
+        found.push(Seed::sound("dds", "dds", dds(kind, block_bytes)));
     }
+    found.extend(pngs().into_iter().map(|bytes| Seed::sound("png", "png", bytes)));
+    found
+        .extend(by_encoder().into_iter().map(|(extension, bytes)| Seed::sound(format_of(extension), extension, bytes)));
     found
 }
 
@@ -140,13 +200,11 @@ pub(crate) fn weights() -> Vec<Seed> {
     file.extend(header.as_bytes());
     file.extend(values);
     let pickle = b"\x80\x02}q\x00X\x04\x00\x00\x00nameq\x01K\x01s.";
-    let mut found = vec![Seed { format: "safetensors", extension: "safetensors", bytes: file }];
-    found.push(Seed { format: "pickle", extension: "pth", bytes: pickle.to_vec() });
+    let mut found = vec![Seed::sound("safetensors", "safetensors", file)];
+    found.push(Seed::sound("pickle", "pth", pickle.to_vec()));
     for name in ["basic_bn.onnx", "basic.pth", "basic_legacy.pth"] {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name);
-        if let Ok(bytes) = std::fs::read(path) {
-            found.push(Seed { format: "weights", extension: "pth", bytes });
-        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name);
+        found.push(Seed::sound("weights", "pth", fs::read(path).unwrap()));
     }
     found
 }
