@@ -23,6 +23,7 @@ pub use pcore_kernels as kernel;
 pub mod model;
 
 pub mod condition;
+pub mod flow;
 
 pub mod bank;
 pub mod score;

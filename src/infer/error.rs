@@ -3,6 +3,7 @@
 use crate::bank::BankError;
 use crate::bundle::BundleError;
 use crate::condition::ConditionError;
+use crate::flow::NoMemory;
 use crate::image::ImageError;
 use crate::kernel::KernelError;
 use crate::model::ModelError;
@@ -77,21 +78,8 @@ pub enum InferError {
     )]
     NoThreshold,
     /// Not even one image can go through the network.
-    #[error(
-        "one input of {height_px} x {width_px} pixels takes {needed_mib} MiB on its way through the network, and the program itself holds {own_mib} MiB; {allowed_mib} MiB are allowed: allow more (--memory), or take a smaller --image-size or fewer --layers"
-    )]
-    Memory {
-        /// Rows of the network's input.
-        height_px: usize,
-        /// Its columns.
-        width_px: usize,
-        /// What it takes.
-        needed_mib: u64,
-        /// What the process holds: code, network, bank.
-        own_mib: u64,
-        /// What was allowed.
-        allowed_mib: u64,
-    },
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// [`Progress::is_cancelled`](crate::progress::Progress::is_cancelled) said so.
     #[error("stopped before the end")]
     Cancelled,
@@ -113,7 +101,7 @@ impl InferError {
             | Self::Condition(_)
             | Self::NoThreshold
             | Self::OtherShape { .. }
-            | Self::Memory { .. }
+            | Self::Memory(_)
             | Self::Cancelled => false,
         }
     }

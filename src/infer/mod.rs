@@ -7,27 +7,18 @@
 //! Fitting scores its held-out images with the same [`Inspector`], so a score means the same at fit time and afterwards.
 
 pub(crate) mod convert;
-mod decode;
 mod error;
 mod explain;
 mod inspector;
-mod machine;
-mod pace;
 mod pipeline;
-mod room;
 mod scoring;
 mod stream;
 
-pub(crate) use decode::{Decoded, Flow, in_batches};
 pub use error::InferError;
 pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
 pub use inspector::{Calibration, Inspection, Inspector};
-pub use machine::DEFAULT_MEMORY_BYTES;
-pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
-pub(crate) use pace::SLACK;
-pub use pace::{DEFAULT_BATCH, Pace};
 pub use pipeline::{FeaturePipeline, PipelineSpec};
 pub(crate) use pipeline::{FeatureSource, Network};
 pub(crate) use scoring::{Distances, How, Normalise, score};

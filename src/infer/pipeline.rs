@@ -2,6 +2,7 @@
 
 use super::InferError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
+use crate::flow::{Flow, Needs, Pace};
 use crate::image::{Image, Limits, Preprocessing, Reading};
 use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, OpenDevice};
 use rayon::prelude::*;
@@ -149,7 +150,7 @@ impl FeaturePipeline {
 
     /// Bytes that `n` images take on their way from pixels to distances, beside those pixels and what is kept of them: the
     /// network's input, what it holds, descriptors, and what is at work on them.
-    pub(crate) fn batch_bytes(&self, n: usize) -> Result<u64, InferError> {
+    fn batch_bytes(&self, n: usize) -> Result<u64, InferError> {
         let input = self.preprocessing.input_len()? as u64;
         // An unknown network: each pixel of the input as some hundred values.
         let unknown = || if self.device.is_gpu() { 0 } else { n as u64 * input * UNKNOWN_BYTES };
@@ -164,6 +165,17 @@ impl FeaturePipeline {
         Ok(network.saturating_add(values.saturating_mul(size_of::<f32>() as u64)))
     }
 
+    /// How images are read for it, see [`Pace::flow`].
+    pub(crate) fn flow(&self, pace: &Pace, afterwards: u64) -> Result<Flow, InferError> {
+        let needs = Needs {
+            reading: self.reading(),
+            input_px: (self.preprocessing.height_px, self.preprocessing.width_px),
+            batch_bytes: &|n| self.batch_bytes(n),
+            image_bytes: self.kept_bytes()?,
+        };
+        pace.flow(&needs, afterwards)
+    }
+
     /// Patches of an image and values of each, where that is known before.
     pub(crate) fn patches(&self) -> Result<Option<(usize, usize)>, InferError> {
         let footprint = self.source.footprint(1, &self.preprocessing)?;
@@ -171,7 +183,7 @@ impl FeaturePipeline {
     }
 
     /// Bytes that are kept of an inspected image, beside its pixels: the anomaly map and the distances of its patches.
-    pub(super) fn kept_bytes(&self) -> Result<u64, InferError> {
+    fn kept_bytes(&self) -> Result<u64, InferError> {
         Ok(self.preprocessing.input_len()? as u64 / 3 * 2 * size_of::<f32>() as u64)
     }
 

@@ -1,9 +1,8 @@
 //! Many files through one inspector.
 
-use super::decode::{Decoded, in_batches};
-use super::room::Share;
-use super::{Calibration, InferError, Inspection, Inspector, Pace};
+use super::{Calibration, InferError, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
+use crate::flow::{Decoded, Pace, Share, in_batches};
 use crate::image::{Image, ImageError};
 use crate::progress::Progress;
 use rayon::prelude::*;
@@ -63,7 +62,7 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
 ) -> Result<(), E> {
     let (inspector, samples, table, calibration) = all;
     let prepare = &prepare;
-    let flow = pace.flow(inspector.pipeline(), 0)?;
+    let flow = inspector.pipeline().flow(pace, 0)?;
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {

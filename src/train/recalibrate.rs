@@ -4,8 +4,9 @@ use super::{Failure, TrainError};
 use crate::bank::Policy;
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::dataset::Sample;
+use crate::flow::{Pace, in_batches};
 use crate::image::Image;
-use crate::infer::{Inspector, Pace, convert, in_batches};
+use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::{Conformal, Verdict};
@@ -52,7 +53,7 @@ pub fn recalibrate(
     let inspector = Inspector::open(contents.clone(), device)?;
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
-    let flow = pace.flow(inspector.pipeline(), 0)?;
+    let flow = inspector.pipeline().flow(pace, 0)?;
     progress.begin("calibrating", samples.len());
     in_batches(&paths, &flow, |range, decoded| {
         let n = range.len();

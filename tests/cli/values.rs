@@ -140,7 +140,8 @@ fn a_page_is_chosen_at_the_fit_and_at_the_inspection() {
 
 #[test]
 fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
-    use pcore::infer::{Calibration, InferError, Inspector, Pace, inspect_all};
+    use pcore::flow::Pace;
+    use pcore::infer::{Calibration, InferError, Inspector, inspect_all};
     let folder = folder_of(4, |path, i| write_float(path, i, 1.0, None));
     expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
     let mut contents = pcore::bundle::read(&folder.path().join("b.pcore")).unwrap();

@@ -21,7 +21,8 @@ use crate::bundle::{
 };
 use crate::condition::{Chosen, ConditionError, ConditionRule, Examples, Gate, GateKind, choose, condition_of};
 use crate::dataset::Sample;
-use crate::infer::{FeaturePipeline, Flow, How, InferError, Normalise, convert};
+use crate::flow::Flow;
+use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -239,7 +240,7 @@ pub(crate) fn fit_on(
 fn flow(plan: &FitPlan, pipeline: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
     let least =
         pipeline.patches()?.map_or(0, |(n_patches, dim)| Extent::of(plan, n_images, n_patches, dim).least_bytes());
-    Ok(plan.pace().flow(pipeline, least)?)
+    Ok(pipeline.flow(&plan.pace(), least)?)
 }
 
 /// Refuses what names alone tell before any image is read: tables and patterns that leave images out.

@@ -12,7 +12,7 @@
 //! ```
 
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
-use crate::infer::{Flow, SLACK, free_disk, own_memory};
+use crate::flow::{Flow, SLACK, free_disk, own_memory};
 use crate::train::{FitPlan, TrainError};
 use std::path::Path;
 

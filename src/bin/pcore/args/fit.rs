@@ -8,8 +8,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::bundle::Metric;
 use pcore::condition::{ConditionRule, GateKind};
+use pcore::flow::Pace;
 use pcore::image::{Resize, ValueRange};
-use pcore::infer::Pace;
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout};
@@ -187,7 +187,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "f32|f16", default_value_t = Precision::F32, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) precision: Precision,
     /// Images per pass through the network
-    #[arg(long, value_name = "N", default_value_t = pcore::infer::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = pcore::flow::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) batch: usize,
     /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
     ///

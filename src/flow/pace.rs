@@ -2,7 +2,7 @@
 
 use super::decode::Flow;
 use super::machine::{half_of_free_memory, own_memory};
-use super::{FeaturePipeline, InferError};
+use crate::image::Reading;
 
 /// Images per pass through the network: enough to keep all cores busy, few enough to stay in cache.
 pub const DEFAULT_BATCH: usize = 8;
@@ -37,45 +37,69 @@ impl Pace {
     }
 
     /// The largest batch that leaves room for images, and that room: what is allowed, less what the process holds now and
-    /// what the network takes. `afterwards`: bytes that the caller needs when the images are gone, but not yet all of the memory that
-    /// they were in; left out where there is no room for them.
+    /// what the work takes. `afterwards`: bytes that the caller needs when the images are gone, but not yet all of the memory
+    /// that they were in; left out where there is no room for them.
     ///
     /// # Errors
-    /// [`InferError::Memory`] where not even one image can go through the network.
-    pub(crate) fn flow(&self, pipeline: &FeaturePipeline, afterwards: u64) -> Result<Flow, InferError> {
+    /// [`NoMemory`] where not even one image can be worked on, and what `needs` says.
+    pub(crate) fn flow<E: From<NoMemory>>(&self, needs: &Needs<'_, E>, afterwards: u64) -> Result<Flow, E> {
         let (allowed, own) = (self.allowed_bytes(), own_bytes());
         let free = (allowed - allowed / SLACK).saturating_sub(own);
         let mut batch = self.batch.max(1);
-        let mut needed = pipeline.batch_bytes(batch)?;
+        let mut needed = (needs.batch_bytes)(batch)?;
         while batch > 1 && (needed > free - free / IMAGES || needed.saturating_add(afterwards) > free) {
             batch = batch.div_ceil(2);
-            needed = pipeline.batch_bytes(batch)?;
+            needed = (needs.batch_bytes)(batch)?;
         }
         let room_bytes = match free.saturating_sub(needed.saturating_add(afterwards)) {
             0 => free.saturating_sub(needed),
             room => room,
         };
         if room_bytes == 0 {
-            let input = pipeline.preprocessing();
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            return Err(InferError::Memory {
-                height_px: input.height_px,
-                width_px: input.width_px,
-                needed_mib: mib(needed),
-                own_mib: mib(own),
-                allowed_mib: allowed >> 20,
-            });
+            let (height_px, width_px) = needs.input_px;
+            let (needed_mib, own_mib, allowed_mib) = (mib(needed), mib(own), allowed >> 20);
+            return Err(NoMemory { height_px, width_px, needed_mib, own_mib, allowed_mib }.into());
         }
-        let Self { pixel_bytes, .. } = *self;
         Ok(Flow {
-            reading: pipeline.reading(),
+            reading: needs.reading,
             batch,
             work_bytes: own.saturating_add(needed),
             room_bytes,
-            image_bytes: pipeline.kept_bytes()?,
-            pixel_bytes,
+            image_bytes: needs.image_bytes,
+            pixel_bytes: self.pixel_bytes,
         })
     }
+}
+
+/// What work on images takes.
+pub(crate) struct Needs<'a, E> {
+    /// How their files are read.
+    pub(crate) reading: Reading,
+    /// Rows and columns of what an image is turned into.
+    pub(crate) input_px: (usize, usize),
+    /// Bytes that so many images take at a time, beside their pixels.
+    pub(crate) batch_bytes: &'a dyn Fn(usize) -> Result<u64, E>,
+    /// Bytes that are kept of each image that was worked on.
+    pub(crate) image_bytes: u64,
+}
+
+/// Not even one image can be worked on in the memory allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "one input of {height_px} x {width_px} pixels takes {needed_mib} MiB on its way through the network, and the program itself holds {own_mib} MiB; {allowed_mib} MiB are allowed: allow more (--memory), or take a smaller --image-size or fewer --layers"
+)]
+pub struct NoMemory {
+    /// Rows of the network's input.
+    pub height_px: usize,
+    /// Its columns.
+    pub width_px: usize,
+    /// What it takes.
+    pub needed_mib: u64,
+    /// What the process holds: code, network, bank.
+    pub own_mib: u64,
+    /// What was allowed.
+    pub allowed_mib: u64,
 }
 
 /// What the process holds now.

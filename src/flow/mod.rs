@@ -1,0 +1,13 @@
+//! Many image files on their way to work on them: decoded ahead, within a budget of memory ([ADR 8](../docs/adr/0008-bounded-memory.md)).
+
+mod decode;
+mod machine;
+mod pace;
+mod room;
+
+pub(crate) use decode::{Decoded, Flow, in_batches};
+pub use machine::DEFAULT_MEMORY_BYTES;
+pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
+pub use pace::{DEFAULT_BATCH, NoMemory, Pace};
+pub(crate) use pace::{Needs, SLACK};
+pub(crate) use room::Share;
