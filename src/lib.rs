@@ -32,6 +32,8 @@ pub mod bundle;
 
 pub mod progress;
 
+pub mod detect;
+
 pub mod infer;
 pub mod train;
 

@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "score",
     "bundle",
     "progress",
+    "detect",
     "infer",
     "train",
     "eval",

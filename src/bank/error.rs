@@ -61,12 +61,6 @@ pub enum BankError {
         /// What was asked for.
         text: String,
     },
-    /// A policy that is none.
-    #[error("--policy {text}: expected mixed, gated or soft")]
-    Policy {
-        /// What was asked for.
-        text: String,
-    },
     /// Rows that are not in memory can't be read.
     #[error("the patches can't be read back: {0}")]
     Rows(#[source] std::io::Error),

@@ -9,7 +9,7 @@ mod error;
 mod index;
 mod memory_bank;
 mod part;
-mod policy;
+mod search;
 mod unit;
 
 pub use by_condition::ByCondition;
@@ -23,5 +23,5 @@ pub use descriptor::{DescriptorSpec, PatchDescriptors, describe};
 pub use error::BankError;
 pub use index::IndexKind;
 pub use memory_bank::{BankRow, MemoryBank, Neighbours};
-pub use policy::{Policy, SOFT_PENALTY, Search};
+pub use search::{SOFT_PENALTY, Search};
 pub use unit::normalise_rows;

@@ -41,6 +41,12 @@ pub enum ConditionError {
         /// Images looked at.
         n_images: usize,
     },
+    /// A policy that is none.
+    #[error("--policy {text}: expected mixed, gated or soft")]
+    Policy {
+        /// What was asked for.
+        text: String,
+    },
     /// A gate learns from examples.
     #[error("a gate needs at least one example")]
     NoExamples,

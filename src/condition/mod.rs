@@ -8,6 +8,7 @@ mod gate_use;
 mod intensity;
 mod knn_gate;
 mod labels;
+mod policy;
 mod rule;
 
 pub(crate) use choose::{Chosen, Examples, choose};
@@ -17,4 +18,5 @@ pub use gate_use::GateUse;
 pub use intensity::{intensity_statistics, percentile_90};
 pub use knn_gate::{GATE_DIM, GateAxis, KNOWN_FACTOR, KnnGate, cross_validate, gate_accuracy};
 pub use labels::condition_of;
+pub use policy::Policy;
 pub use rule::{Condition, ConditionRule};

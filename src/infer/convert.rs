@@ -1,18 +1,15 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
+use super::Inspector;
 use super::inspector::Levels;
-use super::{FeaturePipeline, InferError, Inspector, PipelineSpec, Scoring};
-use crate::bank::{
-    BankRow, DENSITY_NEIGHBOURS, DescriptorSpec, IndexKind, LocalDensity, MAX_CONTEXT_PARTS, MemoryBank, Policy,
-};
 use crate::bundle::{
-    self, BackboneEntry, ConformalEntry, Contents, DensityEntry, DescriptorEntry, GateAxisEntry, GateEntry,
-    PreprocessingEntry, ScoreEntry,
+    BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateAxisEntry, GateEntry, PreprocessingEntry,
 };
 use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate};
+use crate::detect::{self, DetectError, FeaturePipeline, PipelineSpec, View, patchcore};
 use crate::image::Preprocessing;
-use crate::kernel::{self, simd::Level};
-use crate::model::{BackboneSpec, Grid, OpenDevice, Precision};
+use crate::kernel::simd::Level;
+use crate::model::{BackboneSpec, OpenDevice, Precision};
 use crate::score::Conformal;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -25,112 +22,68 @@ pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
-pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspector, InferError> {
+pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspector, DetectError> {
     let manifest = &contents.manifest;
     let spec = PipelineSpec {
         backbone: manifest.backbone.name.clone(),
         layers: manifest.backbone.layers.clone(),
         preprocessing: preprocessing(&manifest.preprocessing)?,
-        descriptor: descriptor(&manifest.descriptor)?,
+        descriptor: patchcore::descriptor(&manifest.descriptor)?,
     };
     inspector_on(contents, FeaturePipeline::open(&spec, device)?)
 }
 
 /// As [`inspector`], on a pipeline that is already open and made as the bundle says.
-pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Result<Inspector, InferError> {
+pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Result<Inspector, DetectError> {
     let gate =
         gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
     let levels = levels(&contents)?;
-    let density_levels = density_levels(&contents)?;
-    let Contents { manifest, bank_rows, row_condition, row_source, row_position, row_scale, row_list, .. } = contents;
     let found = &pipeline.backbone().weights_sha256;
-    if *found != manifest.backbone.weights_sha256 {
-        return Err(InferError::OtherWeights {
-            name: manifest.backbone.name.clone(),
-            expected: manifest.backbone.weights_sha256.clone(),
+    if *found != contents.manifest.backbone.weights_sha256 {
+        return Err(DetectError::OtherWeights {
+            name: contents.manifest.backbone.name.clone(),
+            expected: contents.manifest.backbone.weights_sha256.clone(),
             found: found.clone(),
         });
     }
-    let origins = row_condition
-        .iter()
-        .zip(&row_source)
-        .zip(&row_position)
-        .map(|((condition, source), position)| BankRow { condition: *condition, source: *source, position: *position })
-        .collect();
-    let mut bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
-    if let Some(index) = &manifest.index {
-        match parse("index", &index.kind)? {
-            IndexKind::InvertedFile => bank.index(&row_list, index.n_probes)?,
-            IndexKind::Exact => {}
-        }
-    }
-    let is_searched_on_device = bank.search_on(pipeline.device());
+    let (detector, manifest) = detect::open(contents, pipeline)?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
     let policy = parse("calibration.policy", &manifest.calibration.policy)?;
-    let scoring = Scoring {
-        image_score: parse("image score", &manifest.score.image_score)?,
-        map_neighbours: manifest.score.map_neighbours,
-        map_sigma_px: manifest.score.map_sigma_px,
-    };
-    let density = match &manifest.calibration.density {
-        Some(_) => Some(LocalDensity::new(row_scale, bank.n_rows())?),
-        None => None,
-    };
     let fitted_precision: Precision = parse("backbone.precision", &manifest.backbone.precision)?;
     let gate_use = GateUse::default();
-    Ok(Inspector {
-        pipeline,
-        fitted_precision,
-        bank,
-        is_searched_on_device,
-        scoring,
-        gate,
-        gate_use,
-        conditions,
-        policy,
-        levels,
-        density,
-        density_levels,
-        manifest,
-    })
+    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy, levels, manifest })
 }
 
-/// The calibration of every policy: that of the default one as it stands in the manifest, the others' from their scores.
-fn levels(contents: &Contents) -> Result<BTreeMap<Policy, Levels>, InferError> {
+/// The calibration of every view: that of the default one as it stands in the manifest, the others' from their scores.
+fn levels(contents: &Contents) -> Result<BTreeMap<View, Levels>, DetectError> {
     let calibration = &contents.manifest.calibration;
     let conditions = &contents.manifest.conditions;
     let global = conformal(&calibration.global);
     let per_condition =
         conditions.iter().map(|c| calibration.per_condition.get(&c.name).map_or(global, conformal)).collect();
     let policy = parse("calibration.policy", &calibration.policy)?;
-    let mut found = BTreeMap::from([(policy, Levels { global, per_condition })]);
+    let mut found = BTreeMap::from([(View::plain(policy), Levels { global, per_condition })]);
     let n = contents.calibration_scores.len();
+    let of_view =
+        |scores: &[f32], index: usize| levels_of(scores.get(index * n..(index + 1) * n).unwrap_or_default(), contents);
     for (index, name) in calibration.other_policies.iter().enumerate() {
-        let scores = contents.other_scores.get(index * n..(index + 1) * n).unwrap_or_default();
-        let policy = parse("calibration.other_policies", name)?;
-        let levels = levels_of(scores, contents)?;
-        found.entry(policy).or_insert(levels);
+        let view = View::plain(parse("calibration.other_policies", name)?);
+        let levels = of_view(&contents.other_scores, index)?;
+        found.entry(view).or_insert(levels);
     }
-    Ok(found)
-}
-
-/// As [`levels`], of the scores by distances normalised by local density.
-fn density_levels(contents: &Contents) -> Result<BTreeMap<Policy, Levels>, InferError> {
-    let n = contents.calibration_scores.len();
-    let mut found = BTreeMap::new();
-    let policies = contents.manifest.calibration.density.iter().flat_map(|density| &density.policies);
-    for (index, name) in policies.enumerate() {
-        let scores = contents.density_scores.get(index * n..(index + 1) * n).unwrap_or_default();
-        found.insert(parse("calibration.density.policies", name)?, levels_of(scores, contents)?);
+    let by_density = calibration.density.iter().flat_map(|density| &density.policies);
+    for (index, name) in by_density.enumerate() {
+        let view = View::by_density(parse("calibration.density.policies", name)?);
+        found.insert(view, of_view(&contents.density_scores, index)?);
     }
     Ok(found)
 }
 
 /// The calibration by `scores` of the bundle's calibration images.
-fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, InferError> {
+fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, DetectError> {
     let calibration = &contents.manifest.calibration;
     let constant = (calibration.method == CONSTANT).then_some(calibration.global.threshold).flatten();
-    let of = |scores: &[f32]| -> Result<Conformal, InferError> {
+    let of = |scores: &[f32]| -> Result<Conformal, DetectError> {
         let mut found = Conformal::of(scores, calibration.alpha)?;
         found.threshold = constant.or(found.threshold);
         Ok(found)
@@ -147,18 +100,6 @@ fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, InferError> 
         per_condition.push(if own.len() < OWN_CALIBRATION_FROM { global } else { of(&own)? });
     }
     Ok(Levels { global, per_condition })
-}
-
-/// The entry for the scores under `policies`.
-pub(crate) fn density_entry(policies: &[Policy]) -> DensityEntry {
-    DensityEntry { neighbours: DENSITY_NEIGHBOURS, policies: policies.iter().map(ToString::to_string).collect() }
-}
-
-pub(crate) fn metric(entry: bundle::Metric) -> kernel::Metric {
-    match entry {
-        bundle::Metric::L2 => kernel::Metric::Euclidean,
-        bundle::Metric::Cosine => kernel::Metric::Cosine,
-    }
 }
 
 pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
@@ -185,7 +126,7 @@ pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
     }
 }
 
-pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, InferError> {
+pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, DetectError> {
     let PreprocessingEntry { range, page, resize, height_px, width_px, mean, std } = entry;
     Ok(Preprocessing {
         range: range.as_deref().map(|text| parse("preprocessing.range", text)).transpose()?,
@@ -196,34 +137,6 @@ pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing,
         mean: *mean,
         std: *std,
     })
-}
-
-pub(crate) fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
-    let DescriptorSpec { neighbourhood, context } = spec;
-    DescriptorEntry {
-        neighbourhood: *neighbourhood,
-        context: context.iter().map(ToString::to_string).collect(),
-        dim,
-        grid_rows: grid.n_rows,
-        grid_cols: grid.n_cols,
-    }
-}
-
-fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, InferError> {
-    if entry.context.len() > MAX_CONTEXT_PARTS {
-        let found = format!("{} entries", entry.context.len());
-        return Err(InferError::UnknownEntry { entry: "descriptor.context", found });
-    }
-    let context = entry.context.iter().map(|text| parse("descriptor.context", text)).collect::<Result<_, _>>()?;
-    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context })
-}
-
-pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
-    ScoreEntry {
-        image_score: scoring.image_score.to_string(),
-        map_neighbours: scoring.map_neighbours,
-        map_sigma_px: scoring.map_sigma_px,
-    }
 }
 
 /// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].
@@ -275,11 +188,11 @@ fn gate(
     points: &[f32],
     conditions: &[u32],
     descriptor: &DescriptorEntry,
-) -> Result<Gate, InferError> {
-    let by_vote = |n_features: usize| -> Result<KnnGate, InferError> {
+) -> Result<Gate, DetectError> {
+    let by_vote = |n_features: usize| -> Result<KnnGate, DetectError> {
         if let Some(axis) = entry.axes.iter().find(|axis| axis.feature >= n_features) {
             let found = format!("feature {} of {n_features}", axis.feature);
-            return Err(InferError::UnknownEntry { entry: "gate.axes", found });
+            return Err(DetectError::UnknownEntry { entry: "gate.axes", found });
         }
         let axes = entry
             .axes
@@ -297,7 +210,7 @@ fn gate(
         }
         ("knn", None, None) => Ok(Gate::Intensity(by_vote(GATE_DIM)?)),
         ("embedding", None, None) => Ok(Gate::Embedding(by_vote(descriptor.dim.saturating_mul(2))?)),
-        (kind, _, _) => Err(InferError::UnknownEntry { entry: "gate", found: kind.to_owned() }),
+        (kind, _, _) => Err(DetectError::UnknownEntry { entry: "gate", found: kind.to_owned() }),
     }
 }
 
@@ -323,13 +236,16 @@ fn conformal(entry: &ConformalEntry) -> Conformal {
     }
 }
 
-fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, InferError> {
-    text.parse().map_err(|_unknown| InferError::UnknownEntry { entry, found: text.to_owned() })
+fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, DetectError> {
+    DetectError::parse(entry, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bank::DescriptorSpec;
+    use crate::detect::patchcore::descriptor_entry;
+    use crate::model::Grid;
 
     fn by_vote(n_features: usize) -> KnnGate {
         let features: Vec<Vec<f32>> =
@@ -366,17 +282,6 @@ mod tests {
         entry.kind = "embedding".to_owned();
         entry.axes = vec![GateAxisEntry { feature: 20, mean: 0.0, unit: 1.0 }];
         assert!(refused(&entry).contains("feature 20 of 20"));
-    }
-
-    #[test]
-    fn descriptors_round_trip_with_their_context() {
-        let spec =
-            DescriptorSpec { neighbourhood: 5, context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()] };
-        let mut entry = descriptor_entry(&spec, 12, Grid { n_rows: 2, n_cols: 3 });
-        assert_eq!(entry.context, ["h:2,3", "hv:4"]);
-        assert_eq!(descriptor(&entry).unwrap(), spec);
-        entry.context.push("spiral:2".to_owned());
-        assert!(descriptor(&entry).unwrap_err().to_string().contains("spiral:2"));
     }
 
     #[test]

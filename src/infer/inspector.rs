@@ -1,10 +1,9 @@
 //! Images to inspections.
 
-use super::scoring::{How, Normalise, Scored, Scoring, score};
-use super::{FeaturePipeline, InferError};
-use crate::bank::{LocalDensity, MemoryBank, PatchDescriptors, Policy};
+use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::{Contents, Manifest};
-use crate::condition::{Admission, Condition, Gate, GateUse};
+use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
+use crate::detect::{DetectError, Detector, FeaturePipeline, Scored, View};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
@@ -68,24 +67,17 @@ pub(super) struct Levels {
     pub(super) per_condition: Vec<Conformal>,
 }
 
-/// A fitted detector on a device.
+/// A fitted detector on a device, with what its scores mean.
 pub struct Inspector {
-    pub(super) pipeline: FeaturePipeline,
+    pub(super) detector: Box<dyn Detector>,
     /// The numbers that the network computed with in the fit.
     pub(super) fitted_precision: Precision,
-    pub(super) bank: MemoryBank,
-    pub(super) is_searched_on_device: bool,
-    pub(super) scoring: Scoring,
     pub(super) conditions: Vec<Condition>,
     pub(super) gate: Gate,
     pub(super) gate_use: GateUse,
     pub(super) policy: Policy,
-    /// Of every policy the bundle was calibrated for; that of `policy` is always there.
-    pub(super) levels: BTreeMap<Policy, Levels>,
-    /// The local density of the bank, where it was measured.
-    pub(super) density: Option<LocalDensity>,
-    /// As `levels`, by distances normalised by local density.
-    pub(super) density_levels: BTreeMap<Policy, Levels>,
+    /// Of every view the bundle was calibrated for; the plain one of `policy` is always there.
+    pub(super) levels: BTreeMap<View, Levels>,
     pub(super) manifest: Manifest,
 }
 
@@ -93,9 +85,9 @@ impl Inspector {
     /// Makes a bundle's contents ready on `device`.
     ///
     /// # Errors
-    /// [`InferError::OtherWeights`] when the backbone's weights are not those of the fit, [`InferError::UnknownEntry`]
+    /// [`DetectError::OtherWeights`] when the backbone's weights are not those of the fit, [`DetectError::UnknownEntry`]
     /// for settings of a newer version, and whatever the backbone or the bank refuse.
-    pub fn open(contents: Contents, device: &OpenDevice) -> Result<Self, InferError> {
+    pub fn open(contents: Contents, device: &OpenDevice) -> Result<Self, DetectError> {
         super::convert::inspector(contents, device)
     }
 
@@ -108,7 +100,7 @@ impl Inspector {
     /// The precision of the fit and the one here, where they differ: scores then move a little against the thresholds.
     #[must_use]
     pub fn precision_change(&self) -> Option<(Precision, Precision)> {
-        let here = self.pipeline.backbone().precision;
+        let here = self.pipeline().backbone().precision;
         (here != self.fitted_precision).then_some((self.fitted_precision, here))
     }
 
@@ -118,23 +110,29 @@ impl Inspector {
         &self.conditions
     }
 
-    /// The bank.
+    /// The fitted method.
     #[must_use]
-    pub fn bank(&self) -> &MemoryBank {
-        &self.bank
+    pub fn detector(&self) -> &dyn Detector {
+        &*self.detector
+    }
+
+    /// The descriptors that images are compared with, where the detector keeps any.
+    #[must_use]
+    pub fn bank(&self) -> Option<&MemoryBank> {
+        self.detector.memory_bank()
     }
 
     /// Whether the bank is searched with the help of the network's device: on a GPU that can hold it and computes as
     /// exactly as it must. The answers are those of the search without, bit for bit.
     #[must_use]
     pub fn is_searched_on_device(&self) -> bool {
-        self.is_searched_on_device
+        self.detector.is_searched_on_device()
     }
 
     /// The network and its preprocessing.
     #[must_use]
     pub fn pipeline(&self) -> &FeaturePipeline {
-        &self.pipeline
+        self.detector.features()
     }
 
     /// The policy in force; the bundle's default unless [`Self::set_policy`] chose another.
@@ -146,14 +144,15 @@ impl Inspector {
     /// Chooses the policy, with the calibration measured under it.
     ///
     /// # Errors
-    /// [`InferError::NoPolicy`] where the bundle holds no scores for it.
-    pub fn set_policy(&mut self, policy: Policy) -> Result<(), InferError> {
-        if self.conditions.len() > 1 && !self.levels.contains_key(&policy) {
-            let known = self.levels.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(InferError::NoPolicy { found: policy.to_string(), known });
+    /// [`DetectError::NoPolicy`] where the bundle holds no scores for it.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<(), DetectError> {
+        if self.conditions.len() > 1 && !self.levels.contains_key(&View::plain(policy)) {
+            let plain = self.levels.keys().filter(|view| !view.by_density);
+            let known = plain.map(|view| view.policy.to_string()).collect::<Vec<_>>().join(", ");
+            return Err(DetectError::NoPolicy { found: policy.to_string(), known });
         }
         // With one condition all policies are the same.
-        if self.levels.contains_key(&policy) {
+        if self.levels.contains_key(&View::plain(policy)) {
             self.policy = policy;
         }
         Ok(())
@@ -161,13 +160,13 @@ impl Inspector {
 
     /// Chooses the full-resolution page of TIFF files, from 1, in place of the one that the bundle was fitted on.
     pub fn choose_page(&mut self, page: NonZeroUsize) {
-        self.pipeline.choose_page(page);
+        self.detector.features_mut().choose_page(page);
     }
 
     /// How image files are read: with the range of values and the page of the fit.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        self.pipeline.reading()
+        self.pipeline().reading()
     }
 
     /// Chooses who tells the condition of an image.
@@ -178,7 +177,7 @@ impl Inspector {
     /// Calibration over all held-out images, under the policy in force.
     #[must_use]
     pub fn global(&self) -> &Conformal {
-        &self.levels[&self.policy].global
+        &self.levels[&View::plain(self.policy)].global
     }
 
     /// As [`Self::global`], of the scores that `calibration` compares; that of plain distances where the bundle was not
@@ -187,33 +186,35 @@ impl Inspector {
     pub fn global_under(&self, calibration: Calibration) -> &Conformal {
         match calibration {
             Calibration::Condition | Calibration::Global => self.global(),
-            Calibration::Density => self.density_levels.get(&self.policy).map_or(self.global(), |l| &l.global),
+            Calibration::Density => {
+                self.levels.get(&View::by_density(self.policy)).map_or(self.global(), |l| &l.global)
+            }
         }
     }
 
     /// Calibration of each condition, under the policy in force; that of all images where it has no held-out ones.
     #[must_use]
     pub fn per_condition(&self) -> &[Conformal] {
-        &self.levels[&self.policy].per_condition
+        &self.levels[&View::plain(self.policy)].per_condition
     }
 
     /// Whether the network at hand makes descriptors of the bundle's shape, and whether there is a threshold for every image:
     /// what else an inspection needs beyond what [`Inspector::open`] checked. Runs the network once.
     ///
     /// # Errors
-    /// [`InferError::OtherShape`], [`InferError::NoThreshold`], and whatever the network refuses.
-    pub fn rehearse(&self) -> Result<(), InferError> {
-        let Preprocessing { height_px, width_px, .. } = *self.pipeline.preprocessing();
+    /// [`DetectError::OtherShape`], [`DetectError::NoThreshold`], and whatever the network refuses.
+    pub fn rehearse(&self) -> Result<(), DetectError> {
+        let Preprocessing { height_px, width_px, .. } = *self.pipeline().preprocessing();
         let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
-        let PatchDescriptors { grid, dim, .. } = self.pipeline.describe(&[&grey])?;
+        let PatchDescriptors { grid, dim, .. } = self.pipeline().describe(&[&grey])?;
         let entry = &self.manifest.descriptor;
         let expected = (entry.grid_rows, entry.grid_cols, entry.dim);
         let found = (grid.n_rows, grid.n_cols, dim);
         if found != expected {
-            return Err(InferError::OtherShape { expected, found });
+            return Err(DetectError::OtherShape { expected, found });
         }
         if self.global().threshold.is_none() {
-            return Err(InferError::NoThreshold);
+            return Err(DetectError::NoThreshold);
         }
         Ok(())
     }
@@ -224,7 +225,7 @@ impl Inspector {
     ///
     /// # Errors
     /// Whatever the network or the bank refuse.
-    pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, InferError> {
+    pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, DetectError> {
         self.score_under(images, conditions, Calibration::default())
     }
 
@@ -233,30 +234,27 @@ impl Inspector {
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
-    ) -> Result<Vec<Scored>, InferError> {
-        let normalise = match calibration {
-            Calibration::Condition | Calibration::Global => Normalise::No,
-            Calibration::Density => Normalise::Only(self.density.as_ref().ok_or(InferError::NoDensity)?),
-        };
+    ) -> Result<Vec<Scored>, DetectError> {
+        if calibration == Calibration::Density && !self.levels.keys().any(|view| view.by_density) {
+            return Err(DetectError::NoDensity);
+        }
         let given = |index: usize| conditions.get(index).copied().flatten();
         let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
         let admit =
             |index: usize, descriptors: &[f32]| self.admit(self.gate_use, given[index], images[index], descriptors);
-        let how =
-            How { scoring: self.scoring, policies: &[self.policy], n_conditions: self.conditions.len(), normalise };
-        Ok(score(&self.pipeline, &self.bank, images, &how, &admit)?.into_iter().flatten().collect())
+        self.detector.score(images, &admit, &[view(calibration, self.policy)])
     }
 
     /// Inspects images. `conditions[i]` names the condition of image `i` where it is known; else the gate tells.
     ///
     /// # Errors
-    /// As [`Inspector::score`], and [`InferError::NoThreshold`].
+    /// As [`Inspector::score`], and [`DetectError::NoThreshold`].
     pub fn inspect(
         &self,
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
-    ) -> Result<Vec<Inspection>, InferError> {
+    ) -> Result<Vec<Inspection>, DetectError> {
         let scored = self.score_under(images, conditions, calibration)?;
         scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
@@ -269,7 +267,7 @@ impl Inspector {
         image: &Image,
         descriptors: &[f32],
     ) -> Admission {
-        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.bank.dim()))
+        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.manifest.descriptor.dim))
     }
 
     /// What a raw score under `policy` means for an image of this condition.
@@ -279,23 +277,20 @@ impl Inspector {
         calibration: Calibration,
         condition: Option<usize>,
         raw_score: f32,
-    ) -> Result<Judgement, InferError> {
-        let levels = match calibration {
-            Calibration::Condition | Calibration::Global => &self.levels,
-            Calibration::Density => &self.density_levels,
-        };
+    ) -> Result<Judgement, DetectError> {
         let policy = match condition {
             Some(_) => policy,
             // An image of no known condition was compared with all rows, whatever the policy.
             None => Policy::Mixed,
         };
-        let levels = levels.get(&policy).or_else(|| levels.get(&self.policy)).ok_or(InferError::NoThreshold)?;
+        let of = |policy| self.levels.get(&view(calibration, policy));
+        let levels = of(policy).or_else(|| of(self.policy)).ok_or(DetectError::NoThreshold)?;
         let own = condition.and_then(|c| levels.per_condition.get(c)).filter(|c| c.threshold.is_some());
         let conformal = match calibration {
             Calibration::Condition => own.unwrap_or(&levels.global),
             Calibration::Global | Calibration::Density => &levels.global,
         };
-        let threshold = conformal.threshold.or(levels.global.threshold).ok_or(InferError::NoThreshold)?;
+        let threshold = conformal.threshold.or(levels.global.threshold).ok_or(DetectError::NoThreshold)?;
         Ok(Judgement {
             calibrated_score: conformal.standardise(raw_score),
             threshold,
@@ -304,12 +299,13 @@ impl Inspector {
         })
     }
 
-    pub(super) fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, InferError> {
+    pub(super) fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, DetectError> {
         let Admission { condition, confidence, is_unknown } = scored.admission;
+        let raw_score = scored.raw_score();
         let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
-            self.judge(self.policy, calibration, condition, scored.raw_score)?;
+            self.judge(self.policy, calibration, condition, raw_score)?;
         Ok(Inspection {
-            raw_score: scored.raw_score,
+            raw_score,
             calibrated_score,
             threshold,
             calibrated_threshold,
@@ -329,5 +325,13 @@ impl Inspector {
             return Admission::certain(0);
         }
         self.conditions.iter().position(|c| c.as_str() == name).map_or(Admission::unknown(), Admission::certain)
+    }
+}
+
+/// The view whose scores `calibration` compares.
+fn view(calibration: Calibration, policy: Policy) -> View {
+    match calibration {
+        Calibration::Condition | Calibration::Global => View::plain(policy),
+        Calibration::Density => View::by_density(policy),
     }
 }

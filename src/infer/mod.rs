@@ -7,20 +7,12 @@
 //! Fitting scores its held-out images with the same [`Inspector`], so a score means the same at fit time and afterwards.
 
 pub(crate) mod convert;
-mod error;
 mod explain;
 mod inspector;
-mod pipeline;
-mod scoring;
 mod stream;
 
-pub use error::InferError;
 pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
 pub use inspector::{Calibration, Inspection, Inspector};
-pub use pipeline::{FeaturePipeline, PipelineSpec};
-pub(crate) use pipeline::{FeatureSource, Network};
-pub(crate) use scoring::{Distances, How, Normalise, score};
-pub use scoring::{Scored, Scoring};
 pub use stream::{Item, inspect_all, inspect_and};

@@ -1,7 +1,8 @@
 //! Many files through one inspector.
 
-use super::{Calibration, InferError, Inspection, Inspector};
+use super::{Calibration, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
+use crate::detect::DetectError;
 use crate::flow::{Decoded, Pace, Share, in_batches};
 use crate::image::{Image, ImageError};
 use crate::progress::Progress;
@@ -33,9 +34,9 @@ pub struct Item<'a> {
 ///
 /// # Errors
 /// What `receive` returns, or what makes every image fail: a network or bank that refuses its input, or an input size for
-/// which there is no memory ([`InferError::Memory`], before the first image). [`InferError::Cancelled`]
+/// which there is no memory ([`DetectError::Memory`], before the first image). [`DetectError::Cancelled`]
 /// where `progress` says so; what was scored before has been received.
-pub fn inspect_all<E: From<InferError> + Send>(
+pub fn inspect_all<E: From<DetectError> + Send>(
     inspector: &Inspector,
     samples: &[Sample],
     table: Option<&ConditionTable>,
@@ -53,7 +54,7 @@ pub fn inspect_all<E: From<InferError> + Send>(
 ///
 /// # Errors
 /// As [`inspect_all`], and what `prepare` returns.
-pub fn inspect_and<P: Send, E: From<InferError> + Send>(
+pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
     all: (&Inspector, &[Sample], Option<&ConditionTable>, Calibration),
     pace: &Pace,
     progress: &dyn Progress,
@@ -82,7 +83,7 @@ pub fn inspect_and<P: Send, E: From<InferError> + Send>(
         // `None`: the receiver has stopped, and says why.
         let worked: Result<(), Option<E>> = in_batches(&paths, &flow, |range, decoded| {
             if progress.is_cancelled() {
-                return Err(Some(InferError::Cancelled.into()));
+                return Err(Some(DetectError::Cancelled.into()));
             }
             let items = inspect_batch(inspector, &samples[range], table, calibration, decoded)
                 .map_err(|error| Some(error.into()))?;
@@ -102,7 +103,7 @@ fn inspect_batch<'a>(
     table: Option<&ConditionTable>,
     calibration: Calibration,
     decoded: Vec<Decoded>,
-) -> Result<Vec<Item<'a>>, InferError> {
+) -> Result<Vec<Item<'a>>, DetectError> {
     let start = Instant::now();
     let readable: Vec<(&Sample, &Image)> =
         samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, image))).collect();
@@ -127,7 +128,7 @@ fn inspect_each(
     images: &[&Image],
     conditions: &[Option<&str>],
     calibration: Calibration,
-) -> Result<Vec<Result<Inspection, ImageError>>, InferError> {
+) -> Result<Vec<Result<Inspection, ImageError>>, DetectError> {
     let unscorable = |image: &Image, reason: String| {
         let [min, max] = image.extrema();
         ImageError::Unscorable { reason, min, max }

@@ -5,7 +5,7 @@ use crate::bundle::Defect;
 use crate::bundle::onnxdemo::StationError;
 use crate::condition::ConditionError;
 use crate::dataset::DatasetError;
-use crate::infer::InferError;
+use crate::detect::DetectError;
 use crate::score::ScoreError;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub enum TrainError {
     Dataset(#[from] DatasetError),
     /// The images can't be described or scored.
     #[error(transparent)]
-    Infer(#[from] InferError),
+    Infer(#[from] DetectError),
     /// The conditions can't be told.
     #[error(transparent)]
     Condition(#[from] ConditionError),

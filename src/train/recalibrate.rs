@@ -1,8 +1,8 @@
 //! A new threshold for a bank that stays as it is.
 
 use super::{Failure, TrainError};
-use crate::bank::Policy;
 use crate::bundle::{CalibrationEntry, Contents};
+use crate::condition::Policy;
 use crate::dataset::Sample;
 use crate::flow::{Pace, in_batches};
 use crate::image::Image;
@@ -67,7 +67,7 @@ pub fn recalibrate(
         if !images.is_empty() {
             for scored in inspector.score(&images, &[])? {
                 n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
-                scores.push(scored.raw_score);
+                scores.push(scored.raw_score());
                 maxima.push(scored.map.max());
             }
         }

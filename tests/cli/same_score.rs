@@ -98,7 +98,7 @@ fn held_out_images_score_as_they_did_at_fit_time() {
         let sample = listing.samples.iter().find(|s| s.name == *name).unwrap();
         let image = pcore::image::read(&sample.path, &pcore::image::Limits::default()).unwrap();
         let scored = inspector.score(&[&image], &[]).unwrap();
-        assert_eq!(scored[0].raw_score.to_bits(), expected.to_bits(), "{name}");
+        assert_eq!(scored[0].raw_score().to_bits(), expected.to_bits(), "{name}");
     }
 }
 

@@ -140,8 +140,9 @@ fn a_page_is_chosen_at_the_fit_and_at_the_inspection() {
 
 #[test]
 fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
+    use pcore::detect::DetectError;
     use pcore::flow::Pace;
-    use pcore::infer::{Calibration, InferError, Inspector, inspect_all};
+    use pcore::infer::{Calibration, Inspector, inspect_all};
     let folder = folder_of(4, |path, i| write_float(path, i, 1.0, None));
     expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
     let mut contents = pcore::bundle::read(&folder.path().join("b.pcore")).unwrap();
@@ -157,7 +158,7 @@ fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
             Ok((_, inspection)) => assert!(inspection.raw_score.is_finite()),
             Err(error) => failed.push(error.to_string()),
         }
-        Ok::<_, InferError>(())
+        Ok::<_, DetectError>(())
     };
     inspect_all(
         &inspector,

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::bank::Policy;
 use crate::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
     FORMAT_VERSION, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
 };
-use crate::condition::ConditionRule;
+use crate::condition::{ConditionRule, Policy};
 use crate::image::Resize;
 
 use super::write::{meta_text, threshold_text};

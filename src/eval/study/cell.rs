@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::StudyError;
-use crate::bank::{Context, CoresetSize, DescriptorSpec, Policy};
+use crate::bank::{Context, CoresetSize, DescriptorSpec};
 use crate::bundle::Metric;
-use crate::condition::{ConditionError, GateKind, GateUse};
+use crate::condition::{ConditionError, GateKind, GateUse, Policy};
+use crate::detect::PipelineSpec;
+use crate::detect::patchcore::Scoring;
 use crate::image::{Preprocessing, Resize};
-use crate::infer::{Calibration, PipelineSpec, Scoring};
+use crate::infer::Calibration;
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
 use crate::train::{DEFAULT_CORESET, DEFAULT_SIZE_PX, FitPlan};
@@ -208,7 +210,7 @@ impl Cell {
                 }
             }
             Axis::GateKind => self.gate_kind = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?,
-            Axis::Policy => self.policy = text.parse().map_err(|e: crate::bank::BankError| bad(e.to_string()))?,
+            Axis::Policy => self.policy = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?,
             Axis::Calibration => {
                 self.calibration = match text {
                     "condition" => Calibration::Condition,

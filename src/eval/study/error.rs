@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::dataset::DatasetError;
-use crate::infer::InferError;
+use crate::detect::DetectError;
 use crate::train::TrainError;
 
 /// Why a study can't be planned or run.
@@ -66,5 +66,5 @@ pub enum StudyError {
     },
     /// The images can't be described or scored.
     #[error(transparent)]
-    Infer(#[from] InferError),
+    Infer(#[from] DetectError),
 }

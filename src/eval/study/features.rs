@@ -14,8 +14,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::StudyError;
+use crate::detect::{DetectError, FeatureSource, Network};
 use crate::image::{Image, Preprocessing};
-use crate::infer::{FeatureSource, InferError, Network};
 use crate::model::{BackboneSpec, FeatureMap, Footprint, Grid};
 use crate::train::digest;
 
@@ -107,7 +107,7 @@ impl Remembered {
         images: &[&Image],
         preprocessing: &Preprocessing,
         taps: &[usize],
-    ) -> Result<Vec<FeatureMap>, InferError> {
+    ) -> Result<Vec<FeatureMap>, DetectError> {
         let files = self.files(images, preprocessing);
         let mut found: Vec<Option<Arc<Vec<FeatureMap>>>> = files.par_iter().map(|path| self.find(path)).collect();
         let missing: Vec<usize> = (0..images.len()).filter(|i| found[*i].is_none()).collect();
@@ -155,11 +155,11 @@ impl FeatureSource for Recalled {
         &self.spec
     }
 
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
+    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
         self.all.features(images, preprocessing, &self.taps)
     }
 
-    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError> {
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError> {
         self.all.network.footprint(n, preprocessing)
     }
 }

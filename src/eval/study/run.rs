@@ -10,13 +10,15 @@ use sha2::{Digest, Sha256};
 
 use super::features::{Recalled, Remembered};
 use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{BankError, ByCondition, Policy, Search};
+use crate::bank::{BankError, ByCondition, MemoryBank, Search};
 use crate::bundle::Contents;
-use crate::condition::{Admission, ConditionRule};
+use crate::condition::{Admission, ConditionRule, Policy};
 use crate::dataset::Sample;
+use crate::detect::patchcore::Scoring;
+use crate::detect::{DetectError, FeaturePipeline, Network};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Limits};
-use crate::infer::{FeaturePipeline, InferError, Inspector, Network, Scoring, convert};
+use crate::infer::{Inspector, convert};
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
 use crate::train::{FitPlan, TrainError, fit_on};
@@ -90,7 +92,7 @@ impl<'a> Study<'a> {
     /// [`StudyError::Infer`] when there is no such network or layer.
     pub fn open(plan: &'a Plan, data: &'a StudyData, setup: &'a Setup<'a>) -> Result<Self, StudyError> {
         let load = |name: &str, layers: &[String]| {
-            model::load(name, layers, setup.device).map_err(|e| StudyError::Infer(InferError::Model(e)))
+            model::load(name, layers, setup.device).map_err(|e| StudyError::Infer(DetectError::Model(e)))
         };
         let mut cells: Vec<Cell> = plan.cells.iter().map(|planned| planned.cell.clone()).collect();
         let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -279,7 +281,7 @@ impl<'a> Study<'a> {
             cell: self.plan.cells[*index].name.clone(),
             seed: group.seed,
             conditions: conditions.clone(),
-            n_rows: inspector.bank().n_rows(),
+            n_rows: inspector.bank().map_or(0, MemoryBank::n_rows),
             raw: vec![],
             calibrated: vec![],
             threshold: vec![],
@@ -289,7 +291,8 @@ impl<'a> Study<'a> {
         let mut runs: Vec<Run> = group.cells.iter().map(empty).collect();
         for chunk in self.data.test.chunks(self.setup.batch.max(1)) {
             let read = |t: &super::TestImage| image::read(&t.sample.path, &Limits::default());
-            let images: Vec<Image> = chunk.par_iter().map(read).collect::<Result<_, _>>().map_err(InferError::Image)?;
+            let images: Vec<Image> =
+                chunk.par_iter().map(read).collect::<Result<_, _>>().map_err(DetectError::Image)?;
             let described = inspector.pipeline().describe(&images.iter().collect::<Vec<_>>())?;
             let found: Vec<Vec<One>> = (0..chunk.len())
                 .into_par_iter()
@@ -306,7 +309,7 @@ impl<'a> Study<'a> {
                     };
                     group.cells.iter().map(|(index, _)| image.answer(&self.cells[*index])).collect()
                 })
-                .collect::<Result<_, InferError>>()?;
+                .collect::<Result<_, DetectError>>()?;
             for of_image in found {
                 for (run, one) in runs.iter_mut().zip(of_image) {
                     run.raw.push(one.raw);
@@ -345,9 +348,9 @@ struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    fn answer(&mut self, cell: &Cell) -> Result<One, InferError> {
+    fn answer(&mut self, cell: &Cell) -> Result<One, DetectError> {
         let admission = self.inspector.admit(cell.gate, self.given, self.image, self.rows);
-        let search = cell.policy.search(admission, self.inspector.conditions().len());
+        let search = Search::under(cell.policy, admission, self.inspector.conditions().len());
         let (raw, nearest) = self.search(search)?;
         let judged = self.inspector.judge(cell.policy, cell.calibration, admission.condition, raw)?;
         Ok(One {
@@ -359,11 +362,11 @@ impl Answers<'_> {
         })
     }
 
-    fn search(&mut self, search: Search) -> Result<(f32, u32), InferError> {
+    fn search(&mut self, search: Search) -> Result<(f32, u32), DetectError> {
         if let Some((_, raw, nearest)) = self.searched.iter().find(|(s, _, _)| *s == search) {
             return Ok((*raw, *nearest));
         }
-        let bank = self.inspector.bank();
+        let bank = self.inspector.bank().ok_or(BankError::Empty)?;
         // As many neighbours as inspection asks for: the same bits.
         let found = match self.found.take() {
             Some(found) => found,

@@ -6,10 +6,11 @@ mod place;
 pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
 pub use place::{PatchPlace, PixelBox};
 
-use super::{Calibration, InferError, Inspection, Inspector};
-use crate::bank::{Neighbours, Policy, Search};
+use super::{Calibration, Inspection, Inspector};
+use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
-use crate::condition::Condition;
+use crate::condition::{Condition, Policy};
+use crate::detect::DetectError;
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -59,7 +60,7 @@ pub struct ExplainedPatch {
     pub place: PatchPlace,
     /// Its distance as it counts in the score.
     pub distance: f32,
-    /// The nearest rows among those that the policy considers, nearest first.
+    /// The nearest rows among those that the policy considers, nearest first; none where the detector keeps no rows.
     pub matches: Vec<Match>,
     /// The nearest row of every condition that has rows, whatever the policy; in the order of the bundle.
     pub by_condition: Vec<Match>,
@@ -102,30 +103,31 @@ impl Inspector {
         condition: Option<&str>,
         calibration: Calibration,
         plan: &ExplainPlan,
-    ) -> Result<Explanation, InferError> {
+    ) -> Result<Explanation, DetectError> {
         let scored = self.score_under(&[image], &[condition], calibration)?;
-        let scored = scored.into_iter().next().ok_or(InferError::NoThreshold)?;
-        let described = self.pipeline.describe(&[image])?;
+        let scored = scored.into_iter().next().ok_or(DetectError::NoThreshold)?;
+        let described = self.pipeline().describe(&[image])?;
         let (rows, dim, grid) = (described.image(0), described.dim, described.grid);
-        let search = self.policy.search(scored.admission, self.conditions.len());
-        let chosen = top_patches(&scored.patches, grid, self.pipeline.descriptor().neighbourhood, plan.n_patches);
-        let input = self.pipeline.preprocessing();
+        let search = Search::under(self.policy, scored.admission, self.conditions.len());
+        let chosen = top_patches(&scored.patches, grid, self.pipeline().descriptor().neighbourhood, plan.n_patches);
+        let input = self.pipeline().preprocessing();
         let size = (image.height_px(), image.width_px());
         let mut patches = Vec::with_capacity(chosen.len());
         for index in chosen {
             let query = &rows[index * dim..][..dim];
-            let found = self.bank.nearest_in(query, plan.n_matches.max(1), search)?;
-            let mut by_condition = vec![];
-            for of in 0..self.conditions.len() {
-                if self.bank.has_rows_of(of) {
-                    let nearest = self.bank.nearest_in(query, 1, Search::Only { condition: of })?;
-                    by_condition.extend(self.matches(&nearest, Search::All));
+            let (mut matches, mut by_condition) = (vec![], vec![]);
+            if let Some(bank) = self.bank() {
+                let found = bank.nearest_in(query, plan.n_matches.max(1), search)?;
+                matches = self.matches(bank, &found, search);
+                for condition in (0..self.conditions.len()).filter(|of| bank.has_rows_of(*of)) {
+                    let nearest = bank.nearest_in(query, 1, Search::Only { condition })?;
+                    by_condition.extend(self.matches(bank, &nearest, Search::All));
                 }
             }
             patches.push(ExplainedPatch {
                 place: PatchPlace::of(index, grid, (input.height_px, input.width_px), &scored.placement, size),
                 distance: scored.patches[index],
-                matches: self.matches(&found, search),
+                matches,
                 by_condition,
             });
         }
@@ -133,9 +135,9 @@ impl Inspector {
         Ok(Explanation { inspection, policy: self.policy, grid, patches })
     }
 
-    fn matches(&self, found: &Neighbours, search: Search) -> Vec<Match> {
+    fn matches(&self, bank: &MemoryBank, found: &Neighbours, search: Search) -> Vec<Match> {
         let matched = |(row, counted): (&u32, &f32)| {
-            let origin = self.bank.origins()[*row as usize];
+            let origin = bank.origins()[*row as usize];
             let penalty = match search {
                 Search::Penalised { condition, factor } if origin.condition as usize != condition => factor,
                 Search::Penalised { .. } | Search::All | Search::Only { .. } => 1.0,

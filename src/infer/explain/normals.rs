@@ -2,8 +2,9 @@
 
 use super::{Match, PatchPlace, PixelBox};
 use crate::bank::normalise_rows;
+use crate::detect::DetectError;
 use crate::image::{self, Image};
-use crate::infer::{InferError, Inspector};
+use crate::infer::Inspector;
 use crate::kernel::Metric;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -61,8 +62,8 @@ impl NormalImages {
     ///
     /// # Errors
     /// What the network refuses.
-    pub fn patch(&mut self, inspector: &Inspector, found: &Match) -> Result<NormalPatch, InferError> {
-        let (Some(source), Some(position)) = (&found.source, found.position) else {
+    pub fn patch(&mut self, inspector: &Inspector, found: &Match) -> Result<NormalPatch, DetectError> {
+        let (Some(source), Some(position), Some(bank)) = (&found.source, found.position, inspector.bank()) else {
             return Ok(NormalPatch::Missing { reason: "the bundle does not say which image the row is of".to_owned() });
         };
         if !self.kept.contains_key(source) {
@@ -76,7 +77,7 @@ impl NormalImages {
             Ok(kept) => kept,
             Err(reason) => return Ok(NormalPatch::Missing { reason: reason.clone() }),
         };
-        let row = inspector.bank.row(found.row);
+        let row = bank.row(found.row);
         let Some(own) = descriptors.get(position * row.len()..(position + 1) * row.len()) else {
             return Ok(NormalPatch::Changed);
         };
@@ -85,7 +86,7 @@ impl NormalImages {
         if apart > f64::from(SAME_PATCH) * length(&mut row.iter().copied()) {
             return Ok(NormalPatch::Changed);
         }
-        let input = inspector.pipeline.preprocessing();
+        let input = inspector.pipeline().preprocessing();
         let size = (image.height_px(), image.width_px());
         let grid = crate::model::Grid {
             n_rows: inspector.manifest.descriptor.grid_rows,
@@ -96,7 +97,7 @@ impl NormalImages {
         Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })
     }
 
-    fn open(&self, inspector: &Inspector, source: &str) -> Result<Kept, InferError> {
+    fn open(&self, inspector: &Inspector, source: &str) -> Result<Kept, DetectError> {
         let Some(root) = &self.root else {
             return Ok(Err("the folder of the training images is not known on this machine".to_owned()));
         };
@@ -109,10 +110,9 @@ impl NormalImages {
             Ok(image) => image,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let mut rows = inspector.pipeline.describe(&[&image])?.rows;
-        match inspector.bank.metric() {
-            Metric::Euclidean => {}
-            Metric::Cosine => normalise_rows(&mut rows, inspector.bank.dim()),
+        let mut rows = inspector.pipeline().describe(&[&image])?.rows;
+        if let Some(bank) = inspector.bank().filter(|bank| bank.metric() == Metric::Cosine) {
+            normalise_rows(&mut rows, bank.dim());
         }
         Ok(Ok((Arc::new(image), rows)))
     }

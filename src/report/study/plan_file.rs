@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::condition::ConditionError;
-use crate::condition::ConditionRule;
+use crate::condition::{ConditionError, ConditionRule};
 use crate::eval::study::{Axis, Direction, Draft, DraftHypothesis, DraftStage, Plan, StudyError};
 use crate::train::TrainError;
 

@@ -7,9 +7,9 @@ use super::scratch::ScratchFile;
 use crate::bank::{BankError, RowSource, normalise_rows};
 use crate::bundle;
 use crate::dataset::Sample;
+use crate::detect::{DetectError, FeaturePipeline};
 use crate::flow::{Decoded, Flow, in_batches};
 use crate::image::Image;
-use crate::infer::{FeaturePipeline, InferError};
 use crate::model::Grid;
 use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
@@ -47,7 +47,7 @@ impl Candidates {
         in_batches(&paths, flow, |range, decoded| {
             go_on(progress)?;
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
-            let (pixels, shares) = Decoded::whole(decoded).map_err(InferError::Image)?;
+            let (pixels, shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
             let borrowed: Vec<&Image> = pixels.iter().collect();
             let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
             check_unchanged(&seen, &borrowed)?;

@@ -2,24 +2,25 @@
 
 use super::look::{Glance, check_unchanged};
 use super::{Candidates, go_on};
-use crate::bank::MemoryBank;
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
+use crate::detect::patchcore::{Distances, PatchCore};
+use crate::detect::{DetectError, Detector, View};
 use crate::flow::{Decoded, Flow, in_batches};
 use crate::image::Image;
-use crate::infer::{Distances, FeaturePipeline, How, InferError, score};
 use crate::progress::Progress;
 use crate::train::TrainError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A normal image that calibrates, scored under every policy.
+/// A normal image that calibrates.
 pub(super) struct HeldOut {
     pub(super) image: usize,
+    /// Under each view.
     pub(super) raw_scores: Vec<f32>,
-    pub(super) density_scores: Vec<f32>,
-    pub(super) map_maxima: Vec<f32>,
+    /// The largest value of its map under the first view.
+    pub(super) map_maximum: f32,
     /// The condition under which it was scored.
     pub(super) condition: usize,
 }
@@ -27,12 +28,11 @@ pub(super) struct HeldOut {
 /// Scores the held-out images as new ones will be: the gate tells their condition. Where it abstains, they count to the
 /// condition they were labelled with, as an image does whose condition is given.
 pub(super) fn calibrate(
-    pipeline: &FeaturePipeline,
-    bank: &MemoryBank,
+    detector: &dyn Detector,
     flow: &Flow,
     (samples, glances): (&[&Sample], &[Glance]),
     (held_out, label): (&[usize], &[usize]),
-    (gate, how): (&Gate, &How<'_>),
+    (gate, dim, views): (&Gate, usize, &[View]),
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     let mut found = Vec::with_capacity(held_out.len());
@@ -41,22 +41,21 @@ pub(super) fn calibrate(
     in_batches(&paths, flow, |range, decoded| {
         go_on(progress)?;
         let chunk = &held_out[range];
-        let (images, _shares) = Decoded::whole(decoded).map_err(InferError::Image)?;
+        let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
         let images: Vec<&Image> = images.iter().collect();
         let seen: Vec<_> = chunk.iter().map(|i| (samples[*i], &glances[*i])).collect();
         check_unchanged(&seen, &images)?;
         let admit = |index: usize, descriptors: &[f32]| {
-            let own = gate.admit(images[index], descriptors, bank.dim());
+            let own = gate.admit(images[index], descriptors, dim);
             let labelled = Admission::certain(label[chunk[index]]);
             if own.condition.is_some() { own } else { labelled }
         };
-        let scored = score(pipeline, bank, &images, how, &admit)?;
-        found.extend(scored.iter().zip(chunk).map(|(by_policy, image)| HeldOut {
+        let scored = detector.score(&images, &admit, views)?;
+        found.extend(scored.into_iter().zip(chunk).map(|(scored, image)| HeldOut {
             image: *image,
-            raw_scores: by_policy.iter().map(|s| s.raw_score).collect(),
-            density_scores: by_policy.iter().filter_map(|s| s.density_score).collect(),
-            map_maxima: by_policy.iter().map(|s| s.map.max()).collect(),
-            condition: by_policy.first().and_then(|s| s.admission.condition).unwrap_or(label[*image]),
+            map_maximum: scored.map.max(),
+            condition: scored.admission.condition.unwrap_or(label[*image]),
+            raw_scores: scored.raw_scores,
         }));
         progress.advance(chunk.len());
         Ok::<_, TrainError>(())
@@ -73,11 +72,10 @@ pub(super) fn calibrate(
 ///
 /// The gate has seen these images, so their labels take its place.
 pub(super) fn leave_each_out(
-    pipeline: &FeaturePipeline,
-    bank: &MemoryBank,
+    detector: &PatchCore,
     candidates: &Candidates,
     (bank_images, label, group_of): (&[usize], &[usize], &[usize]),
-    how: &How<'_>,
+    views: &[View],
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     progress.begin("calibrating", bank_images.len());
@@ -88,20 +86,16 @@ pub(super) fn leave_each_out(
             go_on(progress)?;
             let rows = &*candidates.image(index)?;
             let condition = label[*image];
-            let admission = Admission::certain(condition);
-            let mut held =
-                HeldOut { image: *image, raw_scores: vec![], density_scores: vec![], map_maxima: vec![], condition };
             let is_left_out = |source: u32| group_of[source as usize] == group_of[*image];
-            let others = bank.nearest_by_condition_without(rows, how.scoring.map_neighbours, &is_left_out)?;
-            for policy in how.policies {
-                let Some(nearest) = others.under(policy.search(admission, how.n_conditions)) else { break };
-                let found = Distances::of(rows, nearest, candidates.grid(), bank, how, pipeline.preprocessing())?;
-                held.raw_scores.push(found.raw_score);
-                held.density_scores.extend(found.density_score);
-                held.map_maxima.push(found.map.max());
-            }
+            let admission = Admission::certain(condition);
+            let found = detector.score_without(rows, candidates.grid(), admission, views, &is_left_out)?;
             progress.advance(1);
-            Ok((held.raw_scores.len() == how.policies.len()).then_some(held))
+            Ok(found.map(|Distances { raw_scores, map, .. }| HeldOut {
+                image: *image,
+                raw_scores,
+                map_maximum: map.max(),
+                condition,
+            }))
         })
         .collect();
     progress.end();
@@ -112,9 +106,9 @@ pub(super) fn leave_each_out(
 /// One score for each group: the largest of its images', under each policy for itself. A new part is exchangeable with the
 /// groups, so that an image of it exceeds their quantile at most as often as its most striking image does.
 ///
-/// Of a group with images in several conditions, those in `home`, the condition it counts to, have a say. `default`: the
-/// policy that tells which image stands for the group.
-pub(super) fn one_per_group(held: Vec<HeldOut>, group_of: &[usize], home: &[usize], default: usize) -> Vec<HeldOut> {
+/// Of a group with images in several conditions, those in `home`, the condition it counts to, have a say. The first view tells
+/// which image stands for the group.
+pub(super) fn one_per_group(held: Vec<HeldOut>, group_of: &[usize], home: &[usize]) -> Vec<HeldOut> {
     let mut by_group: BTreeMap<usize, Vec<HeldOut>> = BTreeMap::new();
     for image in held {
         by_group.entry(group_of[image.image]).or_default().push(image);
@@ -124,12 +118,11 @@ pub(super) fn one_per_group(held: Vec<HeldOut>, group_of: &[usize], home: &[usiz
             images.retain(|image| image.condition == home[group]);
         }
         images.into_iter().reduce(|mut most, other| {
-            if other.raw_scores[default] > most.raw_scores[default] {
+            if other.raw_scores[0] > most.raw_scores[0] {
                 (most.image, most.condition) = (other.image, other.condition);
             }
             raise(&mut most.raw_scores, &other.raw_scores);
-            raise(&mut most.density_scores, &other.density_scores);
-            raise(&mut most.map_maxima, &other.map_maxima);
+            most.map_maximum = most.map_maximum.max(other.map_maximum);
             most
         })
     };

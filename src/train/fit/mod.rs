@@ -14,15 +14,17 @@ use super::group::groups_by_rule;
 use super::split::{Split, split};
 use super::{FitPlan, TrainError};
 use crate::bank::{
-    BankError, BankRow, Coreset, CoresetSize, IndexKind, LocalDensity, MemoryBank, Policy, RowSource, select_from,
+    BankError, BankRow, Coreset, CoresetSize, IndexKind, LocalDensity, MemoryBank, RowSource, select_from,
 };
 use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, FORMAT_VERSION, Manifest,
 };
-use crate::condition::{Chosen, ConditionError, ConditionRule, Examples, Gate, GateKind, choose, condition_of};
+use crate::condition::{Chosen, ConditionError, ConditionRule, Examples, Gate, GateKind, Policy, choose, condition_of};
 use crate::dataset::Sample;
+use crate::detect::patchcore::{self, PatchCore};
+use crate::detect::{DetectError, Detector, FeaturePipeline, View};
 use crate::flow::Flow;
-use crate::infer::{FeaturePipeline, How, InferError, Normalise, convert};
+use crate::infer::convert;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -34,6 +36,7 @@ use look::{Glance, Labels, all_named, fingerprint, label, look};
 use rayon::prelude::*;
 use room::Extent;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A training image that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,42 +111,40 @@ pub(crate) fn fit_on(
             BankRow { condition: label[image] as u32, source: image as u32, position: (candidate % n_patches) as u32 }
         })
         .collect();
-    let mut bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, convert::metric(plan.metric))?;
-    bank.search_on(pipeline.device());
+    let mut bank = MemoryBank::new(candidates.gather(&indices)?, dim, origins, patchcore::metric(plan.metric))?;
 
     go_on(progress)?;
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
-    let default = policies.iter().position(|p| *p == Policy::default()).unwrap_or(0);
+    let views = views(policies);
+    let n_plain = policies.len();
     let density = LocalDensity::measure(&bank)?;
-    let normalise = Normalise::Both(&density);
     let indexed = match plan.index {
         IndexKind::Exact => None,
         IndexKind::InvertedFile => {
             Some(index::build(&mut bank, &candidates, (&bank_images, &groups.of_image), progress)?)
         }
     };
-    let how = How { scoring: plan.scoring, policies, n_conditions: conditions.len(), normalise };
+    let detector = PatchCore::new(pipeline, bank, plan.scoring, conditions.len(), Some(density));
     go_on(progress)?;
     let leave_one_out = held_out.is_empty();
     let mut held = if leave_one_out {
         let images = (&*bank_images, &*label, &*groups.of_image);
-        leave_each_out(&pipeline, &bank, &candidates, images, &how, progress)?
+        leave_each_out(&detector, &candidates, images, &views, progress)?
     } else {
         drop(candidates);
-        calibrate(&pipeline, &bank, &flow, (&samples, &glances), (&held_out, &label), (&gate.gate, &how), progress)?
+        calibrate(&detector, &flow, (&samples, &glances), (&held_out, &label), (&gate.gate, dim, &views), progress)?
     };
     if groups.are_used() {
-        held = one_per_group(held, &groups.of_image, &groups.units.condition, default);
+        held = one_per_group(held, &groups.of_image, &groups.units.condition);
     }
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
-    let scores: Vec<f32> = held.iter().map(|h| h.raw_scores[default]).collect();
-    let maxima: Vec<f32> = held.iter().map(|h| h.map_maxima[default]).collect();
-    let others: Vec<usize> = (0..policies.len()).filter(|p| *p != default).collect();
-    let other_scores = others.iter().flat_map(|p| held.iter().map(|h| h.raw_scores[*p])).collect();
-    let density_scores = (0..policies.len()).flat_map(|p| held.iter().map(move |h| h.density_scores[p])).collect();
+    let under = |views: Range<usize>| views.flat_map(|view| held.iter().map(move |h| h.raw_scores[view])).collect();
+    let (scores, other_scores): (Vec<f32>, Vec<f32>) = (under(0..1), under(1..n_plain));
+    let density_scores = under(n_plain..views.len());
+    let maxima: Vec<f32> = held.iter().map(|h| h.map_maximum).collect();
     let entry_of = |scores: &[f32]| -> Result<ConformalEntry, TrainError> {
         let mut found = Conformal::of(scores, plan.alpha)?;
         found.threshold = plan.threshold.or(found.threshold);
@@ -167,17 +168,18 @@ pub(crate) fn fit_on(
         .map(|(index, name)| ConditionEntry {
             name: name.clone(),
             n_images: bank_images.iter().filter(|i| label[**i] == index).count(),
-            n_rows: bank.origins().iter().filter(|o| o.condition as usize == index).count(),
+            n_rows: detector.bank().origins().iter().filter(|o| o.condition as usize == index).count(),
         })
         .collect();
+    let (features, bank) = (detector.features(), detector.bank());
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
         profile: "pcore".to_owned(),
         domain: plan.domain.clone(),
-        backbone: convert::backbone_entry(pipeline.backbone()),
-        preprocessing: convert::preprocessing_entry(pipeline.preprocessing()),
-        descriptor: convert::descriptor_entry(pipeline.descriptor(), dim, grid),
+        backbone: convert::backbone_entry(features.backbone()),
+        preprocessing: convert::preprocessing_entry(features.preprocessing()),
+        descriptor: patchcore::descriptor_entry(features.descriptor(), dim, grid),
         metric: plan.metric,
         coreset: CoresetEntry {
             ratio: match plan.coreset {
@@ -191,16 +193,16 @@ pub(crate) fn fit_on(
             covering_radius: Some(covering_radius),
         },
         index: indexed.as_ref().map(|(entry, _)| entry.clone()),
-        score: convert::score_entry(&plan.scoring),
+        score: patchcore::score_entry(&plan.scoring),
         conditions: condition_entries,
         condition_rule: rule_name(&plan.conditions),
         gate: convert::gate_entry(&gate.gate, &gate.confusion),
         calibration: CalibrationEntry {
             method: method.to_owned(),
             alpha: plan.alpha,
-            policy: policies[default].to_string(),
-            other_policies: others.iter().map(|p| policies[*p].to_string()).collect(),
-            density: Some(convert::density_entry(policies)),
+            policy: views[0].policy.to_string(),
+            other_policies: views[1..n_plain].iter().map(|view| view.policy.to_string()).collect(),
+            density: Some(patchcore::density_entry(policies)),
             groups: groups.entry(),
             global: entry_of(&scores)?,
             per_condition,
@@ -226,7 +228,7 @@ pub(crate) fn fit_on(
         other_scores,
         gate_points,
         gate_conditions,
-        row_scale: density.scales().to_vec(),
+        row_scale: detector.row_scales().to_vec(),
         density_scores,
         row_list: indexed.map(|(_, row_list)| row_list).unwrap_or_default(),
     };
@@ -243,6 +245,15 @@ fn flow(plan: &FitPlan, pipeline: &FeaturePipeline, n_images: usize) -> Result<F
     Ok(pipeline.flow(&plan.pace(), least)?)
 }
 
+/// The views that are calibrated: the plain one of the default policy, which comes first, those of the others, and all by
+/// local density.
+fn views(policies: &[Policy]) -> Vec<View> {
+    let default = policies.iter().copied().find(|p| *p == Policy::default()).or_else(|| policies.first().copied());
+    let others = policies.iter().copied().filter(|policy| Some(*policy) != default);
+    let plain = default.into_iter().chain(others).map(View::plain);
+    plain.chain(policies.iter().copied().map(View::by_density)).collect()
+}
+
 /// Refuses what names alone tell before any image is read: tables and patterns that leave images out.
 fn check_names(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     let samples: Vec<&Sample> = samples.iter().collect();
@@ -257,7 +268,7 @@ fn check_names(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
 
 /// An error where the work is to stop.
 fn go_on(progress: &dyn Progress) -> Result<(), TrainError> {
-    if progress.is_cancelled() { Err(InferError::Cancelled.into()) } else { Ok(()) }
+    if progress.is_cancelled() { Err(DetectError::Cancelled.into()) } else { Ok(()) }
 }
 
 /// Learns from the bank's images alone: the held-out ones must pass the gate as new images do.

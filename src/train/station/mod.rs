@@ -8,8 +8,9 @@ use super::TrainError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::bundle::onnxdemo::{self, CROP_PX, StationArtefact, StationError, StationMeta};
 use crate::bundle::{BackboneEntry, Contents};
+use crate::detect::{DetectError, FeaturePipeline, PipelineSpec};
 use crate::image::Image;
-use crate::infer::{FeaturePipeline, InferError, PipelineSpec, convert};
+use crate::infer::convert;
 use crate::model::{FeatureMap, OpenDevice, Precision};
 use std::path::Path;
 
@@ -74,7 +75,7 @@ pub fn import_station(
     Ok(ImportedStation { contents, warnings })
 }
 
-fn open(meta: &StationMeta, options: &StationOptions, device: &OpenDevice) -> Result<FeaturePipeline, InferError> {
+fn open(meta: &StationMeta, options: &StationOptions, device: &OpenDevice) -> Result<FeaturePipeline, DetectError> {
     let layers =
         if options.layers.is_empty() { meta.layers.clone().unwrap_or_default() } else { options.layers.clone() };
     let spec = PipelineSpec {
@@ -88,7 +89,7 @@ fn open(meta: &StationMeta, options: &StationOptions, device: &OpenDevice) -> Re
 
 /// Something to look at for a network whose features are asked for their kind, not their content: coarse and fine
 /// structure in all colours.
-fn probe_image() -> Result<Image, InferError> {
+fn probe_image() -> Result<Image, DetectError> {
     const SIDE_PX: usize = 256;
     let mut pixels = Vec::with_capacity(3 * SIDE_PX * SIDE_PX);
     for y in 0..SIDE_PX {
@@ -111,7 +112,7 @@ fn warnings(artefact: &StationArtefact, probe: &PatchDescriptors) -> Result<Vec<
     let mut found = vec![StationWarning::Threshold { q: threshold.q }];
     let averaged = {
         let map =
-            FeatureMap::new(probe.rows.clone(), probe.n_images, probe.grid, probe.dim).map_err(InferError::Model)?;
+            FeatureMap::new(probe.rows.clone(), probe.n_images, probe.grid, probe.dim).map_err(DetectError::Model)?;
         describe(&[map], &DescriptorSpec { neighbourhood: 3, context: vec![] })?
     };
     found.extend(StationWarning::neighbourhood(zeros(rows), zeros(&probe.rows), zeros(&averaged.rows)));

@@ -7,9 +7,10 @@ use pcore::bank::{BankRow, CoresetSize, DescriptorSpec, MemoryBank, PatchDescrip
 use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, StationError, THRESHOLD_FILE};
 use pcore::bundle::{self, BackboneEntry, Contents, Metric, UNKNOWN};
 use pcore::dataset::{self, Sample};
+use pcore::detect::{FeaturePipeline, PipelineSpec};
 use pcore::flow::Pace;
 use pcore::image::{self, Image, Limits, Preprocessing, Resize};
-use pcore::infer::{Calibration, FeaturePipeline, Inspection, Inspector, PipelineSpec};
+use pcore::infer::{Calibration, Inspection, Inspector};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::{ImageScore, Verdict};

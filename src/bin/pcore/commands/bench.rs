@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::args::BenchArgs;
 use crate::console::print_line;
 use anyhow::{Result, anyhow};
-use pcore::bank::describe;
+use pcore::bank::{MemoryBank, describe};
 use pcore::dataset;
 use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector};
@@ -86,7 +86,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     if paths.is_empty() {
         return Err(anyhow!("no images: give files or folders with images"));
     }
-    let bench = Bench { inspector, network: network.as_ref(), paths: &paths, repeats: args.repeat };
+    let bank =
+        inspector.bank().ok_or_else(|| anyhow!("this bundle holds no memory bank whose search could be measured"))?;
+    let bench = Bench { inspector, bank, network: network.as_ref(), paths: &paths, repeats: args.repeat };
     let batches = BATCHES.into_iter().map(|batch| bench.measure(batch)).collect::<Result<Vec<_>>>()?;
     let preprocessing = inspector.pipeline().preprocessing();
     let report = Report {
@@ -95,8 +97,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         threads: rayon::current_num_threads(),
         backbone: format!("{} ({})", spec.name, spec.layers.join(", ")),
         image_size: format!("{}x{}", preprocessing.height_px, preprocessing.width_px),
-        bank_rows: inspector.bank().n_rows(),
-        dim: inspector.bank().dim(),
+        bank_rows: bank.n_rows(),
+        dim: bank.dim(),
         images: paths.len(),
         repeats: args.repeat,
         start_ms,
@@ -114,6 +116,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
 
 struct Bench<'a> {
     inspector: &'a Inspector,
+    bank: &'a MemoryBank,
     network: &'a dyn Backbone,
     paths: &'a [std::path::PathBuf],
     repeats: usize,
@@ -137,7 +140,7 @@ impl Bench<'_> {
             })
             .collect();
         let median = |name: &str| stages.iter().find(|s| s.stage == name).map_or(f64::NAN, |s| s.median_ms);
-        let products = 2.0 * patches as f64 * (self.inspector.bank().n_rows() * self.inspector.bank().dim()) as f64;
+        let products = 2.0 * patches as f64 * (self.bank.n_rows() * self.bank.dim()) as f64;
         Ok(Batch {
             batch,
             images_per_s: 1e3 / (median("decode") + median("inspect")),
@@ -149,7 +152,7 @@ impl Bench<'_> {
     /// Milliseconds per image of every stage, and the patches of an image.
     fn once(&self, batch: usize) -> Result<([f64; STAGES.len()], usize)> {
         let pipeline = self.inspector.pipeline();
-        let (preprocessing, bank) = (pipeline.preprocessing(), self.inspector.bank());
+        let (preprocessing, bank) = (pipeline.preprocessing(), self.bank);
         let score = &self.inspector.manifest().score;
         let style = Style {
             pixel_threshold: self.inspector.manifest().pixel_threshold,

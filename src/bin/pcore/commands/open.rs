@@ -8,6 +8,7 @@ use crate::console::{Console, detail, say, warning};
 use crate::home;
 use crate::terminal;
 use anyhow::{Context, Result};
+use pcore::bank::MemoryBank;
 use pcore::bundle::Contents;
 use pcore::condition::ConditionRule;
 use pcore::dataset::{ConditionTable, Listing};
@@ -60,7 +61,7 @@ pub(super) fn open_contents(
     if device.is_gpu() && !inspector.is_searched_on_device() {
         say!(
             "the CPU searches the bank: the device cannot hold its {} rows, or does not compute exactly enough",
-            inspector.bank().n_rows()
+            inspector.bank().map_or(0, MemoryBank::n_rows)
         );
     }
     if let Some((fitted, here)) = inspector.precision_change() {

@@ -8,10 +8,11 @@ use crate::image::ImageError;
 use crate::kernel::KernelError;
 use crate::model::ModelError;
 use crate::score::ScoreError;
+use std::str::FromStr;
 
 /// Why an image can't be inspected.
 #[derive(Debug, thiserror::Error)]
-pub enum InferError {
+pub enum DetectError {
     /// The bundle can't be read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -72,6 +73,12 @@ pub enum InferError {
     /// The bundle was not calibrated by local density.
     #[error("the bundle holds no held-out scores for --calibrate density: fit again")]
     NoDensity,
+    /// A detector that cannot be read that way.
+    #[error("the detector has no view '{view}': fit again")]
+    NoView {
+        /// Its name.
+        view: String,
+    },
     /// The bundle has no threshold.
     #[error(
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
@@ -85,7 +92,12 @@ pub enum InferError {
     Cancelled,
 }
 
-impl InferError {
+impl DetectError {
+    /// The value of a bundle's entry.
+    pub(crate) fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, Self> {
+        text.parse().map_err(|_unknown| Self::UnknownEntry { entry, found: text.to_owned() })
+    }
+
     /// Whether one image's values are the reason, so that others can be inspected all the same.
     pub(crate) fn is_of_one_image(&self) -> bool {
         match self {
@@ -98,6 +110,7 @@ impl InferError {
             | Self::UnknownEntry { .. }
             | Self::NoPolicy { .. }
             | Self::NoDensity
+            | Self::NoView { .. }
             | Self::Condition(_)
             | Self::NoThreshold
             | Self::OtherShape { .. }

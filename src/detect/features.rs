@@ -1,6 +1,6 @@
 //! Images to patch descriptors: the part that fitting and inference share.
 
-use super::InferError;
+use super::DetectError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::flow::{Flow, Needs, Pace};
 use crate::image::{Image, Limits, Preprocessing, Reading};
@@ -28,10 +28,10 @@ pub(crate) trait FeatureSource: Send + Sync {
     fn spec(&self) -> &BackboneSpec;
 
     /// The feature maps of `images`, preprocessed so, one map per layer of the spec.
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError>;
+    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError>;
 
     /// What a batch of `n` images takes, where that is known.
-    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError>;
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError>;
 }
 
 /// The network itself.
@@ -52,7 +52,7 @@ impl FeatureSource for Network {
         self.backbone.spec()
     }
 
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, InferError> {
+    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
         let Preprocessing { height_px, width_px, .. } = *preprocessing;
         let mut input = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         input.resize(images.len() * preprocessing.input_len()?, 0.0);
@@ -64,7 +64,7 @@ impl FeatureSource for Network {
         Ok(features)
     }
 
-    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, InferError> {
+    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError> {
         Ok(self.backbone.footprint(n, preprocessing.height_px, preprocessing.width_px)?)
     }
 }
@@ -91,8 +91,8 @@ impl FeaturePipeline {
     /// Opens the backbone on `device`.
     ///
     /// # Errors
-    /// [`InferError::Model`] when there is no such backbone or layer.
-    pub fn open(spec: &PipelineSpec, device: &OpenDevice) -> Result<Self, InferError> {
+    /// [`DetectError::Model`] when there is no such backbone or layer.
+    pub fn open(spec: &PipelineSpec, device: &OpenDevice) -> Result<Self, DetectError> {
         let backbone = model::load(&spec.backbone, &spec.layers, device)?;
         Ok(Self::of(Box::new(Network::new(backbone)), spec.preprocessing.clone(), spec.descriptor.clone(), device))
     }
@@ -130,7 +130,7 @@ impl FeaturePipeline {
     }
 
     /// Chooses the full-resolution page of TIFF files.
-    pub(super) fn choose_page(&mut self, page: NonZeroUsize) {
+    pub(crate) fn choose_page(&mut self, page: NonZeroUsize) {
         self.preprocessing.page = Some(page);
     }
 
@@ -143,14 +143,14 @@ impl FeaturePipeline {
     /// The patch descriptors of `images`, one grid after the other.
     ///
     /// # Errors
-    /// [`InferError::Image`], [`InferError::Model`] or [`InferError::Bank`].
-    pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, InferError> {
+    /// [`DetectError::Image`], [`DetectError::Model`] or [`DetectError::Bank`].
+    pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, DetectError> {
         Ok(describe(&self.features(images)?, &self.descriptor)?)
     }
 
     /// Bytes that `n` images take on their way from pixels to distances, beside those pixels and what is kept of them: the
     /// network's input, what it holds, descriptors, and what is at work on them.
-    fn batch_bytes(&self, n: usize) -> Result<u64, InferError> {
+    fn batch_bytes(&self, n: usize) -> Result<u64, DetectError> {
         let input = self.preprocessing.input_len()? as u64;
         // An unknown network: each pixel of the input as some hundred values.
         let unknown = || if self.device.is_gpu() { 0 } else { n as u64 * input * UNKNOWN_BYTES };
@@ -166,7 +166,7 @@ impl FeaturePipeline {
     }
 
     /// How images are read for it, see [`Pace::flow`].
-    pub(crate) fn flow(&self, pace: &Pace, afterwards: u64) -> Result<Flow, InferError> {
+    pub(crate) fn flow(&self, pace: &Pace, afterwards: u64) -> Result<Flow, DetectError> {
         let needs = Needs {
             reading: self.reading(),
             input_px: (self.preprocessing.height_px, self.preprocessing.width_px),
@@ -177,18 +177,18 @@ impl FeaturePipeline {
     }
 
     /// Patches of an image and values of each, where that is known before.
-    pub(crate) fn patches(&self) -> Result<Option<(usize, usize)>, InferError> {
+    pub(crate) fn patches(&self) -> Result<Option<(usize, usize)>, DetectError> {
         let footprint = self.source.footprint(1, &self.preprocessing)?;
         Ok(footprint.map(|found| shape(&found, &self.descriptor)))
     }
 
     /// Bytes that are kept of an inspected image, beside its pixels: the anomaly map and the distances of its patches.
-    fn kept_bytes(&self) -> Result<u64, InferError> {
+    fn kept_bytes(&self) -> Result<u64, DetectError> {
         Ok(self.preprocessing.input_len()? as u64 / 3 * 2 * size_of::<f32>() as u64)
     }
 
     /// The feature maps of `images`, one per layer.
-    pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, InferError> {
+    pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, DetectError> {
         self.source.features(images, &self.preprocessing)
     }
 }

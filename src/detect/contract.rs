@@ -1,0 +1,68 @@
+//! What every detector keeps.
+
+use super::{DetectError, FeaturePipeline, View};
+use crate::bank::MemoryBank;
+use crate::condition::Admission;
+use crate::image::{Image, Placement};
+use crate::model::Grid;
+use crate::score::AnomalyMap;
+
+/// Tells the condition of an image of a batch, by its index and its descriptors `[n_patches, dim]`.
+pub type Admit<'a> = &'a (dyn Fn(usize, &[f32]) -> Admission + Sync);
+
+/// A fitted method. It turns images into scores and maps and decides nothing: conditions are told from outside, calibration
+/// and thresholds are made of its scores.
+///
+/// An image's answer does not depend on the other images, their order, their number or the number of threads, bit for bit on
+/// the CPU; fit and inspection get it from the same call.
+pub trait Detector: Send + Sync {
+    /// Its name in the registry.
+    fn kind(&self) -> &'static str;
+
+    /// Pixels to descriptors: network, preprocessing, device.
+    fn features(&self) -> &FeaturePipeline;
+
+    /// The same, to be changed.
+    fn features_mut(&mut self) -> &mut FeaturePipeline;
+
+    /// The answers to `images`, one for each, under each of `views`, of which there is at least one.
+    ///
+    /// # Errors
+    /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
+    fn score(&self, images: &[&Image], admit: Admit<'_>, views: &[View]) -> Result<Vec<Scored>, DetectError>;
+
+    /// The descriptors of normal images that it compares with, where it keeps any.
+    fn memory_bank(&self) -> Option<&MemoryBank> {
+        None
+    }
+
+    /// Whether a GPU helps to search them; the answers are the same.
+    fn is_searched_on_device(&self) -> bool {
+        false
+    }
+}
+
+/// What a detector says of one image, before anything is decided.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// The image score under each view, unclamped.
+    pub raw_scores: Vec<f32>,
+    /// Distance of each patch under the first view, row-major.
+    pub patches: Vec<f32>,
+    /// Their grid.
+    pub grid: Grid,
+    /// The anomaly map under the first view, at the network's input size.
+    pub map: AnomalyMap,
+    /// Where the source pixels lie in that map.
+    pub placement: Placement,
+    /// The image's condition, which decided what it was compared with.
+    pub admission: Admission,
+}
+
+impl Scored {
+    /// The image score under the first view.
+    #[must_use]
+    pub fn raw_score(&self) -> f32 {
+        self.raw_scores.first().copied().unwrap_or(f32::NAN)
+    }
+}

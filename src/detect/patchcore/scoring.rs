@@ -1,0 +1,125 @@
+//! Distances to scores and maps.
+
+use super::{PatchCore, Scoring};
+use crate::bank::{Describer, LocalDensity, Neighbours, Search};
+use crate::condition::Admission;
+use crate::detect::{Admit, DetectError, Scored, View};
+use crate::image::Image;
+use crate::model::Grid;
+use crate::score::AnomalyMap;
+use rayon::prelude::*;
+
+/// What the distances of one image's patches come to.
+pub(crate) struct Distances {
+    /// Under each view.
+    pub(crate) raw_scores: Vec<f32>,
+    /// Under the first.
+    pub(crate) patches: Vec<f32>,
+    /// Under the first.
+    pub(crate) map: AnomalyMap,
+}
+
+impl PatchCore {
+    /// See [`Detector::score`](crate::detect::Detector::score).
+    pub(super) fn score_images(
+        &self,
+        images: &[&Image],
+        admit: Admit<'_>,
+        views: &[View],
+    ) -> Result<Vec<Scored>, DetectError> {
+        let features = self.features.features(images)?;
+        let describer = Describer::new(&features, self.features.descriptor())?;
+        let (grid, input) = (describer.grid, self.features.preprocessing());
+        let one = |(i, image): (usize, &&Image)| {
+            // One image at a time: its descriptors are still in the cache when they are looked up.
+            let mut rows = vec![0.0; describer.image_len()];
+            describer.describe(i, &mut rows);
+            let admission = admit(i, &rows);
+            let Distances { raw_scores, patches, map } = self.score_rows(&rows, grid, admission, views)?;
+            let placement = input.placement(image.height_px(), image.width_px());
+            Ok(Scored { raw_scores, patches, grid, map, placement, admission })
+        };
+        images.par_iter().enumerate().map(one).collect()
+    }
+
+    /// The same for the descriptors of one image, `[n_patches, dim]`.
+    fn score_rows(
+        &self,
+        rows: &[f32],
+        grid: Grid,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Distances, DetectError> {
+        let k = self.scoring.map_neighbours;
+        // One search answers for all policies; for one policy a search of its own reads fewer rows.
+        let is_one = views.iter().all(|view| view.policy == views[0].policy);
+        let all = if is_one { None } else { Some(self.bank.nearest_by_condition(rows, k, None)?) };
+        let nearest = |search| match all.as_ref().and_then(|all| all.under(search)) {
+            Some(nearest) => Ok(nearest),
+            None => self.bank.nearest_in(rows, k, search),
+        };
+        let found = self.distances(rows, grid, admission, views, &|search| Ok(Some(nearest(search)?)))?;
+        found.ok_or(DetectError::Bank(crate::bank::BankError::Empty))
+    }
+
+    /// The same by the rows of other images than those that are left out; `None` where a view has no rows then.
+    pub(crate) fn score_without(
+        &self,
+        rows: &[f32],
+        grid: Grid,
+        admission: Admission,
+        views: &[View],
+        is_left_out: &(dyn Fn(u32) -> bool + Sync),
+    ) -> Result<Option<Distances>, DetectError> {
+        let others = self.bank.nearest_by_condition_without(rows, self.scoring.map_neighbours, is_left_out)?;
+        self.distances(rows, grid, admission, views, &|search| Ok(others.under(search)))
+    }
+
+    fn distances(
+        &self,
+        rows: &[f32],
+        grid: Grid,
+        admission: Admission,
+        views: &[View],
+        nearest: &dyn Fn(Search) -> Result<Option<Neighbours>, DetectError>,
+    ) -> Result<Option<Distances>, DetectError> {
+        let (mut raw_scores, mut first) = (Vec::with_capacity(views.len()), None);
+        let mut searched: Vec<(Search, Neighbours)> = vec![];
+        for view in views {
+            let search = Search::under(view.policy, admission, self.n_conditions);
+            let plain = match searched.iter().find(|(known, _)| *known == search) {
+                Some((_, found)) => found,
+                None => {
+                    let Some(found) = nearest(search)? else { return Ok(None) };
+                    searched.push((search, found));
+                    &searched[searched.len() - 1].1
+                }
+            };
+            let normalised = if view.by_density { Some(normalised(plain, self.density(*view)?)) } else { None };
+            let distances = normalised.as_ref().unwrap_or(plain);
+            raw_scores.push(self.scoring.image_score.of(rows, distances, &self.bank)?);
+            first = first.or_else(|| Some(self.scoring.draw(distances, grid, self.features.preprocessing())));
+        }
+        Ok(first.map(|(patches, map)| Distances { raw_scores, patches, map }))
+    }
+
+    fn density(&self, view: View) -> Result<&LocalDensity, DetectError> {
+        self.density.as_ref().ok_or(DetectError::NoView { view: view.to_string() })
+    }
+}
+
+fn normalised(nearest: &Neighbours, density: &LocalDensity) -> Neighbours {
+    let mut nearest = nearest.clone();
+    density.normalise(&mut nearest);
+    nearest
+}
+
+impl Scoring {
+    /// The distance of each patch, and the map.
+    fn draw(&self, nearest: &Neighbours, grid: Grid, input: &crate::image::Preprocessing) -> (Vec<f32>, AnomalyMap) {
+        let mean = |distances: &[f32]| distances.iter().sum::<f32>() / distances.len() as f32;
+        let in_map: Vec<f32> = nearest.distances.chunks_exact(nearest.k).map(mean).collect();
+        let map = AnomalyMap::draw(&in_map, grid, input.height_px, input.width_px, self.map_sigma_px);
+        (nearest.distances.iter().step_by(nearest.k).copied().collect(), map)
+    }
+}
