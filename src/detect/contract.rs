@@ -25,11 +25,11 @@ pub trait Detector: Send + Sync {
     /// The same, to be changed.
     fn features_mut(&mut self) -> &mut FeaturePipeline;
 
-    /// The answers to `images`, one for each, under each of `views`, of which there is at least one.
+    /// The answers to `images`, one for each.
     ///
     /// # Errors
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
-    fn score(&self, images: &[&Image], admit: Admit<'_>, views: &[View]) -> Result<Vec<Scored>, DetectError>;
+    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError>;
 
     /// The descriptors of normal images that it compares with, where it keeps any.
     fn memory_bank(&self) -> Option<&MemoryBank> {
@@ -40,6 +40,15 @@ pub trait Detector: Send + Sync {
     fn is_searched_on_device(&self) -> bool {
         false
     }
+}
+
+/// What is asked of a detector.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The views to score under, at least one.
+    pub views: &'a [View],
+    /// Whether the descriptors are wanted too.
+    pub keep_descriptors: bool,
 }
 
 /// What a detector says of one image, before anything is decided.
@@ -57,6 +66,8 @@ pub struct Scored {
     pub placement: Placement,
     /// The image's condition, which decided what it was compared with.
     pub admission: Admission,
+    /// Its descriptors `[n_patches, dim]`, where they were asked for.
+    pub descriptors: Option<Vec<f32>>,
 }
 
 impl Scored {

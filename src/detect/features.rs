@@ -27,6 +27,9 @@ pub(crate) trait FeatureSource: Send + Sync {
     /// The network's name, layers and weights.
     fn spec(&self) -> &BackboneSpec;
 
+    /// The network, where there is one.
+    fn network(&self) -> Option<&dyn Backbone>;
+
     /// The feature maps of `images`, preprocessed so, one map per layer of the spec.
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError>;
 
@@ -50,6 +53,10 @@ impl Network {
 impl FeatureSource for Network {
     fn spec(&self) -> &BackboneSpec {
         self.backbone.spec()
+    }
+
+    fn network(&self) -> Option<&dyn Backbone> {
+        Some(&*self.backbone)
     }
 
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
@@ -116,6 +123,12 @@ impl FeaturePipeline {
     #[must_use]
     pub fn backbone(&self) -> &BackboneSpec {
         self.source.spec()
+    }
+
+    /// The network itself; `None` where features are remembered ones.
+    #[must_use]
+    pub fn network(&self) -> Option<&dyn Backbone> {
+        self.source.network()
     }
 
     /// How images become network input.

@@ -10,7 +10,7 @@ pub mod patchcore;
 mod registry;
 mod view;
 
-pub use contract::{Admit, Detector, Scored};
+pub use contract::{Admit, Asked, Detector, Scored};
 pub use error::DetectError;
 pub use features::{FeaturePipeline, PipelineSpec};
 pub(crate) use features::{FeatureSource, Network};

@@ -3,7 +3,7 @@
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::{Contents, Manifest};
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{DetectError, Detector, FeaturePipeline, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
@@ -226,7 +226,7 @@ impl Inspector {
     /// # Errors
     /// Whatever the network or the bank refuse.
     pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, DetectError> {
-        self.score_under(images, conditions, Calibration::default())
+        self.score_under(images, conditions, Calibration::default(), false)
     }
 
     pub(super) fn score_under(
@@ -234,6 +234,7 @@ impl Inspector {
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
+        keep_descriptors: bool,
     ) -> Result<Vec<Scored>, DetectError> {
         if calibration == Calibration::Density && !self.levels.keys().any(|view| view.by_density) {
             return Err(DetectError::NoDensity);
@@ -242,7 +243,8 @@ impl Inspector {
         let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
         let admit =
             |index: usize, descriptors: &[f32]| self.admit(self.gate_use, given[index], images[index], descriptors);
-        self.detector.score(images, &admit, &[view(calibration, self.policy)])
+        let views = [view(calibration, self.policy)];
+        self.detector.score(images, &admit, Asked { views: &views, keep_descriptors })
     }
 
     /// Inspects images. `conditions[i]` names the condition of image `i` where it is known; else the gate tells.
@@ -255,7 +257,7 @@ impl Inspector {
         conditions: &[Option<&str>],
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, DetectError> {
-        let scored = self.score_under(images, conditions, calibration)?;
+        let scored = self.score_under(images, conditions, calibration, false)?;
         scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 

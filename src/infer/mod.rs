@@ -15,4 +15,4 @@ pub use explain::{
     ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
 };
 pub use inspector::{Calibration, Inspection, Inspector};
-pub use stream::{Item, inspect_all, inspect_and};
+pub use stream::{Inspecting, Item, inspect_all, inspect_and};

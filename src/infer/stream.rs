@@ -1,6 +1,6 @@
 //! Many files through one inspector.
 
-use super::{Calibration, Inspection, Inspector};
+use super::{Calibration, ExplainPlan, Explanation, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
 use crate::detect::DetectError;
 use crate::flow::{Decoded, Pace, Share, in_batches};
@@ -20,6 +20,8 @@ pub struct Item<'a> {
     pub outcome: Result<(Image, Inspection), ImageError>,
     /// Time of its decoding, and its share of the time in which its batch was scored, in milliseconds.
     pub ms: f64,
+    /// Why, where that was asked for.
+    pub explanation: Option<Explanation>,
     /// Its part of the memory for images.
     _share: Option<Share>,
 }
@@ -45,23 +47,38 @@ pub fn inspect_all<E: From<DetectError> + Send>(
     progress: &dyn Progress,
     mut receive: impl FnMut(Item<'_>) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let all = (inspector, samples, table, calibration);
-    inspect_and(all, pace, progress, |_| Ok(()), |item, ()| receive(item))
+    let what = Inspecting { inspector, samples, table, calibration, explain: None };
+    inspect_and(what, pace, progress, |_| Ok(()), |item, ()| receive(item))
 }
 
-/// As [`inspect_all`], `all` being its first four arguments. What can be made of an outcome without regard to the others (a
-/// picture of it) `prepare` makes, for several at once and in any order; `receive` gets it with the outcome.
+/// Images and how they are inspected.
+#[derive(Clone, Copy)]
+pub struct Inspecting<'a> {
+    /// The detector, and what its scores mean.
+    pub inspector: &'a Inspector,
+    /// The files, in the order of their outcomes.
+    pub samples: &'a [Sample],
+    /// Known conditions, which overrule the gate.
+    pub table: Option<&'a ConditionTable>,
+    /// Which held-out normals an image is compared with.
+    pub calibration: Calibration,
+    /// How much is explained of each; an image is described once for both.
+    pub explain: Option<ExplainPlan>,
+}
+
+/// As [`inspect_all`]. What can be made of an outcome without regard to the others (a picture of it) `prepare` makes, for
+/// several at once and in any order; `receive` gets it with the outcome.
 ///
 /// # Errors
 /// As [`inspect_all`], and what `prepare` returns.
 pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
-    all: (&Inspector, &[Sample], Option<&ConditionTable>, Calibration),
+    what: Inspecting<'_>,
     pace: &Pace,
     progress: &dyn Progress,
     prepare: impl Fn(&Item<'_>) -> Result<P, E> + Sync,
     mut receive: impl FnMut(Item<'_>, P) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let (inspector, samples, table, calibration) = all;
+    let Inspecting { inspector, samples, .. } = what;
     let prepare = &prepare;
     let flow = inspector.pipeline().flow(pace, 0)?;
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
@@ -85,7 +102,7 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
             if progress.is_cancelled() {
                 return Err(Some(DetectError::Cancelled.into()));
             }
-            let items = inspect_batch(inspector, &samples[range], table, calibration, decoded)
+            let items = inspect_batch(Inspecting { samples: &samples[range], ..what }, decoded)
                 .map_err(|error| Some(error.into()))?;
             scored.send(items).map_err(|_stopped| None)
         });
@@ -97,38 +114,39 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
     Ok(())
 }
 
-fn inspect_batch<'a>(
-    inspector: &Inspector,
-    samples: &'a [Sample],
-    table: Option<&ConditionTable>,
-    calibration: Calibration,
-    decoded: Vec<Decoded>,
-) -> Result<Vec<Item<'a>>, DetectError> {
+fn inspect_batch(what: Inspecting<'_>, decoded: Vec<Decoded>) -> Result<Vec<Item<'_>>, DetectError> {
+    let Inspecting { samples, table, .. } = what;
     let start = Instant::now();
     let readable: Vec<(&Sample, &Image)> =
         samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, image))).collect();
     let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
     let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
-    let mut inspections = inspect_each(inspector, &images, &conditions, calibration)?.into_iter();
+    let mut inspections = inspect_each(what, &images, &conditions)?.into_iter();
     let shared_ms = start.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
     let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms, share, .. })| {
-        let outcome = match image {
-            Ok(image) => inspections.next()?.map(|inspection| (image, inspection)).map_err(|e| e.in_file(&sample.path)),
-            Err(error) => Err(error),
+        let (outcome, explanation) = match image {
+            Ok(image) => match inspections.next()? {
+                Ok((inspection, explanation)) => (Ok((image, inspection)), explanation),
+                Err(error) => (Err(error.in_file(&sample.path)), None),
+            },
+            Err(error) => (Err(error), None),
         };
-        Some(Item { sample, outcome, ms: ms + shared_ms, _share: share })
+        Some(Item { sample, outcome, ms: ms + shared_ms, explanation, _share: share })
     });
     Ok(items.collect())
 }
 
+/// What is said of an image, and why where that was asked for; or the reason why it can't be scored.
+type Said = Result<(Inspection, Option<Explanation>), ImageError>;
+
 /// The inspection of each image, or why it has none: values that the network takes beyond all bounds are a matter of that
 /// image alone.
 fn inspect_each(
-    inspector: &Inspector,
+    what: Inspecting<'_>,
     images: &[&Image],
     conditions: &[Option<&str>],
-    calibration: Calibration,
-) -> Result<Vec<Result<Inspection, ImageError>>, DetectError> {
+) -> Result<Vec<Said>, DetectError> {
+    let Inspecting { inspector, calibration, explain, .. } = what;
     let unscorable = |image: &Image, reason: String| {
         let [min, max] = image.extrema();
         ImageError::Unscorable { reason, min, max }
@@ -136,19 +154,27 @@ fn inspect_each(
     if images.is_empty() {
         return Ok(vec![]);
     }
-    match inspector.inspect(images, conditions, calibration) {
+    let found = match explain {
+        None => inspector
+            .inspect(images, conditions, calibration)
+            .map(|all| all.into_iter().map(|inspection| (inspection, None)).collect::<Vec<_>>()),
+        Some(plan) => inspector
+            .explain_each(images, conditions, calibration, &plan)
+            .map(|all| all.into_iter().map(|why| (why.inspection.clone(), Some(why))).collect()),
+    };
+    match found {
         Ok(found) => {
-            let checked = found.into_iter().zip(images).map(|(inspection, image)| {
+            let checked = found.into_iter().zip(images).map(|((inspection, why), image)| {
                 let is_finite = inspection.raw_score.is_finite() && inspection.map.max().is_finite();
                 let reason = || format!("its score is {}", inspection.raw_score);
-                if is_finite { Ok(inspection) } else { Err(unscorable(image, reason())) }
+                if is_finite { Ok((inspection, why)) } else { Err(unscorable(image, reason())) }
             });
             Ok(checked.collect())
         }
         Err(error) if !error.is_of_one_image() => Err(error),
         Err(error) if images.len() == 1 => Ok(vec![Err(unscorable(images[0], error.to_string()))]),
         Err(_) => {
-            let alone = |i: usize| inspect_each(inspector, &images[i..=i], &conditions[i..=i], calibration);
+            let alone = |i: usize| inspect_each(what, &images[i..=i], &conditions[i..=i]);
             let each: Vec<_> = (0..images.len()).map(alone).collect::<Result<_, _>>()?;
             Ok(each.into_iter().flatten().collect())
         }

@@ -4,7 +4,7 @@
 mod scoring;
 mod section;
 
-use super::{Admit, DetectError, Detector, FeaturePipeline, Scored, View};
+use super::{Admit, Asked, DetectError, Detector, FeaturePipeline, Scored};
 use crate::bank::{LocalDensity, MemoryBank};
 use crate::image::Image;
 use crate::score::ImageScore;
@@ -74,8 +74,8 @@ impl Detector for PatchCore {
         &mut self.features
     }
 
-    fn score(&self, images: &[&Image], admit: Admit<'_>, views: &[View]) -> Result<Vec<Scored>, DetectError> {
-        self.score_images(images, admit, views)
+    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
+        self.score_images(images, admit, asked)
     }
 
     fn memory_bank(&self) -> Option<&MemoryBank> {

@@ -3,7 +3,7 @@
 use super::{PatchCore, Scoring};
 use crate::bank::{Describer, LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
-use crate::detect::{Admit, DetectError, Scored, View};
+use crate::detect::{Admit, Asked, DetectError, Scored, View};
 use crate::image::Image;
 use crate::model::Grid;
 use crate::score::AnomalyMap;
@@ -25,7 +25,7 @@ impl PatchCore {
         &self,
         images: &[&Image],
         admit: Admit<'_>,
-        views: &[View],
+        Asked { views, keep_descriptors }: Asked<'_>,
     ) -> Result<Vec<Scored>, DetectError> {
         let features = self.features.features(images)?;
         let describer = Describer::new(&features, self.features.descriptor())?;
@@ -37,7 +37,8 @@ impl PatchCore {
             let admission = admit(i, &rows);
             let Distances { raw_scores, patches, map } = self.score_rows(&rows, grid, admission, views)?;
             let placement = input.placement(image.height_px(), image.width_px());
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission })
+            let descriptors = keep_descriptors.then_some(rows);
+            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors })
         };
         images.par_iter().enumerate().map(one).collect()
     }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::StudyError;
 use crate::detect::{DetectError, FeatureSource, Network};
 use crate::image::{Image, Preprocessing};
-use crate::model::{BackboneSpec, FeatureMap, Footprint, Grid};
+use crate::model::{Backbone, BackboneSpec, FeatureMap, Footprint, Grid};
 use crate::train::digest;
 
 const MAGIC: &[u8; 8] = b"pcfeat1\n";
@@ -153,6 +153,10 @@ impl Recalled {
 impl FeatureSource for Recalled {
     fn spec(&self) -> &BackboneSpec {
         &self.spec
+    }
+
+    fn network(&self) -> Option<&dyn Backbone> {
+        None
     }
 
     fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {

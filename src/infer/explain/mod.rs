@@ -10,7 +10,7 @@ use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
 use crate::condition::{Condition, Policy};
-use crate::detect::DetectError;
+use crate::detect::{DetectError, Scored};
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -104,10 +104,31 @@ impl Inspector {
         calibration: Calibration,
         plan: &ExplainPlan,
     ) -> Result<Explanation, DetectError> {
-        let scored = self.score_under(&[image], &[condition], calibration)?;
-        let scored = scored.into_iter().next().ok_or(DetectError::NoThreshold)?;
-        let described = self.pipeline().describe(&[image])?;
-        let (rows, dim, grid) = (described.image(0), described.dim, described.grid);
+        let explained = self.explain_each(&[image], &[condition], calibration, plan)?;
+        explained.into_iter().next().ok_or(DetectError::NoThreshold)
+    }
+
+    /// The same for several images, each of which is described once.
+    pub(crate) fn explain_each(
+        &self,
+        images: &[&Image],
+        conditions: &[Option<&str>],
+        calibration: Calibration,
+        plan: &ExplainPlan,
+    ) -> Result<Vec<Explanation>, DetectError> {
+        let scored = self.score_under(images, conditions, calibration, true)?;
+        scored.into_iter().zip(images).map(|(scored, image)| self.reasons(scored, image, calibration, plan)).collect()
+    }
+
+    fn reasons(
+        &self,
+        mut scored: Scored,
+        image: &Image,
+        calibration: Calibration,
+        plan: &ExplainPlan,
+    ) -> Result<Explanation, DetectError> {
+        let (rows, grid) = (scored.descriptors.take().unwrap_or_default(), scored.grid);
+        let dim = rows.len() / grid.n_patches().max(1);
         let search = Search::under(self.policy, scored.admission, self.conditions.len());
         let chosen = top_patches(&scored.patches, grid, self.pipeline().descriptor().neighbourhood, plan.n_patches);
         let input = self.pipeline().preprocessing();

@@ -5,7 +5,7 @@ use super::{Candidates, go_on};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
 use crate::detect::patchcore::{Distances, PatchCore};
-use crate::detect::{DetectError, Detector, View};
+use crate::detect::{Asked, DetectError, Detector, View};
 use crate::flow::{Decoded, Flow, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
@@ -50,7 +50,7 @@ pub(super) fn calibrate(
             let labelled = Admission::certain(label[chunk[index]]);
             if own.condition.is_some() { own } else { labelled }
         };
-        let scored = detector.score(&images, &admit, views)?;
+        let scored = detector.score(&images, &admit, Asked { views, keep_descriptors: false })?;
         found.extend(scored.into_iter().zip(chunk).map(|(scored, image)| HeldOut {
             image: *image,
             map_maximum: scored.map.max(),

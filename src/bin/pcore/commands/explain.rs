@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use pcore::dataset::{Sample, Shown, mark_output, path_text};
 use pcore::files::PartialFile;
 use pcore::image::Image;
-use pcore::infer::{Calibration, ExplainPlan, Explanation, Match, NormalImages, NormalPatch};
+use pcore::infer::{Explanation, Match, NormalImages, NormalPatch};
 use pcore::report::{ExplanationJson, explain_picture};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,6 @@ pub(super) const DEFAULT_FOLDER: &str = "pcore-explain";
 
 /// Explains one image after the other.
 pub(super) struct Explainer {
-    plan: ExplainPlan,
     normals: NormalImages,
     folder: PathBuf,
     json: PartialFile,
@@ -31,13 +30,7 @@ pub(super) struct Explainer {
 impl Explainer {
     /// `normal`: the folder of the training images, if it was named; else the one that was fitted on this machine.
     /// `speaks`: whether to print what was found.
-    pub(super) fn new(
-        opened: &Opened,
-        plan: ExplainPlan,
-        normal: Option<&Path>,
-        out: Option<&Path>,
-        speaks: bool,
-    ) -> Result<Self> {
+    pub(super) fn new(opened: &Opened, normal: Option<&Path>, out: Option<&Path>, speaks: bool) -> Result<Self> {
         let folder = out.map_or_else(|| PathBuf::from(DEFAULT_FOLDER), Path::to_owned);
         let root = match normal {
             Some(folder) => Some(folder.to_owned()),
@@ -48,7 +41,7 @@ impl Explainer {
         let mut json = PartialFile::create(&path).with_context(|| format!("writing {}", path.display()))?;
         json.write_all(b"[")?;
         let normals = NormalImages::new(root);
-        Ok(Self { plan, normals, folder, json, n_explained: 0, n_missing: 0, speaks })
+        Ok(Self { normals, folder, json, n_explained: 0, n_missing: 0, speaks })
     }
 
     pub(super) fn explain(
@@ -56,11 +49,9 @@ impl Explainer {
         opened: &Opened,
         names: &PictureNames<'_>,
         (sample, image): (&Sample, &Image),
-        condition: Option<&str>,
-        calibration: Calibration,
+        explanation: &Explanation,
     ) -> Result<()> {
         let inspector = &opened.inspector;
-        let explanation = inspector.explain(image, condition, calibration, &self.plan)?;
         let mut normals = vec![];
         for patch in &explanation.patches {
             let all = patch.matches.iter().chain(&patch.by_condition);
@@ -69,15 +60,15 @@ impl Explainer {
             self.n_missing += found.iter().filter(|f| !matches!(f, NormalPatch::Found { .. })).count();
             normals.push(found);
         }
-        let png = explain_picture(image, &explanation, &normals)?.png()?;
+        let png = explain_picture(image, explanation, &normals)?.png()?;
         write_bytes(&self.folder, &names.place("explain", sample, "png"), &png)?;
-        let json = ExplanationJson::new(&path_text(&sample.path), &explanation, &normals);
+        let json = ExplanationJson::new(&path_text(&sample.path), explanation, &normals);
         let mut piece = if self.n_explained == 0 { b"\n".to_vec() } else { b",\n".to_vec() };
         serde_json::to_writer(&mut piece, &json)?;
         self.json.write_all(&piece)?;
         self.n_explained += 1;
         if self.speaks {
-            tell(&explanation)?;
+            tell(explanation)?;
         }
         Ok(())
     }

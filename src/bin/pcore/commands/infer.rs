@@ -16,7 +16,7 @@ use crate::{Outcome, is_broken_pipe};
 use anyhow::{Context, Result};
 use pcore::dataset::{self, Sample, Shown, mark_output};
 use pcore::image::{Image, write_png_grey8, write_tiff_f32};
-use pcore::infer::{ExplainPlan, Inspection, Item, inspect_and};
+use pcore::infer::{ExplainPlan, Inspecting, Inspection, Item, inspect_and};
 use pcore::report::{JsonlResults, ReportImage, ResultRow};
 use pcore::score::Verdict;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let mut printer = Printer::new(args);
     let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
     let (normal, out) = (args.explain.normal.as_deref(), args.out.as_deref());
-    let explainer = args.explain.explain.then(|| Explainer::new(&opened, plan, normal, out, !args.run.json));
+    let explainer = args.explain.explain.then(|| Explainer::new(&opened, normal, out, !args.run.json));
     let mut explainer = explainer.transpose()?;
     let names = PictureNames::of(&listing.samples);
     let run = RunInfo::new("infer", &opened, &listing);
@@ -54,7 +54,13 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         None => Ok(Pictures::default()),
     };
     let ended = inspect_and(
-        (&opened.inspector, &listing.samples, table.as_ref(), calibration),
+        Inspecting {
+            inspector: &opened.inspector,
+            samples: &listing.samples,
+            table: table.as_ref(),
+            calibration,
+            explain: args.explain.explain.then_some(plan),
+        },
         &args.run.pace(if out.is_some() { DRAWING_BYTES } else { 0 }),
         &Console::new(),
         draw,
@@ -62,9 +68,8 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
             let row = ResultRow { overlay, picture_error: error, ..page::row(&item) };
             output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
             printer.print(&row)?;
-            if let (Some(explainer), Ok((image, _))) = (&mut explainer, &item.outcome) {
-                let condition = table.as_ref().and_then(|table| table.get(item.sample));
-                explainer.explain(&opened, &names, (item.sample, image), condition, calibration)?;
+            if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
+                explainer.explain(&opened, &names, (item.sample, image), why)?;
             }
             images.push(report_image(item.sample, row));
             anyhow::Ok(())
