@@ -3,10 +3,28 @@
 //! A detector is fitted on folders of normal images and then scores every new image, says whether it is anomalous, and
 //! shows where. The method is PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022).
 //!
+//! ```no_run
+//! use pcore::{DrawStyle, FitPlan, Inspector, Limits, OpenDevice, Silent};
+//!
+//! let device = OpenDevice::cpu();
+//! let normals = pcore::dataset::normals("normal".as_ref(), None)?;
+//! let fitted = pcore::fit(&normals.samples, &FitPlan::default(), &device, &Silent)?;
+//! pcore::bundle::write("part.pcore".as_ref(), &fitted.contents)?;
+//!
+//! let inspector = Inspector::open(pcore::bundle::read("part.pcore".as_ref())?, &device)?;
+//! let image = pcore::image::read("part.png".as_ref(), &Limits::default())?;
+//! let found = inspector.inspect_one(&image)?;
+//! println!("{}: {} of {}", found.verdict.as_str(), found.calibrated_score, found.calibrated_threshold);
+//! std::fs::write("part-overlay.png", pcore::draw_inspection(&image, &found, &DrawStyle::default())?.png()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/` has this as a program, and a loop over a camera's images.
+//!
 //! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
 //!
-//! [`files`] -> [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`bank`] -> [`score`] -> [`bundle`] -> [`infer`] ->
-//! [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
+//! [`files`] -> [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`condition`], [`flow`] -> [`bank`] ->
+//! [`score`] -> [`bundle`] -> [`detect`] -> [`infer`] -> [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
 
 #![forbid(unsafe_code)]
 #![recursion_limit = "512"]
@@ -39,3 +57,13 @@ pub mod train;
 
 pub mod eval;
 pub mod report;
+
+pub use bundle::Contents;
+pub use flow::Pace;
+pub use image::{Image, Limits};
+pub use infer::{Inspection, Inspector};
+pub use model::OpenDevice;
+pub use progress::{Progress, Silent};
+pub use report::{DrawStyle, draw_inspection};
+pub use score::{AnomalyMap, Verdict};
+pub use train::{FitPlan, Fitted, fit};

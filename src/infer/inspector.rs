@@ -272,6 +272,15 @@ impl Inspector {
         gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.manifest.descriptor.dim))
     }
 
+    /// Inspects one image, whose condition the gate tells.
+    ///
+    /// # Errors
+    /// As [`Inspector::inspect`].
+    pub fn inspect_one(&self, image: &Image) -> Result<Inspection, DetectError> {
+        let found = self.inspect(&[image], &[], Calibration::default())?;
+        found.into_iter().next().ok_or(DetectError::NoThreshold)
+    }
+
     /// What a raw score under `policy` means for an image of this condition.
     pub(crate) fn judge(
         &self,

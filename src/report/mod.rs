@@ -3,7 +3,7 @@
 //!
 //! - [`CsvResults`], [`JsonlResults`]: one row per image, for machines.
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
-//! - [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
+//! - [`draw_inspection`], [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
 //! - [`html_page`]: all of it in one file that needs no network.
 //!
@@ -12,6 +12,7 @@
 
 mod chart;
 mod csv_text;
+mod drawn;
 mod error;
 mod explain;
 mod gallery;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
 pub use csv_text::csv_text;
+pub use drawn::{DrawStyle, colours, draw_inspection};
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};

@@ -1,7 +1,6 @@
 //! `pcore bench`: where the time of an inspection goes, on this machine.
 
 use super::open::open;
-use super::pictures::{Style, overlay_png};
 use crate::Outcome;
 use crate::args::BenchArgs;
 use crate::console::print_line;
@@ -14,6 +13,7 @@ use pcore::infer::{Calibration, Inspector, inspect_all};
 use pcore::kernel::Projection;
 use pcore::model::{Backbone, FeatureMap, ImageBatch};
 use pcore::progress::Silent;
+use pcore::report::{DrawStyle, draw_inspection};
 use pcore::score::AnomalyMap;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -160,7 +160,7 @@ impl Bench<'_> {
         let pipeline = self.inspector.pipeline();
         let (preprocessing, bank) = (pipeline.preprocessing(), self.bank);
         let score = &self.inspector.manifest().score;
-        let style = Style {
+        let style = DrawStyle {
             pixel_threshold: self.inspector.manifest().pixel_threshold,
             truth: None,
             legend: true,
@@ -195,7 +195,7 @@ impl Bench<'_> {
             let borrowed: Vec<&Image> = images.iter().collect();
             let inspections = self.inspector.inspect(&borrowed, &[], Calibration::Condition)?;
             clock.time(|| {
-                let draw = |(image, inspection)| overlay_png(image, inspection, &style).map(|png| png.len());
+                let draw = |(image, inspection)| anyhow::Ok(draw_inspection(image, inspection, &style)?.png()?.len());
                 images.par_iter().zip(&inspections).map(draw).collect::<Result<Vec<_>>>()
             })?;
             clock.time(|| self.inspector.inspect(&borrowed, &[], Calibration::Condition))?;

@@ -3,7 +3,7 @@
 use super::explain::{DEFAULT_FOLDER, Explainer};
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
-use super::pictures::{PictureNames, Style, is_disk_full, overlay_png, write_below, write_bytes};
+use super::pictures::{PictureNames, is_disk_full, write_below, write_bytes};
 use super::results::Output;
 use super::{left_out, listed};
 use crate::args::{InferArgs, MapFormat};
@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use pcore::dataset::{self, Sample, Shown, mark_output};
 use pcore::image::{Image, write_png_grey8, write_tiff_f32};
 use pcore::infer::{ExplainPlan, Inspecting, Inspection, Item, inspect_and};
-use pcore::report::{JsonlResults, ReportImage, ResultRow};
+use pcore::report::{DrawStyle, JsonlResults, ReportImage, ResultRow, draw_inspection};
 use pcore::score::Verdict;
 use std::path::Path;
 use std::time::Instant;
@@ -228,8 +228,9 @@ fn write_pictures(
 ) -> Result<Pictures> {
     let Ok((image, inspection)) = &item.outcome else { return Ok(Pictures::default()) };
     let place = names.place("overlays", item.sample, "png");
-    let style = Style { pixel_threshold, truth: None, legend: true, max_side_px: None };
-    let drawn = overlay_png(image, inspection, &style).and_then(|png| write_bytes(folder, &place, &png));
+    let style = DrawStyle { pixel_threshold, truth: None, legend: true, max_side_px: None };
+    let png = || Ok(draw_inspection(image, inspection, &style)?.png()?);
+    let drawn = png().and_then(|png| write_bytes(folder, &place, &png));
     let overlay = drawn.is_ok().then_some(place);
     let written =
         drawn.and_then(|()| write_maps((folder, names), item.sample, (image, inspection), pixel_threshold, maps));

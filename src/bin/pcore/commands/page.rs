@@ -1,7 +1,6 @@
 //! What `infer`, `eval` and `demo` write into their output folder.
 
 use super::open::Opened;
-use super::pictures::{Style, overlay_png, scale};
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{ConditionTable, Label, Sample, path_text};
@@ -10,7 +9,8 @@ use pcore::files::replace;
 use pcore::image::{self, Limits};
 use pcore::infer::{Calibration, Inspection, Item};
 use pcore::report::{
-    GalleryItem, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource, html_page, select_gallery,
+    DrawStyle, GalleryItem, Legend, Report, ReportImage, ResultRow, ThresholdNote, ThresholdSource, colours,
+    draw_inspection, html_page, select_gallery,
 };
 use std::fs;
 use std::io::{self, Write};
@@ -90,18 +90,18 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         let truth = truth.map(|mask| mask.values);
         let known = page.table.and_then(|t| t.get(sample));
         for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
-            let style = Style {
+            let style = DrawStyle {
                 pixel_threshold: manifest.pixel_threshold,
                 truth: truth.as_deref(),
                 legend: false,
                 max_side_px: Some(GALLERY_SIDE_PX),
             };
-            let png = overlay_png(&image, &inspection, &style)?;
+            let png = draw_inspection(&image, &inspection, &style).and_then(|picture| picture.png())?;
             legend_map.get_or_insert(inspection.map);
             gallery.push(GalleryItem { group: pick.group, image_idx: pick.image_idx, png });
         }
     }
-    let legend = legend_map.map(|map| scale(manifest.pixel_threshold, &map)).transpose()?.map(|scale| Legend {
+    let legend = legend_map.map(|map| colours(manifest.pixel_threshold, &map)).transpose()?.map(|scale| Legend {
         scale,
         contour: manifest.pixel_threshold,
         truth_outlined: page.samples.iter().any(|s| s.mask.is_some()),

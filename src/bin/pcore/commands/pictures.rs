@@ -3,52 +3,10 @@
 use anyhow::{Context, Result};
 use pcore::dataset::Sample;
 use pcore::files::{create_folders, is_full, replace_unsynced};
-use pcore::image::Image;
-use pcore::infer::Inspection;
-use pcore::report::{Caption, ColourScale, Overlay, SourceImage, display_rgb, display_white, overlay, picture_names};
-use pcore::score::AnomalyMap;
+use pcore::report::picture_names;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-
-/// The colours of every picture of one bundle: they begin at half the pixel threshold.
-pub(super) fn scale(pixel_threshold: Option<f32>, map: &AnomalyMap) -> Result<ColourScale> {
-    let threshold = pixel_threshold.filter(|t| *t > 0.0).unwrap_or_else(|| map.max().max(f32::MIN_POSITIVE));
-    Ok(ColourScale::around_threshold(threshold / 2.0, threshold)?)
-}
-
-/// How a picture is drawn.
-pub(super) struct Style<'a> {
-    /// Where the contour lies, in map units.
-    pub(super) pixel_threshold: Option<f32>,
-    /// The true fault, of the image's size.
-    pub(super) truth: Option<&'a [bool]>,
-    pub(super) legend: bool,
-    pub(super) max_side_px: Option<usize>,
-}
-
-/// The overlay of an image as PNG bytes.
-pub(super) fn overlay_png(image: &Image, inspection: &Inspection, style: &Style<'_>) -> Result<Vec<u8>> {
-    let (height_px, width_px) = (image.height_px(), image.width_px());
-    let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
-    let rgb = display_rgb(image, display_white(image));
-    let picture = overlay(&Overlay {
-        source: SourceImage { rgb: &rgb, height_px, width_px },
-        map: &map,
-        scale: scale(style.pixel_threshold, &map)?,
-        contour: style.pixel_threshold,
-        truth: style.truth,
-        legend: style.legend,
-        caption: Some(Caption {
-            verdict: inspection.verdict,
-            score: inspection.calibrated_score,
-            threshold: inspection.calibrated_threshold,
-            condition: inspection.condition.as_ref().map(pcore::condition::Condition::as_str),
-        }),
-        max_side_px: style.max_side_px,
-    })?;
-    Ok(picture.png()?)
-}
 
 /// Where the pictures of a listing's images go: one place for each, whatever their names are.
 pub(super) struct PictureNames<'a>(HashMap<&'a Path, String>);
