@@ -1,10 +1,11 @@
 //! `pcore bench`: where the time of an inspection goes, on this machine.
 
+use super::left_out;
 use super::open::open;
 use super::pictures::{Style, overlay_png};
 use crate::Outcome;
 use crate::args::BenchArgs;
-use crate::console::print_line;
+use crate::console::{print_line, say};
 use anyhow::{Result, anyhow};
 use pcore::bank::describe;
 use pcore::dataset;
@@ -86,6 +87,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     if paths.is_empty() {
         return Err(anyhow!("no images: give files or folders with images"));
     }
+    left_out::tell(&listing, "measured");
+    if listing.samples.len() > paths.len() {
+        say!("the first {} of {} images are measured", paths.len(), listing.samples.len());
+    }
     let bench = Bench { inspector, network: network.as_ref(), paths: &paths, repeats: args.repeat };
     let batches = BATCHES.into_iter().map(|batch| bench.measure(batch)).collect::<Result<Vec<_>>>()?;
     let preprocessing = inspector.pipeline().preprocessing();
@@ -109,7 +114,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     } else {
         print_table(&report)?;
     }
-    Ok(Outcome::Done)
+    Ok(if left_out::n_failures(&listing) > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
 struct Bench<'a> {
