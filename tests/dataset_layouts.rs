@@ -715,7 +715,7 @@ fn a_layout_that_is_said_is_taken_and_refused_where_it_is_another() {
 
 #[test]
 fn a_flat_folder_whose_names_tell_of_defects_or_masks_is_refused_unless_said_to_be_flat() {
-    let trees: [&[&str]; 12] = [
+    let trees: [&[&str]; 16] = [
         &["a.png", "abnormal/b.png"],
         &["a.png", "NG/b.png"],
         &["a.png", "line1/defects/b.png"],
@@ -727,6 +727,10 @@ fn a_flat_folder_whose_names_tell_of_defects_or_masks_is_refused_unless_said_to_
         &["a.png", "a_mask.png"],
         &["a.png", "a_seg.png"],
         &["a.png", "0002_NG.jpg"],
+        &["fail/b.png", "pass/a.png"],
+        &["gut/a.png", "schlecht/b.png"],
+        &["good parts/a.png", "edges/b.png"],
+        &["0/a.png", "1/b.png"],
         &["candle/Data/Images/Normal/0.JPG", "candle/Data/Images/Anomaly/0.JPG"],
     ];
     let flat = LayoutHints { layout: Some(Layout::Flat), ..LayoutHints::default() };

@@ -1,5 +1,6 @@
 //! Images to fit on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::layout::{self, Part, Purpose, Rule};
@@ -47,6 +48,18 @@ pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Res
             }
         }
     }
+    let is_checked = matches!(described.rule, Rule::Normals { check: true, .. });
+    let mut detail = described.detail;
+    if is_checked && described.layout == Layout::Flat {
+        let folders = folders_side_by_side(path, &walk);
+        let names: Vec<&str> = folders.iter().map(String::as_str).collect();
+        if let Some(odd) = layout::odd_one_out(&names) {
+            return Err(DatasetError::NotOnlyNormals { path: path.to_path_buf(), inner: path.join(odd) });
+        }
+        if names.len() > 1 && detail.is_empty() {
+            detail = format!("all of its {} folders", names.len());
+        }
+    }
     let warning = format!(
         "nothing in this layout keeps test images apart: all {} normal images are used, so that an evaluation on this folder would measure on training images (a split table keeps some apart)",
         sorted.n_shared
@@ -56,6 +69,16 @@ pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Res
     let mut warnings = described.warnings;
     warnings.append(&mut sorted.warnings);
     warnings.extend((sorted.n_shared > 0).then_some(warning));
-    listing.notes = Notes { detail: described.detail, warnings, unmatched_masks: vec![] };
+    listing.notes = Notes { detail, warnings, unmatched_masks: vec![] };
     Ok(listing)
+}
+
+/// The folders right below `path` that hold files which were found, sorted.
+fn folders_side_by_side(path: &Path, walk: &Walk) -> BTreeSet<String> {
+    let first = |file: &Path| {
+        let mut parts = file.strip_prefix(path).ok()?.iter();
+        let first = parts.next()?;
+        parts.next().map(|_| first.to_string_lossy().into_owned())
+    };
+    walk.files.iter().filter_map(|found| first(&found.path)).collect()
 }

@@ -31,6 +31,7 @@ mod exr;
 mod foreign;
 mod format;
 mod jpeg;
+mod levels;
 mod limits;
 mod mask;
 mod orient;
@@ -51,6 +52,7 @@ pub use decode::{Reading, decode, decode_as, read, read_as};
 pub(crate) use decode::{decode_file, read_bytes};
 pub use error::ImageError;
 pub use format::{EXTENSIONS, is_image, is_image_path};
+pub use levels::{Levels, Unusual};
 pub use limits::{Limits, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_HEIGHT_PX, MAX_PIXELS, MAX_WIDTH_PX};
 pub use mask::{MAX_CLASSES, Mask, read_mask, read_mask_of};
 pub use placement::Placement;
@@ -142,7 +144,19 @@ impl Image {
 
     /// The smallest and the largest value of all channels.
     pub fn extrema(&self) -> [f32; 2] {
-        self.pixels.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(*v), high.max(*v)])
+        // Sixteen at a time, which compilers turn into wide instructions.
+        const LANES: usize = 16;
+        let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        let (whole, rest) = self.pixels.as_chunks::<LANES>();
+        for values in whole {
+            for lane in 0..LANES {
+                low[lane] = if values[lane] < low[lane] { values[lane] } else { low[lane] };
+                high[lane] = if values[lane] > high[lane] { values[lane] } else { high[lane] };
+            }
+        }
+        let low = low.iter().chain(rest).copied().fold(f32::INFINITY, f32::min);
+        let high = high.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+        [low, high]
     }
 
     /// The grey plane, `[height_px, width_px]`: a grey image itself, an RGB image weighted as in

@@ -43,3 +43,18 @@ fn a_folder_without_images_is_refused() {
     let output = expect(2, pcore(fixture.path()).arg("bench").arg(empty.path()).args(["--domain", "C"]));
     assert!(text(&output.stderr).contains("image"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn what_is_not_measured_is_named() {
+    let fixture = Fixture::get();
+    let folder = tempfile::TempDir::new().unwrap();
+    let good = fixture.test_folder().join("good");
+    let first = std::fs::read_dir(good).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(first, folder.path().join("a.tiff")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no image").unwrap();
+    std::fs::write(folder.path().join("b.heic"), b"\0\0\0\x18ftypheic\0\0\0\0heicmif1").unwrap();
+    let bundle = ["--domain", "C", "--repeat", "1"];
+    let output = expect(3, pcore(fixture.path()).arg("bench").arg(folder.path()).args(bundle));
+    let said = text(&output.stderr);
+    assert!(said.contains("b.heic") && said.contains("notes.txt") && said.contains("not measured"), "{said}");
+}

@@ -361,3 +361,23 @@ fn strange_names_stay_apart_and_are_never_obeyed() {
     let missing = expect(2, pcore(folder.path()).args(["infer", "no\u{1b}[2Jwhere"]));
     tame(&missing.stderr);
 }
+
+#[test]
+fn the_last_bundle_is_not_taken_without_a_word_where_another_was_fitted_on_the_images_folder() {
+    let folder = TempDir::new().unwrap();
+    for (index, entry) in fs::read_dir(Fixture::get().test_folder().join("good")).unwrap().enumerate() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        for product in ["lines/bolt/train", "lines/bolt/test", "parts/nut"] {
+            write(folder.path(), &format!("{product}/{index}.tiff"), &bytes);
+        }
+    }
+    for normal in ["lines/bolt/train", "parts/nut"] {
+        expect(0, pcore(folder.path()).args(["fit", "--normal", normal, "--bundle", "b.pcore"]));
+        // Equal images would have one fingerprint: one less tells the folders apart.
+        fs::remove_file(folder.path().join("parts/nut/0.tiff")).ok();
+    }
+    let said = |given: &str| text(&expect(0, pcore(folder.path()).args(["infer", given])).stderr);
+    let warned = said("lines/bolt/test");
+    assert!(warned.contains("warning") && warned.contains("which another bundle was fitted on"), "{warned}");
+    assert!(!said("parts/nut").contains("another bundle was fitted on"));
+}

@@ -173,3 +173,21 @@ fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0].contains("2.tiff") && failed[0].contains("can't be scored"), "{failed:?}");
 }
+
+#[test]
+fn infer_says_when_values_lie_elsewhere_than_the_network_expects_them() {
+    let usual = folder_of(4, |path, i| write_u16(path, i as u32, 65_520));
+    expect(0, pcore(usual.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
+    let bundle = usual.path().join("b.pcore");
+    let said = |folder: &TempDir| {
+        text(&expect(0, pcore(folder.path()).args(["infer", "good", "--bundle"]).arg(&bundle)).stderr)
+    };
+    assert!(!said(&usual).contains("warning"), "{}", said(&usual));
+    for (folder, range) in [
+        (folder_of(3, |path, i| write_u16(path, i as u32, 4095)), "--range 0:4095"),
+        (folder_of(3, |path, i| write_float(path, i, 4000.0, None)), "far from 0 to 1"),
+    ] {
+        let said = said(&folder);
+        assert!(said.contains("warning") && said.contains(range) && said.contains("mean nothing"), "{said}");
+    }
+}

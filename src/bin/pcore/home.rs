@@ -87,6 +87,15 @@ pub(crate) fn recall_normals(fingerprint: &str) -> Option<PathBuf> {
     fs::read_to_string(home().join(NORMALS).join(fingerprint)).ok().map(PathBuf::from)
 }
 
+/// All folders that [`remember_normals`] noted, sorted.
+pub(crate) fn all_normals() -> Vec<PathBuf> {
+    let entries = fs::read_dir(home().join(NORMALS)).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> =
+        entries.filter_map(|entry| fs::read_to_string(entry.path()).ok()).map(PathBuf::from).collect();
+    folders.sort();
+    folders
+}
+
 /// How the bundle to read was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum How {

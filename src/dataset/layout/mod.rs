@@ -18,7 +18,7 @@ use super::place::absolute;
 pub(super) use masks::MaskFinder;
 use masks::{MaskNames, MaskPlace};
 pub(super) use tree::SeenFromBelow;
-pub(super) use words::not_normal;
+pub(super) use words::{not_normal, odd_one_out};
 
 /// How the files lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

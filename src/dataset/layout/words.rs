@@ -50,7 +50,7 @@ pub(super) const MASKS: [&str; 11] = [
 pub(super) const MASK_SUFFIXES: [&str; 9] =
     ["_mask", "_label", "_gt", "_ground_truth", "_groundtruth", "_annotation", "_segmentation", "_seg", "-mask"];
 /// Words inside a longer name that tell of defects: `bad_parts`, `NG-12`.
-const DEFECT_WORDS: [&str; 16] = [
+const DEFECT_WORDS: [&str; 44] = [
     "abnormal",
     "anomaly",
     "anomalies",
@@ -67,7 +67,37 @@ const DEFECT_WORDS: [&str; 16] = [
     "nio",
     "reject",
     "rejects",
+    "rejected",
+    "fail",
+    "fails",
+    "failed",
+    "failure",
+    "failures",
+    "fault",
+    "faults",
+    "damage",
+    "damaged",
+    "broken",
+    "scratch",
+    "scratches",
+    "scratched",
+    "crack",
+    "cracks",
+    "cracked",
+    "dent",
+    "dents",
+    "dented",
+    "contamination",
+    "contaminated",
+    "schlecht",
+    "defekt",
+    "defekte",
+    "fehler",
+    "ausschuss",
+    "mauvais",
 ];
+/// Folders that tell normal from anomalous only together.
+const OPPOSITES: [[&str; 2]; 4] = [["0", "1"], ["negative", "positive"], ["neg", "pos"], ["false", "true"]];
 /// Words that turn the meaning of those after or before them round.
 const DENIALS: [&str; 6] = ["no", "non", "not", "without", "free", "zero"];
 
@@ -127,9 +157,28 @@ fn folder_not_normal(folder: &Path, parent: &Path) -> Option<PathBuf> {
     None
 }
 
+/// The folder among `names`, side by side, that the others show to be of another kind: one is called normal and it is not
+/// (`good parts` and `edges`), or the two are opposites (`0` and `1`).
+pub(in crate::dataset) fn odd_one_out<'a>(names: &[&'a str]) -> Option<&'a str> {
+    if let [first, second] = names {
+        let is_pair = |[a, b]: &[&str; 2]| first.eq_ignore_ascii_case(a) && second.eq_ignore_ascii_case(b);
+        if OPPOSITES.iter().any(is_pair) {
+            return Some(second);
+        }
+    }
+    let is_normal =
+        |name: &str| words(&name.to_lowercase()).iter().any(|word| NORMAL.contains(word) || *word == "pass");
+    let (normal, others): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| is_normal(name));
+    others.first().copied().filter(|_| !normal.is_empty())
+}
+
+fn words(lower: &str) -> Vec<&str> {
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
 fn tells_of_defects(name: &str) -> bool {
     let lower = name.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words = words(&lower);
     let denied = |at: usize| {
         let beside = [at.checked_sub(1), Some(at + 1)];
         beside.into_iter().flatten().any(|at| words.get(at).is_some_and(|word| DENIALS.contains(word)))
@@ -145,10 +194,38 @@ mod tests {
 
     #[test]
     fn names_tell_of_defects_unless_they_deny_it() {
-        let told = ["bad_parts", "NG-12", "0001_NG", "defect", "not_ok", "def_front", "line 2 KO"];
+        let told = [
+            "bad_parts",
+            "NG-12",
+            "0001_NG",
+            "defect",
+            "not_ok",
+            "def_front",
+            "line 2 KO",
+            "FAIL",
+            "scratched",
+            "Ausschuss",
+        ];
         let silent = ["good", "badge", "no_defect", "defect-free", "king", "angle", "ok", "cold", "not_bad", "kong_1"];
         assert!(told.iter().all(|name| tells_of_defects(name)));
         assert_eq!(silent.iter().filter(|name| tells_of_defects(name)).count(), 0);
+    }
+
+    #[test]
+    fn folders_side_by_side_tell_of_each_other() {
+        for (names, odd) in [
+            (&["good parts", "others"][..], Some("others")),
+            (&["edges", "pass"], Some("edges")),
+            (&["0", "1"], Some("1")),
+            (&["Negative", "Positive"], Some("Positive")),
+            (&["0", "1", "2"], None),
+            (&["good_cold", "good_warm"], None),
+            (&["cold", "warm"], None),
+            (&["good"], None),
+            (&[], None),
+        ] {
+            assert_eq!(odd_one_out(names), odd, "{names:?}");
+        }
     }
 
     #[test]

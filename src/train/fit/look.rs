@@ -1,12 +1,11 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
-use super::levels::{self, Levels};
 use super::near_copies::Thumbnail;
 use super::{Failure, go_on};
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::flow::{Flow, in_batches};
-use crate::image::Image;
+use crate::image::{Image, Levels};
 use crate::progress::Progress;
 use crate::train::{FitPlan, GroupRule, TrainError};
 use rayon::prelude::*;
@@ -66,7 +65,10 @@ pub(super) fn look<'a>(
     let mean = sum / readable.len().max(1) as u64;
     let ahead = (2 * flow.batch + rayon::current_num_threads()) as u64;
     flow.room_bytes = flow.room_bytes.min((mean * ahead).max(largest));
-    levels::warn(glances.iter().map(|glance| glance.levels), progress);
+    for unusual in Levels::unusual(glances.iter().map(|glance| glance.levels)) {
+        progress
+            .warn(&format!("{}; give the range that becomes 0 to 1, such as --range {}", unusual.found, unusual.range));
+    }
     match failures.first() {
         Some(first) if readable.is_empty() => {
             Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })

@@ -4,7 +4,6 @@ mod candidates;
 mod groups;
 mod held_out;
 mod index;
-mod levels;
 mod look;
 mod near_copies;
 mod room;

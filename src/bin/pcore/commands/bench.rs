@@ -1,9 +1,10 @@
 //! `pcore bench`: where the time of an inspection goes, on this machine.
 
+use super::left_out;
 use super::open::open;
 use crate::Outcome;
 use crate::args::BenchArgs;
-use crate::console::print_line;
+use crate::console::{print_line, say};
 use anyhow::{Result, anyhow};
 use pcore::bank::{MemoryBank, describe};
 use pcore::dataset::{self, Sample};
@@ -87,6 +88,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     if samples.is_empty() {
         return Err(anyhow!("no images: give files or folders with images"));
     }
+    left_out::tell(&listing, "measured");
+    if listing.samples.len() > samples.len() {
+        say!("the first {} of {} images are measured", samples.len(), listing.samples.len());
+    }
     let bank =
         inspector.bank().ok_or_else(|| anyhow!("this bundle holds no memory bank whose search could be measured"))?;
     let network =
@@ -115,7 +120,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     } else {
         print_table(&report)?;
     }
-    Ok(Outcome::Done)
+    Ok(if left_out::n_failures(&listing) > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
 struct Bench<'a> {

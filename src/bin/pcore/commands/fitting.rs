@@ -59,6 +59,7 @@ pub(super) fn reason(how: &How, path: &Path, manifest: &Manifest, listing: &List
         }
         How::Last => {
             check_last(path, own, normals.as_deref(), listing)?;
+            warnings.extend(normals.as_deref().and_then(|own| fitted_elsewhere(own, &home::all_normals(), listing)));
             last_one(path, manifest, normals.as_deref())
         }
     };
@@ -107,6 +108,18 @@ fn other_product(normals: &Path, listing: &Listing) -> Option<(PathBuf, PathBuf)
         let theirs = product(&place)?.to_owned();
         (theirs != own && theirs.parent() == own.parent()).then(|| (own.clone(), theirs))
     })
+}
+
+/// What to say where a bundle that is not the last one was fitted on the folder that the images lie in.
+fn fitted_elsewhere(own: &Path, all: &[PathBuf], listing: &Listing) -> Option<String> {
+    let holds = |normals: &Path, place: &Path| place.starts_with(product(normals).unwrap_or(normals));
+    let places = listing.samples.iter().filter_map(|sample| std::path::absolute(&sample.path).ok());
+    let theirs = places.filter(|place| !holds(own, place)).find_map(|place| all.iter().find(|n| holds(n, &place)))?;
+    Some(format!(
+        "images lie in {}, which another bundle was fitted on, and are scored by the last one, which was fitted on {}; --domain NAME or --bundle FILE chooses the other (pcore list)",
+        Shown::path(theirs),
+        Shown::path(own)
+    ))
 }
 
 /// The folder that holds `train` and `test`, of a path inside one of them.

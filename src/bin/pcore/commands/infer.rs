@@ -1,6 +1,7 @@
 //! `pcore infer`: images to scores, verdicts and pictures.
 
 use super::explain::{DEFAULT_FOLDER, Explainer};
+use super::levels::LevelWatch;
 use super::open::{condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{PictureNames, is_disk_full, write_below, write_bytes};
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let names = PictureNames::of(&listing.samples);
     let run = RunInfo::new("infer", &opened, &listing);
     let mut output = out.map(|folder| Output::begin(folder, run)).transpose()?;
+    let mut watch = LevelWatch::default();
     let start = Instant::now();
     let draw = |item: &Item<'_>| match out {
         Some(folder) => write_pictures((folder, &names), item, pixel_threshold, &args.maps),
@@ -65,6 +67,9 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         &Console::new(),
         draw,
         |item, Pictures { overlay, error }| {
+            if let Ok((image, _)) = &item.outcome {
+                watch.look(image);
+            }
             let row = ResultRow { overlay, picture_error: error, ..page::row(&item) };
             output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
             printer.print(&row)?;
@@ -91,6 +96,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     }
     let tally = Tally::of(&images);
     tally.tell(images.len(), seconds);
+    watch.tell(opened.inspector.reading().range.is_some());
     left_out::tell(&listing, "inspected");
     if let (Some(output), Some(folder)) = (output, out) {
         let title = format!("Inspection of {}", listing.root.display());

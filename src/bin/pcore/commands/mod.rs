@@ -19,6 +19,7 @@ pub(crate) mod tools;
 pub(crate) mod weights;
 
 pub(crate) mod left_out;
+mod levels;
 pub(crate) mod open;
 mod page;
 mod pictures;
