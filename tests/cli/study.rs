@@ -122,11 +122,13 @@ fn a_study_killed_again_and_again_gives_the_tables_of_one_left_alone() {
 fn scores_are_those_of_fit_and_eval_bit_for_bit() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
-    expect(0, &mut study(folder.path(), &out));
+    // With a range of values, so that it is seen to reach every read of the study.
+    expect(0, study(folder.path(), &out).args(["--range", "0:2"]));
     let runs = runs(&out);
     let home = folder.path().join("home");
     let fit = |bundle: &str, extra: &[&str]| {
-        let args = ["fit", "--normal", ".", "--domain", "C", "--conditions", "p90", "--alpha", "0.05"];
+        let args =
+            ["fit", "--normal", ".", "--domain", "C", "--conditions", "p90", "--alpha", "0.05", "--range", "0:2"];
         let mut command = pcore(Fixture::get().path());
         command
             .env("PCORE_HOME", &home)

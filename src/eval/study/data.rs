@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::StudyError;
 use crate::condition::{ConditionRule, condition_of};
 use crate::dataset::{Label, Sample};
-use crate::image::{self, Limits};
+use crate::image::{self, Reading};
 use crate::progress::Progress;
 use crate::train::{Failure, digest};
 
@@ -28,6 +28,8 @@ pub struct StudyData {
     pub train: Vec<Sample>,
     /// Labelled images to measure on, those that could be read.
     pub test: Vec<TestImage>,
+    /// How the files of both are read.
+    pub reading: Reading,
     /// SHA-256, lower-case hex, of names, pixels, labels and known conditions of all images.
     pub fingerprint: String,
     /// Test images left out because they could not be read, and training images that will be.
@@ -35,14 +37,14 @@ pub struct StudyData {
 }
 
 impl StudyData {
-    /// Reads every image once. `known`: what tells the true conditions of test images, [`ConditionRule::None`] for
+    /// Reads every image once, as `reading` says. `known`: what tells the true conditions of test images, [`ConditionRule::None`] for
     /// nothing; `taught`: what will tell those of the training images.
     ///
     /// # Errors
     /// [`StudyError::Dataset`] for a table that can't be read, [`StudyError::NothingReadable`] without a test image.
     pub fn read(
-        train: Vec<Sample>,
-        test: Vec<Sample>,
+        (train, test): (Vec<Sample>, Vec<Sample>),
+        reading: Reading,
         known: &ConditionRule,
         taught: &ConditionRule,
         progress: &dyn Progress,
@@ -60,7 +62,7 @@ impl StudyData {
         progress.begin("reading", train.len() + test.len());
         let digests = |samples: &[Sample]| -> Vec<Result<[u8; 32], String>> {
             let one = |sample: &Sample| {
-                let found = image::read(&sample.path, &Limits::default()).map(|image| digest(&image));
+                let found = image::read_as(&sample.path, &reading).map(|image| digest(&image));
                 progress.advance(1);
                 found.map_err(|e| e.to_string())
             };
@@ -97,7 +99,7 @@ impl StudyData {
             return Err(StudyError::NothingReadable { n_images: n_test, first });
         }
         let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { train, test: readable, fingerprint, failures })
+        Ok(Self { train, reading, test: readable, fingerprint, failures })
     }
 
     /// The true conditions that occur, sorted.

@@ -17,7 +17,7 @@ use crate::dataset::Sample;
 use crate::detect::patchcore::Scoring;
 use crate::detect::{DetectError, FeaturePipeline, Network};
 use crate::flow::half_of_free_memory;
-use crate::image::{self, Image, Limits};
+use crate::image::{self, Image, Reading};
 use crate::infer::{Inspector, convert};
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
@@ -229,7 +229,7 @@ impl<'a> Study<'a> {
         let mut wanted: Vec<(&Arc<Remembered>, image::Preprocessing)> = vec![];
         for cell in groups.iter().map(|group| &self.cells[group.first()]) {
             let Some(network) = self.networks.get(&cell.backbone) else { continue };
-            let pair = (network, cell.preprocessing());
+            let pair = (network, self.preprocessing(cell));
             if !wanted.iter().any(|(n, p)| Arc::ptr_eq(n, pair.0) && *p == pair.1) {
                 wanted.push(pair);
             }
@@ -239,7 +239,7 @@ impl<'a> Study<'a> {
         for chunk in samples.chunks(self.setup.batch.max(1)) {
             // A training image that can't be read is left out by the fit too.
             let images: Vec<Image> =
-                chunk.par_iter().filter_map(|s| image::read(&s.path, &Limits::default()).ok()).collect();
+                chunk.par_iter().filter_map(|s| image::read_as(&s.path, &self.data.reading).ok()).collect();
             let images: Vec<&Image> = images.iter().collect();
             for (network, preprocessing) in &wanted {
                 if !images.is_empty() {
@@ -267,9 +267,15 @@ impl<'a> Study<'a> {
         self.measure(fitted.contents, cell, group)
     }
 
+    /// That of a cell, for files that are read as all of the study are.
+    fn preprocessing(&self, cell: &Cell) -> image::Preprocessing {
+        let Reading { range, page, .. } = self.data.reading;
+        image::Preprocessing { range, page, ..cell.preprocessing() }
+    }
+
     fn pipeline(&self, cell: &Cell) -> FeaturePipeline {
         let source = Recalled::new(&self.networks[&cell.backbone], &cell.layers);
-        FeaturePipeline::of(Box::new(source), cell.preprocessing(), cell.descriptor.clone(), self.setup.device)
+        FeaturePipeline::of(Box::new(source), self.preprocessing(cell), cell.descriptor.clone(), self.setup.device)
     }
 
     /// Scores the test images with one bank under everything that the group's cells ask for.
@@ -290,7 +296,7 @@ impl<'a> Study<'a> {
         };
         let mut runs: Vec<Run> = group.cells.iter().map(empty).collect();
         for chunk in self.data.test.chunks(self.setup.batch.max(1)) {
-            let read = |t: &super::TestImage| image::read(&t.sample.path, &Limits::default());
+            let read = |t: &super::TestImage| image::read_as(&t.sample.path, &self.data.reading);
             let images: Vec<Image> =
                 chunk.par_iter().map(read).collect::<Result<_, _>>().map_err(DetectError::Image)?;
             let described = inspector.pipeline().describe(&images.iter().collect::<Vec<_>>())?;

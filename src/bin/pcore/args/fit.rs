@@ -9,7 +9,7 @@ use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::bundle::Metric;
 use pcore::condition::{ConditionRule, GateKind};
 use pcore::flow::Pace;
-use pcore::image::{Resize, ValueRange};
+use pcore::image::{Reading, Resize, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout};
@@ -68,15 +68,8 @@ pub(crate) struct MethodArgs {
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
     #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
     pub(crate) resize: Resize,
-    /// Stored values that become 0 and 1, such as 0:4095 for 12 bits in 16-bit files
-    ///
-    /// For images that use a part of their type's range, or temperatures (280:340). Nothing is clipped
-    /// [default: the whole range; floats as they are]
-    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true, help_heading = INPUT)]
-    pub(crate) range: Option<ValueRange>,
-    /// Which page of TIFF files that hold several, from 1; previews and masks do not count
-    #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
-    pub(crate) pages: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) values: ValueArgs,
     /// What tells a training image's condition: none, p90, index:N, folder or a CSV
     ///
     /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
@@ -155,6 +148,27 @@ pub(crate) struct MethodArgs {
     /// Folder for the scratch file, which is always removed [default: the bundle's]
     #[arg(long, value_name = "DIR", help_heading = MACHINE, hide_short_help = true)]
     pub(crate) scratch: Option<PathBuf>,
+}
+
+/// What image files do not say of their values.
+#[derive(ClapArgs)]
+#[command(next_help_heading = INPUT)]
+pub(crate) struct ValueArgs {
+    /// Stored values that become 0 and 1, such as 0:4095 for 12 bits in 16-bit files
+    ///
+    /// For images that use a part of their type's range, or temperatures (280:340). Nothing is clipped
+    /// [default: the whole range; floats as they are]
+    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true, help_heading = INPUT)]
+    pub(crate) range: Option<ValueRange>,
+    /// Which page of TIFF files that hold several, from 1; previews and masks do not count
+    #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) pages: Option<NonZeroUsize>,
+}
+
+impl ValueArgs {
+    pub(crate) fn reading(&self) -> Reading {
+        Reading { range: self.range, page: self.pages, ..Reading::default() }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

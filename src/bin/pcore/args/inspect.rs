@@ -2,7 +2,7 @@
 
 use super::layout::LayoutArgs;
 use super::values::{parse_few, parse_positive};
-use super::{RunArgs, TrustArgs};
+use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
 use pcore::infer::Calibration;
@@ -171,6 +171,8 @@ pub(crate) struct StudyArgs {
     /// [default: the CSV of --conditions, else conditions.csv or manifest.csv of the dataset]
     #[arg(long, value_name = "RULE")]
     pub(crate) test_conditions: Option<ConditionRule>,
+    #[command(flatten)]
+    pub(crate) values: ValueArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

@@ -12,7 +12,7 @@ mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
-pub(crate) use fit::{FitArgs, MethodArgs, RunArgs};
+pub(crate) use fit::{FitArgs, MethodArgs, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};

@@ -98,8 +98,8 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
             backbone: method.backbone.clone(),
             layers: method.layers.clone(),
             preprocessing: Preprocessing {
-                range: method.range,
-                page: method.pages,
+                range: method.values.range,
+                page: method.values.pages,
                 ..Preprocessing::imagenet(height_px, width_px, method.resize)
             },
             descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },

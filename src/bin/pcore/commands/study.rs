@@ -52,7 +52,8 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     mark_output(&args.out, &[]).with_context(|| format!("writing into {}", args.out.display()))?;
     let known = known_conditions(args, &plan, &test)?;
     let console = Console::new();
-    let data = StudyData::read(train.samples, test.samples, &known, &plan.conditions, &console)?;
+    let data =
+        StudyData::read((train.samples, test.samples), args.values.reading(), &known, &plan.conditions, &console)?;
     for failure in &data.failures {
         problem!("left out: {}: {}", failure.name, failure.reason);
     }
