@@ -4,6 +4,8 @@
 //! cargo run --release --example camera_loop -- part.pcore
 //! ```
 
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
 use pcore::{Image, Inspector, OpenDevice, Verdict};
 use std::error::Error;
 use std::path::Path;

@@ -4,6 +4,8 @@
 //! cargo run --release --example ten_lines -- normal/ part.png overlay.png
 //! ```
 
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
 use pcore::{DrawStyle, FitPlan, Inspector, Limits, OpenDevice, Silent};
 use std::error::Error;
 use std::path::Path;
