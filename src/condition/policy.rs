@@ -13,7 +13,7 @@ pub enum Policy {
     /// Only the rows of the image's condition.
     #[default]
     Gated,
-    /// All rows, but the distance to a row of another condition is multiplied by `1 + p w`: `p` is [`SOFT_PENALTY`], and
+    /// All rows, but the distance to a row of another condition is multiplied by `1 + p w`: `p` is `bank::SOFT_PENALTY`, and
     /// `w = (n c - 1) / (n - 1)`, at least 0, is the gate's confidence `c` among `n` conditions, rescaled so that a guess
     /// weighs nothing and certainty 1.
     Soft,

@@ -1,7 +1,7 @@
 //! Detectors: fitted methods that turn images into scores and maps and decide nothing.
 //!
 //! [`Detector`] is the contract: reading, conditions, calibration, thresholds, verdicts, bundles and reports serve whatever
-//! keeps it. Each detector is a folder here; [`registry`] names them.
+//! keeps it. Each detector is a folder here, named in [`KINDS`].
 
 mod contract;
 mod error;

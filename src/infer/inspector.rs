@@ -18,7 +18,7 @@ pub enum Calibration {
     Condition,
     /// All of them.
     Global,
-    /// All of them, by distances that are normalised by the local density of the bank ([`LocalDensity`]): those make
+    /// All of them, by distances that are normalised by the local density of the bank ([`LocalDensity`](crate::bank::LocalDensity)): those make
     /// conditions comparable without knowing which one an image is in. Scores, threshold and map are of these distances.
     Density,
 }
