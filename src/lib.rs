@@ -29,6 +29,11 @@
 #![forbid(unsafe_code)]
 #![recursion_limit = "512"]
 
+#[cfg(test)]
+#[macro_use]
+#[path = "../tests/support/skips.rs"]
+mod skips;
+
 pub mod files;
 
 pub mod dataset;

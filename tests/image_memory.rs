@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+#[macro_use]
+#[path = "support/skips.rs"]
+mod skips;
+
 #[path = "support/image_bytes.rs"]
 mod image_bytes;
 
@@ -67,7 +71,7 @@ fn bombs_and_cut_files_are_refused_before_memory_is_taken() {
         .map(|format| encoded(format, 8, 8))
         .to_vec();
     let Some(before) = peak_kib() else {
-        println!("skipped: no /proc/self/status here");
+        skipped!("no /proc/self/status here");
         return;
     };
     for (name, file) in &bombs {

@@ -11,6 +11,11 @@
 //! squared differences in an order that is the same at every SIMD level, so they agree bit for bit between machines.
 //! Products (projections, features) agree between machines up to rounding.
 
+#[cfg(test)]
+#[macro_use]
+#[path = "../../tests/support/skips.rs"]
+mod skips;
+
 mod coreset;
 mod ivf;
 mod memory;

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn what_linux_tells_is_plausible() {
         let Some((now, most)) = own_memory() else {
-            println!("skipped: no /proc/self/status here");
+            skipped!("no /proc/self/status here");
             return;
         };
         assert!(now > 1 << 20 && now <= most + (64 << 20), "{now} {most}");

@@ -158,7 +158,7 @@ fn a_full_disk_leaves_the_old_bundle() {
         .stderr(Stdio::null())
         .status();
     if !mount.is_ok_and(|status| status.success()) {
-        println!("skipped: mounting a small tmpfs needs root and the right to mount");
+        skipped!("mounting a small tmpfs needs root and the right to mount");
         return;
     }
     let _mounted = Mounted(folder.path());

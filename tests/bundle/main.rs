@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests may panic like tests")]
 
+#[macro_use]
+#[path = "../support/skips.rs"]
+mod skips;
+
 mod atomic;
 mod damage;
 mod hostile;
@@ -11,3 +15,5 @@ mod limits;
 mod onnxdemo;
 mod round_trip;
 mod sample;
+#[path = "../golden/onnxdemo/tiny.rs"]
+mod station;

@@ -83,7 +83,7 @@ fn keeps_numbers_that_serde_json_reads_one_bit_off() {
         serde_json::from_str::<f64>(&json).unwrap() != number
     });
     let Some(off) = off else {
-        println!("skipped: serde_json was built with float_roundtrip, it reads every number right");
+        skipped!("serde_json was built with float_roundtrip, it reads every number right");
         return;
     };
     let mut contents = small();
@@ -116,7 +116,7 @@ fn python_reads_a_bundle() {
     let python = std::env::var("PCORE_PYTHON").unwrap_or_else(|_| "python3".into());
     let has_packages = Command::new(&python).args(["-c", "import safetensors, numpy"]).output();
     if !has_packages.is_ok_and(|output| output.status.success()) {
-        println!("skipped: {python} with safetensors and numpy is not there; name one in PCORE_PYTHON");
+        skipped!("{python} with safetensors and numpy is not there; name one in PCORE_PYTHON");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -132,7 +132,7 @@ fn a_full_disk_keeps_the_old_bundle() {
     let mounted =
         std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&mount).status();
     if !mounted.is_ok_and(|status| status.success()) {
-        println!("skipped: mounting a small file system is not permitted here");
+        skipped!("mounting a small file system is not permitted here");
         return;
     }
     let small = mount.join("b.pcore");

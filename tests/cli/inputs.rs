@@ -236,7 +236,7 @@ fn an_unreadable_folder_costs_only_itself() {
                 Some(output)
             }
             Err(error) => {
-                println!("skipped: the program cannot be run by another user here: {error}");
+                skipped!("the program cannot be run by another user here: {error}");
                 None
             }
         }
@@ -330,7 +330,7 @@ fn strange_names_stay_apart_and_are_never_obeyed() {
         let path = folder.path().join("in").join(OsStr::from_bytes(name));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if fs::write(&path, image()).is_err() {
-            println!("skipped: this file system does not take {}", path.display());
+            skipped!("this file system does not take {}", path.display());
             return;
         }
     }

@@ -6,6 +6,10 @@
     reason = "a test that can't go on should stop, and says what it skips"
 )]
 
+#[macro_use]
+#[path = "../support/skips.rs"]
+mod skips;
+
 mod bad_input;
 mod bench;
 mod changed_files;
@@ -25,6 +29,8 @@ mod mutations;
 mod readme;
 mod real_images;
 mod same_score;
+#[path = "../support/shared.rs"]
+mod shared;
 mod signing;
 mod study;
 mod support;

@@ -58,7 +58,7 @@ fn is_empty(folder: &Path) -> bool {
 #[test]
 fn a_bounded_fit_stays_within_its_memory_and_makes_the_same_bundle() {
     if peak_mib(std::process::id()).is_none() {
-        println!("skipped: the system does not tell the memory of a process");
+        skipped!("the system does not tell the memory of a process");
         return;
     }
     let folder = maps(200);
@@ -172,7 +172,7 @@ fn mixes(root: &Path) -> Vec<(&'static str, usize)> {
 #[test]
 fn mixes_of_sizes_stay_within_their_memory_in_fit_and_infer() {
     if peak_mib(std::process::id()).is_none() {
-        println!("skipped: the system does not tell the memory of a process");
+        skipped!("the system does not tell the memory of a process");
         return;
     }
     let folder = TempDir::new().unwrap();

@@ -32,7 +32,7 @@ fn the_export_from_pytorch_works_and_gives_a_network_that_pcore_knows() {
     });
     let has_torch = python().args(["-c", "import torch, torchvision, onnxscript"]).output();
     if !has_torch.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no Python with torch, torchvision and onnxscript (PCORE_PYTHON names one)");
+        skipped!("no Python with torch, torchvision and onnxscript (PCORE_PYTHON names one)");
         return;
     }
     let folder = TempDir::new().unwrap();

@@ -1,16 +1,13 @@
 //! Real photographs, where they are at hand: at least the figures of an independent implementation, less 0.01.
 
-use crate::support::{expect, pcore, shared};
+use crate::shared::shared;
+use crate::support::{expect, pcore};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Fits on `data/NAME` with the settings of the reference figures and evaluates.
 fn evaluate(name: &str, extra: &[&str]) -> Option<Value> {
-    let Some(shared) = shared() else {
-        println!("skipped: no shared data");
-        return None;
-    };
-    let data = shared.join("data").join(name).canonicalize().unwrap();
+    let data = shared(&format!("data/{name}"))?.canonicalize().unwrap();
     let folder = TempDir::new().unwrap();
     let data = data.to_str().unwrap();
     let conditions = format!("{data}/conditions.csv");

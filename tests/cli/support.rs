@@ -71,10 +71,3 @@ pub(crate) fn raw_scores(output: &Output) -> BTreeMap<String, u32> {
     // Written in the shortest form that reads back as the same f32.
     rows(output).into_iter().map(|(name, row)| (name, (row["raw_score"].as_f64().unwrap() as f32).to_bits())).collect()
 }
-
-/// The folder of data and figures that is not part of the project, where there is one.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("PCORE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    folder.join("data").is_dir().then_some(folder)
-}

@@ -81,7 +81,7 @@ fn on_terminal(arguments: &str) -> Option<String> {
     match script.output() {
         Ok(output) if output.status.success() => Some(text(&output.stdout)),
         other => {
-            println!("skipped: no pseudo-terminal ({other:?})");
+            skipped!("no pseudo-terminal ({other:?})");
             None
         }
     }

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn memory_that_is_there_is_found_and_memory_that_is_not_is_missed() {
         let Some(found) = list().into_iter().next() else {
-            println!("skipped: no GPU adapter, not even a software one (apt-get install mesa-vulkan-drivers)");
+            skipped!("no GPU adapter, not even a software one (apt-get install mesa-vulkan-drivers)");
             return;
         };
         spare(&found.device.device, 2, 1 << 20).unwrap();

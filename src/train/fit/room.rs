@@ -175,7 +175,7 @@ mod tests {
     fn a_full_disk_is_refused_before_anything_is_written() {
         let folder = tempfile::TempDir::new().unwrap();
         let Some(free) = free_disk(folder.path()) else {
-            println!("skipped: the free space is unknown here");
+            skipped!("the free space is unknown here");
             return;
         };
         let per_image = 1024 * 1536 * 4;

@@ -1,13 +1,8 @@
 //! Damaged and hostile files: an error or a correct result, never a panic.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-#[path = "support/image_bytes.rs"]
-mod image_bytes;
-
 use std::io::Cursor;
 
-use image_bytes::{GREY_F32, TiffFlavour, encoded, f32_samples, png};
+use crate::image_bytes::{GREY_F32, TiffFlavour, encoded, f32_samples, png};
 use pcore::image::{Image, ImageError, Limits, decode};
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, colortype};
 
@@ -164,7 +159,7 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     let path = folder.path().join("pipe.png");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: no mkfifo here");
+        skipped!("no mkfifo here");
         return;
     }
     let error = pcore::image::read(&path, &Limits::default()).unwrap_err();

@@ -1,15 +1,10 @@
 //! A network from the weight store, all the way: added, fitted with, inspected with, gone, exchanged.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-#[path = "support/resnet18_file.rs"]
-mod resnet18_file;
-
 use std::path::Path;
 use std::process::Command;
 
+use crate::resnet18_file::resnet18_file;
 use pcore::model::weights::Store;
-use resnet18_file::resnet18_file;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,7 +1,6 @@
 //! Which images a folder holds, and what their place says about them.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
+use crate::shared::shared;
 use std::path::{Path, PathBuf};
 
 use pcore::dataset::{
@@ -324,13 +323,7 @@ fn loops_of_links_end_and_each_file_is_taken_once() {
 
 #[test]
 fn the_shared_data_sets_are_listed_where_present() {
-    let shared = std::env::var_os("PCORE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let tiles = shared.join("data/magnetic_tile");
-    if !tiles.is_dir() {
-        println!("skipped: no {}", tiles.display());
-        return;
-    }
+    let Some(tiles) = shared("data/magnetic_tile") else { return };
     assert!(!normals(&tiles, None).unwrap().samples.is_empty());
     let listing = labelled(&tiles, None).unwrap();
     let count = |label| listing.samples.iter().filter(|sample| sample.label == Some(label)).count();

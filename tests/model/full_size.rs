@@ -29,7 +29,7 @@ fn difference(map: &FeatureMap, expected: &[f32]) -> f32 {
 #[test]
 fn full_size_networks_agree_with_their_references() {
     let Some(folder) = std::env::var_os("PCORE_PARITY").map(PathBuf::from) else {
-        println!("skipped: PCORE_PARITY is not set");
+        skipped!("PCORE_PARITY is not set");
         return;
     };
     let choice = std::env::var("PCORE_PARITY_DEVICE").map_or(DeviceChoice::Cpu, |name| name.parse().unwrap());
@@ -52,7 +52,7 @@ fn full_size_networks_agree_with_their_references() {
             case["layers"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_owned()).collect();
         let net = match case["weights"].as_str() {
             None if model::available().iter().all(|(name, _)| *name != network) => {
-                println!("skipped: {network} was not in weights/ when this was built");
+                skipped!("{network} was not in weights/ when this was built");
                 continue;
             }
             None => model::load(&network, &layers, &device),

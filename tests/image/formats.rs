@@ -1,13 +1,8 @@
 //! Every flavour that is read gives the values that were written.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-#[path = "support/image_bytes.rs"]
-mod image_bytes;
-
 use std::io::Cursor;
 
-use image_bytes::{GREY_F32, TiffFlavour, encoded, f32_samples, png};
+use crate::image_bytes::{GREY_F32, TiffFlavour, encoded, f32_samples, png};
 use pcore::image::{
     EXTENSIONS, Image, ImageError, Limits, Reading, decode, decode_as, is_image_path, read, read_mask, write_png_grey8,
     write_png_rgb8, write_tiff_f32,

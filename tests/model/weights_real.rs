@@ -2,8 +2,7 @@
 //!
 //! `tests/golden/resnet18_layer3/generate.py` wrote down what ONNX Runtime makes of it.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step fails the test; a skipped one says so")]
-
+use crate::shared::shared;
 use std::path::{Path, PathBuf};
 
 use pcore::model::weights::NamedTensors;
@@ -18,14 +17,7 @@ const WIDTH: usize = 96;
 const FILE: &str = "resnet18_layer3.onnx";
 
 fn network() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("PCORE_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let path = shared.join("weights").join(FILE);
-    if path.is_file() {
-        return Some(path);
-    }
-    println!("skipped: no {}", path.display());
-    None
+    shared(&format!("weights/{FILE}"))
 }
 
 /// The image of `generate.py`.
@@ -68,7 +60,7 @@ fn the_run_time_loader_agrees_with_onnx_runtime_on_published_weights() {
 fn built_in_and_loaded_at_run_time_the_same_weights_give_the_same_features() {
     let Some(path) = network() else { return };
     if !model::available().iter().any(|(name, _)| *name == "resnet18_layer3") {
-        println!("skipped: this build has no resnet18_layer3; put {FILE} into weights/ to compare");
+        skipped!("this build has no resnet18_layer3; put {FILE} into weights/ to compare");
         return;
     }
     let layers = ["layer2", "layer3"].map(str::to_owned);

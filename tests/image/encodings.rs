@@ -1,8 +1,6 @@
 //! The same picture in many encodings gives the same pixels, and the same network input bit for bit, or is refused by name.
 //! `golden/encodings/generate.py` made the files, and asked independent readers what is in them.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,13 +1,13 @@
 //! Agreement with the statistics of the real maps.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use pcore::synth::hdmap::{Condition, Domain, HdmapPlan, HealthMap, Split, generate};
 
-use crate::stats::{NAMES, angular_power_entropy, moments, otsu, p90, six};
+use super::stats::{NAMES, angular_power_entropy, moments, otsu, p90, six};
+use crate::shared::shared;
 
-const GOLDEN: &str = include_str!("../golden/hdmap_domain_c/groups.csv");
+const GOLDEN: &str = include_str!("../../golden/hdmap_domain_c/groups.csv");
 const GROUPS: [(&str, Split, Condition); 4] = [
     ("good_cold", Split::TestGood, Condition::Cold),
     ("fault_cold", Split::TestFault, Condition::Cold),
@@ -42,12 +42,8 @@ fn of_condition(maps: &[HealthMap], condition: Condition) -> Vec<&HealthMap> {
 
 #[test]
 fn golden_groups_condense_the_real_table() {
-    let shared = std::env::var_os("PCORE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let Ok(table) = std::fs::read_to_string(shared.join("reference/domain_C_intensity_stats.csv")) else {
-        println!("skipped: the real table is not here");
-        return;
-    };
+    let Some(table) = shared("reference/domain_C_intensity_stats.csv") else { return };
+    let table = std::fs::read_to_string(table).unwrap();
     let mut lines = table.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let place = |name: &str| header.iter().position(|column| *column == name).unwrap();

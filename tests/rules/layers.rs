@@ -1,7 +1,6 @@
 //! The rules of ARCHITECTURE.md, checked on the source.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
-
+use super::sources::{code, sources};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,20 +24,6 @@ const ORDER: &[&str] = &[
     "report",
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = vec![];
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
 /// Module of each library file, its path and its code without comments and without its tests at the end.
 fn library() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -54,13 +39,6 @@ fn library() -> Vec<(String, PathBuf, String)> {
         .collect();
     assert!(found.len() > 60, "only {} source files found", found.len());
     found
-}
-
-/// A file without comments and without its tests at the end.
-fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
-    let code = text.split("#[cfg(test)]\nmod").next().unwrap();
-    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 fn offenders(rule: impl Fn(&str, &Path, &str) -> bool) -> Vec<String> {

@@ -1,7 +1,5 @@
 //! The built-in network against ONNX Runtime.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
-
 use pcore::model::{self, FeatureMap, ImageBatch, OpenDevice};
 use safetensors::SafeTensors;
 

@@ -1,7 +1,5 @@
 //! pcore's own CPU kernels (device `cpu`) against the burn modules (device `flex`): same weights, same pixels.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
 use pcore::model::resnet::{ResNet, ResNetConfig};
 use pcore::model::weights::NamedTensors;

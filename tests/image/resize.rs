@@ -1,10 +1,5 @@
 //! Resizes: against Pillow, against a plain twin, and where each source pixel goes.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-#[path = "golden/resize/parity.rs"]
-mod parity;
-
 use pcore::image::{IMAGENET_MEAN, IMAGENET_STD, Image, ImageError, Mask, Preprocessing, Resize};
 use proptest::prelude::*;
 

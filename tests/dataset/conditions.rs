@@ -1,7 +1,5 @@
 //! Condition tables: what they say, and what is wrong with them, by line.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
 use std::path::PathBuf;
 
 use pcore::dataset::{ConditionTable, DatasetError, Sample};

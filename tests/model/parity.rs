@@ -2,12 +2,7 @@
 //!
 //! `tests/golden/backbones/generate.py` made the files.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
-#[path = "support/basic_resnet.rs"]
-mod basic_resnet;
-
-use basic_resnet::basic;
+use crate::basic_resnet::basic;
 use std::path::PathBuf;
 
 use pcore::model::dinov2::{DinoV2, DinoV2Config};

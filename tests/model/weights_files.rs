@@ -1,21 +1,14 @@
 //! What the weight readers refuse, and the weight store.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
-#[path = "support/basic_resnet.rs"]
-mod basic_resnet;
-#[path = "support/resnet18_file.rs"]
-mod resnet18_file;
-
-use basic_resnet::basic;
-use std::io::Write;
+use crate::basic_resnet::basic;
+use crate::resnet18_file::resnet18_file;
+use crate::shared::shared;
 use std::path::PathBuf;
 
 use pcore::model::resnet::{ResNet, ResNetConfig};
 use pcore::model::weights::{NamedTensors, Store, Verdict, WeightsError};
 use pcore::model::{ModelError, OpenDevice, zoo};
 use proptest::prelude::*;
-use resnet18_file::resnet18_file;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbones").join(name)
@@ -315,13 +308,7 @@ fn a_git_lfs_pointer_is_called_one() {
 /// The real ResNet-18 in an ONNX file that ends after layer3, where it is at hand.
 #[test]
 fn the_real_resnet18_is_recognised_in_its_onnx_file() {
-    let shared = std::env::var_os("PCORE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let file = shared.join("weights/resnet18_layer3.onnx");
-    if !file.exists() {
-        writeln!(std::io::stderr(), "skipped: {} is not there", file.display()).unwrap();
-        return;
-    }
+    let Some(file) = shared("weights/resnet18_layer3.onnx") else { return };
     let tensors = NamedTensors::read(&file).unwrap();
     let layers = ["layer2".to_owned(), "layer3".to_owned()];
     zoo::load("resnet18", &tensors, &layers, &OpenDevice::cpu()).unwrap();
