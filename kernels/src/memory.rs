@@ -16,29 +16,3 @@ pub fn give_back_large_blocks() {
     // stay valid. It refuses values out of range, by its result, and then nothing is changed.
     let _is_done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn freed_blocks_of_all_threads_are_given_back() {
-        let held_kib = || -> u64 {
-            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-            line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
-        };
-        super::give_back_large_blocks();
-        let before = held_kib();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for mib in [4, 16, 24, 8] {
-                        std::hint::black_box(vec![1u8; mib << 20]);
-                    }
-                });
-            }
-        });
-        let kept = held_kib().saturating_sub(before);
-        assert!(kept < 16 << 10, "{kept} KiB are kept");
-    }
-}
