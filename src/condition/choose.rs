@@ -1,7 +1,6 @@
 //! The gate of a fit.
 
-use super::ConditionError;
-use super::{Gate, GateKind, KnnGate, cross_validate, gate_accuracy};
+use super::{ConditionError, Gate, GateKind, KnnGate, cross_validate, gate_accuracy};
 
 /// What a gate can learn from.
 pub(crate) struct Examples<'a> {

@@ -64,7 +64,7 @@ pub fn decode_as(bytes: &[u8], reading: &Reading) -> Result<Image, ImageError> {
     decode_format(bytes, Format::sniff(bytes), reading)
 }
 
-pub(super) fn decode_format(bytes: &[u8], format: Option<Format>, reading: &Reading) -> Result<Image, ImageError> {
+fn decode_format(bytes: &[u8], format: Option<Format>, reading: &Reading) -> Result<Image, ImageError> {
     reading.limits.check_file(bytes.len() as u64)?;
     let Some(format) = format else { return Err(no_format(bytes)) };
     let image = caught(format.name(), || match format {

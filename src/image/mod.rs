@@ -47,7 +47,7 @@ mod write;
 use std::borrow::Cow;
 
 pub use caught::is_decoding;
-pub(crate) use claim::claim;
+pub(crate) use claim::{decoding_bytes, n_pixels};
 pub use decode::{Reading, decode, decode_as, read, read_as};
 pub(crate) use decode::{decode_file, read_bytes};
 pub use error::ImageError;

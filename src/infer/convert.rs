@@ -12,7 +12,6 @@ use crate::kernel::simd::Level;
 use crate::model::{BackboneSpec, OpenDevice, Precision};
 use crate::score::Conformal;
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
@@ -48,8 +47,8 @@ pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Res
     }
     let (detector, manifest) = detect::open(contents, pipeline)?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
-    let policy = parse("calibration.policy", &manifest.calibration.policy)?;
-    let fitted_precision: Precision = parse("backbone.precision", &manifest.backbone.precision)?;
+    let policy = DetectError::parse("calibration.policy", &manifest.calibration.policy)?;
+    let fitted_precision: Precision = DetectError::parse("backbone.precision", &manifest.backbone.precision)?;
     let gate_use = GateUse::default();
     Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy, levels, manifest })
 }
@@ -61,19 +60,19 @@ fn levels(contents: &Contents) -> Result<BTreeMap<View, Levels>, DetectError> {
     let global = conformal(&calibration.global);
     let per_condition =
         conditions.iter().map(|c| calibration.per_condition.get(&c.name).map_or(global, conformal)).collect();
-    let policy = parse("calibration.policy", &calibration.policy)?;
+    let policy = DetectError::parse("calibration.policy", &calibration.policy)?;
     let mut found = BTreeMap::from([(View::plain(policy), Levels { global, per_condition })]);
     let n = contents.calibration_scores.len();
     let of_view =
         |scores: &[f32], index: usize| levels_of(scores.get(index * n..(index + 1) * n).unwrap_or_default(), contents);
     for (index, name) in calibration.other_policies.iter().enumerate() {
-        let view = View::plain(parse("calibration.other_policies", name)?);
+        let view = View::plain(DetectError::parse("calibration.other_policies", name)?);
         let levels = of_view(&contents.other_scores, index)?;
         found.entry(view).or_insert(levels);
     }
     let by_density = calibration.density.iter().flat_map(|density| &density.policies);
     for (index, name) in by_density.enumerate() {
-        let view = View::by_density(parse("calibration.density.policies", name)?);
+        let view = View::by_density(DetectError::parse("calibration.density.policies", name)?);
         found.insert(view, of_view(&contents.density_scores, index)?);
     }
     Ok(found)
@@ -129,9 +128,9 @@ pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
 pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, DetectError> {
     let PreprocessingEntry { range, page, resize, height_px, width_px, mean, std } = entry;
     Ok(Preprocessing {
-        range: range.as_deref().map(|text| parse("preprocessing.range", text)).transpose()?,
+        range: range.as_deref().map(|text| DetectError::parse("preprocessing.range", text)).transpose()?,
         page: *page,
-        resize: parse("resize", resize)?,
+        resize: DetectError::parse("resize", resize)?,
         height_px: *height_px,
         width_px: *width_px,
         mean: *mean,
@@ -234,10 +233,6 @@ fn conformal(entry: &ConformalEntry) -> Conformal {
         mean: entry.mean.unwrap_or(0.0),
         std: entry.std.filter(|s| *s > 0.0).unwrap_or(1.0),
     }
-}
-
-fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, DetectError> {
-    DetectError::parse(entry, text)
 }
 
 #[cfg(test)]

@@ -253,8 +253,7 @@ fn shown_size((height, width): (usize, usize)) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::Condition;
-    use crate::condition::Policy;
+    use crate::condition::{Condition, Policy};
     use crate::image::{Preprocessing, Resize};
     use crate::infer::{Inspection, PatchPlace};
     use crate::model::Grid;
