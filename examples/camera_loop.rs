@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
-use pcore::{Image, Inspector, OpenDevice, Verdict};
+use pcore::{Contents, Image, Inspector, OpenDevice, Verdict};
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
@@ -23,7 +23,7 @@ fn grab(frame: usize) -> Vec<u8> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let bundle = std::env::args().nth(1).ok_or("usage: camera_loop BUNDLE.pcore")?;
-    let inspector = Inspector::open(pcore::bundle::read(Path::new(&bundle))?, &OpenDevice::cpu())?;
+    let inspector = Inspector::open(Contents::read(Path::new(&bundle))?, &OpenDevice::cpu())?;
     let mut n_anomalous = 0;
     for frame in 0..N_FRAMES {
         let pixels = grab(frame).into_iter().map(|value| f32::from(value) / 255.0).collect();

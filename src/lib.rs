@@ -4,14 +4,14 @@
 //! shows where. The method is PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022).
 //!
 //! ```no_run
-//! use pcore::{DrawStyle, FitPlan, Inspector, Limits, OpenDevice, Silent};
+//! use pcore::{Contents, DrawStyle, FitPlan, Inspector, Limits, OpenDevice, Silent};
 //!
 //! let device = OpenDevice::cpu();
 //! let normals = pcore::dataset::normals("normal".as_ref(), None)?;
 //! let fitted = pcore::fit(&normals.samples, &FitPlan::default(), &device, &Silent)?;
-//! pcore::bundle::write("part.pcore".as_ref(), &fitted.contents)?;
+//! fitted.contents.write("part.pcore".as_ref())?;
 //!
-//! let inspector = Inspector::open(pcore::bundle::read("part.pcore".as_ref())?, &device)?;
+//! let inspector = Inspector::open(Contents::read("part.pcore".as_ref())?, &device)?;
 //! let image = pcore::image::read("part.png".as_ref(), &Limits::default())?;
 //! let found = inspector.inspect_one(&image)?;
 //! println!("{}: {} of {}", found.verdict.as_str(), found.calibrated_score, found.calibrated_threshold);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use pcore::bundle::{from_bytes, to_bytes};
+use pcore::bundle::Contents;
 use serde_json::Value;
 
 #[path = "../../tests/bundle/sample.rs"]
@@ -16,10 +16,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(bytes: &[u8]) {
-    let Ok(contents) = from_bytes(bytes) else { return };
-    let again = to_bytes(&contents).expect("what was read can be written");
-    let second = from_bytes(&again).expect("what was written can be read");
-    assert_eq!(to_bytes(&second).expect("twice"), again);
+    let Ok(contents) = Contents::from_bytes(bytes) else { return };
+    let again = contents.to_bytes().expect("what was read can be written");
+    let second = Contents::from_bytes(&again).expect("what was written can be read");
+    assert_eq!(second.to_bytes().expect("twice"), again);
 }
 
 fn forged(bytes: &[u8]) -> Option<Vec<u8>> {

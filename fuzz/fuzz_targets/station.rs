@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::fs;
 
-use pcore::bundle::onnxdemo::{GALLERY_FILE, META_FILE, THRESHOLD_FILE, parse_meta, parse_threshold, read, write};
+use pcore::detect::station::{GALLERY_FILE, META_FILE, THRESHOLD_FILE, parse_meta, parse_threshold, read, write};
 use tempfile::TempDir;
 
 thread_local! {

@@ -41,9 +41,32 @@ impl Projection {
     }
 
     /// The matrix whose column `out` is `columns[out * dim..][..dim]`.
-    pub(super) fn of_columns(columns: &[f32], dim: usize) -> Result<Self, KernelError> {
+    ///
+    /// # Errors
+    /// [`KernelError::OutOfRange`] where a dimension is zero or exceeds 2^20.
+    pub fn of_columns(columns: &[f32], dim: usize) -> Result<Self, KernelError> {
         let to = columns.len().checked_div(dim).unwrap_or(0);
         Self::of(dim, to, Level::best(), &mut |from, out| columns[out * dim + from])
+    }
+
+    /// Its columns, `[to, dim]`: [`Self::of_columns`] of them is this matrix.
+    #[must_use]
+    pub fn columns(&self) -> Vec<f32> {
+        let width = self.level.panel_width();
+        let at = |out: usize, from: usize| self.panels[(out / width * self.dim + from) * width + out % width];
+        (0..self.to).flat_map(|out| (0..self.dim).map(move |from| at(out, from))).collect()
+    }
+
+    /// All products of the columns of `[n, dim]` rows with each other, `[dim, dim]`: the rows' transpose times the rows. The
+    /// order of summation depends on `n` alone.
+    ///
+    /// # Errors
+    /// As [`Self::apply`]; [`KernelError::OutOfRange`] without rows.
+    pub fn gram(rows: &[f32], dim: usize) -> Result<Vec<f32>, KernelError> {
+        let n = check_rows("rows", rows, dim)?;
+        let columns: Vec<f32> =
+            (0..dim).flat_map(|column| rows.iter().skip(column).step_by(dim.max(1)).copied()).collect();
+        Self::of_columns(&columns, n)?.apply(&columns)
     }
 
     /// Asks for the entries output by output, so that the order does not depend on the level's panels.

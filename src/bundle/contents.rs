@@ -1,139 +1,134 @@
 //! What a bundle holds, and the rules all its parts keep.
 
+use super::header::shorten;
+use super::section::PREFIX;
 use super::settings::{check_settings, require};
-use super::{Defect, MAX_MAGNITUDE, MAX_SCORE, Manifest};
+use super::{
+    Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, Values,
+};
+use crate::condition::GATE_DIM;
 
-/// Stands in `row_source` and `row_position` where the origin of a row is not known, as in a bank that was
-/// imported from another program.
+/// Stands for an index that is not known, such as the image of a row that was imported from another program.
 pub const UNKNOWN: u32 = u32::MAX;
 
-/// Numbers per point of a gate.
-pub(super) const GATE_DIM: usize = crate::condition::GATE_DIM;
+/// Names of the tensors that every detector has.
+pub(super) const SCORES: &str = "scores";
+pub(super) const SCORE_CONDITION: &str = "score_condition";
+const GATE_POINTS: &str = "gate_points";
+const GATE_CONDITIONS: &str = "gate_conditions";
 
 /// Everything a bundle file holds, as plain host data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
-    /// How the bank was made and is used.
+    /// How the detector was made and is used.
     pub manifest: Manifest,
-    /// Memory bank `[n_rows, dim]`, row-major; `n_rows` is `manifest.coreset.n_picked`, `dim` is
-    /// `manifest.descriptor.dim`. Finite.
-    pub bank_rows: Vec<f32>,
-    /// `[n_rows]` index into `manifest.conditions`.
-    pub row_condition: Vec<u32>,
-    /// `[n_rows]` index into `manifest.sources`, or [`UNKNOWN`].
-    pub row_source: Vec<u32>,
-    /// `[n_rows]` patch index `row * grid_cols + col` in the grid of its image, or [`UNKNOWN`].
-    pub row_position: Vec<u32>,
-    /// `[n_calibration]` raw image scores of held-out normal images; `n_calibration` is
+    /// `[n_views, n_held_out]` raw image scores of held-out normal images under `manifest.calibration.views`; `n_held_out` is
     /// `manifest.calibration.global.n`. Finite.
-    pub calibration_scores: Vec<f32>,
-    /// `[n_calibration]` index into `manifest.conditions`.
-    pub calibration_condition: Vec<u32>,
-    /// `[n_other_policies, n_calibration]` the same images' scores under `manifest.calibration.other_policies`. Finite.
-    pub other_scores: Vec<f32>,
+    pub scores: Vec<f32>,
+    /// `[n_held_out]` index into `manifest.conditions`.
+    pub score_condition: Vec<u32>,
     /// `[n_points, 8]` standardised training images that the gate votes by; `n_points` is `manifest.gate.n_points`.
     pub gate_points: Vec<f32>,
     /// `[n_points]` index into `manifest.conditions`.
     pub gate_conditions: Vec<u32>,
-    /// `[n_rows]` mean distance of each row to its nearest other rows, from 0; empty without `manifest.calibration.density`.
-    pub row_scale: Vec<f32>,
-    /// `[n_policies, n_calibration]` the scores of the calibration images by distances divided by that scale, under
-    /// `manifest.calibration.density.policies`. Finite.
-    pub density_scores: Vec<f32>,
-    /// `[n_rows]` the list of each row, below `manifest.index.n_lists`; empty without `manifest.index`.
-    pub row_list: Vec<u32>,
+    /// The detector's own, as the settings in `manifest.detector` call for them.
+    pub tensors: Tensors,
 }
 
 impl Contents {
+    /// The scores under the view of this index, in the order of the held-out images; none where there is no such view.
+    #[must_use]
+    pub fn scores_under(&self, view: usize) -> &[f32] {
+        let n = self.manifest.calibration.global.n;
+        self.scores.get(view * n..(view + 1) * n).unwrap_or_default()
+    }
+
+    /// Takes the detector out; the rest stays.
+    #[must_use]
+    pub fn take_section(&mut self) -> Section {
+        Section { entry: self.manifest.detector.clone(), tensors: std::mem::take(&mut self.tensors) }
+    }
+
     /// A manifest without its tensors, to be filled.
     pub(super) fn empty(manifest: Manifest) -> Self {
-        Self {
-            manifest,
-            bank_rows: Vec::new(),
-            row_condition: Vec::new(),
-            row_source: Vec::new(),
-            row_position: Vec::new(),
-            calibration_scores: Vec::new(),
-            calibration_condition: Vec::new(),
-            other_scores: Vec::new(),
-            gate_points: Vec::new(),
-            gate_conditions: Vec::new(),
-            row_scale: Vec::new(),
-            density_scores: Vec::new(),
-            row_list: Vec::new(),
+        let (scores, score_condition, gate_points, gate_conditions) = (vec![], vec![], vec![], vec![]);
+        Self { manifest, scores, score_condition, gate_points, gate_conditions, tensors: Tensors::default() }
+    }
+
+    /// Puts a tensor where its name says.
+    pub(super) fn set(&mut self, name: &str, values: Values) {
+        match (name, values) {
+            (SCORES, Values::Numbers(values)) => self.scores = values,
+            (SCORE_CONDITION, Values::Indices(values)) => self.score_condition = values,
+            (GATE_POINTS, Values::Numbers(values)) => self.gate_points = values,
+            (GATE_CONDITIONS, Values::Indices(values)) => self.gate_conditions = values,
+            (name, values) => self.tensors.set(name.strip_prefix(PREFIX).unwrap_or(name), values),
         }
     }
 
-    /// Checks that all parts are finite, in range and agree with each other. Readers and writers do this
-    /// themselves.
-    ///
-    /// # Errors
-    /// The first [`Defect`] found.
-    pub fn check(&self) -> Result<(), Defect> {
-        check_settings(&self.manifest)?;
-        self.check_lengths()?;
-        check_numbers("bank_rows", &self.bank_rows, -MAX_MAGNITUDE, MAX_MAGNITUDE)?;
-        check_numbers("calibration_scores", &self.calibration_scores, -MAX_SCORE, MAX_SCORE)?;
-        check_numbers("other_scores", &self.other_scores, -MAX_SCORE, MAX_SCORE)?;
-        check_numbers("gate_points", &self.gate_points, -MAX_MAGNITUDE, MAX_MAGNITUDE)?;
-        check_numbers("density_scores", &self.density_scores, -MAX_SCORE, MAX_SCORE)?;
-        check_numbers("row_scale", &self.row_scale, 0.0, MAX_MAGNITUDE)?;
-        let n_conditions = self.manifest.conditions.len();
-        let n_patches = self.manifest.descriptor.grid_rows.saturating_mul(self.manifest.descriptor.grid_cols);
-        check_indices("row_condition", &self.row_condition, "conditions", n_conditions, false)?;
-        check_indices("row_source", &self.row_source, "sources", self.manifest.sources.len(), true)?;
-        check_indices("row_position", &self.row_position, "the patch grid", n_patches, true)?;
-        check_indices("calibration_condition", &self.calibration_condition, "conditions", n_conditions, false)?;
-        let n_lists = self.manifest.index.as_ref().map_or(0, |index| index.n_lists);
-        check_indices("row_list", &self.row_list, "lists", n_lists, false)?;
-        check_indices("gate_conditions", &self.gate_conditions, "conditions", n_conditions, false)?;
+    /// The values of a tensor; `None` for one of the detector's that is not there.
+    pub(super) fn get(&self, name: &str) -> Option<Slice<'_>> {
+        Some(match name {
+            SCORES => Slice::Numbers(&self.scores),
+            SCORE_CONDITION => Slice::Indices(&self.score_condition),
+            GATE_POINTS => Slice::Numbers(&self.gate_points),
+            GATE_CONDITIONS => Slice::Indices(&self.gate_conditions),
+            name => match self.tensors.get(name.strip_prefix(PREFIX)?)? {
+                Values::Numbers(values) => Slice::Numbers(values),
+                Values::Indices(values) => Slice::Indices(values),
+            },
+        })
+    }
+
+    /// Checks that all parts are finite, in range and agree with each other.
+    pub(crate) fn check_with(&self, sections: &dyn Sections) -> Result<(), Defect> {
+        let specs = specs(&self.manifest, sections)?;
+        for spec in &specs {
+            self.check_tensor(spec)?;
+        }
+        let is_called_for = |name: &str| specs.iter().any(|spec| spec.name.strip_prefix(PREFIX) == Some(name));
+        if let Some(extra) = self.tensors.names().find(|name| !is_called_for(name)) {
+            return Err(Defect::UnexpectedTensor { name: shorten(&format!("{PREFIX}{extra}")) });
+        }
+        self.manifest.detector.visit("", &mut |entry, prefix| {
+            sections.check(entry, TensorsOf { all: &self.tensors, prefix }, &self.manifest)
+        })?;
         self.check_counts()
     }
 
-    fn check_lengths(&self) -> Result<(), Defect> {
-        let n_rows = self.manifest.coreset.n_picked;
-        let dim = self.manifest.descriptor.dim;
-        let n_calibration = self.manifest.calibration.global.n;
-        let n_density = self.manifest.calibration.density.as_ref().map_or(0, |density| density.policies.len());
-        let lengths = [
-            ("bank_rows", self.bank_rows.len(), n_rows.saturating_mul(dim)),
-            ("row_condition", self.row_condition.len(), n_rows),
-            ("row_source", self.row_source.len(), n_rows),
-            ("row_position", self.row_position.len(), n_rows),
-            ("calibration_scores", self.calibration_scores.len(), n_calibration),
-            ("calibration_condition", self.calibration_condition.len(), n_calibration),
-            (
-                "other_scores",
-                self.other_scores.len(),
-                self.manifest.calibration.other_policies.len().saturating_mul(n_calibration),
-            ),
-            ("gate_points", self.gate_points.len(), self.manifest.gate.n_points.saturating_mul(GATE_DIM)),
-            ("gate_conditions", self.gate_conditions.len(), self.manifest.gate.n_points),
-            ("row_scale", self.row_scale.len(), if n_density > 0 { n_rows } else { 0 }),
-            ("density_scores", self.density_scores.len(), n_density.saturating_mul(n_calibration)),
-            ("row_list", self.row_list.len(), if self.manifest.index.is_some() { n_rows } else { 0 }),
-        ];
-        for (name, found, expected) in lengths {
-            if found != expected {
-                let (expected, found) = (format!("{expected} values"), found.to_string());
-                return Err(Defect::Tensor { name, expected, found });
+    fn check_tensor(&self, spec: &TensorSpec) -> Result<(), Defect> {
+        let wanted = spec.n_values().unwrap_or(usize::MAX);
+        let name = || shorten(&spec.name);
+        let found = match self.get(&spec.name) {
+            None if wanted == 0 => return Ok(()),
+            None => return Err(Defect::MissingTensor { name: name() }),
+            Some(found) => found,
+        };
+        let n = match found {
+            Slice::Numbers(values) => values.len(),
+            Slice::Indices(values) => values.len(),
+        };
+        if n != wanted {
+            return Err(Defect::Tensor { name: name(), expected: format!("{wanted} values"), found: n.to_string() });
+        }
+        match (found, spec.holds) {
+            (Slice::Numbers(values), Holds::Numbers { least, most }) => check_numbers(&spec.name, values, least, most),
+            (Slice::Indices(values), Holds::Indices { of, limit, or_unknown }) => {
+                check_indices(&spec.name, values, of, limit, or_unknown)
+            }
+            (Slice::Numbers(_), Holds::Indices { .. }) | (Slice::Indices(_), Holds::Numbers { .. }) => {
+                Err(Defect::Tensor { name: name(), expected: "the other type".into(), found: "this one".into() })
             }
         }
-        Ok(())
     }
 
     /// The counts by condition, once the indices are known to be in range.
     fn check_counts(&self) -> Result<(), Defect> {
-        let conditions = &self.manifest.conditions;
-        let n_rows = count(&self.row_condition, conditions.len());
-        let n_scores = count(&self.calibration_condition, conditions.len());
-        for (index, condition) in conditions.iter().enumerate() {
-            require(condition.n_rows == n_rows[index], condition.n_rows, || {
-                (format!("conditions[{index}].n_rows"), format!("{} as in row_condition", n_rows[index]))
-            })?;
+        for (index, condition) in self.manifest.conditions.iter().enumerate() {
+            let found = self.score_condition.iter().filter(|c| **c as usize == index).count();
             if let Some(entry) = self.manifest.calibration.per_condition.get(&condition.name) {
-                require(entry.n == n_scores[index], entry.n, || {
-                    let expected = format!("{} as in calibration_condition", n_scores[index]);
+                require(entry.n == found, entry.n, || {
+                    let expected = format!("{found} as in {SCORE_CONDITION}");
                     (format!("calibration.per_condition.{}.n", condition.name), expected)
                 })?;
             }
@@ -142,10 +137,38 @@ impl Contents {
     }
 }
 
+/// Values that stand somewhere else.
+#[derive(Clone, Copy)]
+pub(super) enum Slice<'a> {
+    Numbers(&'a [f32]),
+    Indices(&'a [u32]),
+}
+
+/// The tensors that a manifest calls for, in file order, once its settings are checked.
+pub(super) fn specs(manifest: &Manifest, sections: &dyn Sections) -> Result<Vec<TensorSpec>, Defect> {
+    check_settings(manifest)?;
+    let (n_views, n_held_out) = (manifest.calibration.views.len(), manifest.calibration.global.n);
+    let n_conditions = manifest.conditions.len();
+    let n_points = manifest.gate.n_points;
+    let mut found = vec![
+        TensorSpec::within(SCORES, &[n_views, n_held_out], -MAX_SCORE, MAX_SCORE),
+        TensorSpec::indices(SCORE_CONDITION, &[n_held_out], "conditions", n_conditions),
+        TensorSpec::within(GATE_POINTS, &[n_points, GATE_DIM], -MAX_MAGNITUDE, MAX_MAGNITUDE),
+        TensorSpec::indices(GATE_CONDITIONS, &[n_points], "conditions", n_conditions),
+    ];
+    manifest.detector.visit("", &mut |entry, prefix| {
+        let own = sections.tensors(entry, manifest)?;
+        let name = |spec: TensorSpec| TensorSpec { name: format!("{PREFIX}{prefix}{}", spec.name), ..spec };
+        found.extend(own.into_iter().map(name));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Refuses what is no number, and what is not between `least` and `most`.
-fn check_numbers(name: &'static str, values: &[f32], least: f32, most: f32) -> Result<(), Defect> {
+fn check_numbers(name: &str, values: &[f32], least: f32, most: f32) -> Result<(), Defect> {
     let Some(index) = values.iter().position(|value| !(least..=most).contains(value)) else { return Ok(()) };
-    let value = values[index];
+    let (name, value) = (shorten(name), values[index]);
     if !value.is_finite() {
         return Err(Defect::NotFinite { name, index, value });
     }
@@ -156,24 +179,10 @@ fn check_numbers(name: &'static str, values: &[f32], least: f32, most: f32) -> R
     })
 }
 
-fn check_indices(
-    name: &'static str,
-    values: &[u32],
-    of: &'static str,
-    limit: usize,
-    unknown_allowed: bool,
-) -> Result<(), Defect> {
-    let is_bad = |&value: &u32| value as usize >= limit && !(unknown_allowed && value == UNKNOWN);
+fn check_indices(name: &str, values: &[u32], of: &'static str, limit: usize, or_unknown: bool) -> Result<(), Defect> {
+    let is_bad = |&value: &u32| value as usize >= limit && !(or_unknown && value == UNKNOWN);
     match values.iter().position(is_bad) {
-        Some(index) => Err(Defect::Index { name, index, value: values[index], of, limit }),
+        Some(index) => Err(Defect::Index { name: shorten(name), index, value: values[index], of, limit }),
         None => Ok(()),
     }
-}
-
-fn count(indices: &[u32], n_groups: usize) -> Vec<usize> {
-    let mut counts = vec![0; n_groups];
-    for &index in indices {
-        counts[index as usize] += 1;
-    }
-    counts
 }

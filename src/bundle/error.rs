@@ -158,11 +158,27 @@ pub enum Defect {
         /// What it is.
         found: String,
     },
+    /// A detector that this pcore does not have.
+    #[error("the bundle is of a detector '{kind}', this pcore knows {known}: update pcore, or fit again")]
+    UnknownDetector {
+        /// Its name, shortened where it is long.
+        kind: String,
+        /// Those there are.
+        known: String,
+    },
+    /// The settings of a detector are not those it has.
+    #[error("the settings of the detector '{kind}' do not read: {source}; fit again")]
+    Settings {
+        /// Its name.
+        kind: String,
+        /// Where and why.
+        source: serde_json::Error,
+    },
     /// A tensor of the format is not there.
     #[error("the tensor {name} is missing; fit again")]
     MissingTensor {
         /// Its name.
-        name: &'static str,
+        name: String,
     },
     /// A tensor the format does not have.
     #[error("the tensor {name} does not belong in a bundle; fit again")]
@@ -174,7 +190,7 @@ pub enum Defect {
     #[error("the tensor {name}: expected {expected}, found {found}; fit again")]
     Tensor {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// Type and shape the manifest calls for.
         expected: String,
         /// Type and shape it has.
@@ -184,7 +200,7 @@ pub enum Defect {
     #[error("the tensor {name} holds {value} at index {index}; only finite numbers can be compared, fit again")]
     NotFinite {
         /// Name of the tensor.
-        name: &'static str,
+        name: String,
         /// Position in it, row-major.
         index: usize,
         /// The offending value.
@@ -194,7 +210,7 @@ pub enum Defect {
     #[error("the tensor {name} holds {value} at index {index}, but {of} has only {limit} entries; fit again")]
     Index {
         /// Name of the tensor.
-        name: &'static str,
+        name: String,
         /// Position in it.
         index: usize,
         /// The offending value.
@@ -210,7 +226,7 @@ pub enum Defect {
     )]
     OutOfMemory {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// Bytes asked for.
         n_bytes: u64,
     },

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::unique::UniqueMap;
 
 /// A number that can be written exactly.
-pub(super) trait Number: Copy + fmt::Display + Serialize + std::str::FromStr {
+pub(crate) trait Number: Copy + fmt::Display + Serialize + std::str::FromStr {
     /// Nearest number of this type.
     fn from_f64(value: f64) -> Self;
     /// Same bits, so that -0 differs from 0.
@@ -23,7 +23,7 @@ pub(super) trait Number: Copy + fmt::Display + Serialize + std::str::FromStr {
 }
 
 /// A type made of numbers, and the twin of it that goes to the file.
-pub(super) trait Wired: Sized {
+pub(crate) trait Wired: Sized {
     /// What is written.
     type Wire: Serialize + DeserializeOwned;
     fn to_wire(&self) -> Self::Wire;
@@ -31,23 +31,27 @@ pub(super) trait Wired: Sized {
 }
 
 /// For `#[serde(with = "exact")]`.
-pub(super) fn serialize<T: Wired, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<T: Wired, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     value.to_wire().serialize(serializer)
 }
 
 /// For `#[serde(with = "exact")]`.
-pub(super) fn deserialize<'de, T: Wired, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn deserialize<'de, T: Wired, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::Wire::deserialize(deserializer).map(T::from_wire)
 }
 
 /// One number on its way to or from the file.
-pub(super) struct Exact<T>(T);
+pub(crate) struct Exact<T>(T);
 
 impl<T: Number> Serialize for Exact<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let as_number = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
         let reads_back = serde_json::from_str::<Exact<T>>(&as_number).is_ok_and(|read| read.0.same_bits(self.0));
-        if reads_back { self.0.serialize(serializer) } else { serializer.collect_str(&self.0) }
+        match as_number.parse::<f64>() {
+            // By its shortest decimal also where numbers are kept as f64 on the way, as among a detector's settings.
+            Ok(number) if reads_back => serializer.serialize_f64(number),
+            Ok(_) | Err(_) => serializer.collect_str(&self.0),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::unique::UniqueMap;
-use super::{Defect, MANIFEST_KEY, MAX_HEADER_BYTES, Manifest};
+use super::{Defect, Holds, MANIFEST_KEY, MAX_HEADER_BYTES, Manifest, TensorSpec};
 
 /// Key under which safetensors keeps free text.
 const METADATA_KEY: &str = "__metadata__";
@@ -21,112 +21,6 @@ pub(super) const NO_CHECKSUM: &str = "000000000000000000000000000000000000000000
 
 /// Longest foreign text shown in a message.
 const MAX_SHOWN_CHARS: usize = 40;
-
-/// The tensors of a bundle, in file order.
-pub(super) const TENSORS: [Tensor; 12] = [
-    Tensor::BankRows,
-    Tensor::RowCondition,
-    Tensor::RowSource,
-    Tensor::RowPosition,
-    Tensor::CalibrationScores,
-    Tensor::CalibrationCondition,
-    Tensor::OtherScores,
-    Tensor::GatePoints,
-    Tensor::GateConditions,
-    Tensor::RowScale,
-    Tensor::DensityScores,
-    Tensor::RowList,
-];
-
-/// One tensor of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tensor {
-    BankRows,
-    RowCondition,
-    RowSource,
-    RowPosition,
-    CalibrationScores,
-    CalibrationCondition,
-    OtherScores,
-    GatePoints,
-    GateConditions,
-    RowScale,
-    DensityScores,
-    RowList,
-}
-
-impl Tensor {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::BankRows => "bank_rows",
-            Self::RowCondition => "row_condition",
-            Self::RowSource => "row_source",
-            Self::RowPosition => "row_position",
-            Self::CalibrationScores => "calibration_scores",
-            Self::CalibrationCondition => "calibration_condition",
-            Self::OtherScores => "other_scores",
-            Self::GatePoints => "gate_points",
-            Self::GateConditions => "gate_conditions",
-            Self::RowScale => "row_scale",
-            Self::DensityScores => "density_scores",
-            Self::RowList => "row_list",
-        }
-    }
-
-    pub(super) fn dtype(self) -> Dtype {
-        match self {
-            Self::BankRows
-            | Self::CalibrationScores
-            | Self::OtherScores
-            | Self::GatePoints
-            | Self::RowScale
-            | Self::DensityScores => Dtype::F32,
-            Self::RowCondition
-            | Self::RowSource
-            | Self::RowPosition
-            | Self::CalibrationCondition
-            | Self::GateConditions
-            | Self::RowList => Dtype::U32,
-        }
-    }
-
-    /// The shape the manifest calls for.
-    pub(super) fn shape(self, manifest: &Manifest) -> Vec<usize> {
-        let density = manifest.calibration.density.as_ref();
-        match self {
-            Self::BankRows => vec![manifest.coreset.n_picked, manifest.descriptor.dim],
-            Self::RowCondition | Self::RowSource | Self::RowPosition => vec![manifest.coreset.n_picked],
-            Self::CalibrationScores | Self::CalibrationCondition => vec![manifest.calibration.global.n],
-            Self::OtherScores => vec![manifest.calibration.other_policies.len(), manifest.calibration.global.n],
-            Self::GatePoints => vec![manifest.gate.n_points, super::contents::GATE_DIM],
-            Self::GateConditions => vec![manifest.gate.n_points],
-            Self::RowList => vec![manifest.index.as_ref().map_or(0, |_| manifest.coreset.n_picked)],
-            Self::RowScale => vec![density.map_or(0, |_| manifest.coreset.n_picked)],
-            Self::DensityScores => {
-                vec![density.map_or(0, |density| density.policies.len()), manifest.calibration.global.n]
-            }
-        }
-    }
-
-    /// Whether a bundle with this manifest holds the tensor. Bundles of one condition do without those that only several
-    /// conditions need, imported ones without those of a calibration.
-    pub(super) fn is_held(self, manifest: &Manifest) -> bool {
-        match self {
-            Self::BankRows
-            | Self::RowCondition
-            | Self::RowSource
-            | Self::RowPosition
-            | Self::CalibrationScores
-            | Self::CalibrationCondition => true,
-            Self::OtherScores
-            | Self::GatePoints
-            | Self::GateConditions
-            | Self::RowScale
-            | Self::DensityScores
-            | Self::RowList => !self.shape(manifest).contains(&0),
-        }
-    }
-}
 
 /// A header taken apart. Its tensors lie one after the other and fill the data exactly; nothing else is
 /// known of them yet.
@@ -170,9 +64,6 @@ impl Layout {
         if let Some(extra) = metadata.keys().next() {
             return Err(bad(format!("its metadata have an unknown key `{}`", shorten(extra))));
         }
-        if let Some((name, _)) = tensors.iter().find(|(name, _)| TENSORS.iter().all(|tensor| tensor.name() != name)) {
-            return Err(Defect::UnexpectedTensor { name: shorten(name) });
-        }
         tensors.sort_by_key(|(_, info)| info.data_offsets);
         let tensors =
             Metadata::new(None, tensors).map_err(|error| bad(format!("its tensors do not fit together: {error}")))?;
@@ -186,46 +77,62 @@ impl Layout {
         Ok(Self { manifest_json, tensors })
     }
 
-    /// The tensors in the order of their data, once type and shape of each are what the manifest calls for.
-    pub(super) fn tensors(&self, manifest: &Manifest) -> Result<Vec<Tensor>, Defect> {
-        for tensor in TENSORS {
-            let name = tensor.name();
-            if !tensor.is_held(manifest) {
-                match self.tensors.info(name) {
-                    Some(_) => return Err(Defect::UnexpectedTensor { name: name.into() }),
-                    None => continue,
-                }
-            }
-            let info = self.tensors.info(name).ok_or(Defect::MissingTensor { name })?;
-            let (dtype, shape) = (tensor.dtype(), tensor.shape(manifest));
-            if info.dtype != dtype || info.shape != shape {
+    /// The tensors in the order of their data, once type and shape of each are what is called for: those of `specs` that hold
+    /// something, and no others. The first `n_always` are there in any case.
+    pub(super) fn tensors<'a>(&self, specs: &'a [TensorSpec], n_always: usize) -> Result<Vec<&'a TensorSpec>, Defect> {
+        let in_file_order = self.tensors.offset_keys();
+        let find = |name: &String| specs.iter().find(|spec| spec.name == *name);
+        if let Some(extra) = in_file_order.iter().find(|name| find(name).is_none()) {
+            return Err(Defect::UnexpectedTensor { name: shorten(extra) });
+        }
+        for (index, spec) in specs.iter().enumerate() {
+            let name = || shorten(&spec.name);
+            let info = match (self.tensors.info(&spec.name), spec.is_held() || index < n_always) {
+                (None, false) => continue,
+                (Some(_), false) => return Err(Defect::UnexpectedTensor { name: name() }),
+                (None, true) => return Err(Defect::MissingTensor { name: name() }),
+                (Some(info), true) => info,
+            };
+            if info.dtype != spec.dtype() || info.shape != spec.shape {
                 return Err(Defect::Tensor {
-                    name,
-                    expected: format!("{dtype} {shape:?}"),
+                    name: name(),
+                    expected: format!("{} {:?}", spec.dtype(), spec.shape),
                     found: shorten(&format!("{} {:?}", info.dtype, info.shape)),
                 });
             }
         }
-        let in_file_order = self.tensors.offset_keys();
-        Ok(in_file_order.iter().filter_map(|name| TENSORS.into_iter().find(|tensor| tensor.name() == name)).collect())
+        Ok(in_file_order.iter().filter_map(find).collect())
     }
 }
 
-/// The header for a manifest, padded with blanks so that the data start at a multiple of 8, with its
+impl TensorSpec {
+    /// Whether there is anything in it; if not, the file leaves it out.
+    pub(super) fn is_held(&self) -> bool {
+        !self.shape.contains(&0)
+    }
+
+    fn dtype(&self) -> Dtype {
+        match self.holds {
+            Holds::Numbers { .. } => Dtype::F32,
+            Holds::Indices { .. } => Dtype::U32,
+        }
+    }
+}
+
+/// The header for a manifest with these tensors, padded with blanks so that the data start at a multiple of 8, with its
 /// checksum filled in.
-pub(super) fn compose(manifest: &Manifest) -> Result<Vec<u8>, Defect> {
+pub(super) fn compose(manifest: &Manifest, specs: &[TensorSpec]) -> Result<Vec<u8>, Defect> {
     let bad = |reason: String| Defect::Header { reason };
     let manifest_json = manifest_json(manifest)?;
-    let mut tensors = Vec::with_capacity(TENSORS.len());
+    let mut tensors = Vec::with_capacity(specs.len());
     let mut start = 0_usize;
-    for tensor in TENSORS.into_iter().filter(|tensor| tensor.is_held(manifest)) {
-        let shape = tensor.shape(manifest);
-        let end = shape
-            .iter()
-            .try_fold(4_usize, |n_bytes, &size| n_bytes.checked_mul(size))
+    for spec in specs.iter().filter(|spec| spec.is_held()) {
+        let n_bytes = spec.n_values().and_then(|n| n.checked_mul(4));
+        let end = n_bytes
             .and_then(|n_bytes| start.checked_add(n_bytes))
             .ok_or(Defect::FileTooLarge { found: u64::MAX, limit: super::MAX_FILE_BYTES })?;
-        tensors.push((tensor.name().into(), TensorInfo { dtype: tensor.dtype(), shape, data_offsets: (start, end) }));
+        let info = TensorInfo { dtype: spec.dtype(), shape: spec.shape.clone(), data_offsets: (start, end) };
+        tensors.push((spec.name.clone(), info));
         start = end;
     }
     let metadata = [(MANIFEST_KEY.to_owned(), manifest_json)].into();
@@ -250,7 +157,7 @@ pub(super) fn verify(text: &str) -> Result<(), Defect> {
 }
 
 /// Foreign text cut to a length fit for a message.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     shorten_to(text, MAX_SHOWN_CHARS)
 }
 

@@ -1,10 +1,10 @@
-//! The manifest: how the bank was made and how its distances become verdicts.
+//! The manifest: how the detector was made and how its scores become verdicts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{exact, unique};
+use super::{SectionEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -21,22 +21,9 @@ pub struct Manifest {
     pub profile: String,
     /// Name of the product or machine the bank belongs to, as given to `--domain`.
     pub domain: Option<String>,
-    /// The network the descriptors come from.
-    pub backbone: BackboneEntry,
-    /// How an image becomes the input of the network.
-    pub preprocessing: PreprocessingEntry,
-    /// How feature maps become patch descriptors.
-    pub descriptor: DescriptorEntry,
-    /// The distance between descriptors.
-    pub metric: Metric,
-    /// How the rows of the bank were chosen.
-    pub coreset: CoresetEntry,
-    /// How the rows are searched; `None`, and left out of the file, where all of them are compared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<IndexEntry>,
-    /// How patch distances become an image score and an anomaly map.
-    pub score: ScoreEntry,
-    /// The operating conditions, at least one; `row_condition` and `calibration_condition` index this list.
+    /// The fitted method, and how it describes images.
+    pub detector: SectionEntry,
+    /// The operating conditions, at least one.
     pub conditions: Vec<ConditionEntry>,
     /// The rule that labelled the training images: `none`, `p90`, `index:500`, `folder`, `file`.
     pub condition_rule: String,
@@ -52,7 +39,7 @@ pub struct Manifest {
     /// SHA-256, 64 lower-case hex digits, over names and content digests of the training images; of an imported bank
     /// over its files.
     pub data_fingerprint: String,
-    /// Names of the training images; `row_source` indexes this list.
+    /// Names of the training images.
     pub sources: Vec<String>,
     /// Where the bank comes from when it was not fitted by pcore; `None` when it was.
     pub imported: Option<ImportedEntry>,
@@ -126,67 +113,6 @@ pub struct DescriptorEntry {
     pub grid_cols: usize,
 }
 
-/// The distance between descriptors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// Euclidean distance.
-    L2,
-    /// One minus the cosine of the angle.
-    Cosine,
-}
-
-/// How the rows of the bank were chosen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoresetEntry {
-    /// Share of the candidates asked for; `None` where a count was asked for or all rows were kept.
-    #[serde(with = "exact")]
-    pub ratio: Option<f64>,
-    /// Rows in the bank.
-    pub n_picked: usize,
-    /// Rows they were picked from; `None` where that is not known (an imported bank).
-    pub n_candidates: Option<usize>,
-    /// The space rows were compared in while picking: `pca`, `none`, or a number of random directions; `None` where that
-    /// is not known (an imported bank).
-    pub projection: Option<String>,
-    /// Seed of a random projection.
-    pub seed: u64,
-    /// Largest distance from a candidate to its nearest picked row; `None` where not measured.
-    #[serde(with = "exact")]
-    pub covering_radius: Option<f32>,
-}
-
-/// An index for searching the rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IndexEntry {
-    /// Name of the index: `ivf`, an inverted file.
-    pub kind: String,
-    /// Its lists; `row_list` tells the list of each row.
-    pub n_lists: usize,
-    /// Lists looked into for each patch.
-    pub n_probes: usize,
-    /// Share of `n_measured` left-out normal patches whose nearest row is in those lists, 0 to 1.
-    #[serde(with = "exact")]
-    pub recall: f64,
-    /// Patches that the share was measured on.
-    pub n_measured: usize,
-}
-
-/// How patch distances become an image score and an anomaly map.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScoreEntry {
-    /// The image score: `max`, `reweighted:9` (Eq. 7 of Roth et al. 2022 with 9 neighbours), `top:0.01`.
-    pub image_score: String,
-    /// Nearest rows whose mean distance is a patch's value in the map, at least 1.
-    pub map_neighbours: usize,
-    /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
-    #[serde(with = "exact")]
-    pub map_sigma_px: f32,
-}
-
 /// The files of another program that the bank was imported from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -206,8 +132,6 @@ pub struct ConditionEntry {
     pub name: String,
     /// Training images that had it.
     pub n_images: usize,
-    /// Rows of the bank that come from them.
-    pub n_rows: usize,
 }
 
 /// How the condition of a new image is recognised.
@@ -262,13 +186,8 @@ pub struct CalibrationEntry {
     /// Wanted share of false alarms among normal images, between 0 and 1.
     #[serde(with = "exact")]
     pub alpha: f64,
-    /// The policy under which `calibration_scores` were measured, and the default one: `mixed`, `gated`, `soft`.
-    pub policy: String,
-    /// The policies of the rows of `other_scores`.
-    pub other_policies: Vec<String>,
-    /// Distances normalised by local density; `None` where they were not measured.
-    #[serde(default)]
-    pub density: Option<DensityEntry>,
+    /// The views of the rows of `scores`, the default one first: `gated`, `density:mixed`.
+    pub views: Vec<String>,
     /// Images that belong together; `None`, and left out of the file, where each is on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupsEntry>,
@@ -289,16 +208,6 @@ pub struct GroupsEntry {
     pub n_groups: usize,
     /// Training images.
     pub n_images: usize,
-}
-
-/// Distances normalised by local density.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DensityEntry {
-    /// Nearest rows whose mean distance is `row_scale`, at least 1.
-    pub neighbours: usize,
-    /// The policies of the rows of `density_scores`, at least one.
-    pub policies: Vec<String>,
 }
 
 /// One group of calibration scores and its threshold.

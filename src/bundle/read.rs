@@ -1,5 +1,6 @@
 //! From bytes to verified contents.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -7,15 +8,18 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::header::{self, Layout, Tensor};
+use super::contents::specs;
+use super::header::{self, Layout};
+use super::unique::{UniqueMap, UniqueValue};
 use super::{
-    BundleError, Contents, Defect, FORMAT_VERSION, MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_MANIFEST_BYTES, Manifest,
+    BundleError, Contents, Defect, FORMAT_VERSION, Holds, MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_MANIFEST_BYTES,
+    Manifest, Sections, TensorSpec, Upgraded, Values,
 };
 
 /// Bytes read, hashed and converted at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// Reads and verifies a bundle file.
+/// Reads and verifies a bundle file of one of the detectors in `sections`.
 ///
 /// Every size is checked against its limit, the length of the file and the manifest before memory is
 /// reserved; both checksums, the finiteness of every number and every index are checked before the
@@ -24,9 +28,10 @@ const CHUNK_BYTES: usize = 1 << 16;
 /// # Errors
 /// [`BundleError::Open`] or [`BundleError::NotAFile`] where there is no file to read,
 /// [`BundleError::Invalid`] where it is not a bundle, is damaged or comes from a later pcore.
-pub fn read(path: &Path) -> Result<Contents, BundleError> {
+pub fn read(path: &Path, sections: &dyn Sections) -> Result<Contents, BundleError> {
     let (mut file, n_bytes) = open(path)?;
-    read_from(&mut file, n_bytes).map_err(|defect| BundleError::Invalid { path: path.into(), defect: defect.into() })
+    read_from(&mut file, n_bytes, sections)
+        .map_err(|defect| BundleError::Invalid { path: path.into(), defect: defect.into() })
 }
 
 /// The bytes of a bundle file, unverified.
@@ -37,7 +42,9 @@ pub(super) fn file_bytes(path: &Path) -> Result<Vec<u8>, BundleError> {
         return Err(invalid(Defect::FileTooLarge { found: n_bytes, limit: MAX_FILE_BYTES }));
     }
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(n_bytes as usize).map_err(|_| invalid(Defect::OutOfMemory { name: "file", n_bytes }))?;
+    bytes
+        .try_reserve_exact(n_bytes as usize)
+        .map_err(|_| invalid(Defect::OutOfMemory { name: "file".to_owned(), n_bytes }))?;
     bytes.resize(n_bytes as usize, 0);
     file.read_exact(&mut bytes).map_err(|error| invalid(error.into()))?;
     Ok(bytes)
@@ -59,8 +66,8 @@ fn open(path: &Path) -> Result<(File, u64), BundleError> {
 ///
 /// # Errors
 /// The [`Defect`] that makes the bytes no valid bundle.
-pub fn from_bytes(bytes: &[u8]) -> Result<Contents, Defect> {
-    read_from(&mut &bytes[..], bytes.len() as u64)
+pub fn from_bytes(bytes: &[u8], sections: &dyn Sections) -> Result<Contents, Defect> {
+    read_from(&mut &bytes[..], bytes.len() as u64, sections)
 }
 
 /// The fields that say whether the rest can be understood; all formats have them.
@@ -71,7 +78,7 @@ struct Versions {
     pcore_version: String,
 }
 
-fn read_from(reader: &mut impl Read, n_bytes: u64) -> Result<Contents, Defect> {
+fn read_from(reader: &mut impl Read, n_bytes: u64, sections: &dyn Sections) -> Result<Contents, Defect> {
     if n_bytes > MAX_FILE_BYTES {
         return Err(Defect::FileTooLarge { found: n_bytes, limit: MAX_FILE_BYTES });
     }
@@ -79,37 +86,73 @@ fn read_from(reader: &mut impl Read, n_bytes: u64) -> Result<Contents, Defect> {
     let layout = Layout::parse(&header, n_bytes - 8 - header.len() as u64)?;
     let version = supported_version(&layout.manifest_json)?;
     header::verify(&header)?;
-    let manifest: Manifest =
-        serde_json::from_str(&layout.manifest_json).map_err(|source| Defect::Manifest { version, source })?;
     drop(header);
+    let Called { manifest, tensors, n_always } = called_for(&layout.manifest_json, version, sections)?;
+    let (in_file, today): (Vec<TensorSpec>, Vec<String>) = tensors.into_iter().unzip();
 
-    let mut contents = Contents::empty(manifest);
+    let mut found: Vec<Option<Values>> = vec![None; in_file.len()];
     let mut sum = Sha256::new();
-    for tensor in layout.tensors(&contents.manifest)? {
-        let n_values = tensor.shape(&contents.manifest).iter().product();
-        let mut source = Source { reader: &mut *reader, sum: &mut sum, tensor, n_values };
-        match tensor {
-            Tensor::BankRows => contents.bank_rows = source.values(f32::from_le_bytes)?,
-            Tensor::RowCondition => contents.row_condition = source.values(u32::from_le_bytes)?,
-            Tensor::RowSource => contents.row_source = source.values(u32::from_le_bytes)?,
-            Tensor::RowPosition => contents.row_position = source.values(u32::from_le_bytes)?,
-            Tensor::CalibrationScores => contents.calibration_scores = source.values(f32::from_le_bytes)?,
-            Tensor::CalibrationCondition => contents.calibration_condition = source.values(u32::from_le_bytes)?,
-            Tensor::OtherScores => contents.other_scores = source.values(f32::from_le_bytes)?,
-            Tensor::GatePoints => contents.gate_points = source.values(f32::from_le_bytes)?,
-            Tensor::GateConditions => contents.gate_conditions = source.values(u32::from_le_bytes)?,
-            Tensor::RowScale => contents.row_scale = source.values(f32::from_le_bytes)?,
-            Tensor::DensityScores => contents.density_scores = source.values(f32::from_le_bytes)?,
-            Tensor::RowList => contents.row_list = source.values(u32::from_le_bytes)?,
+    for spec in layout.tensors(&in_file, n_always)? {
+        let n_values = spec.n_values().unwrap_or(usize::MAX);
+        let mut source = Source { reader: &mut *reader, sum: &mut sum, name: &spec.name, n_values };
+        let values = match spec.holds {
+            Holds::Numbers { .. } => Values::Numbers(source.values(f32::from_le_bytes)?),
+            Holds::Indices { .. } => Values::Indices(source.values(u32::from_le_bytes)?),
+        };
+        if let Some(index) = in_file.iter().position(|other| other.name == spec.name) {
+            found[index] = Some(values);
         }
     }
-    let found = format!("{:x}", sum.finalize());
-    if found != contents.manifest.tensors_sha256 {
-        let expected = header::shorten(&contents.manifest.tensors_sha256);
-        return Err(Defect::TensorChecksum { expected, found });
+    let digest = format!("{:x}", sum.finalize());
+    if digest != manifest.tensors_sha256 {
+        let expected = header::shorten(&manifest.tensors_sha256);
+        return Err(Defect::TensorChecksum { expected, found: digest });
     }
-    contents.check()?;
+    let mut contents = Contents::empty(manifest);
+    place(&mut contents, today, found);
+    contents.check_with(sections)?;
+    // As it would be written today.
+    contents.manifest.format_version = version;
     Ok(contents)
+}
+
+/// Puts each tensor where its name of today says; of several with one name, one behind the other.
+fn place(contents: &mut Contents, today: Vec<String>, found: Vec<Option<Values>>) {
+    let mut by_name: BTreeMap<String, Values> = BTreeMap::new();
+    for (name, values) in today.into_iter().zip(found).filter_map(|(name, values)| Some((name, values?))) {
+        match (by_name.get_mut(&name), values) {
+            (Some(Values::Numbers(all)), Values::Numbers(more)) => all.extend(more),
+            (_, values) => drop(by_name.insert(name, values)),
+        }
+    }
+    for (name, values) in by_name {
+        contents.set(&name, values);
+    }
+}
+
+/// What a manifest calls for.
+struct Called {
+    manifest: Manifest,
+    /// The tensors of the file, and what each is called today.
+    tensors: Vec<(TensorSpec, String)>,
+    /// So many of them are in the file even when they are empty.
+    n_always: usize,
+}
+
+fn called_for(json: &str, version: u32, sections: &dyn Sections) -> Result<Called, Defect> {
+    let bad = |source| Defect::Manifest { version, source };
+    if version == FORMAT_VERSION {
+        let manifest: Manifest = serde_json::from_str(json).map_err(bad)?;
+        let tensors = specs(&manifest, sections)?;
+        let tensors = tensors.into_iter().map(|spec| (spec.clone(), spec.name)).collect();
+        return Ok(Called { manifest, tensors, n_always: 0 });
+    }
+    let old: UniqueMap<UniqueValue> = serde_json::from_str(json).map_err(bad)?;
+    let Upgraded { manifest, tensors, n_always } = sections.upgrade(old.into_map())?;
+    let manifest: Manifest = serde_json::from_value(manifest).map_err(bad)?;
+    // What stands there today is checked as it is of a new file.
+    specs(&manifest, sections)?;
+    Ok(Called { manifest, tensors, n_always })
 }
 
 fn read_header(reader: &mut impl Read, n_bytes: u64) -> Result<String, Defect> {
@@ -155,7 +198,7 @@ fn supported_version(manifest_json: &str) -> Result<u32, Defect> {
 struct Source<'a, R> {
     reader: &'a mut R,
     sum: &'a mut Sha256,
-    tensor: Tensor,
+    name: &'a str,
     n_values: usize,
 }
 
@@ -164,7 +207,7 @@ impl<R: Read> Source<'_, R> {
         let mut values = Vec::new();
         values
             .try_reserve_exact(self.n_values)
-            .map_err(|_| Defect::OutOfMemory { name: self.tensor.name(), n_bytes: 4 * self.n_values as u64 })?;
+            .map_err(|_| Defect::OutOfMemory { name: self.name.to_owned(), n_bytes: 4 * self.n_values as u64 })?;
         let mut chunk = vec![0; CHUNK_BYTES];
         while values.len() < self.n_values {
             let n_bytes = CHUNK_BYTES.min(4 * (self.n_values - values.len()));

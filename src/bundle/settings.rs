@@ -5,16 +5,16 @@ use std::fmt::Display;
 
 use super::header::shorten;
 use super::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, CoresetEntry, DEVIATIONS, Defect, DescriptorEntry,
-    GateEntry, IndexEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
-    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, ScoreEntry,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
+    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,
+    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, SectionEntry,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
 use crate::image::MAX_INPUT_PX;
 
 /// Most images, or patches, that an entry may count.
-const MAX_COUNT: usize = u32::MAX as usize;
+pub(crate) const MAX_COUNT: usize = u32::MAX as usize;
 
 /// Checks what the manifest says by itself.
 pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
@@ -25,20 +25,34 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     }
     check_sha256("data_fingerprint", &manifest.data_fingerprint)?;
     check_score("pixel_threshold", manifest.pixel_threshold)?;
-    check_backbone(&manifest.backbone)?;
-    check_preprocessing(&manifest.preprocessing)?;
-    check_descriptor(&manifest.descriptor, &manifest.preprocessing)?;
-    check_coreset(&manifest.coreset)?;
-    if let Some(index) = &manifest.index {
-        check_index(index, manifest.coreset.n_picked)?;
-    }
-    check_scoring(&manifest.score)?;
+    check_detector(&manifest.detector)?;
     let names = check_conditions(&manifest.conditions)?;
     check_gate(&manifest.gate, manifest.conditions.len())?;
     if let Some(imported) = &manifest.imported {
         check_named("imported.format", &imported.format)?;
     }
     check_calibration(&manifest.calibration, &names)
+}
+
+/// What holds for every detector.
+fn check_detector(detector: &SectionEntry) -> Result<(), Defect> {
+    require(!detector.is_deeper_than_allowed(), "more", || {
+        ("detector.parts".into(), "parts of parts, no deeper".into())
+    })?;
+    detector.visit("", &mut |entry, _prefix| {
+        check_named("detector.kind", &entry.kind)?;
+        require(entry.parts.len() <= MAX_PARTS, entry.parts.len(), || {
+            ("detector.parts".into(), format!("at most {MAX_PARTS}"))
+        })?;
+        match &entry.features {
+            None => Ok(()),
+            Some(FeaturesEntry { backbone, preprocessing, descriptor }) => {
+                check_backbone(backbone)?;
+                check_preprocessing(preprocessing)?;
+                check_descriptor(descriptor, preprocessing)
+            }
+        }
+    })
 }
 
 fn check_backbone(backbone: &BackboneEntry) -> Result<(), Defect> {
@@ -79,34 +93,6 @@ fn check_descriptor(descriptor: &DescriptorEntry, input: &PreprocessingEntry) ->
         ("descriptor.context".into(), format!("at most {MAX_CONTEXT_PARTS} parts"))
     })?;
     descriptor.context.iter().try_for_each(|part| check_named("descriptor.context", part))
-}
-
-fn check_coreset(coreset: &CoresetEntry) -> Result<(), Defect> {
-    // Rows and images are counted in 32 bits, and the last number means that something is unknown.
-    check_size("coreset.n_picked", coreset.n_picked, coreset.n_candidates.unwrap_or(MAX_COUNT).min(MAX_COUNT - 1))?;
-    if let Some(radius) = coreset.covering_radius {
-        check_between("coreset.covering_radius", radius, 0.0, MAX_SCORE)?;
-    }
-    if let Some(projection) = &coreset.projection {
-        check_named("coreset.projection", projection)?;
-    }
-    require(coreset.ratio.is_none_or(|ratio| ratio > 0.0 && ratio <= 1.0), format!("{:?}", coreset.ratio), || {
-        ("coreset.ratio".into(), "a share above 0, at most 1".into())
-    })
-}
-
-fn check_index(index: &IndexEntry, n_rows: usize) -> Result<(), Defect> {
-    check_named("index.kind", &index.kind)?;
-    check_size("index.n_lists", index.n_lists, n_rows)?;
-    check_size("index.n_probes", index.n_probes, index.n_lists)?;
-    check_count("index.n_measured", index.n_measured)?;
-    check_share("index.recall", index.recall)
-}
-
-fn check_scoring(score: &ScoreEntry) -> Result<(), Defect> {
-    check_named("score.image_score", &score.image_score)?;
-    check_size("score.map_neighbours", score.map_neighbours, MAX_MAP_NEIGHBOURS)?;
-    check_between("score.map_sigma_px", score.map_sigma_px, 0.0, MAX_MAP_SIGMA_PX)
 }
 
 /// The names of the conditions.
@@ -157,16 +143,8 @@ fn check_gate(gate: &GateEntry, n_conditions: usize) -> Result<(), Defect> {
 }
 
 fn check_calibration(calibration: &CalibrationEntry, names: &BTreeSet<&str>) -> Result<(), Defect> {
-    check_named("calibration.policy", &calibration.policy)?;
     check_named("calibration.method", &calibration.method)?;
-    check_policies("calibration.other_policies", &calibration.other_policies)?;
-    if let Some(density) = &calibration.density {
-        check_size("calibration.density.neighbours", density.neighbours, MAX_MAP_NEIGHBOURS)?;
-        check_policies("calibration.density.policies", &density.policies)?;
-        require(!density.policies.is_empty(), "none", || {
-            ("calibration.density.policies".into(), "at least one policy".into())
-        })?;
-    }
+    check_views(&calibration.views)?;
     if let Some(groups) = &calibration.groups {
         check_named("calibration.groups.rule", &groups.rule)?;
         check_size("calibration.groups.n_groups", groups.n_groups, groups.n_images)?;
@@ -194,16 +172,16 @@ fn check_conformal(field: &str, entry: &ConformalEntry) -> Result<(), Defect> {
     }
 }
 
-fn check_policies(field: &str, policies: &[String]) -> Result<(), Defect> {
-    let n_policies = policies.iter().collect::<BTreeSet<_>>().len();
-    require(n_policies == policies.len() && n_policies <= MAX_ENTRIES, format!("{} policies", policies.len()), || {
-        (field.into(), format!("at most {MAX_ENTRIES} different policies"))
+fn check_views(views: &[String]) -> Result<(), Defect> {
+    let n_views = views.iter().collect::<BTreeSet<_>>().len();
+    require(n_views == views.len() && (1..=MAX_ENTRIES).contains(&n_views), format!("{} views", views.len()), || {
+        ("calibration.views".into(), format!("1 to {MAX_ENTRIES} different views"))
     })?;
-    policies.iter().try_for_each(|policy| check_named(field, policy))
+    views.iter().try_for_each(|view| check_named("calibration.views", view))
 }
 
 /// Names are shown: one that a terminal would obey is none.
-fn check_named(field: &str, name: &str) -> Result<(), Defect> {
+pub(crate) fn check_named(field: &str, name: &str) -> Result<(), Defect> {
     let is_name = !name.is_empty()
         && name.len() <= 4 * MAX_NAME_CHARS
         && name.chars().count() <= MAX_NAME_CHARS
@@ -214,15 +192,15 @@ fn check_named(field: &str, name: &str) -> Result<(), Defect> {
     })
 }
 
-fn check_size(field: &str, size: usize, limit: usize) -> Result<(), Defect> {
+pub(crate) fn check_size(field: &str, size: usize, limit: usize) -> Result<(), Defect> {
     require((1..=limit).contains(&size), size, || (field.into(), format!("1 to {limit}")))
 }
 
-fn check_count(field: &str, count: usize) -> Result<(), Defect> {
+pub(crate) fn check_count(field: &str, count: usize) -> Result<(), Defect> {
     require(count <= MAX_COUNT, count, || (field.into(), format!("at most {MAX_COUNT}")))
 }
 
-fn check_share(field: &str, share: f64) -> Result<(), Defect> {
+pub(crate) fn check_share(field: &str, share: f64) -> Result<(), Defect> {
     require((0.0..=1.0).contains(&share), share, || (field.into(), "a share from 0 to 1".into()))
 }
 
@@ -231,11 +209,11 @@ fn check_sha256(field: &str, sum: &str) -> Result<(), Defect> {
     require(is_sum, shorten(sum), || (field.into(), "64 lower-case hexadecimal digits".into()))
 }
 
-fn check_score(field: &str, score: Option<f32>) -> Result<(), Defect> {
+pub(crate) fn check_score(field: &str, score: Option<f32>) -> Result<(), Defect> {
     score.map_or(Ok(()), |score| check_between(field, score, -MAX_SCORE, MAX_SCORE))
 }
 
-fn check_between(field: &str, number: f32, least: f32, most: f32) -> Result<(), Defect> {
+pub(crate) fn check_between(field: &str, number: f32, least: f32, most: f32) -> Result<(), Defect> {
     require((least..=most).contains(&number), number, || {
         (field.into(), format!("a number from {} to {}", short(least), short(most)))
     })
@@ -247,7 +225,7 @@ fn short(limit: f32) -> String {
 }
 
 /// `Defect::Field` unless `holds`; `words` gives the field and what was expected of it.
-pub(super) fn require(
+pub(crate) fn require(
     holds: bool,
     found: impl Display,
     words: impl FnOnce() -> (String, String),

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox, SignatureBox};
 
-use super::{BundleError, Contents, read};
+use super::{BundleError, Contents, Sections, read};
 use crate::files::replace;
 
 /// What is appended to the name of a bundle to name its signature.
@@ -194,9 +194,10 @@ pub fn signature_path(bundle: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`SignatureError::Bundle`] for what is no sound bundle, [`SignatureError::Write`].
-pub fn sign(bundle: &Path, key: &SigningKey) -> Result<(PathBuf, String), SignatureError> {
+pub fn sign(bundle: &Path, key: &SigningKey, sections: &dyn Sections) -> Result<(PathBuf, String), SignatureError> {
     let bytes = read::file_bytes(bundle)?;
-    read::from_bytes(&bytes).map_err(|defect| BundleError::Invalid { path: bundle.into(), defect: defect.into() })?;
+    read::from_bytes(&bytes, sections)
+        .map_err(|defect| BundleError::Invalid { path: bundle.into(), defect: defect.into() })?;
     let path = signature_path(bundle);
     let number = number(key.0.keynum());
     let name = bundle.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -217,10 +218,10 @@ pub fn sign(bundle: &Path, key: &SigningKey) -> Result<(PathBuf, String), Signat
 ///
 /// # Errors
 /// [`SignatureError`]; in every case nothing of the bundle was used.
-pub fn read_signed(bundle: &Path, key: &TrustedKey) -> Result<Contents, SignatureError> {
+pub fn read_signed(bundle: &Path, key: &TrustedKey, sections: &dyn Sections) -> Result<Contents, SignatureError> {
     let bytes = read::file_bytes(bundle)?;
     verify(bundle, &bytes, key)?;
-    let contents = read::from_bytes(&bytes);
+    let contents = read::from_bytes(&bytes, sections);
     Ok(contents.map_err(|defect| BundleError::Invalid { path: bundle.into(), defect: defect.into() })?)
 }
 

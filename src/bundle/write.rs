@@ -5,8 +5,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::header::{self, NO_CHECKSUM, TENSORS, Tensor};
-use super::{BundleError, Contents, Defect, FORMAT_VERSION, MANIFEST_KEY, MAX_FILE_BYTES, Manifest};
+use super::contents::{Slice, specs};
+use super::header::{self, NO_CHECKSUM};
+use super::{
+    BundleError, Contents, Defect, FORMAT_VERSION, MANIFEST_KEY, MAX_FILE_BYTES, Manifest, Sections, TensorSpec,
+};
 use crate::files::{ReplaceFailure, replace};
 
 /// Bytes from the start of a file that tell a bundle: the length of the header, and the key of the manifest.
@@ -48,11 +51,11 @@ const CHUNK_VALUES: usize = 1 << 14;
 /// [`BundleError::Invalid`] where the contents are not consistent (a reader would refuse them),
 /// [`BundleError::Write`] where the folder or the disk does not take the file,
 /// [`BundleError::FolderSync`] where the file is in place but the folder could not be flushed.
-pub fn write(path: &Path, contents: &Contents) -> Result<(), BundleError> {
+pub fn write(path: &Path, contents: &Contents, sections: &dyn Sections) -> Result<(), BundleError> {
     let invalid = |defect: Defect| BundleError::Invalid { path: path.into(), defect: defect.into() };
-    let header = seal(contents).map_err(invalid)?;
-    let n_bytes = file_bytes(&header, contents).map_err(invalid)?;
-    replace(path, |file| write_to(file, &header, contents)).map_err(|failure| match failure {
+    let sealed = Sealed::new(contents, sections).map_err(invalid)?;
+    let n_bytes = sealed.n_bytes().map_err(invalid)?;
+    replace(path, |file| sealed.write_to(file)).map_err(|failure| match failure {
         ReplaceFailure::NoFileName => BundleError::NoFileName { path: path.into() },
         ReplaceFailure::Write(source) => {
             BundleError::Write { path: path.into(), n_bytes, way_out: way_out(&source), source }
@@ -65,65 +68,62 @@ pub fn write(path: &Path, contents: &Contents) -> Result<(), BundleError> {
 ///
 /// # Errors
 /// The [`Defect`] for which a reader would refuse the contents.
-pub fn to_bytes(contents: &Contents) -> Result<Vec<u8>, Defect> {
-    let header = seal(contents)?;
-    let mut bytes = Vec::with_capacity(file_bytes(&header, contents)? as usize);
-    write_to(&mut bytes, &header, contents)?;
+pub fn to_bytes(contents: &Contents, sections: &dyn Sections) -> Result<Vec<u8>, Defect> {
+    let sealed = Sealed::new(contents, sections)?;
+    let mut bytes = Vec::with_capacity(sealed.n_bytes()? as usize);
+    sealed.write_to(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The header of a file with these contents, once they are found consistent.
-fn seal(contents: &Contents) -> Result<Vec<u8>, Defect> {
-    contents.check()?;
-    let mut sum = HashWriter(Sha256::new());
-    write_tensors(&mut sum, contents)?;
-    header::compose(&Manifest {
-        format_version: FORMAT_VERSION,
-        pcore_version: env!("CARGO_PKG_VERSION").into(),
-        tensors_sha256: format!("{:x}", sum.0.finalize()),
-        header_sha256: NO_CHECKSUM.into(),
-        ..contents.manifest.clone()
-    })
+/// Contents that were found consistent, with their header.
+struct Sealed<'a> {
+    contents: &'a Contents,
+    specs: Vec<TensorSpec>,
+    header: Vec<u8>,
 }
 
-fn file_bytes(header: &[u8], contents: &Contents) -> Result<u64, Defect> {
-    let n_values = contents.bank_rows.len()
-        + 3 * contents.row_condition.len()
-        + 2 * contents.calibration_scores.len()
-        + contents.other_scores.len()
-        + contents.gate_points.len()
-        + contents.gate_conditions.len()
-        + contents.row_scale.len()
-        + contents.density_scores.len()
-        + contents.row_list.len();
-    let found = 8 + header.len() as u64 + 4 * n_values as u64;
-    if found > MAX_FILE_BYTES { Err(Defect::FileTooLarge { found, limit: MAX_FILE_BYTES }) } else { Ok(found) }
-}
-
-fn write_to(writer: &mut impl Write, header: &[u8], contents: &Contents) -> io::Result<()> {
-    writer.write_all(&(header.len() as u64).to_le_bytes())?;
-    writer.write_all(header)?;
-    write_tensors(writer, contents)
-}
-
-fn write_tensors(writer: &mut impl Write, contents: &Contents) -> io::Result<()> {
-    for tensor in TENSORS {
-        match tensor {
-            Tensor::BankRows => write_values(writer, &contents.bank_rows, f32::to_le_bytes)?,
-            Tensor::RowCondition => write_values(writer, &contents.row_condition, u32::to_le_bytes)?,
-            Tensor::RowSource => write_values(writer, &contents.row_source, u32::to_le_bytes)?,
-            Tensor::RowPosition => write_values(writer, &contents.row_position, u32::to_le_bytes)?,
-            Tensor::CalibrationScores => write_values(writer, &contents.calibration_scores, f32::to_le_bytes)?,
-            Tensor::CalibrationCondition => write_values(writer, &contents.calibration_condition, u32::to_le_bytes)?,
-            Tensor::OtherScores => write_values(writer, &contents.other_scores, f32::to_le_bytes)?,
-            Tensor::GatePoints => write_values(writer, &contents.gate_points, f32::to_le_bytes)?,
-            Tensor::GateConditions => write_values(writer, &contents.gate_conditions, u32::to_le_bytes)?,
-            Tensor::RowScale => write_values(writer, &contents.row_scale, f32::to_le_bytes)?,
-            Tensor::DensityScores => write_values(writer, &contents.density_scores, f32::to_le_bytes)?,
-            Tensor::RowList => write_values(writer, &contents.row_list, u32::to_le_bytes)?,
-        }
+impl<'a> Sealed<'a> {
+    fn new(contents: &'a Contents, sections: &dyn Sections) -> Result<Self, Defect> {
+        contents.check_with(sections)?;
+        let mut specs = specs(&contents.manifest, sections)?;
+        specs.retain(TensorSpec::is_held);
+        let mut sealed = Self { contents, specs, header: vec![] };
+        let mut sum = HashWriter(Sha256::new());
+        sealed.write_tensors(&mut sum)?;
+        let manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            pcore_version: env!("CARGO_PKG_VERSION").into(),
+            tensors_sha256: format!("{:x}", sum.0.finalize()),
+            header_sha256: NO_CHECKSUM.into(),
+            ..contents.manifest.clone()
+        };
+        sealed.header = header::compose(&manifest, &sealed.specs)?;
+        Ok(sealed)
     }
-    Ok(())
+
+    fn n_bytes(&self) -> Result<u64, Defect> {
+        let n_values: usize = self.specs.iter().filter_map(TensorSpec::n_values).sum();
+        let found = 8 + self.header.len() as u64 + 4 * n_values as u64;
+        if found > MAX_FILE_BYTES { Err(Defect::FileTooLarge { found, limit: MAX_FILE_BYTES }) } else { Ok(found) }
+    }
+
+    fn write_to(&self, writer: &mut impl Write) -> io::Result<()> {
+        writer.write_all(&(self.header.len() as u64).to_le_bytes())?;
+        writer.write_all(&self.header)?;
+        self.write_tensors(writer)
+    }
+
+    fn write_tensors(&self, writer: &mut impl Write) -> io::Result<()> {
+        for spec in &self.specs {
+            match self.contents.get(&spec.name) {
+                Some(Slice::Numbers(values)) => write_values(writer, values, f32::to_le_bytes)?,
+                Some(Slice::Indices(values)) => write_values(writer, values, u32::to_le_bytes)?,
+                // It was there when the contents were checked.
+                None => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 fn write_values<T: Copy>(writer: &mut impl Write, values: &[T], to_le_bytes: fn(T) -> [u8; 4]) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! What every detector keeps.
 
-use super::{DetectError, FeaturePipeline, View};
+use super::{DetectError, Distances, FeaturePipeline, Scoring, View};
 use crate::bank::MemoryBank;
-use crate::condition::Admission;
+use crate::bundle::Section;
+use crate::condition::{Admission, Policy};
 use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
@@ -17,19 +18,53 @@ pub type Admit<'a> = &'a (dyn Fn(usize, &[f32]) -> Admission + Sync);
 /// the CPU; fit and inspection get it from the same call.
 pub trait Detector: Send + Sync {
     /// Its name in the registry.
-    fn kind(&self) -> &'static str;
+    fn kind(&self) -> &str;
 
-    /// Pixels to descriptors: network, preprocessing, device.
+    /// Pixels to descriptors: network, preprocessing, device. Of a detector with parts, those of the first.
     fn features(&self) -> &FeaturePipeline;
 
+    /// Those of all parts.
+    fn all_features(&self) -> Vec<&FeaturePipeline> {
+        vec![self.features()]
+    }
+
     /// The same, to be changed.
-    fn features_mut(&mut self) -> &mut FeaturePipeline;
+    fn features_mut(&mut self) -> Vec<&mut FeaturePipeline>;
+
+    /// The ways in which it can be read, where `policies` can be told apart.
+    fn views(&self, policies: &[Policy]) -> Vec<View>;
 
     /// The answers to `images`, one for each.
     ///
     /// # Errors
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
     fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError>;
+
+    /// The same for the descriptors of one image, `[n_patches, dim]`, whose condition is told.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    fn score_described(
+        &self,
+        rows: &[f32],
+        grid: Grid,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Distances, DetectError>;
+
+    /// How distances become scores and maps.
+    fn scoring(&self) -> Scoring;
+
+    /// What a bundle holds of it: opened again, it gives the same answers, bit for bit.
+    ///
+    /// # Errors
+    /// [`DetectError::Bundle`] for settings that can't be written.
+    fn section(&self) -> Result<Section, DetectError>;
+
+    /// The detectors that it is made of.
+    fn parts(&self) -> &[Box<dyn Detector>] {
+        &[]
+    }
 
     /// The descriptors of normal images that it compares with, where it keeps any.
     fn memory_bank(&self) -> Option<&MemoryBank> {
@@ -68,6 +103,8 @@ pub struct Scored {
     pub admission: Admission,
     /// Its descriptors `[n_patches, dim]`, where they were asked for.
     pub descriptors: Option<Vec<f32>>,
+    /// What each part says, of a detector that has parts.
+    pub parts: Vec<Scored>,
 }
 
 impl Scored {

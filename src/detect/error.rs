@@ -1,7 +1,7 @@
 //! What can go wrong between a bundle and an inspection.
 
 use crate::bank::BankError;
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, Defect};
 use crate::condition::ConditionError;
 use crate::flow::NoMemory;
 use crate::image::ImageError;
@@ -62,6 +62,17 @@ pub enum DetectError {
         /// What it holds.
         found: String,
     },
+    /// What a bundle holds of the detector is not sound.
+    #[error(transparent)]
+    Defect(Box<Defect>),
+    /// There is no such detector.
+    #[error("there is no detector '{found}', only {known}")]
+    UnknownDetector {
+        /// What was asked for.
+        found: String,
+        /// Those there are.
+        known: String,
+    },
     /// The bundle was not calibrated for a policy.
     #[error("the bundle holds no held-out scores for --policy {found}, only for {known}: fit again")]
     NoPolicy {
@@ -93,6 +104,10 @@ pub enum DetectError {
 }
 
 impl DetectError {
+    pub(crate) fn defect(defect: Defect) -> Self {
+        Self::Defect(Box::new(defect))
+    }
+
     /// The value of a bundle's entry.
     pub(crate) fn parse<T: FromStr>(entry: &'static str, text: &str) -> Result<T, Self> {
         text.parse().map_err(|_unknown| Self::UnknownEntry { entry, found: text.to_owned() })
@@ -108,6 +123,8 @@ impl DetectError {
             | Self::Score(_)
             | Self::OtherWeights { .. }
             | Self::UnknownEntry { .. }
+            | Self::Defect(_)
+            | Self::UnknownDetector { .. }
             | Self::NoPolicy { .. }
             | Self::NoDensity
             | Self::NoView { .. }

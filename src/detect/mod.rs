@@ -1,19 +1,30 @@
 //! Detectors: fitted methods that turn images into scores and maps and decide nothing.
 //!
-//! [`Detector`] is the contract: reading, conditions, calibration, thresholds, verdicts, bundles and reports serve whatever
-//! keeps it. Each detector is a folder here, named in [`KINDS`].
+//! [`Detector`] is the contract, [`Method`] how one is fitted: reading, conditions, calibration, thresholds, verdicts, bundles
+//! and reports serve whatever keeps it. Each detector is a folder here and one line in the [`Registry`].
 
 mod contract;
+mod described;
+mod entries;
 mod error;
 mod features;
-pub mod patchcore;
+mod file;
+mod method;
+mod options;
+mod patchcore;
 mod registry;
 mod view;
 
 pub use contract::{Admit, Asked, Detector, Scored};
+pub use described::Described;
+pub(crate) use entries::{backbone_entry, check_weights, features_entry, open_features, preprocessing};
 pub use error::DetectError;
 pub use features::{FeaturePipeline, PipelineSpec};
 pub(crate) use features::{FeatureSource, Network};
-pub use registry::KINDS;
-pub(crate) use registry::open;
+pub use file::sign;
+pub(crate) use method::go_on;
+pub use method::{Distances, Fit, Method, Training};
+pub use options::{DEFAULT_CORESET, DEFAULT_MAP_NEIGHBOURS, Metric, Options, Scoring};
+pub use patchcore::station;
+pub use registry::{Kind, Open, Opening, Registry};
 pub use view::View;

@@ -1,19 +1,156 @@
 //! The detectors there are.
 
-use super::{DetectError, Detector, FeaturePipeline, patchcore};
-use crate::bundle::{Contents, Manifest};
+use super::{DetectError, Detector, FeaturePipeline, Method, Options, patchcore};
+use crate::bundle::{
+    Defect, FeaturesEntry, Manifest, Section, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded,
+};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-/// Their names.
-pub const KINDS: [&str; 1] = [patchcore::KIND];
+/// Makes a section ready.
+pub type Open = fn(Section, &Manifest, &mut Opening<'_>) -> Result<Box<dyn Detector>, DetectError>;
 
-/// The detector that a bundle holds, on features that are open already, and what the bundle says besides.
-///
-/// # Errors
-/// What the detector's own reader refuses.
-pub(crate) fn open(
-    contents: Contents,
-    features: FeaturePipeline,
-) -> Result<(Box<dyn Detector>, Manifest), DetectError> {
-    let (detector, manifest) = patchcore::open(contents, features)?;
-    Ok((Box::new(detector), manifest))
+/// One kind of detector.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// How it is fitted with these settings.
+    pub method: fn(&Options) -> Result<Arc<dyn Method>, DetectError>,
+    /// The tensors that its settings call for; see [`Sections::tensors`].
+    pub tensors: fn(&SectionEntry, &Manifest) -> Result<Vec<TensorSpec>, Defect>,
+    /// What their values must keep among each other; see [`Sections::check`].
+    pub check: fn(&SectionEntry, TensorsOf<'_>, &Manifest) -> Result<(), Defect>,
+    /// What its settings say, for people: names of at most twelve characters, and values.
+    pub facts: fn(&SectionEntry, &Manifest) -> Vec<(String, String)>,
+    /// Makes a section ready, the manifest telling the rest.
+    pub open: Open,
+}
+
+/// The built-in ones, the default first.
+const BUILT_IN: [Kind; 1] = [patchcore::KIND];
+
+/// The kinds of detectors that a program knows.
+#[derive(Clone)]
+pub struct Registry {
+    kinds: Vec<Kind>,
+}
+
+impl Registry {
+    /// Those of pcore itself.
+    pub fn built_in() -> &'static Self {
+        static REGISTRY: OnceLock<Registry> = OnceLock::new();
+        REGISTRY.get_or_init(|| Self { kinds: BUILT_IN.to_vec() })
+    }
+
+    /// These, and one more; it takes the place of one with the same name.
+    #[must_use]
+    pub fn with(&self, kind: Kind) -> Self {
+        let others = self.kinds.iter().copied().filter(|other| other.name != kind.name);
+        Self { kinds: others.chain([kind]).collect() }
+    }
+
+    /// The kinds, the default first.
+    #[must_use]
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// The method of this name with these settings.
+    ///
+    /// # Errors
+    /// [`DetectError::UnknownDetector`], and what the method says of the settings.
+    pub fn method(&self, name: &str, options: &Options) -> Result<Arc<dyn Method>, DetectError> {
+        let unknown = || DetectError::UnknownDetector { found: name.to_owned(), known: self.names() };
+        let kind = self.kinds.iter().find(|kind| kind.name == name).ok_or_else(unknown)?;
+        (kind.method)(options)
+    }
+
+    /// The method of the default detector with the default settings.
+    #[must_use]
+    pub fn default_method(&self) -> Arc<dyn Method> {
+        patchcore::default_method()
+    }
+
+    /// The detector of a section.
+    ///
+    /// # Errors
+    /// What its kind says, and [`Defect::UnknownDetector`].
+    pub fn open(
+        &self,
+        section: Section,
+        shared: &Manifest,
+        features: &mut dyn FnMut(&FeaturesEntry) -> Result<FeaturePipeline, DetectError>,
+    ) -> Result<Box<dyn Detector>, DetectError> {
+        let kind = self.kind(&section.entry.kind).map_err(DetectError::defect)?;
+        (kind.open)(section, shared, &mut Opening { registry: self, features })
+    }
+
+    /// What the settings of a section say, for people.
+    #[must_use]
+    pub fn facts(&self, entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
+        self.kind(&entry.kind).map_or_else(|_| vec![], |kind| (kind.facts)(entry, shared))
+    }
+
+    fn kind(&self, name: &str) -> Result<&Kind, Defect> {
+        let unknown = || Defect::UnknownDetector { kind: name.chars().take(40).collect(), known: self.names() };
+        self.kinds.iter().find(|kind| kind.name == name).ok_or_else(unknown)
+    }
+
+    fn names(&self) -> String {
+        self.kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds.iter().map(|kind| kind.name)).finish()
+    }
+}
+
+impl Sections for Registry {
+    fn tensors(&self, entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
+        (self.kind(&entry.kind)?.tensors)(entry, shared)
+    }
+
+    fn check(&self, entry: &SectionEntry, tensors: TensorsOf<'_>, shared: &Manifest) -> Result<(), Defect> {
+        (self.kind(&entry.kind)?.check)(entry, tensors, shared)
+    }
+
+    fn upgrade(&self, manifest: Map<String, Value>) -> Result<Upgraded, Defect> {
+        patchcore::upgrade(manifest)
+    }
+}
+
+/// What a section is opened with.
+pub struct Opening<'a> {
+    registry: &'a Registry,
+    features: &'a mut dyn FnMut(&FeaturesEntry) -> Result<FeaturePipeline, DetectError>,
+}
+
+impl Opening<'_> {
+    /// The pipeline that a section names.
+    ///
+    /// # Errors
+    /// What the network refuses, and a [`Defect`] where the section names none.
+    pub fn features(&mut self, entry: &SectionEntry) -> Result<FeaturePipeline, DetectError> {
+        let missing = || Defect::Field {
+            field: "detector.features".to_owned(),
+            expected: "how images are described".to_owned(),
+            found: "nothing".to_owned(),
+        };
+        (self.features)(entry.features.as_ref().ok_or_else(missing).map_err(DetectError::defect)?)
+    }
+
+    /// A part of the section.
+    ///
+    /// # Errors
+    /// As [`Registry::open`].
+    pub fn part(&mut self, section: Section, shared: &Manifest) -> Result<Box<dyn Detector>, DetectError> {
+        let kind = self.registry.kind(&section.entry.kind).map_err(DetectError::defect)?;
+        (kind.open)(section, shared, self)
+    }
 }

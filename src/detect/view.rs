@@ -15,6 +15,9 @@ pub struct View {
 }
 
 impl View {
+    /// Stands before the policy in the name of a view by density.
+    pub(crate) const DENSITY: &str = "density:";
+
     /// Distances as they are.
     #[must_use]
     pub fn plain(policy: Policy) -> Self {
@@ -28,11 +31,9 @@ impl View {
     }
 }
 
-const DENSITY: &str = "density:";
-
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.by_density { DENSITY } else { "" }, self.policy)
+        write!(f, "{}{}", if self.by_density { Self::DENSITY } else { "" }, self.policy)
     }
 }
 
@@ -40,7 +41,7 @@ impl FromStr for View {
     type Err = ConditionError;
 
     fn from_str(text: &str) -> Result<Self, ConditionError> {
-        Ok(match text.strip_prefix(DENSITY) {
+        Ok(match text.strip_prefix(Self::DENSITY) {
             Some(policy) => Self::by_density(policy.parse()?),
             None => Self::plain(text.parse()?),
         })

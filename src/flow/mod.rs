@@ -4,6 +4,7 @@ mod decode;
 mod machine;
 mod pace;
 mod room;
+mod scratch;
 
 pub(crate) use decode::{Decoded, Flow, in_batches};
 pub use machine::DEFAULT_MEMORY_BYTES;
@@ -11,3 +12,4 @@ pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
 pub use pace::{DEFAULT_BATCH, NoMemory, Pace};
 pub(crate) use pace::{Needs, SLACK};
 pub(crate) use room::Share;
+pub(crate) use scratch::ScratchFile;

@@ -2,14 +2,10 @@
 
 use super::Inspector;
 use super::inspector::Levels;
-use crate::bundle::{
-    BackboneEntry, ConformalEntry, Contents, DescriptorEntry, GateAxisEntry, GateEntry, PreprocessingEntry,
-};
-use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate};
-use crate::detect::{self, DetectError, FeaturePipeline, PipelineSpec, View, patchcore};
-use crate::image::Preprocessing;
-use crate::kernel::simd::Level;
-use crate::model::{BackboneSpec, OpenDevice, Precision};
+use crate::bundle::{ConformalEntry, Contents, FeaturesEntry, GateAxisEntry, GateEntry};
+use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate, Policy};
+use crate::detect::{DetectError, FeaturePipeline, Registry, View, check_weights};
+use crate::model::Precision;
 use crate::score::Conformal;
 use std::collections::BTreeMap;
 
@@ -21,61 +17,50 @@ pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
-pub(super) fn inspector(contents: Contents, device: &OpenDevice) -> Result<Inspector, DetectError> {
+/// The inspector of a bundle, with the features that `open` gives.
+pub(crate) fn inspector(
+    mut contents: Contents,
+    registry: &Registry,
+    open: &mut dyn FnMut(&FeaturesEntry) -> Result<FeaturePipeline, DetectError>,
+) -> Result<Inspector, DetectError> {
     let manifest = &contents.manifest;
-    let spec = PipelineSpec {
-        backbone: manifest.backbone.name.clone(),
-        layers: manifest.backbone.layers.clone(),
-        preprocessing: preprocessing(&manifest.preprocessing)?,
-        descriptor: patchcore::descriptor(&manifest.descriptor)?,
-    };
-    inspector_on(contents, FeaturePipeline::open(&spec, device)?)
-}
-
-/// As [`inspector`], on a pipeline that is already open and made as the bundle says.
-pub(crate) fn inspector_on(contents: Contents, pipeline: FeaturePipeline) -> Result<Inspector, DetectError> {
-    let gate =
-        gate(&contents.manifest.gate, &contents.gate_points, &contents.gate_conditions, &contents.manifest.descriptor)?;
-    let levels = levels(&contents)?;
-    let found = &pipeline.backbone().weights_sha256;
-    if *found != contents.manifest.backbone.weights_sha256 {
-        return Err(DetectError::OtherWeights {
-            name: contents.manifest.backbone.name.clone(),
-            expected: contents.manifest.backbone.weights_sha256.clone(),
-            found: found.clone(),
-        });
-    }
-    let (detector, manifest) = detect::open(contents, pipeline)?;
+    let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
+    let gate = gate(&manifest.gate, &contents.gate_points, &contents.gate_conditions, dim)?;
+    let (view, levels) = levels(&contents)?;
+    let precision = manifest.detector.lead().map_or("f32", |features| &features.backbone.precision);
+    let fitted_precision: Precision = DetectError::parse("backbone.precision", precision)?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
-    let policy = DetectError::parse("calibration.policy", &manifest.calibration.policy)?;
-    let fitted_precision: Precision = DetectError::parse("backbone.precision", &manifest.backbone.precision)?;
-    let gate_use = GateUse::default();
-    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy, levels, manifest })
+    let section = contents.take_section();
+    let mut checked = |entry: &FeaturesEntry| {
+        let features = open(entry)?;
+        check_weights(entry, &features)?;
+        Ok(features)
+    };
+    let detector = registry.open(section, &contents.manifest, &mut checked)?;
+    let offered = detector.views(&Policy::ALL);
+    if let Some(other) = levels.keys().find(|view| !offered.contains(view)) {
+        return Err(DetectError::NoView { view: other.to_string() });
+    }
+    let (gate_use, manifest) = (GateUse::default(), contents.manifest);
+    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy: view.policy, levels, manifest, dim })
 }
 
-/// The calibration of every view: that of the default one as it stands in the manifest, the others' from their scores.
-fn levels(contents: &Contents) -> Result<BTreeMap<View, Levels>, DetectError> {
+/// The default view, and the calibration of every view: that of the default one as it stands in the manifest, the others'
+/// from their scores.
+fn levels(contents: &Contents) -> Result<(View, BTreeMap<View, Levels>), DetectError> {
     let calibration = &contents.manifest.calibration;
     let conditions = &contents.manifest.conditions;
+    let parse = |name: &String| DetectError::parse::<View>("calibration.views", name);
+    let views: Vec<View> = calibration.views.iter().map(parse).collect::<Result<_, _>>()?;
+    let [default, others @ ..] = &views[..] else { return Err(DetectError::NoThreshold) };
     let global = conformal(&calibration.global);
     let per_condition =
         conditions.iter().map(|c| calibration.per_condition.get(&c.name).map_or(global, conformal)).collect();
-    let policy = DetectError::parse("calibration.policy", &calibration.policy)?;
-    let mut found = BTreeMap::from([(View::plain(policy), Levels { global, per_condition })]);
-    let n = contents.calibration_scores.len();
-    let of_view =
-        |scores: &[f32], index: usize| levels_of(scores.get(index * n..(index + 1) * n).unwrap_or_default(), contents);
-    for (index, name) in calibration.other_policies.iter().enumerate() {
-        let view = View::plain(DetectError::parse("calibration.other_policies", name)?);
-        let levels = of_view(&contents.other_scores, index)?;
-        found.entry(view).or_insert(levels);
+    let mut found = BTreeMap::from([(*default, Levels { global, per_condition })]);
+    for (index, view) in others.iter().enumerate() {
+        found.insert(*view, levels_of(contents.scores_under(index + 1), contents)?);
     }
-    let by_density = calibration.density.iter().flat_map(|density| &density.policies);
-    for (index, name) in by_density.enumerate() {
-        let view = View::by_density(DetectError::parse("calibration.density.policies", name)?);
-        found.insert(view, of_view(&contents.density_scores, index)?);
-    }
-    Ok(found)
+    Ok((*default, found))
 }
 
 /// The calibration by `scores` of the bundle's calibration images.
@@ -92,50 +77,13 @@ fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, DetectError>
     for condition in 0..contents.manifest.conditions.len() {
         let own: Vec<f32> = scores
             .iter()
-            .zip(&contents.calibration_condition)
+            .zip(&contents.score_condition)
             .filter(|(_, c)| **c as usize == condition)
             .map(|(score, _)| *score)
             .collect();
         per_condition.push(if own.len() < OWN_CALIBRATION_FROM { global } else { of(&own)? });
     }
     Ok(Levels { global, per_condition })
-}
-
-pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
-    let BackboneSpec { name, layers, weights_sha256, precision, mean: _, std: _, input_size: _ } = spec;
-    BackboneEntry {
-        name: name.clone(),
-        layers: layers.clone(),
-        weights_sha256: weights_sha256.clone(),
-        precision: precision.to_string(),
-        instruction_set: Some(Level::best().name().to_owned()),
-    }
-}
-
-pub(crate) fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
-    let Preprocessing { range, page, resize, height_px, width_px, mean, std } = spec;
-    PreprocessingEntry {
-        range: range.as_ref().map(ToString::to_string),
-        page: *page,
-        resize: resize.to_string(),
-        height_px: *height_px,
-        width_px: *width_px,
-        mean: *mean,
-        std: *std,
-    }
-}
-
-pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, DetectError> {
-    let PreprocessingEntry { range, page, resize, height_px, width_px, mean, std } = entry;
-    Ok(Preprocessing {
-        range: range.as_deref().map(|text| DetectError::parse("preprocessing.range", text)).transpose()?,
-        page: *page,
-        resize: DetectError::parse("resize", resize)?,
-        height_px: *height_px,
-        width_px: *width_px,
-        mean: *mean,
-        std: *std,
-    })
 }
 
 /// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].
@@ -182,12 +130,7 @@ pub(crate) fn gate_tensors(gate: &Gate) -> (Vec<f32>, Vec<u32>) {
     }
 }
 
-fn gate(
-    entry: &GateEntry,
-    points: &[f32],
-    conditions: &[u32],
-    descriptor: &DescriptorEntry,
-) -> Result<Gate, DetectError> {
+fn gate(entry: &GateEntry, points: &[f32], conditions: &[u32], dim: usize) -> Result<Gate, DetectError> {
     let by_vote = |n_features: usize| -> Result<KnnGate, DetectError> {
         if let Some(axis) = entry.axes.iter().find(|axis| axis.feature >= n_features) {
             let found = format!("feature {} of {n_features}", axis.feature);
@@ -208,7 +151,7 @@ fn gate(
             Ok(Gate::P90 { limit, softness: *softness as f32, known: entry.known.clone() })
         }
         ("knn", None, None) => Ok(Gate::Intensity(by_vote(GATE_DIM)?)),
-        ("embedding", None, None) => Ok(Gate::Embedding(by_vote(descriptor.dim.saturating_mul(2))?)),
+        ("embedding", None, None) => Ok(Gate::Embedding(by_vote(dim.saturating_mul(2))?)),
         (kind, _, _) => Err(DetectError::UnknownEntry { entry: "gate", found: kind.to_owned() }),
     }
 }
@@ -238,9 +181,6 @@ fn conformal(entry: &ConformalEntry) -> Conformal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::DescriptorSpec;
-    use crate::detect::patchcore::descriptor_entry;
-    use crate::model::Grid;
 
     fn by_vote(n_features: usize) -> KnnGate {
         let features: Vec<Vec<f32>> =
@@ -253,7 +193,6 @@ mod tests {
 
     #[test]
     fn gates_round_trip() {
-        let descriptor = descriptor_entry(&DescriptorSpec::default(), 10, Grid { n_rows: 1, n_cols: 1 });
         for kind in [
             Gate::Single,
             Gate::Abstain,
@@ -263,14 +202,13 @@ mod tests {
         ] {
             let (points, conditions) = gate_tensors(&kind);
             let entry = gate_entry(&kind, &[vec![3, 0, 0], vec![0, 3, 0]]);
-            assert_eq!(gate(&entry, &points, &conditions, &descriptor).unwrap(), kind);
+            assert_eq!(gate(&entry, &points, &conditions, 10).unwrap(), kind);
         }
     }
 
     #[test]
     fn gates_of_a_newer_version_or_of_another_descriptor_are_refused_by_name() {
-        let descriptor = descriptor_entry(&DescriptorSpec::default(), 10, Grid { n_rows: 1, n_cols: 1 });
-        let refused = |entry: &GateEntry| gate(entry, &[0.0; 8], &[0], &descriptor).unwrap_err().to_string();
+        let refused = |entry: &GateEntry| gate(entry, &[0.0; 8], &[0], 10).unwrap_err().to_string();
         let mut entry = gate_entry(&Gate::Abstain, &[]);
         entry.kind = "telepathy".to_owned();
         assert!(refused(&entry).contains("telepathy"));

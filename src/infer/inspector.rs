@@ -3,7 +3,7 @@
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::{Contents, Manifest};
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Registry, Scored, View, open_features};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
@@ -79,6 +79,8 @@ pub struct Inspector {
     /// Of every view the bundle was calibrated for; the plain one of `policy` is always there.
     pub(super) levels: BTreeMap<View, Levels>,
     pub(super) manifest: Manifest,
+    /// Values of a descriptor that the gate sees.
+    pub(super) dim: usize,
 }
 
 impl Inspector {
@@ -88,7 +90,15 @@ impl Inspector {
     /// [`DetectError::OtherWeights`] when the backbone's weights are not those of the fit, [`DetectError::UnknownEntry`]
     /// for settings of a newer version, and whatever the backbone or the bank refuse.
     pub fn open(contents: Contents, device: &OpenDevice) -> Result<Self, DetectError> {
-        super::convert::inspector(contents, device)
+        Self::open_with(contents, device, Registry::built_in())
+    }
+
+    /// As [`Self::open`], of one of the detectors in `registry`.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`DetectError::Defect`] for a detector that is not there.
+    pub fn open_with(contents: Contents, device: &OpenDevice, registry: &Registry) -> Result<Self, DetectError> {
+        super::convert::inspector(contents, registry, &mut |entry| open_features(entry, device))
     }
 
     /// What the bundle says of itself.
@@ -160,7 +170,7 @@ impl Inspector {
 
     /// Chooses the full-resolution page of TIFF files, from 1, in place of the one that the bundle was fitted on.
     pub fn choose_page(&mut self, page: NonZeroUsize) {
-        self.detector.features_mut().choose_page(page);
+        self.detector.features_mut().into_iter().for_each(|features| features.choose_page(page));
     }
 
     /// How image files are read: with the range of values and the page of the fit.
@@ -204,14 +214,16 @@ impl Inspector {
     /// # Errors
     /// [`DetectError::OtherShape`], [`DetectError::NoThreshold`], and whatever the network refuses.
     pub fn rehearse(&self) -> Result<(), DetectError> {
-        let Preprocessing { height_px, width_px, .. } = *self.pipeline().preprocessing();
-        let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
-        let PatchDescriptors { grid, dim, .. } = self.pipeline().describe(&[&grey])?;
-        let entry = &self.manifest.descriptor;
-        let expected = (entry.grid_rows, entry.grid_cols, entry.dim);
-        let found = (grid.n_rows, grid.n_cols, dim);
-        if found != expected {
-            return Err(DetectError::OtherShape { expected, found });
+        for (features, entry) in self.detector.all_features().into_iter().zip(self.manifest.detector.all_features()) {
+            let Preprocessing { height_px, width_px, .. } = *features.preprocessing();
+            let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
+            let PatchDescriptors { grid, dim, .. } = features.describe(&[&grey])?;
+            let entry = &entry.descriptor;
+            let expected = (entry.grid_rows, entry.grid_cols, entry.dim);
+            let found = (grid.n_rows, grid.n_cols, dim);
+            if found != expected {
+                return Err(DetectError::OtherShape { expected, found });
+            }
         }
         if self.global().threshold.is_none() {
             return Err(DetectError::NoThreshold);
@@ -269,7 +281,7 @@ impl Inspector {
         image: &Image,
         descriptors: &[f32],
     ) -> Admission {
-        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.manifest.descriptor.dim))
+        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.dim))
     }
 
     /// Inspects one image, whose condition the gate tells.

@@ -2,7 +2,6 @@
 
 use crate::bank::BankError;
 use crate::bundle::Defect;
-use crate::bundle::onnxdemo::StationError;
 use crate::condition::ConditionError;
 use crate::dataset::DatasetError;
 use crate::detect::DetectError;
@@ -30,9 +29,6 @@ pub enum TrainError {
     /// The parts do not make a bundle.
     #[error("the fitted parts do not make a valid bundle: {0}")]
     Bundle(#[from] Defect),
-    /// The station's files can't be used.
-    #[error(transparent)]
-    Station(#[from] StationError),
     /// One threshold can't replace several.
     #[error("the bundle has {n_conditions} conditions, each with a threshold of its own: fit again to set them anew")]
     SeveralConditions {
@@ -99,6 +95,9 @@ pub enum TrainError {
         /// Images in all.
         n_images: usize,
     },
+    /// Nothing is to be fitted.
+    #[error("no detector to fit: the plan needs one")]
+    NoParts,
     /// No images per condition were asked for.
     #[error("--shots 0: expected at least one image per condition")]
     NoShots,

@@ -1,21 +1,17 @@
 //! What can be chosen of a fit.
 
 use super::{GroupRule, TrainError};
-use crate::bank::{CoresetSize, CoresetSpace, DescriptorSpec, IndexKind};
-use crate::bundle::Metric;
+use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
-use crate::detect::PipelineSpec;
-use crate::detect::patchcore::Scoring;
+use crate::detect::{DetectError, Method, Options, PipelineSpec, Registry};
 use crate::flow::{DEFAULT_BATCH, Pace};
 use crate::image::{Preprocessing, Resize};
 use crate::model::DEFAULT_BACKBONE;
-use crate::score::ImageScore;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
-pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
 /// Share of the images held out for calibration where there are enough.
 pub const DEFAULT_HOLDOUT: f64 = 0.2;
 /// Below so many images of a condition, none are held out: each is calibrated by leaving it out of the bank.
@@ -24,11 +20,6 @@ pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 pub const DEFAULT_ALPHA: f64 = 0.01;
 /// Side of the square network input.
 pub const DEFAULT_SIZE_PX: usize = 256;
-/// Nearest rows that a patch's value in the map is the mean distance to: one row that happens to be near hides less.
-pub const DEFAULT_MAP_NEIGHBOURS: usize = 3;
-/// Standard deviation of the map's Gaussian, from the paper.
-const DEFAULT_SIGMA_PX: f32 = 4.0;
-
 /// Which normal images calibrate the threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Holdout {
@@ -56,26 +47,41 @@ impl FromStr for Holdout {
     }
 }
 
+/// A method and what it is fitted on.
+#[derive(Clone, Debug)]
+pub struct PartPlan {
+    /// Network, layers, preprocessing, descriptor.
+    pub pipeline: PipelineSpec,
+    /// What is made of the descriptors.
+    pub method: Arc<dyn Method>,
+}
+
+impl PartPlan {
+    /// The method of this name in pcore's own registry, with these settings, on the default network.
+    ///
+    /// # Errors
+    /// [`DetectError::UnknownDetector`], and what the method says of the settings.
+    pub fn new(kind: &str, options: &Options) -> Result<Self, DetectError> {
+        Ok(Self { pipeline: default_pipeline(), method: Registry::built_in().method(kind, options)? })
+    }
+}
+
+fn default_pipeline() -> PipelineSpec {
+    PipelineSpec {
+        backbone: DEFAULT_BACKBONE.to_owned(),
+        layers: vec![],
+        preprocessing: Preprocessing::imagenet(DEFAULT_SIZE_PX, DEFAULT_SIZE_PX, Resize::StretchBilinear),
+        descriptor: DescriptorSpec::default(),
+    }
+}
+
 /// Everything that decides what a fit makes of its images.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct FitPlan {
     /// Name stored with the bundle.
     pub domain: Option<String>,
-    /// Network, layers, preprocessing, descriptor.
-    pub pipeline: PipelineSpec,
-    /// How descriptors are compared. For [`Metric::Cosine`] the rows of the bank are normalised to length 1 before the
-    /// coreset is chosen, so that it covers angles.
-    pub metric: Metric,
-    /// Distances to scores.
-    pub scoring: Scoring,
-    /// Rows to keep.
-    pub coreset: CoresetSize,
-    /// The space in which they are chosen.
-    pub coreset_space: CoresetSpace,
-    /// Choose them among about so many evenly spread rows; `None` for all.
-    pub coreset_sample: Option<usize>,
-    /// How the bank is searched.
-    pub index: IndexKind,
+    /// What is fitted, at least one part.
+    pub parts: Vec<PartPlan>,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -119,11 +125,7 @@ impl FitPlan {
             Holdout::Share(_) => true,
             Holdout::LeaveOneOut => false,
         };
-        let projects = match self.coreset_space {
-            CoresetSpace::Random(_) => true,
-            CoresetSpace::Principal | CoresetSpace::Whole => false,
-        };
-        draws || projects || self.shots.is_some()
+        draws || self.shots.is_some() || self.parts.iter().any(|part| part.method.depends_on_seed())
     }
 }
 
@@ -131,22 +133,7 @@ impl Default for FitPlan {
     fn default() -> Self {
         Self {
             domain: None,
-            pipeline: PipelineSpec {
-                backbone: DEFAULT_BACKBONE.to_owned(),
-                layers: vec![],
-                preprocessing: Preprocessing::imagenet(DEFAULT_SIZE_PX, DEFAULT_SIZE_PX, Resize::StretchBilinear),
-                descriptor: DescriptorSpec::default(),
-            },
-            metric: Metric::L2,
-            scoring: Scoring {
-                image_score: ImageScore::Max,
-                map_neighbours: DEFAULT_MAP_NEIGHBOURS,
-                map_sigma_px: DEFAULT_SIGMA_PX,
-            },
-            coreset: DEFAULT_CORESET,
-            coreset_space: CoresetSpace::default(),
-            coreset_sample: None,
-            index: IndexKind::default(),
+            parts: vec![PartPlan { pipeline: default_pipeline(), method: Registry::built_in().default_method() }],
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

@@ -4,6 +4,7 @@ use super::{Failure, TrainError};
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::condition::Policy;
 use crate::dataset::Sample;
+use crate::detect::{View, backbone_entry};
 use crate::flow::{Pace, in_batches};
 use crate::image::Image;
 use crate::infer::{Inspector, convert};
@@ -86,22 +87,21 @@ pub fn recalibrate(
     contents.manifest.calibration = CalibrationEntry {
         method: "split-conformal".to_owned(),
         alpha,
-        policy: Policy::Mixed.to_string(),
-        other_policies: vec![],
-        density: None,
+        views: vec![View::plain(Policy::Mixed).to_string()],
         groups: None,
         global: entry.clone(),
         per_condition: BTreeMap::from([(condition, entry)]),
     };
-    contents.manifest.backbone = convert::backbone_entry(inspector.pipeline().backbone());
+    // The numbers it computes with from now on are those of this machine.
+    let opened = inspector.detector().all_features();
+    for (entry, features) in contents.manifest.detector.all_features_mut().into_iter().zip(opened) {
+        entry.backbone = backbone_entry(features.backbone());
+    }
     contents.manifest.pixel_threshold = Conformal::of(&maxima, alpha)?.threshold;
-    contents.calibration_condition = vec![0; scores.len()];
+    contents.score_condition = vec![0; scores.len()];
     let n_rejected_before =
         old.map(|old| scores.iter().filter(|s| Verdict::of(**s, old) == Verdict::Anomalous).count());
-    contents.calibration_scores = scores;
-    contents.other_scores = vec![];
-    contents.row_scale = vec![];
-    contents.density_scores = vec![];
+    contents.scores = scores;
     contents.check()?;
     Ok(Recalibrated { contents, failures, n_in_bank, n_rejected_before })
 }

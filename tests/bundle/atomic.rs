@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use pcore::bundle::{self, BundleError, Contents, STALE_AFTER};
+use pcore::bundle::{BundleError, Contents, STALE_AFTER};
 
-use crate::sample::with_rows;
+use crate::sample::{change_rows, rows, with_rows};
 
 /// Tells a test that it runs as its own child, and where to write.
 const CHILD_PATH: &str = "PCORE_TEST_BUNDLE_CHILD";
@@ -41,13 +41,13 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_bundle() {
     let (even, odd) = (alternative(0.5), alternative(1.5));
     if let Some(path) = child_path() {
         for contents in [&even, &odd].into_iter().cycle() {
-            bundle::write(&path, contents).unwrap();
+            contents.write(&path).unwrap();
         }
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
     let started = Instant::now();
-    bundle::write(&path, &even).unwrap();
+    even.write(&path).unwrap();
     let write_time = started.elapsed();
     let (mut n_even, mut n_odd) = (0, 0);
     for kill in 0..KILLS {
@@ -68,19 +68,20 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_bundle() {
         std::thread::sleep(write_time * (kill * 7 % KILLS * 3) / KILLS);
         child.kill().unwrap();
         child.wait().unwrap();
-        let rows = bundle::read(&path).unwrap().bank_rows;
-        if rows == even.bank_rows {
+        let found = Contents::read(&path).unwrap();
+        let found = rows(&found);
+        if found == rows(&even) {
             n_even += 1;
         } else {
-            assert_eq!(rows, odd.bank_rows, "kill {kill}: neither the old nor the new bundle");
+            assert_eq!(found, rows(&odd), "kill {kill}: neither the old nor the new bundle");
             n_odd += 1;
         }
     }
     let left = names(folder.path()).len() - 1;
     println!("{KILLS} kills: {n_even} times one bundle, {n_odd} times the other, {left} temporary files left behind");
     assert_eq!(n_even + n_odd, KILLS);
-    bundle::write(&path, &odd).unwrap();
-    assert_eq!(bundle::read(&path).unwrap().bank_rows, odd.bank_rows, "what is left behind hurts nobody");
+    odd.write(&path).unwrap();
+    assert_eq!(rows(&Contents::read(&path).unwrap()), rows(&odd), "what is left behind hurts nobody");
 }
 
 #[test]
@@ -88,14 +89,15 @@ fn two_writers_at_once_leave_one_whole_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
     let both = [alternative(0.5), alternative(1.5)];
-    bundle::write(&path, &both[0]).unwrap();
+    both[0].write(&path).unwrap();
     std::thread::scope(|scope| {
         for contents in &both {
-            scope.spawn(|| (0..20).for_each(|_| bundle::write(&path, contents).unwrap()));
+            scope.spawn(|| (0..20).for_each(|_| contents.write(&path).unwrap()));
         }
         for _ in 0..100 {
-            let rows = bundle::read(&path).unwrap().bank_rows;
-            assert!(both.iter().any(|contents| contents.bank_rows == rows));
+            let found = Contents::read(&path).unwrap();
+            let found = rows(&found);
+            assert!(both.iter().any(|contents| rows(contents) == found));
         }
     });
     assert_eq!(names(folder.path()), ["C.pcore"]);
@@ -115,7 +117,7 @@ fn removes_only_stale_leftovers_of_the_same_bundle() {
     place("C.pcore.tmp", old);
     place(".C.pcore.pcore.tmp", old);
     place("notes.txt", old);
-    bundle::write(&folder.path().join("C.pcore"), &alternative(0.5)).unwrap();
+    alternative(0.5).write(&folder.path().join("C.pcore")).unwrap();
     let expected = [
         ".C.pcore.fresh1.pcore.tmp",
         ".C.pcore.pcore.tmp",
@@ -129,11 +131,11 @@ fn removes_only_stale_leftovers_of_the_same_bundle() {
 
 /// Writes over an old bundle where there is no room for the new one.
 fn assert_fails_for_lack_of_space(path: &Path, old: &Contents) {
-    let error = bundle::write(path, &alternative(1.5)).unwrap_err();
+    let error = alternative(1.5).write(path).unwrap_err();
     let BundleError::Write { source, .. } = &error else { panic!("{error}") };
     assert!(matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge), "{error}");
     assert!(error.to_string().contains("free some space"), "{error}");
-    assert_eq!(bundle::read(path).unwrap().bank_rows, old.bank_rows);
+    assert_eq!(rows(&Contents::read(path).unwrap()), rows(&old));
     assert_eq!(names(path.parent().unwrap()), ["C.pcore"], "the temporary file is removed");
 }
 
@@ -164,10 +166,10 @@ fn a_full_disk_leaves_the_old_bundle() {
     let _mounted = Mounted(folder.path());
     let path = folder.path().join("C.pcore");
     let old = with_rows(20, 10, 0.5);
-    bundle::write(&path, &old).unwrap();
+    old.write(&path).unwrap();
     assert_fails_for_lack_of_space(&path, &old);
-    bundle::write(&path, &with_rows(30, 10, 2.5)).unwrap();
-    assert_eq!(bundle::read(&path).unwrap().bank_rows.len(), 300, "a bundle that fits is still taken");
+    with_rows(30, 10, 2.5).write(&path).unwrap();
+    assert_eq!(rows(&Contents::read(&path).unwrap()).len(), 300, "a bundle that fits is still taken");
 }
 
 #[cfg(unix)]
@@ -181,7 +183,7 @@ fn a_file_size_limit_leaves_the_old_bundle() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
-    bundle::write(&path, &old).unwrap();
+    old.write(&path).unwrap();
     // A write beyond the limit is refused instead of killing the process once its signal is ignored.
     let status = Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""])
@@ -192,7 +194,7 @@ fn a_file_size_limit_leaves_the_old_bundle() {
         .status()
         .unwrap();
     assert!(status.success());
-    assert_eq!(bundle::read(&path).unwrap().bank_rows, old.bank_rows);
+    assert_eq!(rows(&Contents::read(&path).unwrap()), rows(&old));
 }
 
 #[cfg(target_os = "linux")]
@@ -206,7 +208,7 @@ fn a_read_only_folder_is_an_error_that_says_so() {
     fs::set_permissions(&inner, fs::Permissions::from_mode(0o555)).unwrap();
     // Root may write there all the same; the kernel's own folder refuses everybody.
     let refusing = if File::create(inner.join("probe")).is_ok() { Path::new("/proc/self") } else { &inner };
-    let error = bundle::write(&refusing.join("C.pcore"), &alternative(0.5)).unwrap_err();
+    let error = alternative(0.5).write(&refusing.join("C.pcore")).unwrap_err();
     assert!(matches!(error, BundleError::Write { .. }), "{error}");
     if refusing == inner {
         assert!(error.to_string().contains("make the folder writable"), "{error}");
@@ -219,14 +221,14 @@ fn bad_paths_are_errors_that_say_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let contents = with_rows(2, 2, 0.5);
     let path = folder.path().join("missing/C.pcore");
-    assert!(bundle::write(&path, &contents).unwrap_err().to_string().contains("create the folder first"));
-    assert!(matches!(bundle::write(Path::new(".."), &contents), Err(BundleError::NoFileName { .. })));
-    assert!(matches!(bundle::read(&path), Err(BundleError::Open { .. })));
-    assert!(matches!(bundle::read(folder.path()), Err(BundleError::NotAFile { .. })));
+    assert!(contents.write(&path).unwrap_err().to_string().contains("create the folder first"));
+    assert!(matches!(contents.write(Path::new("..")), Err(BundleError::NoFileName { .. })));
+    assert!(matches!(Contents::read(&path), Err(BundleError::Open { .. })));
+    assert!(matches!(Contents::read(folder.path()), Err(BundleError::NotAFile { .. })));
     let taken = folder.path().join("taken.pcore");
     fs::create_dir(&taken).unwrap();
     fs::write(taken.join("file"), b"x").unwrap();
-    assert!(matches!(bundle::write(&taken, &contents), Err(BundleError::Write { .. })));
+    assert!(matches!(contents.write(&taken), Err(BundleError::Write { .. })));
     assert_eq!(names(folder.path()), ["taken.pcore"]);
 }
 
@@ -235,10 +237,12 @@ fn inconsistent_contents_never_reach_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
     let mut contents = with_rows(2, 2, 0.5);
-    contents.bank_rows[3] = f32::NAN;
-    let error = bundle::write(&path, &contents).unwrap_err();
+    change_rows(&mut contents, |rows| rows[3] = f32::NAN);
+    let error = contents.write(&path).unwrap_err();
     assert!(
-        error.to_string().ends_with("bank_rows holds NaN at index 3; only finite numbers can be compared, fit again")
+        error
+            .to_string()
+            .ends_with("detector.rows holds NaN at index 3; only finite numbers can be compared, fit again")
     );
     assert!(names(folder.path()).is_empty());
 }
@@ -250,7 +254,7 @@ fn a_bundle_has_the_permissions_of_an_ordinary_file() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
-    bundle::write(&path, &with_rows(2, 2, 0.5)).unwrap();
+    with_rows(2, 2, 0.5).write(&path).unwrap();
     let ordinary = folder.path().join("ordinary");
     File::create(&ordinary).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pcore::bank::{CoresetSize, IndexKind};
-use pcore::bundle::{self, Contents, Defect};
+use pcore::bundle::{Contents, Defect};
 use pcore::condition::{ConditionRule, GateKind};
+use pcore::detect::Options;
 use pcore::image::{Image, Preprocessing, Resize, write_png_grey8};
 use pcore::infer::{Calibration, Inspector};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
-use pcore::train::{FitPlan, fit};
+use pcore::train::{FitPlan, PartPlan, fit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::sample::Parts;
+use crate::sample::{Parts, change_rows, features, set};
 
 /// Longest time for one value: reading, opening, inspecting one image.
 const MOST_TIME: Duration = Duration::from_secs(20);
@@ -32,16 +33,12 @@ fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents 
         write_png_grey8(&folder.join(format!("{seed:02}.png")), &pixels(seed), 32, 32).unwrap();
     }
     let samples = pcore::dataset::normals(folder, None).unwrap().samples;
-    let mut plan = FitPlan {
-        domain: Some("C".into()),
-        conditions,
-        gate,
-        index: IndexKind::InvertedFile,
-        coreset: CoresetSize::Count(40),
-        ..FitPlan::default()
-    };
-    plan.pipeline.preprocessing = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
-    plan.pipeline.descriptor.context = vec!["h:1,2".parse().unwrap()];
+    let mut options = Options::default();
+    (options.index, options.coreset) = (IndexKind::InvertedFile, CoresetSize::Count(40));
+    let mut part = PartPlan::new("patchcore", &options).unwrap();
+    part.pipeline.preprocessing = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
+    part.pipeline.descriptor.context = vec!["h:1,2".parse().unwrap()];
+    let plan = FitPlan { domain: Some("C".into()), parts: vec![part], conditions, gate, ..FitPlan::default() };
     fit(&samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents
 }
 
@@ -89,8 +86,8 @@ fn works_or_is_refused(contents: Contents, device: &OpenDevice, image: &Image) -
 /// Whether a message about `named` is about the setting at `place`, or about one that it is measured by.
 fn is_about(place: &str, named: &str) -> bool {
     place.split('/').any(|part| part.len() > 1 && named.contains(part))
-        || (place.starts_with("/preprocessing") && named.starts_with("descriptor.grid"))
-        || (place.starts_with("/coreset") && named.starts_with("index."))
+        || (place.contains("/preprocessing") && named.starts_with("descriptor.grid"))
+        || (place.contains("/coreset") && named.starts_with("index."))
         || (place.starts_with("/conditions") && named.starts_with("calibration.per_condition"))
 }
 
@@ -105,8 +102,8 @@ fn every_setting_with_every_bad_value_is_refused_by_name_or_works_within_bounds(
         (GateKind::P90, ConditionRule::P90 { limit: Some(0.3) }),
     ];
     for (gate, rule) in kinds {
-        let bytes = bundle::to_bytes(&fitted(folder.path(), gate, rule)).unwrap();
-        works_or_is_refused(bundle::from_bytes(&bytes).unwrap(), &device, &image).unwrap();
+        let bytes = fitted(folder.path(), gate, rule).to_bytes().unwrap();
+        works_or_is_refused(Contents::from_bytes(&bytes).unwrap(), &device, &image).unwrap();
         let mut all = vec![];
         places(&Parts::of(&bytes).manifest, "", &mut all);
         assert!(all.len() > 80, "only {} settings", all.len());
@@ -115,7 +112,7 @@ fn every_setting_with_every_bad_value_is_refused_by_name_or_works_within_bounds(
                 let mut parts = Parts::of(&bytes);
                 *parts.manifest.pointer_mut(place).unwrap() = value.clone();
                 let start = Instant::now();
-                match bundle::from_bytes(&parts.forge()) {
+                match Contents::from_bytes(&parts.forge()) {
                     Err(Defect::Field { field: named, expected, found }) => {
                         assert!(is_about(place, &named), "{place} = {value}: {named}");
                         assert!(!expected.is_empty() && found.len() < 120, "{place}: {expected}, {found}");
@@ -145,18 +142,24 @@ fn settings_beyond_the_limits_of_the_command_line_are_named_with_their_limits() 
     type Case = (fn(&mut Contents), &'static str);
     let cases: [Case; 16] = [
         (
-            |c| c.manifest.score.map_sigma_px = 1e18,
+            |c| set(c, "score/map_sigma_px", json!(1e18)),
             "score.map_sigma_px: expected a number from 0 to 100, found 1000000",
         ),
-        (|c| c.manifest.score.map_sigma_px = 100.1, "score.map_sigma_px: expected a number from 0 to 100, found 100.1"),
-        (|c| c.manifest.score.map_neighbours = 101, "score.map_neighbours: expected 1 to 100, found 101"),
-        (|c| c.manifest.descriptor.neighbourhood = 33, "descriptor.neighbourhood: expected an odd number from 1 to 31"),
-        (|c| c.manifest.descriptor.neighbourhood = 4, "descriptor.neighbourhood: expected an odd number from 1 to 31"),
-        (|c| c.manifest.descriptor.context = vec!["h:1".into(); 17], "descriptor.context: expected at most 16 parts"),
-        (|c| c.manifest.preprocessing.height_px = 8193, "preprocessing.height_px: expected 1 to 8192, found 8193"),
-        (|c| c.manifest.preprocessing.width_px = 7, "descriptor.grid_cols: expected 1 to 7, found 8"),
-        (|c| c.manifest.preprocessing.mean[0] = 123.675, "preprocessing.mean: expected a number from -10 to 10"),
-        (|c| c.manifest.preprocessing.std[2] = 1e-30, "preprocessing.std: expected a number from 1e-6 to 10"),
+        (
+            |c| set(c, "score/map_sigma_px", json!(100.1)),
+            "score.map_sigma_px: expected a number from 0 to 100, found 100.1",
+        ),
+        (|c| set(c, "score/map_neighbours", json!(101)), "score.map_neighbours: expected 1 to 100, found 101"),
+        (
+            |c| features(c).descriptor.neighbourhood = 33,
+            "descriptor.neighbourhood: expected an odd number from 1 to 31",
+        ),
+        (|c| features(c).descriptor.neighbourhood = 4, "descriptor.neighbourhood: expected an odd number from 1 to 31"),
+        (|c| features(c).descriptor.context = vec!["h:1".into(); 17], "descriptor.context: expected at most 16 parts"),
+        (|c| features(c).preprocessing.height_px = 8193, "preprocessing.height_px: expected 1 to 8192, found 8193"),
+        (|c| features(c).preprocessing.width_px = 7, "descriptor.grid_cols: expected 1 to 7, found 8"),
+        (|c| features(c).preprocessing.mean[0] = 123.675, "preprocessing.mean: expected a number from -10 to 10"),
+        (|c| features(c).preprocessing.std[2] = 1e-30, "preprocessing.std: expected a number from 1e-6 to 10"),
         (|c| c.manifest.domain = Some("\u{1b}]0;x\u{7}".into()), "domain: expected a name of 1 to 1000 characters"),
         (
             |c| c.manifest.calibration.global.smallest_alpha = -0.1,
@@ -164,13 +167,13 @@ fn settings_beyond_the_limits_of_the_command_line_are_named_with_their_limits() 
         ),
         (|c| c.manifest.calibration.global.std = Some(1e-30), "calibration.global.std"),
         (|c| c.manifest.gate.confusion = vec![vec![1]], "gate.confusion: expected 2 rows of 3 counts, or none"),
-        (|c| c.bank_rows[5] = 1e16, "bank_rows: expected numbers from -1e15 to 1e15, found 1e16 at index 5"),
-        (|c| c.calibration_scores[1] = -1e21, "calibration_scores: expected numbers from -1e20 to 1e20"),
+        (|c| change_rows(c, |rows| rows[5] = 1e16), "rows: expected numbers from -1e15 to 1e15, found 1e16 at index 5"),
+        (|c| c.scores[1] = -1e21, "scores: expected numbers from -1e20 to 1e20"),
     ];
     for (edit, expected) in cases {
         let mut contents = crate::sample::small();
         edit(&mut contents);
-        let message = bundle::to_bytes(&contents).unwrap_err().to_string();
+        let message = contents.to_bytes().unwrap_err().to_string();
         assert!(message.contains(expected), "{message} does not say {expected}");
     }
 }

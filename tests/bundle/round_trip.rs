@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use pcore::bundle::{
-    self, ConditionEntry, ConformalEntry, Contents, ImportedEntry, LEAST_SCORE_DEVIATION, MAX_MAGNITUDE, Metric,
+    ConditionEntry, ConformalEntry, Contents, ImportedEntry, LEAST_SCORE_DEVIATION, MAX_MAGNITUDE, Tensors,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
-use crate::sample::{Parts, small, with_gate, with_rows};
+use serde_json::json;
+
+use crate::sample::{Parts, change_rows, features, rows, set, small, with_gate, with_rows};
 
 /// The contents with the checksums of `read`, which the writer fills in.
 fn sealed_like(mut contents: Contents, read: &Contents) -> Contents {
@@ -21,57 +23,59 @@ fn reads_back_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
     for contents in [small(), with_rows(5000, 33, -1e-30)] {
-        bundle::write(&path, &contents).unwrap();
-        let read = bundle::read(&path).unwrap();
+        contents.write(&path).unwrap();
+        let read = Contents::read(&path).unwrap();
         assert_eq!(read, sealed_like(contents, &read));
         assert_eq!(read.manifest.tensors_sha256.len(), 64);
         assert_ne!(read.manifest.header_sha256, read.manifest.tensors_sha256);
         // The file is the bytes, and what was read gives the same bytes again.
         let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(bytes, bundle::to_bytes(&read).unwrap());
-        assert_eq!(bundle::from_bytes(&bytes).unwrap(), read);
+        assert_eq!(bytes, read.to_bytes().unwrap());
+        assert_eq!(Contents::from_bytes(&bytes).unwrap(), read);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
 }
 
 #[test]
 fn a_bundle_from_before_there_was_a_choice_of_precision_was_fitted_in_f32() {
-    let mut parts = Parts::of(&bundle::to_bytes(&small()).unwrap());
-    parts.manifest["backbone"].as_object_mut().unwrap().remove("precision").unwrap();
-    assert_eq!(bundle::from_bytes(&parts.forge()).unwrap().manifest.backbone.precision, "f32");
+    let mut parts = Parts::of(&small().to_bytes().unwrap());
+    parts.manifest["detector"]["features"]["backbone"].as_object_mut().unwrap().remove("precision").unwrap();
+    let mut read = Contents::from_bytes(&parts.forge()).unwrap();
+    assert_eq!(features(&mut read).backbone.precision, "f32");
 }
 
 #[test]
 fn writes_the_same_bytes_again() {
-    let first = bundle::to_bytes(&small()).unwrap();
+    let first = small().to_bytes().unwrap();
     for _ in 0..20 {
-        assert_eq!(bundle::to_bytes(&small()).unwrap(), first);
+        assert_eq!(small().to_bytes().unwrap(), first);
     }
     let mut named_otherwise = small();
     named_otherwise.manifest.tensors_sha256 = "what the caller says here does not count".into();
     named_otherwise.manifest.pcore_version = "9.9.9".into();
     named_otherwise.manifest.format_version = 9;
-    assert_eq!(bundle::to_bytes(&named_otherwise).unwrap(), first);
+    assert_eq!(named_otherwise.to_bytes().unwrap(), first);
     let mut changed = small();
-    changed.bank_rows[3] += 1.0;
-    assert_ne!(bundle::to_bytes(&changed).unwrap(), first);
+    change_rows(&mut changed, |rows| rows[3] += 1.0);
+    assert_ne!(changed.to_bytes().unwrap(), first);
 }
 
 #[test]
 fn any_safetensors_reader_finds_the_tensors_and_the_manifest() {
     let contents = small();
-    let bytes = bundle::to_bytes(&contents).unwrap();
+    let bytes = contents.to_bytes().unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(tensors.len(), 6);
-    let rows = tensors.tensor("bank_rows").unwrap();
-    assert_eq!(rows.shape(), [4, 3]);
-    let values: Vec<f32> = rows.data().chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
-    assert_eq!(values, contents.bank_rows);
+    let bank = tensors.tensor("detector.rows").unwrap();
+    assert_eq!(bank.shape(), [4, 3]);
+    let values: Vec<f32> = bank.data().chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+    assert_eq!(values, rows(&contents));
     let start_of_data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap());
     assert_eq!(start_of_data % 8, 0, "the data are aligned");
     let manifest = Parts::of(&bytes).manifest;
-    assert_eq!(manifest["metric"], "l2");
-    assert_eq!(manifest["preprocessing"]["mean"][0], 0.485);
+    let detector = &manifest["detector"];
+    assert_eq!((&detector["kind"], &detector["settings"]["metric"]), (&json!("patchcore"), &json!("l2")));
+    assert_eq!(detector["features"]["preprocessing"]["mean"][0], 0.485);
     assert_eq!(manifest["calibration"]["global"]["threshold"], serde_json::Value::Null);
     assert_eq!(manifest["seed"], u64::MAX);
 }
@@ -88,8 +92,8 @@ fn keeps_numbers_that_serde_json_reads_one_bit_off() {
     };
     let mut contents = small();
     contents.manifest.calibration.global.smallest_alpha = off;
-    let bytes = bundle::to_bytes(&contents).unwrap();
-    assert_eq!(bundle::from_bytes(&bytes).unwrap().manifest.calibration.global.smallest_alpha, off);
+    let bytes = contents.to_bytes().unwrap();
+    assert_eq!(Contents::from_bytes(&bytes).unwrap().manifest.calibration.global.smallest_alpha, off);
     let text = &Parts::of(&bytes).manifest["calibration"]["global"]["smallest_alpha"];
     assert_eq!(text.as_str().unwrap().parse(), Ok(off), "such a number is a string of its digits");
 }
@@ -101,8 +105,8 @@ from safetensors import safe_open
 path = sys.argv[1]
 with safe_open(path, framework="np") as bundle:
     manifest = json.loads(bundle.metadata()["pcore"])
-    rows = bundle.get_tensor("bank_rows")
-    sources = bundle.get_tensor("row_source")
+    rows = bundle.get_tensor("detector.rows")
+    sources = bundle.get_tensor("detector.row_source")
 raw = open(path, "rb").read()
 n = 8 + int.from_bytes(raw[:8], "little")
 header = raw[:n].replace(manifest["header_sha256"].encode(), b"0" * 64)
@@ -121,7 +125,7 @@ fn python_reads_a_bundle() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C.pcore");
-    bundle::write(&path, &small()).unwrap();
+    small().write(&path).unwrap();
     let output = Command::new(python).args(["-c", PYTHON]).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected = "float32 (4, 3) 22.5 uint32 4294967295 good/\"odd\\\",{\"header_sha256\":\".png";
@@ -130,12 +134,12 @@ fn python_reads_a_bundle() {
 
 #[test]
 fn gates_and_policies_survive_and_are_checked() {
-    let read = bundle::from_bytes(&bundle::to_bytes(&with_gate()).unwrap()).unwrap();
+    let read = Contents::from_bytes(&with_gate().to_bytes().unwrap()).unwrap();
     assert_eq!(sealed_like(with_gate(), &read), read);
     let damages: [fn(&mut Contents); 5] = [
         |c| c.gate_conditions[0] = 2,
         |c| c.gate_points[3] = f32::NAN,
-        |c| c.other_scores.truncate(9),
+        |c| c.scores.truncate(29),
         |c| c.manifest.gate.axes[0].unit = 0.0,
         |c| c.manifest.gate.n_points = usize::MAX,
     ];
@@ -181,10 +185,10 @@ prop_compose! {
 prop_compose! {
     /// One condition, any sizes, any finite numbers, any texts.
     fn contents()(n_rows in 1usize..6, dim in 1usize..5, n_scores in 0usize..6)(
-        bank_rows in prop::collection::vec(any_f32(), n_rows * dim),
+        values in prop::collection::vec(any_f32(), n_rows * dim),
         row_source in prop::collection::vec(prop_oneof![Just(u32::MAX), 0u32..3], n_rows),
         row_position in prop::collection::vec(prop_oneof![Just(u32::MAX), 0u32..64], n_rows),
-        calibration_scores in prop::collection::vec(any_f32(), n_scores),
+        scores in prop::collection::vec(any_f32(), n_scores),
         global in conformal(n_scores), own in conformal(n_scores),
         name in "\\PC{1,12}", sources in prop::collection::vec(any::<String>(), 3),
         domain in prop::option::of(text()), cosine in any::<bool>(),
@@ -197,20 +201,25 @@ prop_compose! {
     ) -> Contents {
         let mut contents = with_rows(n_rows, dim, 0.0);
         let manifest = &mut contents.manifest;
-        manifest.conditions = vec![ConditionEntry { name: name.clone(), n_images: 3, n_rows }];
+        manifest.conditions = vec![ConditionEntry { name: name.clone(), n_images: 3 }];
         manifest.calibration.global = global;
         manifest.calibration.per_condition = BTreeMap::from([(name, own)]);
-        manifest.metric = if cosine { Metric::Cosine } else { Metric::L2 };
-        manifest.coreset.ratio = ratio;
-        manifest.preprocessing.mean = mean;
         manifest.gate.parameters = parameters;
         manifest.gate.known.truncate(1);
         (manifest.sources, manifest.domain, manifest.seed) = (sources, domain, seed);
         manifest.imported = files.map(|files| ImportedEntry { format: "onnxdemo".into(), files });
         manifest.pixel_threshold = pixel_threshold;
-        contents.row_condition = vec![0; n_rows];
-        contents.calibration_condition = vec![0; calibration_scores.len()];
-        Contents { bank_rows, row_source, row_position, calibration_scores, ..contents }
+        features(&mut contents).preprocessing.mean = mean;
+        set(&mut contents, "metric", json!(if cosine { "cosine" } else { "l2" }));
+        set(&mut contents, "coreset/ratio", json!(ratio.map(|ratio| ratio.to_string())));
+        set(&mut contents, "rows_of_condition", json!([n_rows]));
+        contents.score_condition = vec![0; scores.len()];
+        let tensors = Tensors::default()
+            .with_numbers("rows", values)
+            .with_indices("row_condition", vec![0; n_rows])
+            .with_indices("row_source", row_source)
+            .with_indices("row_position", row_position);
+        Contents { scores, tensors, ..contents }
     }
 }
 
@@ -219,15 +228,15 @@ proptest! {
 
     #[test]
     fn any_contents_survive_bit_for_bit(contents in contents()) {
-        let bytes = bundle::to_bytes(&contents).unwrap();
-        let read = bundle::from_bytes(&bytes).unwrap();
+        let bytes = contents.to_bytes().unwrap();
+        let read = Contents::from_bytes(&bytes).unwrap();
         // Same bytes say more than equality, for which -0 is 0.
-        prop_assert_eq!(&bundle::to_bytes(&read).unwrap(), &bytes);
+        prop_assert_eq!(&read.to_bytes().unwrap(), &bytes);
         prop_assert_eq!(sealed_like(contents, &read), read);
     }
 
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(bundle::from_bytes(&bytes).is_err());
+        prop_assert!(Contents::from_bytes(&bytes).is_err());
     }
 }

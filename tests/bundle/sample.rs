@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use pcore::bundle::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DensityEntry,
-    DescriptorEntry, FORMAT_VERSION, GateAxisEntry, GateEntry, IndexEntry, Manifest, Metric, PreprocessingEntry,
-    ScoreEntry, UNKNOWN,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, DescriptorEntry, FORMAT_VERSION,
+    FeaturesEntry, GateAxisEntry, GateEntry, Manifest, PreprocessingEntry, SectionEntry, Tensors, UNKNOWN, Values,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Two conditions, four rows of three numbers, five calibration scores.
@@ -15,11 +14,12 @@ pub(crate) fn small() -> Contents {
     with_rows(4, 3, 0.5)
 }
 
-/// [`small`] with a gate of three points, the scores of two more policies and those by local density.
+/// [`small`] with a gate of three points, the scores under all views, and an index.
 pub(crate) fn with_gate() -> Contents {
     let mut contents = small();
-    contents.manifest.calibration.other_policies = vec!["gated".into(), "soft".into()];
-    contents.other_scores = (0..10).map(|i| i as f32 * 0.5).collect();
+    contents.manifest.calibration.views =
+        ["mixed", "gated", "soft", "density:mixed", "density:gated", "density:soft"].map(str::to_owned).into();
+    contents.scores.extend((0..25).map(|i| i as f32 * 0.5));
     contents.manifest.gate.axes = vec![GateAxisEntry { feature: 6, mean: 0.25, unit: 0.125 }];
     contents.manifest.gate.n_points = 3;
     contents.manifest.gate.confusion = vec![vec![2, 0, 0], vec![0, 1, 0]];
@@ -27,14 +27,49 @@ pub(crate) fn with_gate() -> Contents {
     contents.gate_conditions = vec![0, 1, 1];
     contents.manifest.gate.known = vec![];
     contents.manifest.gate.reach = Some(0.1 + 0.2);
-    contents.manifest.calibration.density =
-        Some(DensityEntry { neighbours: 5, policies: vec!["mixed".into(), "gated".into(), "soft".into()] });
-    contents.row_scale = vec![0.5, 0.0, 0.25, 1.0];
-    contents.density_scores = (0..15).map(|i| i as f32 * 0.25).collect();
-    contents.manifest.index =
-        Some(IndexEntry { kind: "ivf".into(), n_lists: 2, n_probes: 1, recall: 0.992, n_measured: 4096 });
-    contents.row_list = vec![0, 1, 1, 0];
+    set(&mut contents, "density_neighbours", json!(5));
+    contents.tensors.set("row_scale", Values::Numbers(vec![0.5, 0.0, 0.25, 1.0]));
+    set(
+        &mut contents,
+        "index",
+        json!({"kind": "ivf", "n_lists": 2, "n_probes": 1, "recall": 0.992, "n_measured": 4096}),
+    );
+    contents.tensors.set("row_list", Values::Indices(vec![0, 1, 1, 0]));
     contents
+}
+
+/// Sets one of the detector's settings; `name` may lead into an object: `coreset/n_picked`.
+pub(crate) fn set(contents: &mut Contents, name: &str, value: Value) {
+    let mut settings = Value::Object(std::mem::take(&mut contents.manifest.detector.settings));
+    match settings.pointer_mut(&format!("/{name}")) {
+        Some(place) => *place = value,
+        None => settings[name] = value,
+    }
+    contents.manifest.detector.settings = settings.as_object().unwrap().clone();
+}
+
+/// How the detector describes images.
+pub(crate) fn features(contents: &mut Contents) -> &mut FeaturesEntry {
+    contents.manifest.detector.features.as_mut().unwrap()
+}
+
+/// The rows of the bank.
+pub(crate) fn rows(contents: &Contents) -> &[f32] {
+    contents.tensors.numbers("rows")
+}
+
+/// The same, to be changed.
+pub(crate) fn change_rows(contents: &mut Contents, change: impl FnOnce(&mut Vec<f32>)) {
+    let mut rows = contents.tensors.take_numbers("rows");
+    change(&mut rows);
+    contents.tensors.set("rows", Values::Numbers(rows));
+}
+
+/// The same of a tensor of indices.
+pub(crate) fn change_indices(contents: &mut Contents, name: &str, change: impl FnOnce(&mut Vec<u32>)) {
+    let mut indices = contents.tensors.take_indices(name);
+    change(&mut indices);
+    contents.tensors.set(name, Values::Indices(indices));
 }
 
 /// `n_rows` rows of `dim` numbers around `value`.
@@ -42,18 +77,18 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
     let n_cold = n_rows / 2;
     Contents {
         manifest: manifest(n_rows, dim),
-        bank_rows: (0..n_rows * dim).map(|index| value + index as f32 * 0.25).collect(),
-        row_condition: (0..n_rows).map(|row| u32::from(row >= n_cold)).collect(),
-        row_source: (0..n_rows).map(|row| if row == 1 { UNKNOWN } else { (row % 3) as u32 }).collect(),
-        row_position: (0..n_rows).map(|row| (row % 64) as u32).collect(),
-        calibration_scores: vec![1.25, 1.5, 0.75, 2.5, 3.125],
-        calibration_condition: vec![0, 1, 0, 1, 1],
-        other_scores: vec![],
+        scores: vec![1.25, 1.5, 0.75, 2.5, 3.125],
+        score_condition: vec![0, 1, 0, 1, 1],
         gate_points: vec![],
         gate_conditions: vec![],
-        row_scale: vec![],
-        density_scores: vec![],
-        row_list: vec![],
+        tensors: Tensors::default()
+            .with_numbers("rows", (0..n_rows * dim).map(|index| value + index as f32 * 0.25).collect())
+            .with_indices("row_condition", (0..n_rows).map(|row| u32::from(row >= n_cold)).collect())
+            .with_indices(
+                "row_source",
+                (0..n_rows).map(|row| if row == 1 { UNKNOWN } else { (row % 3) as u32 }).collect(),
+            )
+            .with_indices("row_position", (0..n_rows).map(|row| (row % 64) as u32).collect()),
     }
 }
 
@@ -72,37 +107,33 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         pcore_version: env!("CARGO_PKG_VERSION").into(),
         profile: "pcore".into(),
         domain: Some("C".into()),
-        backbone: BackboneEntry {
-            name: "pcore_tiny".into(),
-            layers: vec!["layer2".into(), "layer3".into()],
-            weights_sha256: "ab".repeat(32),
-            precision: "f16".into(),
-            instruction_set: Some("avx2".into()),
+        detector: SectionEntry {
+            kind: "patchcore".into(),
+            features: Some(FeaturesEntry {
+                backbone: BackboneEntry {
+                    name: "pcore_tiny".into(),
+                    layers: vec!["layer2".into(), "layer3".into()],
+                    weights_sha256: "ab".repeat(32),
+                    precision: "f16".into(),
+                    instruction_set: Some("avx2".into()),
+                },
+                preprocessing: PreprocessingEntry {
+                    range: None,
+                    page: None,
+                    resize: "stretch-bilinear".into(),
+                    height_px: 256,
+                    width_px: 192,
+                    mean: [0.485, 0.456, 0.406],
+                    std: [0.229, 0.224, 0.225],
+                },
+                descriptor: DescriptorEntry { neighbourhood: 3, context: vec![], dim, grid_rows: 8, grid_cols: 8 },
+            }),
+            settings: settings(n_rows),
+            parts: vec![],
         },
-        preprocessing: PreprocessingEntry {
-            range: None,
-            page: None,
-            resize: "stretch-bilinear".into(),
-            height_px: 256,
-            width_px: 192,
-            mean: [0.485, 0.456, 0.406],
-            std: [0.229, 0.224, 0.225],
-        },
-        descriptor: DescriptorEntry { neighbourhood: 3, context: vec![], dim, grid_rows: 8, grid_cols: 8 },
-        metric: Metric::L2,
-        coreset: CoresetEntry {
-            ratio: Some(0.1),
-            n_picked: n_rows,
-            n_candidates: Some(n_rows * 10),
-            projection: Some("pca".into()),
-            seed: 7,
-            covering_radius: Some(2.75),
-        },
-        index: None,
-        score: ScoreEntry { image_score: "max".into(), map_neighbours: 3, map_sigma_px: 4.0 },
         conditions: vec![
-            ConditionEntry { name: "cold".into(), n_images: 2, n_rows: n_rows / 2 },
-            ConditionEntry { name: "warm".into(), n_images: 1, n_rows: n_rows - n_rows / 2 },
+            ConditionEntry { name: "cold".into(), n_images: 2 },
+            ConditionEntry { name: "warm".into(), n_images: 1 },
         ],
         condition_rule: "p90".into(),
         gate: GateEntry {
@@ -118,9 +149,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         calibration: CalibrationEntry {
             method: "split-conformal".into(),
             alpha: 0.01,
-            policy: "mixed".into(),
-            other_policies: vec![],
-            density: None,
+            views: vec!["mixed".into()],
             groups: None,
             global: conformal(5, None),
             per_condition: BTreeMap::from([
@@ -136,6 +165,20 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         tensors_sha256: String::new(),
         header_sha256: String::new(),
     }
+}
+
+/// The settings of a bank of so many rows.
+fn settings(n_rows: usize) -> serde_json::Map<String, Value> {
+    let settings = json!({
+        "metric": "l2",
+        "coreset": {
+            "ratio": 0.1, "n_picked": n_rows, "n_candidates": n_rows * 10, "projection": "pca", "seed": 7,
+            "covering_radius": 2.75,
+        },
+        "score": {"image_score": "max", "map_neighbours": 3, "map_sigma_px": 4.0},
+        "rows_of_condition": [n_rows / 2, n_rows - n_rows / 2],
+    });
+    settings.as_object().unwrap().clone()
 }
 
 /// A bundle taken apart: header and manifest as JSON values, and the tensor data.

@@ -1,13 +1,14 @@
 //! Conditions at their edges: many, few, single, unseen and unknown ones.
 
 use crate::support::{Fixture, expect, pcore, rows, text};
-use pcore::bundle;
+use pcore::bundle::{Contents, Manifest};
 use pcore::dataset;
+use pcore::detect::Options;
 use pcore::image::{Limits, write_tiff_f32};
 use pcore::infer::{Calibration, Inspector};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
-use pcore::train::{FitPlan, Holdout, fit};
+use pcore::train::{FitPlan, Holdout, PartPlan, fit};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,8 +42,8 @@ fn fit_in(folder: &Path, extra: &[&str]) -> Output {
     expect(0, pcore(folder).args(args))
 }
 
-fn manifest(folder: &Path) -> bundle::Manifest {
-    bundle::read(&folder.join("b.pcore")).unwrap().manifest
+fn manifest(folder: &Path) -> Manifest {
+    Contents::read(&folder.join("b.pcore")).unwrap().manifest
 }
 
 fn infer_in(folder: &Path, extra: &[&str]) -> BTreeMap<String, Value> {
@@ -118,11 +119,13 @@ fn a_coreset_of_two_rows_calibrates_the_images_it_can() {
     let folder = TempDir::new().unwrap();
     let root = folder.path();
     folders(&root.join("train"), &[("", 0.4, 6)]);
-    let plan = FitPlan { coreset: "2".parse().unwrap(), ..FitPlan::default() };
+    let mut options = Options::default();
+    options.coreset = "2".parse().unwrap();
+    let plan = FitPlan { parts: vec![PartPlan::new("patchcore", &options).unwrap()], ..FitPlan::default() };
     let listing = dataset::normals(&root.join("train"), None).unwrap();
     let fitted = fit(&listing.samples, &plan, &OpenDevice::cpu(), &Silent).unwrap();
-    assert_eq!(fitted.calibrating.len(), fitted.contents.calibration_scores.len());
-    assert!(fitted.contents.calibration_scores.iter().all(|s| s.is_finite()));
+    assert_eq!(fitted.calibrating.len(), fitted.contents.scores_under(0).len());
+    assert!(fitted.contents.scores_under(0).iter().all(|s| s.is_finite()));
 }
 
 #[test]
@@ -138,8 +141,8 @@ fn shots_are_counted_per_condition_and_seeded() {
     assert_eq!(images_of(root), BTreeMap::from([("cold".into(), 3), ("rare".into(), 2), ("warm".into(), 3)]));
     assert_eq!(manifest(root).calibration.global.n, 8);
     assert!(first == fit("1") && first != fit("2"));
-    let only = bundle::read(&root.join("b.pcore")).unwrap();
-    let used: std::collections::BTreeSet<u32> = only.row_source.iter().copied().collect();
+    let only = Contents::read(&root.join("b.pcore")).unwrap();
+    let used: std::collections::BTreeSet<u32> = only.tensors.indices("row_source").iter().copied().collect();
     assert!(used.len() <= 8);
 }
 
@@ -153,10 +156,10 @@ fn listed_references_make_the_bank() {
     for holdout in ["auto", "0.5"] {
         fit_in(root, &["--conditions", "folder", "--shots-list", "list.txt", "--holdout", holdout]);
         assert_eq!(images_of(root), BTreeMap::from([("cold".into(), 2), ("warm".into(), 1)]));
-        let found = bundle::read(&root.join("b.pcore")).unwrap();
+        let found = Contents::read(&root.join("b.pcore")).unwrap();
         let sources = &found.manifest.sources;
         let used: std::collections::BTreeSet<&str> =
-            found.row_source.iter().map(|s| sources[*s as usize].as_str()).collect();
+            found.tensors.indices("row_source").iter().map(|s| sources[*s as usize].as_str()).collect();
         assert!(used.iter().all(|name| ["cold/02.tiff", "cold/04.tiff", "warm/05.tiff"].contains(name)), "{used:?}");
         assert_eq!(found.manifest.calibration.global.n, if holdout == "auto" { 3 } else { 6 });
     }
@@ -258,13 +261,13 @@ fn held_out_images_score_by_density_as_they_did_at_fit_time() {
     let plan = FitPlan { holdout: Holdout::Share(0.25), conditions: "p90".parse().unwrap(), ..FitPlan::default() };
     let cpu = OpenDevice::cpu();
     let fitted = fit(&listing.samples, &plan, &cpu, &Silent).unwrap();
-    let (n, stored) = (fitted.calibrating.len(), fitted.contents.density_scores.clone());
-    let policies = fitted.contents.manifest.calibration.density.as_ref().unwrap().policies.clone();
-    assert_eq!((policies.len(), stored.len()), (3, 3 * n));
+    let (n, views) = (fitted.calibrating.len(), fitted.contents.manifest.calibration.views.clone());
+    assert_eq!((views.len(), fitted.contents.scores.len()), (6, 6 * n));
     let mut inspector =
-        Inspector::open(bundle::from_bytes(&bundle::to_bytes(&fitted.contents).unwrap()).unwrap(), &cpu).unwrap();
+        Inspector::open(Contents::from_bytes(&fitted.contents.to_bytes().unwrap()).unwrap(), &cpu).unwrap();
     let mut n_changed = 0;
-    for (policy, stored) in policies.iter().zip(stored.chunks_exact(n)) {
+    let stored = fitted.contents.scores.chunks_exact(n);
+    for (policy, stored) in views.iter().zip(stored).filter_map(|(view, s)| Some((view.strip_prefix("density:")?, s))) {
         inspector.set_policy(policy.parse().unwrap()).unwrap();
         for (name, expected) in fitted.calibrating.iter().zip(stored) {
             let sample = listing.samples.iter().find(|s| s.name == *name).unwrap();
@@ -282,10 +285,10 @@ fn held_out_images_score_by_density_as_they_did_at_fit_time() {
 fn a_bundle_without_densities_refuses_to_be_calibrated_by_them() {
     let fixture = Fixture::get();
     let folder = TempDir::new().unwrap();
-    let mut contents = bundle::read(&fixture.path().join(".pcore/C.pcore")).unwrap();
-    contents.manifest.calibration.density = None;
-    (contents.row_scale, contents.density_scores) = (vec![], vec![]);
-    bundle::write(&folder.path().join("b.pcore"), &contents).unwrap();
+    let mut contents = Contents::read(&fixture.path().join(".pcore/C.pcore")).unwrap();
+    contents.manifest.calibration.views.retain(|view| !view.starts_with("density:"));
+    contents.scores.truncate(contents.scores.len() / 2);
+    contents.write(&folder.path().join("b.pcore")).unwrap();
     let image = fixture.test_folder().join("good/000000.tiff");
     let infer = |extra: &[&str], code| {
         let image = image.to_str().unwrap();

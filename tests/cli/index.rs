@@ -19,7 +19,7 @@ fn an_index_states_its_recall_scores_the_same_in_every_batch_and_never_below_the
     let inspected = text(&expect(0, pcore(fixture.path()).args(["inspect", &bundle("ivf.pcore")])).stdout);
     assert!(inspected.contains("index        ivf: "), "{inspected}");
     let inspected = expect(0, pcore(fixture.path()).args(["inspect", "--json", &bundle("ivf.pcore")]));
-    let index = &serde_json::from_slice::<Value>(&inspected.stdout).unwrap()["index"];
+    let index = &serde_json::from_slice::<Value>(&inspected.stdout).unwrap()["detector"]["settings"]["index"];
     assert!(index["recall"].as_f64().unwrap() >= 0.99, "{index}");
     assert!(index["n_probes"].as_u64().unwrap() < index["n_lists"].as_u64().unwrap(), "{index}");
     assert_eq!(index["n_measured"], 40 * 64);

@@ -25,7 +25,7 @@ const CASES: [Case; 16] = [
         arguments: &["bench", "data/domain_C/test/good", "--repeat", "1"],
         keys: &["device", "batches", "ceilings"],
     },
-    Case { arguments: &["inspect", ".pcore/C.pcore"], keys: &["format_version", "backbone", "calibration"] },
+    Case { arguments: &["inspect", ".pcore/C.pcore"], keys: &["format_version", "detector", "calibration"] },
     Case { arguments: &["list"], keys: &["folder", "bundles"] },
     Case {
         arguments: &["export", "one.pcore", "--format", "onnxdemo", "--out", "station"],

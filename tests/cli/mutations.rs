@@ -10,6 +10,7 @@ mod tally;
 
 use crate::support::{expect, pcore, text};
 use mutate::Mutator;
+use pcore::bundle::Contents;
 use pcore::image::write_png_grey8;
 use seeds::Seed;
 use serde_json::Value;
@@ -276,11 +277,11 @@ fn damaged_bundles_stations_and_weights_are_refused_in_words() {
     let weights = seeds::weights();
     let (mut n_refused, mut n_read) = (0, 0);
     for _ in 0..n {
-        let found = pcore::bundle::from_bytes(&mutator.mutated(&bundle, std::slice::from_ref(&bundle)));
+        let found = Contents::from_bytes(&mutator.mutated(&bundle, std::slice::from_ref(&bundle)));
         match found {
             // The last bytes of the file may have been written over by themselves.
             Ok(contents) => {
-                assert!(pcore::bundle::to_bytes(&contents).is_ok());
+                assert!(contents.to_bytes().is_ok());
                 n_read += 1;
             }
             Err(defect) => {
@@ -306,8 +307,8 @@ fn damaged_bundles_stations_and_weights_are_refused_in_words() {
         for text in seeds::station_texts() {
             let seed = Seed::sound("station", "json", text.as_bytes().to_vec());
             let text = String::from_utf8_lossy(&mutator.mutated(&seed, std::slice::from_ref(&seed))).into_owned();
-            let meta = pcore::bundle::onnxdemo::parse_meta(text.clone()).map(drop);
-            let threshold = pcore::bundle::onnxdemo::parse_threshold(text).map(drop);
+            let meta = pcore::detect::station::parse_meta(text.clone()).map(drop);
+            let threshold = pcore::detect::station::parse_threshold(text).map(drop);
             for read in [meta, threshold] {
                 n_refused += usize::from(read.as_ref().is_err_and(|error| error.to_string().len() > 10));
                 n_read += usize::from(read.is_ok());

@@ -1,7 +1,7 @@
 //! One image, one score: whatever the batch, the company, the order, the threads, the process.
 
 use crate::support::{Fixture, expect, pcore, raw_scores, rows};
-use pcore::bundle;
+use pcore::bundle::Contents;
 use pcore::dataset;
 use pcore::infer::Inspector;
 use pcore::model::OpenDevice;
@@ -72,8 +72,8 @@ fn no_verdict_hangs_on_the_instruction_set() {
     for fitted in sets {
         let bundle = format!("{fitted}.pcore");
         run(fitted, &["fit", "--domain", "C", "--normal", ".", "--holdout", "0.25", "--bundle", &bundle]);
-        let manifest = bundle::read(&fixture.path().join(&bundle)).unwrap().manifest;
-        let instruction_set = manifest.backbone.instruction_set.unwrap();
+        let manifest = Contents::read(&fixture.path().join(&bundle)).unwrap().manifest;
+        let instruction_set = manifest.detector.lead().unwrap().backbone.instruction_set.clone().unwrap();
         assert!(sets.iter().any(|set| instruction_set.contains(set)), "{instruction_set}");
         let expected = verdicts(fitted, &bundle);
         assert_eq!(expected.len(), 48);
@@ -92,9 +92,9 @@ fn held_out_images_score_as_they_did_at_fit_time() {
     let fitted = fit(&listing.samples, &plan, &cpu, &Silent).unwrap();
     assert_eq!(fitted.calibrating.len(), 10);
     let file = fixture.path().join("reloaded.pcore");
-    bundle::write(&file, &fitted.contents).unwrap();
-    let inspector = Inspector::open(bundle::read(&file).unwrap(), &cpu).unwrap();
-    for (name, expected) in fitted.calibrating.iter().zip(&fitted.contents.calibration_scores) {
+    fitted.contents.write(&file).unwrap();
+    let inspector = Inspector::open(Contents::read(&file).unwrap(), &cpu).unwrap();
+    for (name, expected) in fitted.calibrating.iter().zip(fitted.contents.scores_under(0)) {
         let sample = listing.samples.iter().find(|s| s.name == *name).unwrap();
         let image = pcore::image::read(&sample.path, &pcore::image::Limits::default()).unwrap();
         let scored = inspector.score(&[&image], &[]).unwrap();

@@ -1,6 +1,7 @@
 //! Signed bundles: what a station trusts is used, and nothing else.
 
 use crate::support::{Fixture, expect, pcore, text};
+use pcore::bundle::Contents;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -10,9 +11,9 @@ fn signed() -> TempDir {
     let folder = TempDir::new().unwrap();
     let bundle = Fixture::get().path().join(".pcore/C.pcore");
     fs::copy(&bundle, folder.path().join("b.pcore")).unwrap();
-    let mut other = pcore::bundle::read(&bundle).unwrap();
+    let mut other = Contents::read(&bundle).unwrap();
     other.manifest.domain = Some("D".to_owned());
-    pcore::bundle::write(&folder.path().join("other.pcore"), &other).unwrap();
+    other.write(&folder.path().join("other.pcore")).unwrap();
     fs::copy(Fixture::get().test_folder().join("good/000000.tiff"), folder.path().join("part.tiff")).unwrap();
     for name in ["ours", "foreign"] {
         expect(0, pcore(folder.path()).args(["sign", "--new-key", name]));
@@ -101,7 +102,7 @@ fn a_signature_cut_anywhere_or_with_any_character_changed_is_refused() {
     let text = fs::read_to_string(&signature).unwrap();
     let read = |text: &str| {
         fs::write(&signature, text).unwrap();
-        pcore::bundle::read_signed(&bundle, &key).map(drop)
+        Contents::read_signed(&bundle, &key).map(drop)
     };
     read(&text).unwrap();
     let whole = text.trim_end().len();

@@ -121,7 +121,7 @@ fn inspect_and_devices_and_weights_answer() {
     assert!(text(&output.stdout).contains("verified"));
     let output = expect(0, pcore(fixture.path()).args(["inspect", ".pcore/C.pcore", "--json"]));
     let manifest: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(manifest["backbone"]["layers"], serde_json::json!(["layer2", "layer3"]));
+    assert_eq!(manifest["detector"]["features"]["backbone"]["layers"], serde_json::json!(["layer2", "layer3"]));
     assert!(text(&expect(0, pcore(fixture.path()).arg("devices")).stdout).contains("pcore_tiny"));
     assert!(text(&expect(0, pcore(fixture.path()).args(["weights", "list"])).stdout).contains("wide_resnet50_2"));
 }
@@ -143,7 +143,7 @@ fn a_coreset_chosen_from_a_sample_says_so() {
     expect(0, fit.arg(&bundle));
     let output = expect(0, pcore(folder.path()).arg("inspect").arg(&bundle).arg("--json"));
     let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let coreset = &manifest["coreset"];
+    let coreset = &manifest["detector"]["settings"]["coreset"];
     assert_eq!(coreset["n_picked"], 100);
     // 40 maps of 32 x 32 patches, every 21st.
     assert_eq!(coreset["n_candidates"], 40 * 1024 / 21 + 1);

@@ -1,6 +1,7 @@
 //! Values that lie elsewhere than the network expects them: said, or refused, and never the end of the others.
 
 use crate::support::{expect, pcore, raw_scores, rows, text};
+use pcore::bundle::Contents;
 use pcore::image::write_tiff_f32;
 use std::fs;
 use std::path::Path;
@@ -145,9 +146,9 @@ fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
     use pcore::infer::{Calibration, Inspector, inspect_all};
     let folder = folder_of(4, |path, i| write_float(path, i, 1.0, None));
     expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
-    let mut contents = pcore::bundle::read(&folder.path().join("b.pcore")).unwrap();
+    let mut contents = Contents::read(&folder.path().join("b.pcore")).unwrap();
     // So small that a pixel of 1e10 leaves all bounds behind, and usual ones do not.
-    contents.manifest.preprocessing.std = [1e-12; 3];
+    contents.manifest.detector.features.as_mut().unwrap().preprocessing.std = [1e-12; 3];
     let device = pcore::model::OpenDevice::cpu();
     let inspector = Inspector::open(contents, &device).unwrap();
     write_float(&folder.path().join("good/2.tiff"), 2, 1.0, Some(1e10));

@@ -2,8 +2,9 @@
 
 use crate::commands::left_out::{LeftOut, left_out};
 use crate::commands::open::Opened;
-use pcore::bundle::Manifest;
+use pcore::bundle::{FeaturesEntry, Manifest};
 use pcore::dataset::{Listing, path_text};
+use pcore::detect::Registry;
 use pcore::kernel::simd::Level;
 use serde::Serialize;
 
@@ -44,22 +45,24 @@ impl RunInfo {
     pub(crate) fn new(command: &'static str, opened: &Opened, listing: &Listing) -> Self {
         let Opened { inspector, device, path, how } = opened;
         let manifest = inspector.manifest();
+        let spec = inspector.pipeline().backbone();
+        let fitted = manifest.detector.lead().map(|features| &features.backbone);
         Self {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
             bundle: path_text(path),
             bundle_chosen_by: how.clone(),
-            backbone: manifest.backbone.name.clone(),
-            layers: manifest.backbone.layers.clone(),
-            weights_sha256: manifest.backbone.weights_sha256.clone(),
+            backbone: spec.name.clone(),
+            layers: spec.layers.clone(),
+            weights_sha256: spec.weights_sha256.clone(),
             data_fingerprint: manifest.data_fingerprint.clone(),
             seed: manifest.seed,
             device: device.description().to_owned(),
             searched_on_device: inspector.is_searched_on_device(),
             precision: device.precision().to_string(),
-            fitted_precision: manifest.backbone.precision.clone(),
+            fitted_precision: fitted.map_or_else(String::new, |backbone| backbone.precision.clone()),
             instruction_set: Level::best().name(),
-            fitted_instruction_set: manifest.backbone.instruction_set.clone(),
+            fitted_instruction_set: fitted.and_then(|backbone| backbone.instruction_set.clone()),
             complete: false,
             stopped_by: None,
             n_images: 0,
@@ -81,18 +84,22 @@ impl RunInfo {
     /// As the report shows them.
     pub(crate) fn facts(&self, manifest: &Manifest) -> Vec<(String, String)> {
         let fact = |name: &str, value: String| (name.to_owned(), value);
-        vec![
+        let input = |features: &FeaturesEntry| {
+            let p = &features.preprocessing;
+            fact("input", format!("{} x {} pixels, {}", p.height_px, p.width_px, p.resize))
+        };
+        let detector = &manifest.detector;
+        let mut facts = vec![
             fact("pcore", self.pcore_version.to_owned()),
             fact("bundle", self.bundle.clone()),
             fact("chosen by", self.bundle_chosen_by.clone()),
             fact("backbone", format!("{} ({})", self.backbone, self.layers.join(", "))),
             fact("weights", format!("sha256 {}", self.weights_sha256)),
             fact("training data", format!("sha256 {}", self.data_fingerprint)),
-            fact("memory bank", format!("{} rows of {}", manifest.coreset.n_picked, manifest.descriptor.dim)),
-            fact("input", {
-                let p = &manifest.preprocessing;
-                format!("{} x {} pixels, {}", p.height_px, p.width_px, p.resize)
-            }),
+        ];
+        facts.extend(detector.all_features().into_iter().map(input));
+        facts.extend(Registry::built_in().facts(detector, manifest));
+        facts.extend([
             fact("seed", self.seed.to_string()),
             fact("device", self.device.clone()),
             fact(
@@ -106,6 +113,7 @@ impl RunInfo {
                 "time",
                 format!("{:.1} s for {} images, {:.1} ms each", self.seconds, self.n_images, self.ms_per_image),
             ),
-        ]
+        ]);
+        facts
     }
 }

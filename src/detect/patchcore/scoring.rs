@@ -1,23 +1,13 @@
 //! Distances to scores and maps.
 
-use super::{PatchCore, Scoring};
+use super::PatchCore;
 use crate::bank::{Describer, LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
-use crate::detect::{Admit, Asked, DetectError, Scored, View};
+use crate::detect::{Admit, Asked, DetectError, Distances, Scored, Scoring, View};
 use crate::image::Image;
 use crate::model::Grid;
 use crate::score::AnomalyMap;
 use rayon::prelude::*;
-
-/// What the distances of one image's patches come to.
-pub(crate) struct Distances {
-    /// Under each view.
-    pub(crate) raw_scores: Vec<f32>,
-    /// Under the first.
-    pub(crate) patches: Vec<f32>,
-    /// Under the first.
-    pub(crate) map: AnomalyMap,
-}
 
 impl PatchCore {
     /// See [`Detector::score`](crate::detect::Detector::score).
@@ -38,13 +28,13 @@ impl PatchCore {
             let Distances { raw_scores, patches, map } = self.score_rows(&rows, grid, admission, views)?;
             let placement = input.placement(image.height_px(), image.width_px());
             let descriptors = keep_descriptors.then_some(rows);
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors })
+            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
         };
         images.par_iter().enumerate().map(one).collect()
     }
 
-    /// The same for the descriptors of one image, `[n_patches, dim]`.
-    fn score_rows(
+    /// See [`Detector::score_described`](crate::detect::Detector::score_described).
+    pub(super) fn score_rows(
         &self,
         rows: &[f32],
         grid: Grid,
@@ -64,7 +54,7 @@ impl PatchCore {
     }
 
     /// The same by the rows of other images than those that are left out; `None` where a view has no rows then.
-    pub(crate) fn score_without(
+    pub(super) fn score_without(
         &self,
         rows: &[f32],
         grid: Grid,

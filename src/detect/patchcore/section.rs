@@ -1,96 +1,126 @@
-//! What a bundle holds of it.
+//! Between a bundle's section and the detector.
 
-use super::{PatchCore, Scoring};
-use crate::bank::{
-    BankRow, DENSITY_NEIGHBOURS, DescriptorSpec, IndexKind, LocalDensity, MAX_CONTEXT_PARTS, MemoryBank,
-};
-use crate::bundle::{self, Contents, DensityEntry, DescriptorEntry, Manifest, ScoreEntry};
-use crate::condition::Policy;
-use crate::detect::{DetectError, FeaturePipeline};
-use crate::kernel;
-use crate::model::Grid;
+use super::PatchCore;
+use super::settings::{IndexEntry, Settings};
+use crate::bank::{BankRow, IndexKind, LocalDensity, MemoryBank};
+use crate::bundle::settings::require;
+use crate::bundle::{Defect, MAX_MAGNITUDE, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
+use crate::detect::{DetectError, Detector, Metric, Opening};
 
-/// The detector of a bundle, on features that are open already.
-pub(crate) fn open(contents: Contents, features: FeaturePipeline) -> Result<(PatchCore, Manifest), DetectError> {
-    let Contents { manifest, bank_rows, row_condition, row_source, row_position, row_scale, row_list, .. } = contents;
-    let origins = row_condition
-        .iter()
-        .zip(&row_source)
-        .zip(&row_position)
-        .map(|((condition, source), position)| BankRow { condition: *condition, source: *source, position: *position })
-        .collect();
-    let mut bank = MemoryBank::new(bank_rows, manifest.descriptor.dim, origins, metric(manifest.metric))?;
-    if let Some(index) = &manifest.index {
+/// Names of its tensors.
+pub(super) const ROWS: &str = "rows";
+pub(super) const ROW_CONDITION: &str = "row_condition";
+pub(super) const ROW_SOURCE: &str = "row_source";
+pub(super) const ROW_POSITION: &str = "row_position";
+pub(super) const ROW_SCALE: &str = "row_scale";
+pub(super) const ROW_LIST: &str = "row_list";
+
+/// `rows` f32 `[n_rows, dim]`: the bank; `row_condition`, `row_source`, `row_position` u32 `[n_rows]`: where each row comes
+/// from (its condition, training image, and patch in the grid); `row_scale` f32 `[n_rows]`: mean distance of each to its
+/// nearest other rows; `row_list` u32 `[n_rows]`: its list in the index.
+pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
+    let settings: Settings = entry.settings()?;
+    settings.check(shared.conditions.len())?;
+    let descriptor = entry.features.as_ref().map(|features| &features.descriptor).ok_or_else(|| Defect::Field {
+        field: "detector.features".to_owned(),
+        expected: "how images are described".to_owned(),
+        found: "nothing".to_owned(),
+    })?;
+    let n = settings.coreset.n_picked;
+    let n_patches = descriptor.grid_rows.saturating_mul(descriptor.grid_cols);
+    let n_lists = settings.index.as_ref().map_or(0, |index| index.n_lists);
+    let where_used = |is_used: bool| [if is_used { n } else { 0 }];
+    Ok(vec![
+        TensorSpec::numbers(ROWS, &[n, descriptor.dim]),
+        TensorSpec::indices(ROW_CONDITION, &[n], "conditions", shared.conditions.len()),
+        TensorSpec::indices(ROW_SOURCE, &[n], "sources", shared.sources.len()).or_unknown(),
+        TensorSpec::indices(ROW_POSITION, &[n], "the patch grid", n_patches).or_unknown(),
+        TensorSpec::within(ROW_SCALE, &where_used(settings.density_neighbours.is_some()), 0.0, MAX_MAGNITUDE),
+        TensorSpec::indices(ROW_LIST, &where_used(settings.index.is_some()), "lists", n_lists),
+    ])
+}
+
+/// The rows of each condition are as many as the settings say.
+pub(super) fn check(entry: &SectionEntry, tensors: TensorsOf<'_>, _shared: &Manifest) -> Result<(), Defect> {
+    let settings: Settings = entry.settings()?;
+    let rows = tensors.indices(ROW_CONDITION);
+    for (condition, said) in settings.rows_of_condition.iter().enumerate() {
+        let found = rows.iter().filter(|row| **row as usize == condition).count();
+        require(*said == found, said, || {
+            (format!("rows_of_condition[{condition}]"), format!("{found} as in {ROW_CONDITION}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The bank and how it is searched.
+pub(super) fn facts(entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
+    let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
+    let Settings { metric, coreset, index, rows_of_condition, .. } = settings;
+    let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
+    let n_candidates = coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
+    let distance = match metric {
+        Metric::L2 => "Euclidean",
+        Metric::Cosine => "cosine",
+    };
+    let n = coreset.n_picked;
+    let bank = format!("{n} rows of {dim} values, out of {n_candidates}; {distance} distance");
+    let mut facts = vec![("bank".to_owned(), bank)];
+    if let Some(IndexEntry { kind, n_lists, n_probes, recall, n_measured }) = index {
+        let found = format!("{:.2}", recall * 100.0);
+        let found = found.trim_end_matches('0').trim_end_matches('.');
+        facts.push(("index".to_owned(), format!(
+            "{kind}: {n_probes} of {n_lists} lists looked into, finds the nearest row of {found} % of {n_measured} left-out normal patches"
+        )));
+    }
+    if shared.conditions.len() > 1 {
+        let rows = shared.conditions.iter().zip(&rows_of_condition);
+        let rows: Vec<String> = rows.map(|(condition, n)| format!("{n} of {}", condition.name)).collect();
+        facts.push(("rows".to_owned(), rows.join(", ")));
+    }
+    facts
+}
+
+pub(super) fn open(
+    section: Section,
+    shared: &Manifest,
+    opening: &mut Opening<'_>,
+) -> Result<Box<dyn Detector>, DetectError> {
+    let Section { entry, mut tensors } = section;
+    let features = opening.features(&entry)?;
+    let settings: Settings = entry.settings().map_err(DetectError::defect)?;
+    let (source, position) = (tensors.take_indices(ROW_SOURCE), tensors.take_indices(ROW_POSITION));
+    let origins = tensors.take_indices(ROW_CONDITION).into_iter().zip(source).zip(position);
+    let origins = origins.map(|((condition, source), position)| BankRow { condition, source, position }).collect();
+    let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
+    let mut bank = MemoryBank::new(tensors.take_numbers(ROWS), dim, origins, settings.metric.into())?;
+    let row_list = tensors.take_indices(ROW_LIST);
+    if let Some(index) = &settings.index {
         match DetectError::parse("index", &index.kind)? {
             IndexKind::InvertedFile => bank.index(&row_list, index.n_probes)?,
             IndexKind::Exact => {}
         }
     }
-    let scoring = Scoring {
-        image_score: DetectError::parse("image score", &manifest.score.image_score)?,
-        map_neighbours: manifest.score.map_neighbours,
-        map_sigma_px: manifest.score.map_sigma_px,
-    };
-    let density = match &manifest.calibration.density {
-        Some(_) => Some(LocalDensity::new(row_scale, bank.n_rows())?),
+    let density = match settings.density_neighbours {
+        Some(_) => Some(LocalDensity::new(tensors.take_numbers(ROW_SCALE), bank.n_rows())?),
         None => None,
     };
-    Ok((PatchCore::new(features, bank, scoring, manifest.conditions.len(), density), manifest))
+    let scoring = settings.score.scoring()?;
+    let n_conditions = shared.conditions.len();
+    Ok(Box::new(PatchCore::new(features, bank, scoring, n_conditions, density, (entry, row_list))))
 }
 
-/// The entry for the scores under `policies`.
-pub(crate) fn density_entry(policies: &[Policy]) -> DensityEntry {
-    DensityEntry { neighbours: DENSITY_NEIGHBOURS, policies: policies.iter().map(ToString::to_string).collect() }
-}
-
-pub(crate) fn metric(entry: bundle::Metric) -> kernel::Metric {
-    match entry {
-        bundle::Metric::L2 => kernel::Metric::Euclidean,
-        bundle::Metric::Cosine => kernel::Metric::Cosine,
-    }
-}
-
-pub(crate) fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
-    let DescriptorSpec { neighbourhood, context } = spec;
-    DescriptorEntry {
-        neighbourhood: *neighbourhood,
-        context: context.iter().map(ToString::to_string).collect(),
-        dim,
-        grid_rows: grid.n_rows,
-        grid_cols: grid.n_cols,
-    }
-}
-
-pub(crate) fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, DetectError> {
-    if entry.context.len() > MAX_CONTEXT_PARTS {
-        let found = format!("{} entries", entry.context.len());
-        return Err(DetectError::UnknownEntry { entry: "descriptor.context", found });
-    }
-    let context =
-        entry.context.iter().map(|text| DetectError::parse("descriptor.context", text)).collect::<Result<_, _>>()?;
-    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context })
-}
-
-pub(crate) fn score_entry(scoring: &Scoring) -> ScoreEntry {
-    ScoreEntry {
-        image_score: scoring.image_score.to_string(),
-        map_neighbours: scoring.map_neighbours,
-        map_sigma_px: scoring.map_sigma_px,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptors_round_trip_with_their_context() {
-        let spec =
-            DescriptorSpec { neighbourhood: 5, context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()] };
-        let mut entry = descriptor_entry(&spec, 12, Grid { n_rows: 2, n_cols: 3 });
-        assert_eq!(entry.context, ["h:2,3", "hv:4"]);
-        assert_eq!(descriptor(&entry).unwrap(), spec);
-        entry.context.push("spiral:2".to_owned());
-        assert!(descriptor(&entry).unwrap_err().to_string().contains("spiral:2"));
+impl PatchCore {
+    /// The bank and everything about it.
+    pub(super) fn to_section(&self) -> Section {
+        let origins = self.bank.origins();
+        let tensors = Tensors::default()
+            .with_numbers(ROWS, self.bank.rows().to_vec())
+            .with_indices(ROW_CONDITION, origins.iter().map(|o| o.condition).collect())
+            .with_indices(ROW_SOURCE, origins.iter().map(|o| o.source).collect())
+            .with_indices(ROW_POSITION, origins.iter().map(|o| o.position).collect())
+            .with_numbers(ROW_SCALE, self.density.as_ref().map_or(&[][..], LocalDensity::scales).to_vec())
+            .with_indices(ROW_LIST, self.row_list.clone());
+        Section { entry: self.entry.clone(), tensors }
     }
 }

@@ -5,19 +5,19 @@ use std::str::FromStr;
 
 use super::StudyError;
 use crate::bank::{Context, CoresetSize, DescriptorSpec};
-use crate::bundle::Metric;
 use crate::condition::{ConditionError, GateKind, GateUse, Policy};
-use crate::detect::PipelineSpec;
-use crate::detect::patchcore::Scoring;
+use crate::detect::{DEFAULT_CORESET, DetectError, Metric, Options, PipelineSpec, Registry, Scoring};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::Calibration;
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
-use crate::train::{DEFAULT_CORESET, DEFAULT_SIZE_PX, FitPlan};
+use crate::train::{DEFAULT_SIZE_PX, FitPlan, PartPlan};
 
 /// What a study can vary, in the order in which an image meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Axis {
+    /// The method.
+    Detector,
     /// The network.
     Backbone,
     /// Its layers: `all`, or names separated by commas.
@@ -50,7 +50,8 @@ pub enum Axis {
 
 impl Axis {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
+        Self::Detector,
         Self::Backbone,
         Self::Layers,
         Self::ImageSize,
@@ -71,6 +72,7 @@ impl Axis {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Detector => "detector",
             Self::Backbone => "backbone",
             Self::Layers => "layers",
             Self::ImageSize => "image_size",
@@ -109,6 +111,8 @@ impl FromStr for Axis {
 /// One full configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
+    /// Name of the method.
+    pub detector: String,
     /// Name of the network.
     pub backbone: String,
     /// Its layers; all that it offers where none is named.
@@ -138,9 +142,10 @@ pub struct Cell {
 }
 
 impl Default for Cell {
-    /// Plain `PatchCore` with the program's defaults: all rows alike, one threshold for all images.
+    /// The program's defaults, but all conditions alike and one threshold for all images.
     fn default() -> Self {
         Self {
+            detector: Registry::built_in().kinds()[0].name.to_owned(),
             backbone: DEFAULT_BACKBONE.to_owned(),
             layers: vec![],
             image_size: (DEFAULT_SIZE_PX, DEFAULT_SIZE_PX),
@@ -167,6 +172,13 @@ impl Cell {
         let bad = |reason: String| StudyError::Value { axis: axis.name(), value: text.to_owned(), reason };
         let expected = |what: &str| bad(format!("expected {what}"));
         match axis {
+            Axis::Detector => {
+                let known: Vec<&str> = Registry::built_in().kinds().iter().map(|kind| kind.name).collect();
+                if !known.contains(&text) {
+                    return Err(expected(&known.join(" or ")));
+                }
+                text.clone_into(&mut self.detector);
+            }
             Axis::Backbone if text.is_empty() => return Err(expected("the name of a network")),
             Axis::Backbone => text.clone_into(&mut self.backbone),
             Axis::Layers => {
@@ -233,6 +245,7 @@ impl Cell {
     #[must_use]
     pub fn value(&self, axis: Axis) -> String {
         match axis {
+            Axis::Detector => self.detector.clone(),
             Axis::Backbone => self.backbone.clone(),
             Axis::Layers if self.layers.is_empty() => "all".to_owned(),
             Axis::Layers => self.layers.join(","),
@@ -284,24 +297,36 @@ impl Cell {
         Preprocessing::imagenet(self.image_size.0, self.image_size.1, self.resize)
     }
 
-    /// Its fit, but for what all cells have in common.
+    /// The settings of its method.
     #[must_use]
-    pub fn fit_plan(&self, common: &FitPlan, seed: u64) -> FitPlan {
-        FitPlan {
-            pipeline: PipelineSpec {
-                backbone: self.backbone.clone(),
-                layers: self.layers.clone(),
-                preprocessing: self.preprocessing(),
-                descriptor: self.descriptor.clone(),
-            },
+    pub fn options(&self) -> Options {
+        Options {
             metric: self.metric,
-            scoring: Scoring { image_score: self.image_score, ..common.scoring },
+            scoring: Scoring { image_score: self.image_score, ..Scoring::default() },
             coreset: self.coreset,
+            ..Options::default()
+        }
+    }
+
+    /// Its fit, but for what all cells have in common.
+    ///
+    /// # Errors
+    /// [`DetectError::UnknownDetector`], and what the method says of its settings.
+    pub fn fit_plan(&self, common: &FitPlan, seed: u64) -> Result<FitPlan, DetectError> {
+        let pipeline = PipelineSpec {
+            backbone: self.backbone.clone(),
+            layers: self.layers.clone(),
+            preprocessing: self.preprocessing(),
+            descriptor: self.descriptor.clone(),
+        };
+        let method = Registry::built_in().method(&self.detector, &self.options())?;
+        Ok(FitPlan {
+            parts: vec![PartPlan { pipeline, method }],
             gate: self.gate_kind,
             shots: self.shots,
             seed,
             ..common.clone()
-        }
+        })
     }
 }
 
@@ -322,6 +347,7 @@ mod tests {
     #[test]
     fn every_axis_reads_what_it_writes_and_refuses_nonsense() {
         let others = [
+            "gaussian",
             "wide_resnet50_2",
             "layer2,layer3",
             "518x512",

@@ -14,8 +14,7 @@ use crate::bank::{BankError, ByCondition, MemoryBank, Search};
 use crate::bundle::Contents;
 use crate::condition::{Admission, ConditionRule, Policy};
 use crate::dataset::Sample;
-use crate::detect::patchcore::Scoring;
-use crate::detect::{DetectError, FeaturePipeline, Network};
+use crate::detect::{DetectError, FeaturePipeline, Network, Registry, Scoring};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Reading};
 use crate::infer::{Inspector, convert};
@@ -183,7 +182,9 @@ impl<'a> Study<'a> {
         let mut positions: BTreeMap<(String, Option<u64>), usize> = BTreeMap::new();
         let mut groups: Vec<Group> = vec![];
         for (index, (planned, cell)) in self.plan.cells.iter().zip(&self.cells).enumerate() {
-            let is_seeded = self.fit_plan(cell, 0).depends_on_seed(self.data.train.len());
+            // A plan that is none says so when it is fitted.
+            let plan = self.fit_plan(cell, 0);
+            let is_seeded = plan.is_ok_and(|plan| plan.depends_on_seed(self.data.train.len()));
             for seed in &planned.seeds {
                 if is_done(&self.key(index, *seed)) {
                     continue;
@@ -202,7 +203,7 @@ impl<'a> Study<'a> {
         groups
     }
 
-    fn fit_plan(&self, cell: &Cell, seed: u64) -> FitPlan {
+    fn fit_plan(&self, cell: &Cell, seed: u64) -> Result<FitPlan, DetectError> {
         let common = FitPlan {
             conditions: self.plan.conditions.clone(),
             holdout: self.plan.holdout,
@@ -258,12 +259,13 @@ impl<'a> Study<'a> {
         // An image of no known condition is judged by it, whatever the policy.
         policies.insert(Policy::Mixed);
         let policies: Vec<Policy> = Policy::ALL.into_iter().filter(|p| policies.contains(p)).collect();
-        let plan = self.fit_plan(cell, group.seed);
+        let plan = self.fit_plan(cell, group.seed)?;
         let failed = |e: TrainError| StudyError::Train {
             cell: format!("{}, seed {}", self.plan.cells[group.first()].name, group.seed),
             source: Box::new(e),
         };
-        let fitted = fit_on(&self.data.train, &plan, || Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
+        let fitted =
+            fit_on(&self.data.train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
         self.measure(fitted.contents, cell, group)
     }
 
@@ -280,9 +282,9 @@ impl<'a> Study<'a> {
 
     /// Scores the test images with one bank under everything that the group's cells ask for.
     fn measure(&self, contents: Contents, cell: &Cell, group: &Group) -> Result<Vec<Run>, StudyError> {
-        let inspector = convert::inspector_on(contents, self.pipeline(cell))?;
+        let inspector = convert::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
         let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
-        let scoring = Scoring { image_score: cell.image_score, ..FitPlan::default().scoring };
+        let scoring = cell.options().scoring;
         let empty = |(index, _): &(usize, Vec<u64>)| Run {
             cell: self.plan.cells[*index].name.clone(),
             seed: group.seed,

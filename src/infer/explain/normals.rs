@@ -88,10 +88,8 @@ impl NormalImages {
         }
         let input = inspector.pipeline().preprocessing();
         let size = (image.height_px(), image.width_px());
-        let grid = crate::model::Grid {
-            n_rows: inspector.manifest.descriptor.grid_rows,
-            n_cols: inspector.manifest.descriptor.grid_cols,
-        };
+        let Some(features) = inspector.manifest.detector.lead() else { return Ok(NormalPatch::Changed) };
+        let grid = crate::model::Grid { n_rows: features.descriptor.grid_rows, n_cols: features.descriptor.grid_cols };
         let placement = input.placement(size.0, size.1);
         let place = PatchPlace::of(position, grid, (input.height_px, input.width_px), &placement, size);
         Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })

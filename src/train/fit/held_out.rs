@@ -1,11 +1,9 @@
 //! Scores of normal images that the bank does not know, or acts as if it did not.
 
 use super::look::{Glance, check_unchanged};
-use super::{Candidates, go_on};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
-use crate::detect::patchcore::{Distances, PatchCore};
-use crate::detect::{Asked, DetectError, Detector, View};
+use crate::detect::{Asked, DetectError, Detector, Distances, Fit, Training, View, go_on};
 use crate::flow::{Decoded, Flow, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
@@ -64,34 +62,26 @@ pub(super) fn calibrate(
     Ok(found)
 }
 
-/// Scores each of the bank's images by the rows of the other groups: what the bank would say of it had it never seen the part.
-/// Empty when there is only one group. `group_of`: the group of each image.
-///
-/// The rows were picked with all images in view, so this is the jackknife, not a refit; a row that only its own image
-/// justifies is gone with it, which errs on the side of higher scores.
+/// Scores each image that the detector learned from as if it had never seen any of its group. Empty where there is only one
+/// group.
 ///
 /// The gate has seen these images, so their labels take its place.
 pub(super) fn leave_each_out(
-    detector: &PatchCore,
-    candidates: &Candidates,
-    (bank_images, label, group_of): (&[usize], &[usize], &[usize]),
+    fit: &dyn Fit,
+    training: &Training<'_>,
     views: &[View],
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
-    progress.begin("calibrating", bank_images.len());
-    let found: Result<Vec<Option<HeldOut>>, TrainError> = bank_images
-        .par_iter()
-        .enumerate()
-        .map(|(index, image)| {
+    progress.begin("calibrating", training.images.len());
+    let found: Result<Vec<Option<HeldOut>>, TrainError> = (0..training.images.len())
+        .into_par_iter()
+        .map(|index| {
             go_on(progress)?;
-            let rows = &*candidates.image(index)?;
-            let condition = label[*image];
-            let is_left_out = |source: u32| group_of[source as usize] == group_of[*image];
-            let admission = Admission::certain(condition);
-            let found = detector.score_without(rows, candidates.grid(), admission, views, &is_left_out)?;
+            let condition = training.condition(index);
+            let found = fit.leave_out(training, index, Admission::certain(condition), views)?;
             progress.advance(1);
             Ok(found.map(|Distances { raw_scores, map, .. }| HeldOut {
-                image: *image,
+                image: training.images[index],
                 raw_scores,
                 map_maximum: map.max(),
                 condition,

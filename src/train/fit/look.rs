@@ -1,9 +1,10 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
+use super::Failure;
 use super::near_copies::Thumbnail;
-use super::{Failure, go_on};
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;
+use crate::detect::go_on;
 use crate::flow::{Flow, in_batches};
 use crate::image::{Image, Levels};
 use crate::progress::Progress;

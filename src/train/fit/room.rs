@@ -1,23 +1,19 @@
 //! Where the descriptors of a fit are kept, so that it stays within its memory.
 //!
-//! With `n` patches of `d` values, compared in `c` (at most 128 principal directions), of which `k` are kept, the peak is
+//! With `n` patches of `d` values the peak is
 //!
 //! ```text
-//! max(busy + held, idle + held + max(selection, bank))
-//! idle       what the process holds before, and what images in flight and the network take
-//! busy       the same, or what was held during the first batch if that is more
-//! held       4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
-//! selection  (4 c + 20) n + 8 k c + 4 c d + 32 MiB, see `CoresetSpace::memory_bytes`
-//! bank       16 k d (32 k d with an index): rows, rows of each condition, the copy that is written, and room for the search
+//! max(busy + held, idle + held + method)
+//! idle    what the process holds before, and what images in flight and the network take
+//! busy    the same, or what was held during the first batch if that is more
+//! held    4 n d, or nothing where the patches are in a scratch file (of 4 n d bytes)
+//! method  what the method takes beside them, see `Method::peak_bytes`
 //! ```
 
-use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
+use crate::detect::Method;
 use crate::flow::{Flow, SLACK, free_disk, own_memory};
-use crate::train::{FitPlan, TrainError};
+use crate::train::TrainError;
 use std::path::Path;
-
-/// Bytes for each value of the bank.
-const BANK_BYTES: u64 = 16;
 
 /// What the process takes for itself, watched while the first batch is described.
 pub(super) struct Watch {
@@ -53,13 +49,11 @@ impl Watch {
 
 /// The size of what a fit compares.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
+pub(super) struct Extent<'a> {
+    pub(super) method: &'a dyn Method,
     pub(super) n_images: usize,
     pub(super) n_patches: usize,
     pub(super) dim: usize,
-    pub(super) size: CoresetSize,
-    pub(super) space: CoresetSpace,
-    pub(super) index: IndexKind,
 }
 
 /// Where the descriptors go.
@@ -69,10 +63,9 @@ pub(super) enum Place {
     File,
 }
 
-impl Extent {
-    pub(super) fn of(plan: &FitPlan, n_images: usize, n_patches: usize, dim: usize) -> Self {
-        let (size, space, index) = (plan.coreset, plan.coreset_space, plan.index);
-        Self { n_images, n_patches, dim, size, space, index }
+impl<'a> Extent<'a> {
+    pub(super) fn new(method: &'a dyn Method, n_images: usize, n_patches: usize, dim: usize) -> Self {
+        Self { method, n_images, n_patches, dim }
     }
 
     /// Bytes that the fit takes beside the process at least, with the descriptors in a file.
@@ -91,16 +84,9 @@ impl Extent {
 
     /// Bytes at the peak beside the process itself.
     fn peak_bytes(&self, place: Place) -> u64 {
-        let held = place == Place::Memory;
-        let per_value = match self.index {
-            IndexKind::Exact => BANK_BYTES,
-            // Its lists hold the rows, and those of each condition, once more; twice while it is measured.
-            IndexKind::InvertedFile => 2 * BANK_BYTES,
-        };
-        let bank = per_value * self.size.of(self.n_rows()) as u64 * self.dim as u64;
-        let selection = self.space.memory_bytes(self.n_rows(), self.dim, self.size, held);
-        let rows = if held { self.rows_bytes() } else { 0 };
-        rows.saturating_add(selection.max(bank))
+        let is_held = place == Place::Memory;
+        let rows = if is_held { self.rows_bytes() } else { 0 };
+        rows.saturating_add(self.method.peak_bytes(self.n_rows(), self.dim, is_held))
     }
 
     /// In memory where all of it fits into `allowed` bytes beside `base`, else in a file in `folder` where its disk has the
@@ -142,30 +128,40 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bank::CoresetSpace;
+    use crate::detect::{Options, Registry};
+    use std::sync::Arc;
 
     fn base(mib: u64) -> Base {
         Base { busy: mib << 20, idle: mib << 20 }
     }
 
-    fn seven_million() -> Extent {
-        let (size, space) = (CoresetSize::Ratio(0.01), CoresetSpace::Principal);
-        Extent { n_images: 7000, n_patches: 1024, dim: 1536, size, space, index: IndexKind::Exact }
+    fn method(coreset_space: CoresetSpace) -> Arc<dyn Method> {
+        let options = Options { coreset_space, ..Options::default() };
+        Registry::built_in().method(Registry::built_in().kinds()[0].name, &options).unwrap()
+    }
+
+    fn seven_million(method: &dyn Method) -> Extent<'_> {
+        Extent { method, n_images: 7000, n_patches: 1024, dim: 1536 }
     }
 
     #[test]
     fn seven_million_patches_of_1536_values_fit_into_8_gib_with_a_file() {
-        let folder = Path::new("no/such/folder");
+        let (folder, method) = (Path::new("no/such/folder"), method(CoresetSpace::Principal));
+        let seven_million = || seven_million(&*method);
         assert_eq!(seven_million().place(8 << 30, base(600), folder).unwrap(), Place::File);
         assert_eq!(seven_million().place(64 << 30, base(600), folder).unwrap(), Place::Memory);
     }
 
     #[test]
     fn what_cannot_fit_is_refused_with_its_numbers() {
-        let folder = Path::new("no/such/folder");
+        let (folder, whole) = (Path::new("no/such/folder"), method(CoresetSpace::Whole));
+        let principal = method(CoresetSpace::Principal);
+        let seven_million = || seven_million(&*principal);
         let refused = seven_million().place(3 << 30, base(600), folder).unwrap_err().to_string();
         assert!(refused.contains("7000 images of 1024 patches with 1536 values"), "{refused}");
         assert!(refused.contains("3072 MiB are allowed") && refused.contains("--memory"), "{refused}");
-        let whole = Extent { space: CoresetSpace::Whole, ..seven_million() };
+        let whole = Extent { method: &*whole, ..seven_million() };
         assert!(matches!(whole.place(16 << 30, base(0), folder), Err(TrainError::Memory { .. })));
         let huge = Extent { n_images: 1 << 40, ..seven_million() };
         assert!(matches!(huge.place(1 << 50, base(0), folder), Err(TrainError::Memory { .. })));
@@ -178,8 +174,8 @@ mod tests {
             skipped!("the free space is unknown here");
             return;
         };
-        let per_image = 1024 * 1536 * 4;
-        let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million() };
+        let (per_image, method) = (1024 * 1536 * 4, method(CoresetSpace::Principal));
+        let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million(&*method) };
         let allowed = extent.peak_bytes(Place::File) * 2;
         let refused = extent.place(allowed, base(0), folder.path()).unwrap_err().to_string();
         assert!(refused.contains("--scratch") && refused.contains("MiB are free"), "{refused}");

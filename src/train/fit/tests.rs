@@ -1,6 +1,8 @@
 //! What a threshold promises of new parts, on parts made for the test.
 
 use super::*;
+use crate::bank::CoresetSize;
+use crate::detect::{Options, Registry};
 use crate::image::{Image, Preprocessing, Resize, write_tiff_f32};
 use crate::infer::{Calibration, Inspector};
 use crate::progress::Silent;
@@ -47,8 +49,10 @@ fn training_images(folder: &Path, n_parts: usize, n_shots: usize, rng: &mut ChaC
 }
 
 fn plan(group: &str) -> FitPlan {
-    let mut plan = FitPlan { group: group.parse().unwrap(), coreset: CoresetSize::Ratio(0.1), ..FitPlan::default() };
-    plan.pipeline.preprocessing = Preprocessing::imagenet(SIDE, SIDE, Resize::StretchBilinear);
+    let options = Options { coreset: CoresetSize::Ratio(0.1), ..Options::default() };
+    let part = PartPlan::new(Registry::built_in().kinds()[0].name, &options).unwrap();
+    let mut plan = FitPlan { group: group.parse().unwrap(), parts: vec![part], ..FitPlan::default() };
+    plan.parts[0].pipeline.preprocessing = Preprocessing::imagenet(SIDE, SIDE, Resize::StretchBilinear);
     plan
 }
 
@@ -111,7 +115,8 @@ fn held_out_groups_have_no_image_in_the_bank_and_count_once() {
     let held_out: std::collections::BTreeSet<String> = fitted.calibrating.iter().map(|name| part(name)).collect();
     assert_eq!((held_out.len(), fitted.calibrating.len()), (3, 3));
     let contents = &fitted.contents;
-    let sources = contents.row_source.iter().map(|source| part(&contents.manifest.sources[*source as usize]));
+    let sources =
+        contents.tensors.indices("row_source").iter().map(|source| part(&contents.manifest.sources[*source as usize]));
     assert!(sources.collect::<Vec<_>>().iter().all(|part| !held_out.contains(part)));
     let groups = contents.manifest.calibration.groups.clone().unwrap();
     assert_eq!((groups.rule.as_str(), groups.n_groups, groups.n_images), ("name:{}_#", 12, 36));
@@ -163,7 +168,7 @@ fn what_names_alone_tell_is_refused_before_any_image_or_network_is_opened() {
         (with("auto", "index:1", GateKind::P90), ["--gate p90", "knn", "embedding"]),
     ];
     for (plan, expected) in cases {
-        let open = || panic!("the network was opened");
+        let open = &mut |_: &PipelineSpec| panic!("the network was opened");
         let refused = fit_on(&samples, &plan, open, &Policy::ALL, &Silent).unwrap_err().to_string();
         assert!(expected.iter().all(|part| refused.contains(part)), "{refused}");
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, StationError, THRESHOLD_FILE};
+use pcore::detect::station::{self, GALLERY_FILE, META_FILE, StationArtefact, StationError, THRESHOLD_FILE};
 use serde_json::Value;
 
 const DIM: usize = 16;
@@ -30,7 +30,7 @@ fn read_with(
     let folder = copied();
     let path = folder.path().join(file);
     fs::write(&path, edit(fs::read(&path).unwrap())).unwrap();
-    onnxdemo::read(folder.path(), dim)
+    station::read(folder.path(), dim)
 }
 
 /// Reads a copy in which one piece of text of a JSON file was replaced.
@@ -44,9 +44,9 @@ fn read_with_text(file: &str, from: &str, to: &str) -> Result<StationArtefact, S
 
 #[test]
 fn reads_the_files_of_the_station() {
-    let artefact = onnxdemo::read(&golden("station"), Some(DIM)).unwrap();
+    let artefact = station::read(&golden("station"), Some(DIM)).unwrap();
     assert_eq!((artefact.n_rows(), artefact.dim), (24, DIM));
-    assert_eq!(artefact, onnxdemo::read(&golden("station"), None).unwrap(), "the dimension follows from ntotal");
+    assert_eq!(artefact, station::read(&golden("station"), None).unwrap(), "the dimension follows from ntotal");
     assert_eq!((artefact.threshold.value, artefact.threshold.cut()), (0.0509, 0.0509_f32));
     assert_eq!((artefact.threshold.q, artefact.threshold.n_rows), (Some(0.998), Some(24)));
     let meta = &artefact.meta;
@@ -58,7 +58,7 @@ fn reads_the_files_of_the_station() {
 
 #[test]
 fn gives_the_scores_and_verdicts_of_the_station() {
-    let artefact = onnxdemo::read(&golden("station"), None).unwrap();
+    let artefact = station::read(&golden("station"), None).unwrap();
     let expected: Value = serde_json::from_slice(&fs::read(golden("expected.json")).unwrap()).unwrap();
     let images = expected["images"].as_array().unwrap();
     let mut n_rejected = 0;
@@ -77,9 +77,9 @@ fn gives_the_scores_and_verdicts_of_the_station() {
 
 #[test]
 fn writes_back_the_bytes_it_read() {
-    let artefact = onnxdemo::read(&golden("station"), Some(DIM)).unwrap();
+    let artefact = station::read(&golden("station"), Some(DIM)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    onnxdemo::write(folder.path(), &artefact).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
     for file in [GALLERY_FILE, META_FILE, THRESHOLD_FILE] {
         assert_eq!(fs::read(folder.path().join(file)).unwrap(), fs::read(golden("station").join(file)).unwrap());
     }
@@ -88,20 +88,20 @@ fn writes_back_the_bytes_it_read() {
 
 #[test]
 fn keeps_unknown_fields_when_others_change() {
-    let mut artefact = onnxdemo::read(&golden("station"), Some(DIM)).unwrap();
+    let mut artefact = station::read(&golden("station"), Some(DIM)).unwrap();
     artefact.meta.data_name = Some("lid".into());
     artefact.threshold.value = 0.06;
     let folder = tempfile::tempdir().unwrap();
-    onnxdemo::write(folder.path(), &artefact).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
     let meta: Value = serde_json::from_slice(&fs::read(folder.path().join(META_FILE)).unwrap()).unwrap();
     assert_eq!((&meta["model_dir"], &meta["data_name"]), (&"runs/1".into(), &"lid".into()));
-    let read = onnxdemo::read(folder.path(), Some(DIM)).unwrap();
+    let read = station::read(folder.path(), Some(DIM)).unwrap();
     assert_eq!((read.threshold.value, read.threshold.q), (0.06, Some(0.998)));
     // Without any text, as after a fit of our own.
     artefact.meta.text = None;
     artefact.threshold.text = None;
-    onnxdemo::write(folder.path(), &artefact).unwrap();
-    let mut read = onnxdemo::read(folder.path(), None).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
+    let mut read = station::read(folder.path(), None).unwrap();
     read.meta.text = None;
     read.threshold.text = None;
     assert_eq!(read, artefact);
@@ -156,13 +156,13 @@ fn rejects_rows_that_are_no_unit_vectors() {
 #[test]
 fn rejects_files_that_do_not_belong_together() {
     assert!(matches!(
-        onnxdemo::read(&golden("station"), Some(2 * DIM)),
+        station::read(&golden("station"), Some(2 * DIM)),
         Err(StationError::RowCount { expected: 24, found: 12, dim: 32 })
     ));
-    assert!(matches!(onnxdemo::read(&golden("station"), Some(7)), Err(StationError::RaggedGallery { dim: 7, .. })));
-    assert!(matches!(onnxdemo::read(&golden("station"), Some(0)), Err(StationError::RaggedGallery { dim: 0, .. })));
+    assert!(matches!(station::read(&golden("station"), Some(7)), Err(StationError::RaggedGallery { dim: 7, .. })));
+    assert!(matches!(station::read(&golden("station"), Some(0)), Err(StationError::RaggedGallery { dim: 0, .. })));
     assert!(matches!(
-        onnxdemo::read(&golden("station"), Some(usize::MAX)),
+        station::read(&golden("station"), Some(usize::MAX)),
         Err(StationError::RaggedGallery { dim: usize::MAX, .. })
     ));
     for (from, to) in [(",\n  \"ntotal\": 24", ""), ("24", "0")] {
@@ -202,7 +202,7 @@ fn passes_over_a_byte_order_mark_and_upper_case() {
     });
     let artefact = read.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    onnxdemo::write(folder.path(), &artefact).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join(META_FILE)).unwrap(), artefact.meta.text.unwrap());
 }
 
@@ -211,28 +211,28 @@ fn names_a_missing_file_and_refuses_a_huge_one() {
     for file in [GALLERY_FILE, META_FILE, THRESHOLD_FILE] {
         let folder = copied();
         fs::remove_file(folder.path().join(file)).unwrap();
-        let error = onnxdemo::read(folder.path(), Some(DIM)).unwrap_err();
+        let error = station::read(folder.path(), Some(DIM)).unwrap_err();
         assert!(matches!(&error, StationError::Read { path, .. } if path.ends_with(file)), "{error}");
     }
     let folder = copied();
     let sparse = |file: &str, n_bytes| {
         fs::OpenOptions::new().write(true).open(folder.path().join(file)).unwrap().set_len(n_bytes).unwrap();
-        onnxdemo::read(folder.path(), Some(DIM)).unwrap_err()
+        station::read(folder.path(), Some(DIM)).unwrap_err()
     };
-    assert!(matches!(sparse(GALLERY_FILE, onnxdemo::MAX_GALLERY_BYTES + 64), StationError::TooLarge { .. }));
-    assert!(matches!(sparse(META_FILE, onnxdemo::MAX_JSON_BYTES + 1), StationError::TooLarge { .. }));
+    assert!(matches!(sparse(GALLERY_FILE, station::MAX_GALLERY_BYTES + 64), StationError::TooLarge { .. }));
+    assert!(matches!(sparse(META_FILE, station::MAX_JSON_BYTES + 1), StationError::TooLarge { .. }));
 }
 
 #[test]
 fn refuses_to_write_what_it_would_not_read() {
     let folder = tempfile::tempdir().unwrap();
-    let mut artefact = onnxdemo::read(&golden("station"), None).unwrap();
+    let mut artefact = station::read(&golden("station"), None).unwrap();
     artefact.rows[7] = f32::NAN;
-    assert!(matches!(onnxdemo::write(folder.path(), &artefact), Err(StationError::NotFinite { row: 0, col: 7, .. })));
+    assert!(matches!(station::write(folder.path(), &artefact), Err(StationError::NotFinite { row: 0, col: 7, .. })));
     artefact.rows.clear();
-    assert!(matches!(onnxdemo::write(folder.path(), &artefact), Err(StationError::EmptyGallery)));
+    assert!(matches!(station::write(folder.path(), &artefact), Err(StationError::EmptyGallery)));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    let artefact = onnxdemo::read(&golden("station"), None).unwrap();
-    let missing = onnxdemo::write(&folder.path().join("missing"), &artefact);
+    let artefact = station::read(&golden("station"), None).unwrap();
+    let missing = station::write(&folder.path().join("missing"), &artefact);
     assert!(matches!(missing, Err(StationError::Write { .. })));
 }

@@ -4,19 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pcore::bank::{BankRow, CoresetSize, DescriptorSpec, MemoryBank, PatchDescriptors, normalise_rows};
-use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, StationError, THRESHOLD_FILE};
-use pcore::bundle::{self, BackboneEntry, Contents, Metric, UNKNOWN};
+use pcore::bundle::{BackboneEntry, Contents, FeaturesEntry, UNKNOWN};
 use pcore::dataset::{self, Sample};
-use pcore::detect::{FeaturePipeline, PipelineSpec};
+use pcore::detect::station::{
+    self, GALLERY_FILE, ImportedStation, META_FILE, StationArtefact, StationError, StationOptions, StationWarning,
+    THRESHOLD_FILE,
+};
+use pcore::detect::{FeaturePipeline, Metric, Options, PipelineSpec};
 use pcore::flow::Pace;
 use pcore::image::{self, Image, Limits, Preprocessing, Resize};
 use pcore::infer::{Calibration, Inspection, Inspector};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::{ImageScore, Verdict};
-use pcore::train::{
-    self, FitPlan, Holdout, ImportedStation, StationOptions, StationWarning, TrainError, import_station, recalibrate,
-};
+use pcore::train::{self, FitPlan, Holdout, PartPlan, TrainError, recalibrate};
 use serde_json::Value;
 
 const FILES: [&str; 3] = [GALLERY_FILE, META_FILE, THRESHOLD_FILE];
@@ -30,8 +31,16 @@ fn expected(file: &str) -> Value {
     serde_json::from_slice(&fs::read(golden(file)).unwrap()).unwrap()
 }
 
-fn import(folder: &Path) -> Result<ImportedStation, TrainError> {
-    import_station(folder, &StationOptions::default(), &OpenDevice::cpu())
+fn import(folder: &Path) -> Result<ImportedStation, StationError> {
+    station::import(folder, &StationOptions::default(), &OpenDevice::cpu())
+}
+
+fn lead(contents: &Contents) -> &FeaturesEntry {
+    contents.manifest.detector.lead().unwrap()
+}
+
+fn change(contents: &mut Contents) -> &mut FeaturesEntry {
+    contents.manifest.detector.features.as_mut().unwrap()
 }
 
 fn imported() -> Contents {
@@ -80,8 +89,8 @@ fn assert_same_files(one: &Path, other: &Path) {
 fn an_imported_bundle_scores_and_decides_as_the_station() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weave.pcore");
-    bundle::write(&path, &imported()).unwrap();
-    let inspector = inspector(&bundle::read(&path).unwrap());
+    imported().write(&path).unwrap();
+    let inspector = inspector(&Contents::read(&path).unwrap());
     let (mut n_images, mut n_rejected, mut worst) = (0, 0, 0.0f64);
     for image in expected("tiny/expected.json").as_array().unwrap() {
         let name = image["image"].as_str().unwrap();
@@ -108,13 +117,13 @@ fn the_same_features_give_the_same_score() {
         precision: "f32".into(),
         instruction_set: None,
     };
-    let artefact = onnxdemo::read(&golden("station"), None).unwrap();
+    let artefact = station::read(&golden("station"), None).unwrap();
     let contents = artefact.into_contents(backbone, (3, 2), None).unwrap();
     let origin = BankRow { condition: 0, source: UNKNOWN, position: UNKNOWN };
     let bank = MemoryBank::new(
-        contents.bank_rows,
-        contents.manifest.descriptor.dim,
-        vec![origin; contents.manifest.coreset.n_picked],
+        contents.tensors.numbers("rows").to_vec(),
+        lead(&contents).descriptor.dim,
+        vec![origin; contents.tensors.indices("row_condition").len()],
         pcore::kernel::Metric::Cosine,
     )
     .unwrap();
@@ -145,7 +154,7 @@ fn the_same_features_give_the_same_score() {
         let score = descriptors.image(index).chunks(descriptors.dim).fold(f64::MIN, |score, patch| {
             let length = (patch.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() + 1e-12).sqrt();
             let dot = |row: &[f32]| row.iter().zip(patch).map(|(a, b)| f64::from(*a) * f64::from(*b) / length).sum();
-            score.max(1.0 - contents.bank_rows.chunks(descriptors.dim).map(dot).fold(f64::MIN, f64::max))
+            score.max(1.0 - contents.tensors.numbers("rows").chunks(descriptors.dim).map(dot).fold(f64::MIN, f64::max))
         });
         assert!((f64::from(inspection.raw_score) - score).abs() < 1e-6, "{index}");
     }
@@ -156,24 +165,22 @@ fn the_same_features_give_the_same_score() {
 fn an_export_gives_back_the_imported_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weave.pcore");
-    bundle::write(&path, &imported()).unwrap();
-    let artefact = StationArtefact::from_contents(bundle::read(&path).unwrap()).unwrap();
-    onnxdemo::write(folder.path(), &artefact).unwrap();
+    imported().write(&path).unwrap();
+    let artefact = StationArtefact::from_contents(Contents::read(&path).unwrap()).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
     assert_same_files(folder.path(), &golden("tiny/station"));
 }
 
 #[test]
 fn the_import_says_what_is_known_and_what_is_not() {
-    let manifest = imported().manifest;
-    assert_eq!(
-        (manifest.profile.as_str(), manifest.metric, manifest.domain.as_deref()),
-        ("onnxdemo", Metric::Cosine, Some("weave"))
-    );
-    assert_eq!(
-        (manifest.descriptor.grid_rows, manifest.descriptor.grid_cols, manifest.descriptor.neighbourhood),
-        (14, 14, 1)
-    );
-    assert_eq!((manifest.coreset.n_picked, manifest.coreset.n_candidates), (96, None));
+    let contents = imported();
+    let descriptor = &lead(&contents).descriptor;
+    assert_eq!((descriptor.grid_rows, descriptor.grid_cols, descriptor.neighbourhood), (14, 14, 1));
+    let manifest = contents.manifest;
+    assert_eq!((manifest.profile.as_str(), manifest.domain.as_deref()), ("onnxdemo", Some("weave")));
+    let settings = &manifest.detector.settings;
+    assert_eq!(settings["metric"], "cosine");
+    assert_eq!((&settings["coreset"]["n_picked"], &settings["coreset"]["n_candidates"]), (&96.into(), &Value::Null));
     assert_eq!((manifest.calibration.global.n, manifest.calibration.global.smallest_alpha), (0, 1.0));
     assert_eq!(manifest.imported.unwrap().files.len(), 2);
 }
@@ -188,12 +195,12 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
     assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("--recalibrate"));
 
     let folder = tempfile::tempdir().unwrap();
-    let mut artefact = onnxdemo::read(&golden("tiny/station"), None).unwrap();
+    let mut artefact = station::read(&golden("tiny/station"), None).unwrap();
     artefact.threshold.q = None;
     artefact.meta.input_size_px = 320;
     (artefact.meta.grid_rows, artefact.meta.grid_cols) = (20, 20);
     artefact.rows[..256].iter_mut().for_each(|x| *x *= 1.0005);
-    onnxdemo::write(folder.path(), &artefact).unwrap();
+    station::write(folder.path(), &artefact).unwrap();
     let warnings = import(folder.path()).unwrap().warnings;
     assert_eq!(warnings[0], StationWarning::Threshold { q: None });
     assert!(warnings.contains(&StationWarning::InputSize { said_px: 320 }));
@@ -207,7 +214,7 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
 fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     let mut contents = imported();
     // As if it had been calibrated on a GPU before.
-    contents.manifest.backbone.precision = "f16".into();
+    change(&mut contents).backbone.precision = "f16".into();
     let pace = Pace { batch: 2, ..Pace::default() };
     let recalibrated =
         |alpha| recalibrate(contents.clone(), &samples("good"), alpha, &pace, &OpenDevice::cpu(), &Silent);
@@ -217,15 +224,15 @@ fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     scores.sort_by(f32::total_cmp);
     // ceil(0.8 * 5) = 4th of 4.
     let global = &found.contents.manifest.calibration.global;
-    assert_eq!(found.contents.manifest.backbone.precision, "f32");
+    assert_eq!(lead(&found.contents).backbone.precision, "f32");
     assert_eq!((global.n, global.threshold), (4, Some(scores[3])));
-    assert_eq!(found.contents.bank_rows, contents.bank_rows);
+    assert_eq!(found.contents.tensors.numbers("rows"), contents.tensors.numbers("rows"));
     let verdicts = |start| inspect(&inspector(&found.contents), &samples(start)).into_iter().map(|i| i.verdict);
     assert!(verdicts("good").all(|v| v == Verdict::Normal) && verdicts("fault").all(|v| v == Verdict::Anomalous));
 
     let folder = tempfile::tempdir().unwrap();
-    onnxdemo::write(folder.path(), &StationArtefact::from_contents(found.contents).unwrap()).unwrap();
-    let written = onnxdemo::read(folder.path(), None).unwrap().threshold;
+    station::write(folder.path(), &StationArtefact::from_contents(found.contents).unwrap()).unwrap();
+    let written = station::read(folder.path(), None).unwrap().threshold;
     assert_eq!((written.cut(), written.q, written.n_rows), (scores[3], None, Some(96)));
     for file in [GALLERY_FILE, META_FILE] {
         assert_eq!(fs::read(folder.path().join(file)).unwrap(), fs::read(golden("tiny/station").join(file)).unwrap());
@@ -240,26 +247,28 @@ fn recalibration_notices_the_images_of_the_bank() {
     let good = samples("good");
     let mut rows = describe(&good[..1], 1).rows;
     normalise_rows(&mut rows, 256);
-    let mut artefact = onnxdemo::read(&golden("tiny/station"), None).unwrap();
+    let mut artefact = station::read(&golden("tiny/station"), None).unwrap();
     artefact.threshold.n_rows = Some((rows.len() / 256) as u64);
     artefact.rows = rows;
-    let backbone = imported().manifest.backbone;
+    let backbone = lead(&imported()).backbone.clone();
     let contents = artefact.into_contents(backbone, (14, 14), None).unwrap();
     let found = recalibrate(contents, &good, 0.2, &Pace::default(), &OpenDevice::cpu(), &Silent).unwrap();
     assert_eq!(found.n_in_bank, 1);
 }
 
 fn fitted(metric: Metric) -> Contents {
+    let mut options = Options::default();
+    (options.metric, options.coreset) = (metric, CoresetSize::Count(64));
+    let mut part = PartPlan::new("patchcore", &options).unwrap();
+    part.pipeline = PipelineSpec {
+        backbone: "pcore_tiny".into(),
+        layers: vec!["layer3".into()],
+        preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
+        descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
+    };
     let plan = FitPlan {
         domain: Some("weave".into()),
-        pipeline: PipelineSpec {
-            backbone: "pcore_tiny".into(),
-            layers: vec!["layer3".into()],
-            preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
-            descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
-        },
-        metric,
-        coreset: CoresetSize::Count(64),
+        parts: vec![part],
         holdout: Holdout::Share(0.5),
         alpha: 0.4,
         ..FitPlan::default()
@@ -270,12 +279,12 @@ fn fitted(metric: Metric) -> Contents {
 #[test]
 fn a_cosine_fit_keeps_unit_rows_and_leaves_for_the_station() {
     let contents = fitted(Metric::Cosine);
-    assert_eq!(contents.manifest.metric, Metric::Cosine);
-    for row in contents.bank_rows.chunks(256) {
+    assert_eq!(contents.manifest.detector.settings["metric"], "cosine");
+    for row in contents.tensors.numbers("rows").chunks(256) {
         assert!((row.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     }
     let folder = tempfile::tempdir().unwrap();
-    onnxdemo::write(folder.path(), &StationArtefact::from_contents(contents.clone()).unwrap()).unwrap();
+    station::write(folder.path(), &StationArtefact::from_contents(contents.clone()).unwrap()).unwrap();
     let meta: Value = serde_json::from_slice(&fs::read(folder.path().join(META_FILE)).unwrap()).unwrap();
     assert_eq!((&meta["mean"][0], &meta["grid"][1], &meta["layers"][0]), (&0.485.into(), &14.into(), &"layer3".into()));
     let back = import(folder.path()).unwrap().contents;
@@ -297,11 +306,11 @@ fn bundles_that_the_station_cannot_use_are_refused_with_the_reason() {
         assert!(matches!(error, StationError::NotForStation { .. }), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     };
-    refusal(|c| c.manifest.metric = Metric::L2, "the distance is Euclidean");
-    refusal(|c| c.manifest.descriptor.neighbourhood = 3, "3 x 3 patches");
-    refusal(|c| c.manifest.score.image_score = "top:0.01".into(), "top:0.01");
-    refusal(|c| c.manifest.preprocessing.resize = "stretch-bilinear".into(), "stretch-bilinear");
-    refusal(|c| c.manifest.backbone.layers.push("layer2".into()), "layer3, layer2");
+    refusal(|c| c.manifest.detector.settings["metric"] = "l2".into(), "the distance is Euclidean");
+    refusal(|c| change(c).descriptor.neighbourhood = 3, "3 x 3 patches");
+    refusal(|c| c.manifest.detector.settings["score"]["image_score"] = "top:0.01".into(), "top:0.01");
+    refusal(|c| change(c).preprocessing.resize = "stretch-bilinear".into(), "stretch-bilinear");
+    refusal(|c| change(c).backbone.layers.push("layer2".into()), "layer3, layer2");
     refusal(|c| c.manifest.calibration.global.threshold = None, "missing");
 }
 
@@ -313,16 +322,13 @@ fn folders_that_do_not_fit_the_network_are_refused() {
             layers: layers.iter().map(|l| (*l).to_owned()).collect(),
             domain: None,
         };
-        import_station(&golden("tiny/station"), &options, &OpenDevice::cpu())
+        station::import(&golden("tiny/station"), &options, &OpenDevice::cpu())
     };
     assert!(with(Some("pcore_tiny"), &["layer3"]).is_ok());
     let error = with(None, &["layer2"]).unwrap_err();
-    assert!(
-        matches!(error, TrainError::Station(StationError::OtherNetwork { expected: 256, found: 128, .. })),
-        "{error}"
-    );
+    assert!(matches!(error, StationError::OtherNetwork { expected: 256, found: 128, .. }), "{error}");
     let error = with(None, &["layer2", "layer3"]).unwrap_err();
-    assert!(matches!(error, TrainError::Station(StationError::Layers { .. })), "{error}");
+    assert!(matches!(error, StationError::Layers { .. }), "{error}");
     let error = with(Some("wrn50_l3"), &[]).unwrap_err().to_string();
     assert!(error.contains("wrn50_l3") && error.contains("pcore_tiny"), "{error}");
 }
@@ -340,11 +346,11 @@ fn truncated_and_missing_files_are_refused() {
         // The last byte of meta.json is a line end, which is no loss.
         for length in [0, 1, bytes.len() / 2, bytes.len() - 2] {
             fs::write(&path, &bytes[..length]).unwrap();
-            assert!(matches!(import(folder.path()), Err(TrainError::Station(_))), "{file} {length}");
+            assert!(matches!(import(folder.path()), Err(_)), "{file} {length}");
             n_refused += 1;
         }
         fs::remove_file(&path).unwrap();
-        assert!(matches!(import(folder.path()), Err(TrainError::Station(StationError::Read { .. }))), "{file}");
+        assert!(matches!(import(folder.path()), Err(StationError::Read { .. })), "{file}");
     }
     assert_eq!(n_refused, 12);
 }

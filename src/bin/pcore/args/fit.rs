@@ -6,8 +6,8 @@ use super::values::{
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
-use pcore::bundle::Metric;
 use pcore::condition::{ConditionRule, GateKind};
+use pcore::detect::Metric;
 use pcore::flow::Pace;
 use pcore::image::{Reading, Resize, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
@@ -56,6 +56,9 @@ pub(crate) struct FitArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = METHOD)]
 pub(crate) struct MethodArgs {
+    /// How images are judged: patchcore
+    #[arg(long, value_name = "KIND", default_value = "patchcore", help_heading = METHOD)]
+    pub(crate) detector: String,
     /// Network that describes the patches (see `pcore devices`)
     #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
     pub(crate) backbone: String,
@@ -116,7 +119,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "KIND", default_value = "max", help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_score: ImageScore,
     /// A patch's value in the anomaly map: mean distance to so many nearest rows
-    #[arg(long, value_name = "N", default_value_t = pcore::train::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = pcore::detect::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
     pub(crate) map_neighbours: usize,
     /// Smoothing of the anomaly map, standard deviation in network pixels (0: none)
     #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma, help_heading = METHOD, hide_short_help = true)]

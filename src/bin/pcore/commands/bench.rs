@@ -164,7 +164,7 @@ impl Bench<'_> {
     fn once(&self, batch: usize) -> Result<([f64; STAGES.len()], usize)> {
         let pipeline = self.inspector.pipeline();
         let (preprocessing, bank) = (pipeline.preprocessing(), self.bank);
-        let score = &self.inspector.manifest().score;
+        let score = self.inspector.detector().scoring();
         let style = DrawStyle {
             pixel_threshold: self.inspector.manifest().pixel_threshold,
             truth: None,

@@ -9,7 +9,7 @@ use crate::args::DemoArgs;
 use crate::console::{print_line, say};
 use crate::output;
 use anyhow::Result;
-use pcore::bundle;
+use pcore::bundle::Contents;
 use pcore::condition::ConditionRule;
 use pcore::dataset::{self, Shown};
 use pcore::infer::Calibration;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
 
     say!("3/3  inspecting maps the fit has never seen");
     let begun = std::time::Instant::now();
-    let opened = open_contents(bundle::read(&bundle)?, &bundle, ("just fitted", begun), &args.run)?;
+    let opened = open_contents(Contents::read(&bundle)?, &bundle, ("just fitted", begun), &args.run)?;
     let listing = dataset::labelled(&data.folder, None)?;
     // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
     let how = How {

@@ -10,12 +10,11 @@ use crate::output;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use pcore::bank::DescriptorSpec;
-use pcore::bundle::{self, ConformalEntry, Manifest, Metric};
+use pcore::bundle::{self, ConformalEntry, FeaturesEntry, Manifest};
 use pcore::dataset::{self, Listing};
-use pcore::detect::PipelineSpec;
-use pcore::detect::patchcore::Scoring;
+use pcore::detect::{Options, PipelineSpec, Registry, Scoring};
 use pcore::image::Preprocessing;
-use pcore::train::{self, FitPlan, Fitted};
+use pcore::train::{self, FitPlan, Fitted, PartPlan};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +23,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     listed::say(&listing);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
     open::check_rule(&args.method.conditions)?;
-    let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?);
+    let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
     if args.run.json {
@@ -63,7 +62,7 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
     }
-    bundle::write(path, &fitted.contents)?;
+    fitted.contents.write(path)?;
     let remembered = home::remember(path)
         .and_then(|()| home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root));
     if let Err(error) = remembered {
@@ -90,30 +89,30 @@ fn existing_folder(path: &Path) -> PathBuf {
 }
 
 /// What was typed, as a plan.
-pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> FitPlan {
+pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> Result<FitPlan> {
     let (height_px, width_px) = method.image_size;
-    FitPlan {
+    let pipeline = PipelineSpec {
+        backbone: method.backbone.clone(),
+        layers: method.layers.clone(),
+        preprocessing: Preprocessing {
+            range: method.values.range,
+            page: method.values.pages,
+            ..Preprocessing::imagenet(height_px, width_px, method.resize)
+        },
+        descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
+    };
+    let mut options = Options::default();
+    options.metric = method.metric.into();
+    options.scoring =
+        Scoring { image_score: method.image_score, map_neighbours: method.map_neighbours, map_sigma_px: method.sigma };
+    options.coreset = method.coreset;
+    options.coreset_space = method.projection;
+    options.coreset_sample = method.coreset_sample;
+    options.index = method.index;
+    let method_of = Registry::built_in().method(&method.detector, &options)?;
+    Ok(FitPlan {
         domain: domain.map(str::to_owned),
-        pipeline: PipelineSpec {
-            backbone: method.backbone.clone(),
-            layers: method.layers.clone(),
-            preprocessing: Preprocessing {
-                range: method.values.range,
-                page: method.values.pages,
-                ..Preprocessing::imagenet(height_px, width_px, method.resize)
-            },
-            descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
-        },
-        metric: method.metric.into(),
-        scoring: Scoring {
-            image_score: method.image_score,
-            map_neighbours: method.map_neighbours,
-            map_sigma_px: method.sigma,
-        },
-        coreset: method.coreset,
-        coreset_space: method.projection,
-        coreset_sample: method.coreset_sample,
-        index: method.index,
+        parts: vec![PartPlan { pipeline, method: method_of }],
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
@@ -126,55 +125,17 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         batch: run.batch,
         memory_bytes: run.memory,
         scratch: method.scratch.clone(),
-    }
+    })
 }
 
 /// A bundle in a few lines.
 pub(super) fn summary(manifest: &Manifest) -> String {
-    let Manifest { backbone, preprocessing, descriptor, coreset, conditions, gate, calibration, .. } = manifest;
-    let mut lines = vec![
-        match backbone.precision.as_str() {
-            "f32" => format!("backbone     {} ({})", backbone.name, backbone.layers.join(", ")),
-            other => format!("backbone     {} ({}), computed in {other}", backbone.name, backbone.layers.join(", ")),
-        },
-        format!(
-            "input        {} x {} pixels, {}; grid {} x {}",
-            preprocessing.height_px,
-            preprocessing.width_px,
-            preprocessing.resize,
-            descriptor.grid_rows,
-            descriptor.grid_cols
-        ),
-        format!(
-            "bank         {} rows of {} values, out of {}; {} distance",
-            coreset.n_picked,
-            descriptor.dim,
-            coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()),
-            match manifest.metric {
-                Metric::L2 => "Euclidean",
-                Metric::Cosine => "cosine",
-            }
-        ),
-    ];
-    if let Some(range) = &preprocessing.range {
-        lines.push(format!("values       {range} become 0 and 1"));
-    }
-    if let Some(page) = preprocessing.page {
-        lines.push(format!("page         {page} of TIFF files with several"));
-    }
-    if let Some(index) = &manifest.index {
-        lines.push(format!(
-            "index        {}: {} of {} lists looked into, finds the nearest row of {} of {} left-out normal patches",
-            index.kind,
-            index.n_probes,
-            index.n_lists,
-            percent(index.recall),
-            index.n_measured
-        ));
-    }
+    let Manifest { detector, conditions, gate, calibration, .. } = manifest;
+    let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
+    let facts = Registry::built_in().facts(detector, manifest);
+    lines.extend(facts.into_iter().map(|(name, value)| format!("{name:12} {value}")));
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
-        lines
-            .push(format!("condition    {}: {} images, {} rows", condition.name, condition.n_images, condition.n_rows));
+        lines.push(format!("condition    {}: {} images", condition.name, condition.n_images));
     }
     if let Some(limit) = gate.limit {
         lines.push(format!("gate         {} at {limit:.4}", gate.kind));
@@ -184,7 +145,7 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(format!("gate         {}: right for {right} of the training images in cross-validation", gate.kind));
     }
     if conditions.len() > 1 {
-        lines.push(format!("policy       {}", calibration.policy));
+        lines.push(format!("policy       {}", calibration.views.first().map_or("", String::as_str)));
     }
     let many = calibration.per_condition.len() > 1;
     let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
@@ -198,6 +159,33 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(line(name, entry));
     }
     lines.join("\n") + "\n"
+}
+
+/// How images are described.
+fn described(features: &FeaturesEntry) -> Vec<String> {
+    let FeaturesEntry { backbone, preprocessing, descriptor } = features;
+    let layers = backbone.layers.join(", ");
+    let mut lines = vec![
+        match backbone.precision.as_str() {
+            "f32" => format!("backbone     {} ({layers})", backbone.name),
+            other => format!("backbone     {} ({layers}), computed in {other}", backbone.name),
+        },
+        format!(
+            "input        {} x {} pixels, {}; grid {} x {}",
+            preprocessing.height_px,
+            preprocessing.width_px,
+            preprocessing.resize,
+            descriptor.grid_rows,
+            descriptor.grid_cols
+        ),
+    ];
+    if let Some(range) = &preprocessing.range {
+        lines.push(format!("values       {range} become 0 and 1"));
+    }
+    if let Some(page) = preprocessing.page {
+        lines.push(format!("page         {page} of TIFF files with several"));
+    }
+    lines
 }
 
 /// Where a threshold comes from.

@@ -27,7 +27,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
         print_line(&format!("domain       {domain}"))?;
     }
     print_line(&format!("images       {}, sha256 {}", manifest.sources.len(), manifest.data_fingerprint))?;
-    print_line(&format!("weights      sha256 {}", manifest.backbone.weights_sha256))?;
+    for features in manifest.detector.all_features() {
+        print_line(&format!("weights      sha256 {}", features.backbone.weights_sha256))?;
+    }
     print(&summary(manifest))?;
     print_line(&format!("seed         {}", manifest.seed))?;
     usable(contents, &args.bundle)?;

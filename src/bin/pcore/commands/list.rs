@@ -8,7 +8,7 @@ use crate::home;
 use crate::message::error_text;
 use crate::terminal;
 use anyhow::{Context, Result};
-use pcore::bundle::{self, Manifest};
+use pcore::bundle::{Contents, Manifest};
 use pcore::model::{self, weights::Store};
 use serde::Serialize;
 use std::fs;
@@ -113,14 +113,15 @@ fn entry(path: &Path, last: bool, stored: &[String]) -> Entry {
         written,
         ..Entry::default()
     };
-    match bundle::read(path) {
+    match Contents::read(path) {
         Ok(contents) => described(entry, contents.manifest, stored),
         Err(error) => Entry { error: Some(error_text(&error.into())), ..entry },
     }
 }
 
 fn described(entry: Entry, manifest: Manifest, stored: &[String]) -> Entry {
-    let backbone = manifest.backbone;
+    let Some(features) = manifest.detector.lead() else { return entry };
+    let backbone = features.backbone.clone();
     let weights = if model::available().iter().any(|(name, _)| *name == backbone.name) {
         "built in"
     } else if stored.contains(&backbone.name) {

@@ -4,7 +4,8 @@ use crate::Outcome;
 use crate::args::{SignArgs, TrustArgs};
 use crate::console::print_line;
 use anyhow::{Result, bail};
-use pcore::bundle::{self, Contents, SigningKey, TrustedKey};
+use pcore::bundle::{Contents, SigningKey, TrustedKey};
+use pcore::detect;
 use serde_json::json;
 use std::env;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
     let (Some(bundle), Some(key)) = (&args.bundle, &args.key) else {
         bail!("expected BUNDLE and --key FILE, or --new-key NAME");
     };
-    let (signature, number) = bundle::sign(bundle, &SigningKey::read(key)?)?;
+    let (signature, number) = detect::sign(bundle, &SigningKey::read(key)?)?;
     if args.json {
         print_line(&serde_json::to_string_pretty(&json!({"signature": signature, "key": number}))?)?;
         return Ok(Outcome::Done);
@@ -41,8 +42,8 @@ pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
 pub(super) fn read_trusted(path: &Path, args: &TrustArgs) -> Result<(Contents, Option<String>)> {
     let variable = || env::var_os(TRUST_VARIABLE).filter(|key| !key.is_empty());
     let Some(key) = args.trust.clone().or_else(variable) else {
-        return Ok((bundle::read(path)?, None));
+        return Ok((Contents::read(path)?, None));
     };
     let key = TrustedKey::read(&key)?;
-    Ok((bundle::read_signed(path, &key)?, Some(key.number())))
+    Ok((Contents::read_signed(path, &key)?, Some(key.number())))
 }

@@ -11,10 +11,12 @@ use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
 use crate::output;
 use anyhow::{Context, Result};
-use pcore::bundle::onnxdemo::{self, GALLERY_FILE, META_FILE, StationArtefact, THRESHOLD_FILE};
-use pcore::bundle::{self, Contents};
+use pcore::bundle::Contents;
 use pcore::dataset;
-use pcore::train::{self, ImportedStation, Recalibrated, StationOptions, StationWarning};
+use pcore::detect::station::{
+    self, GALLERY_FILE, ImportedStation, META_FILE, StationArtefact, StationOptions, StationWarning, THRESHOLD_FILE,
+};
+use pcore::train::{self, Recalibrated};
 use serde_json::json;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
@@ -28,7 +30,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         layers: args.layers.clone(),
         domain: args.domain.as_deref().map(home::domain_name).transpose()?.map(str::to_owned),
     };
-    let ImportedStation { mut contents, mut warnings } = train::import_station(&args.folder, &options, &device)
+    let ImportedStation { mut contents, mut warnings } = station::import(&args.folder, &options, &device)
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
@@ -59,13 +61,14 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
 pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
     output::check_folder(&args.out)?;
     let (contents, _signer) = read_trusted(&args.bundle, &args.trust)?;
-    let backbone = contents.manifest.backbone.clone();
+    let backbone = contents.manifest.detector.lead().map(|features| features.backbone.clone());
+    let backbone = backbone.context("the bundle names no network")?;
     match args.format {
         ExportFormat::Onnxdemo => {
             let artefact = StationArtefact::from_contents(contents)
                 .with_context(|| format!("exporting {}", args.bundle.display()))?;
             std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
-            onnxdemo::write(&args.out, &artefact)?;
+            station::write(&args.out, &artefact)?;
         }
     }
     let files = [GALLERY_FILE, META_FILE, THRESHOLD_FILE].map(|file| args.out.join(file).display().to_string());
@@ -92,7 +95,7 @@ fn tell(found: &Recalibrated) {
     for failure in &found.failures {
         problem!("left out: {}: {}", failure.name, failure.reason);
     }
-    let n = found.contents.calibration_scores.len();
+    let n = found.contents.scores.len();
     if let Some(rejected) = found.n_rejected_before {
         say!("the imported threshold rejects {rejected} of {n} normal images");
     }
@@ -108,6 +111,6 @@ fn write(path: &std::path::Path, contents: &Contents) -> Result<()> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
     }
-    bundle::write(path, contents)?;
+    contents.write(path)?;
     home::remember(path)
 }

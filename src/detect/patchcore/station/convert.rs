@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::bundle::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, CoresetEntry, DescriptorEntry,
-    FORMAT_VERSION, GateEntry, ImportedEntry, Manifest, Metric, PreprocessingEntry, ScoreEntry, UNKNOWN,
+    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, Defect, DescriptorEntry, FORMAT_VERSION,
+    FeaturesEntry, GateEntry, ImportedEntry, Manifest, PreprocessingEntry, SectionEntry, Tensors, UNKNOWN,
 };
 use crate::condition::{ConditionRule, Policy};
+use crate::detect::patchcore::NAME;
+use crate::detect::patchcore::section::{ROW_CONDITION, ROW_POSITION, ROW_SOURCE, ROWS};
+use crate::detect::patchcore::settings::{CoresetEntry, ScoreEntry, Settings};
+use crate::detect::{Metric, View};
 use crate::image::Resize;
 
 use super::write::{meta_text, threshold_text};
@@ -69,11 +73,7 @@ impl StationArtefact {
         ]);
         let n_rows = self.n_rows();
         let threshold = Some(self.threshold.cut());
-        let manifest = Manifest {
-            format_version: FORMAT_VERSION,
-            pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
-            profile: FORMAT.to_owned(),
-            domain: domain.or_else(|| self.meta.data_name.clone()),
+        let features = FeaturesEntry {
             backbone,
             preprocessing: preprocessing(&self.meta),
             descriptor: DescriptorEntry {
@@ -83,6 +83,8 @@ impl StationArtefact {
                 grid_rows: grid.0,
                 grid_cols: grid.1,
             },
+        };
+        let settings = Settings {
             metric: Metric::Cosine,
             coreset: CoresetEntry {
                 ratio: None,
@@ -94,7 +96,17 @@ impl StationArtefact {
             },
             index: None,
             score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
-            conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0, n_rows }],
+            density_neighbours: None,
+            rows_of_condition: vec![n_rows],
+        };
+        let damaged = |defect: Defect| StationError::Bundle { defect: Box::new(defect) };
+        let manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: FORMAT.to_owned(),
+            domain: domain.or_else(|| self.meta.data_name.clone()),
+            detector: SectionEntry::new(NAME, Some(features), &settings).map_err(damaged)?,
+            conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0 }],
             condition_rule: ConditionRule::None.to_string(),
             gate: GateEntry {
                 kind: "single".to_owned(),
@@ -110,9 +122,7 @@ impl StationArtefact {
                 method: "constant".to_owned(),
                 // No held-out image, no promise.
                 alpha: 1.0,
-                policy: Policy::Mixed.to_string(),
-                other_policies: vec![],
-                density: None,
+                views: vec![View::plain(Policy::Mixed).to_string()],
                 groups: None,
                 global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
                 per_condition: BTreeMap::new(),
@@ -129,20 +139,17 @@ impl StationArtefact {
         };
         let contents = Contents {
             manifest,
-            bank_rows: self.rows,
-            row_condition: vec![0; n_rows],
-            row_source: vec![UNKNOWN; n_rows],
-            row_position: vec![UNKNOWN; n_rows],
-            calibration_scores: vec![],
-            calibration_condition: vec![],
-            other_scores: vec![],
+            scores: vec![],
+            score_condition: vec![],
             gate_points: vec![],
             gate_conditions: vec![],
-            row_scale: vec![],
-            density_scores: vec![],
-            row_list: vec![],
+            tensors: Tensors::default()
+                .with_numbers(ROWS, self.rows)
+                .with_indices(ROW_CONDITION, vec![0; n_rows])
+                .with_indices(ROW_SOURCE, vec![UNKNOWN; n_rows])
+                .with_indices(ROW_POSITION, vec![UNKNOWN; n_rows]),
         };
-        contents.check().map_err(|defect| StationError::Bundle { defect: Box::new(defect) })?;
+        contents.check().map_err(damaged)?;
         Ok(contents)
     }
 
@@ -152,16 +159,17 @@ impl StationArtefact {
     /// # Errors
     /// [`StationError::NotForStation`] where the bundle does what the station can't, and those of
     /// [`read`](super::read()).
-    pub fn from_contents(contents: Contents) -> Result<Self, StationError> {
-        let cut = check_for_station(&contents.manifest)?;
-        let Contents { manifest, bank_rows: rows, .. } = contents;
-        let dim = manifest.descriptor.dim;
+    pub fn from_contents(mut contents: Contents) -> Result<Self, StationError> {
+        let (cut, features) = check_for_station(&contents.manifest)?;
+        let rows = contents.tensors.take_numbers(ROWS);
+        let manifest = contents.manifest;
+        let dim = features.descriptor.dim;
         let n_rows = (rows.len() / dim.max(1)) as u64;
         let files = manifest.imported.as_ref().filter(|i| i.format == FORMAT).map(|i| &i.files);
         let text = |name: &str| files.and_then(|files| files.get(name)).cloned();
         let meta = match text(META_FILE).map(parse_meta).transpose()? {
             Some(meta) => meta,
-            None => new_meta(&manifest),
+            None => new_meta(&features, manifest.domain.as_deref()),
         };
         let new = StationThreshold { value: decimal(cut), q: None, n_rows: Some(n_rows), text: None };
         let threshold = match text(THRESHOLD_FILE).map(parse_threshold).transpose()? {
@@ -176,13 +184,23 @@ impl StationArtefact {
     }
 }
 
-/// The threshold of the bundle, if the station can do what the bundle does.
-fn check_for_station(manifest: &Manifest) -> Result<f32, StationError> {
-    let Manifest { backbone, preprocessing, descriptor, metric, score, conditions, calibration, .. } = manifest;
+/// The threshold of the bundle and how it describes images, if the station can do what the bundle does.
+fn check_for_station(manifest: &Manifest) -> Result<(f32, FeaturesEntry), StationError> {
+    let Manifest { detector, conditions, calibration, .. } = manifest;
     let require = |holds: bool, what, expected, found: String| {
         if holds { Ok(()) } else { Err(StationError::NotForStation { what, expected, found }) }
     };
-    require(*metric == Metric::Cosine, "the distance", "cosine", "Euclidean".to_owned())?;
+    require(detector.kind == NAME, "the detector", NAME, detector.kind.clone())?;
+    let damaged = |defect: Defect| StationError::Bundle { defect: Box::new(defect) };
+    let Settings { metric, score, .. } = detector.settings().map_err(damaged)?;
+    let features = detector.features.as_ref();
+    let features = features.ok_or_else(|| StationError::NotForStation {
+        what: "the network",
+        expected: "one",
+        found: "none".to_owned(),
+    })?;
+    let FeaturesEntry { backbone, preprocessing, descriptor } = features;
+    require(metric == Metric::Cosine, "the distance", "cosine", "Euclidean".to_owned())?;
     let layers = || backbone.layers.join(", ");
     require(backbone.layers.len() == 1, "the layer", "one layer", layers())?;
     require(
@@ -207,16 +225,17 @@ fn check_for_station(manifest: &Manifest) -> Result<f32, StationError> {
         "one for all images",
         format!("one for each of {n_conditions} conditions"),
     )?;
-    calibration.global.threshold.ok_or_else(|| StationError::NotForStation {
+    let cut = calibration.global.threshold.ok_or_else(|| StationError::NotForStation {
         what: "the threshold",
         expected: "a number",
         found: "missing".to_owned(),
-    })
+    })?;
+    Ok((cut, features.clone()))
 }
 
 /// `meta.json` of a bundle that pcore fitted.
-fn new_meta(manifest: &Manifest) -> StationMeta {
-    let Manifest { backbone, preprocessing, descriptor, .. } = manifest;
+fn new_meta(features: &FeaturesEntry, domain: Option<&str>) -> StationMeta {
+    let FeaturesEntry { backbone, preprocessing, descriptor } = features;
     StationMeta {
         input_size_px: CROP_PX as u32,
         mean: preprocessing.mean.map(decimal),
@@ -226,7 +245,7 @@ fn new_meta(manifest: &Manifest) -> StationMeta {
         grid_cols: descriptor.grid_cols as u32,
         backbone: backbone.name.clone(),
         layers: Some(backbone.layers.clone()),
-        data_name: manifest.domain.clone(),
+        data_name: domain.map(str::to_owned),
         text: None,
     }
 }

@@ -9,7 +9,7 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Values in a file that no folder lists: where the system can, its name is removed before the first byte is written, so
 /// that not even a killed process leaves it behind; elsewhere the system removes it when it is closed.
-pub(super) struct ScratchFile {
+pub(crate) struct ScratchFile {
     file: File,
     folder: PathBuf,
     n_values: u64,
@@ -17,16 +17,16 @@ pub(super) struct ScratchFile {
 }
 
 impl ScratchFile {
-    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
         Ok(Self { file, folder: folder.to_owned(), n_values: 0, piece: Vec::with_capacity(PIECE_BYTES) })
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    pub(super) fn append(&mut self, values: &[f32]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, values: &[f32]) -> io::Result<()> {
         for values in values.chunks(PIECE_BYTES / size_of::<f32>()) {
             self.piece.clear();
             self.piece.extend(values.iter().flat_map(|v| v.to_ne_bytes()));
@@ -37,7 +37,7 @@ impl ScratchFile {
     }
 
     /// Reads `n` values from the `start`-th on.
-    pub(super) fn read(&self, start: u64, n: usize) -> io::Result<Vec<f32>> {
+    pub(crate) fn read(&self, start: u64, n: usize) -> io::Result<Vec<f32>> {
         if start.checked_add(n as u64).is_none_or(|end| end > self.n_values) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -222,7 +222,7 @@ fn check_metric(file: &'static str, metric: &str) -> Result<(), StationError> {
     if metric.trim().eq_ignore_ascii_case(METRIC) {
         return Ok(());
     }
-    let found = format!("`{}`", crate::bundle::header::shorten(metric));
+    let found = format!("`{}`", crate::bundle::shorten(metric));
     let expected = "`cosine`, the only distance the station computes";
     Err(StationError::Field { file, field: "metric", expected, found })
 }

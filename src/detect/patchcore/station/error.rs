@@ -1,11 +1,16 @@
 //! What can be wrong with the files of the station.
 
+use crate::bank::BankError;
+use crate::detect::DetectError;
 use std::io;
 use std::path::PathBuf;
 
-/// Reading or writing the files of the station failed.
+/// Reading, using or writing the files of the station failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StationError {
+    /// This binary has no such network or layer, or the network can't be used.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
     /// A file cannot be opened or read.
     #[error("cannot read {}: {source}; the folder needs gallery_f32.bin, threshold.json and meta.json", path.display())]
     Read {
@@ -166,4 +171,10 @@ pub enum StationError {
 /// By 255, to five places.
 fn divided(values: &[f64; 3]) -> String {
     values.map(|value| (value / 255.0 * 1e5).round() / 1e5).map(|value| value.to_string()).join(", ")
+}
+
+impl From<BankError> for StationError {
+    fn from(error: BankError) -> Self {
+        Self::Detect(error.into())
+    }
 }

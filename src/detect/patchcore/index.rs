@@ -1,11 +1,10 @@
 //! The inverted file of a fit, and how much of it is looked into.
 
-use super::Candidates;
+use super::settings::IndexEntry;
 use crate::bank::{BankError, IndexKind, MemoryBank};
-use crate::bundle::IndexEntry;
+use crate::detect::{DetectError, Training};
 use crate::kernel::k_means;
 use crate::progress::Progress;
-use crate::train::TrainError;
 use rayon::prelude::*;
 
 /// Images whose patches are looked for, evenly spread over all.
@@ -20,12 +19,11 @@ const MUCH: f64 = 0.5;
 /// calibration is to see the distances that inspections will see.
 pub(super) fn build(
     bank: &mut MemoryBank,
-    candidates: &Candidates,
-    (bank_images, group_of): (&[usize], &[usize]),
+    training: &Training<'_>,
     progress: &dyn Progress,
-) -> Result<(IndexEntry, Vec<u32>), TrainError> {
-    let kernel = |error| TrainError::Bank(BankError::Kernel(error));
-    let asked = bank_images.len().min(N_IMAGES);
+) -> Result<(IndexEntry, Vec<u32>), DetectError> {
+    let kernel = |error| DetectError::Bank(BankError::Kernel(error));
+    let asked = training.images.len().min(N_IMAGES);
     progress.begin("index", asked);
     let list_of = k_means(bank.rows(), bank.dim(), bank.metric(), IndexKind::n_lists(bank.n_rows())).map_err(kernel)?;
     let n_lists = list_of.iter().max().map_or(0, |list| *list as usize + 1);
@@ -34,12 +32,12 @@ pub(super) fn build(
     let needed: Vec<Vec<usize>> = (0..asked)
         .into_par_iter()
         .map(|i| {
-            let image = i * bank_images.len() / asked;
-            let n_patches = candidates.grid().n_patches();
+            let image = i * training.images.len() / asked;
+            let n_patches = training.described.grid().n_patches();
             let n = n_patches.min(N_PATCHES);
             let patches: Vec<usize> = (0..n).map(|p| image * n_patches + p * n_patches / n).collect();
-            let queries = candidates.gather(&patches)?;
-            let is_own = |source: u32| group_of[source as usize] == group_of[bank_images[image]];
+            let queries = training.described.gather(&patches)?;
+            let is_own = |source: u32| training.group_of[source as usize] == training.group(image);
             let found = searched.probes_to_others(&queries, &is_own)?;
             progress.advance(1);
             Ok(found.unwrap_or_default())

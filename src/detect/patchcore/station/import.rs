@@ -1,16 +1,10 @@
 //! A bank from the .NET line station, on the network at hand.
 
-mod warning;
-
-pub use warning::StationWarning;
-
-use super::TrainError;
+use super::{CROP_PX, StationArtefact, StationError, StationMeta, StationWarning, preprocessing, read, read_meta};
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
-use crate::bundle::onnxdemo::{self, CROP_PX, StationArtefact, StationError, StationMeta};
 use crate::bundle::{BackboneEntry, Contents};
-use crate::detect::{DetectError, FeaturePipeline, PipelineSpec};
+use crate::detect::{self, DetectError, FeaturePipeline, PipelineSpec, backbone_entry};
 use crate::image::Image;
-use crate::infer::convert;
 use crate::model::{FeatureMap, OpenDevice, Precision};
 use std::path::Path;
 
@@ -34,26 +28,22 @@ pub struct ImportedStation {
     pub warnings: Vec<StationWarning>,
 }
 
-/// Reads the folder of a line station (see [`onnxdemo`]) and makes a bundle of it that runs on a network of this binary.
+/// Reads the folder of a line station (see [the module](super)) and makes a bundle of it that runs on a network of this binary.
 ///
 /// # Errors
-/// [`TrainError::Station`] where the files are damaged, contradict each other or do not fit the network;
-/// [`TrainError::Infer`] where this binary has no such network or layer.
-pub fn import_station(
-    folder: &Path,
-    options: &StationOptions,
-    device: &OpenDevice,
-) -> Result<ImportedStation, TrainError> {
-    let meta = onnxdemo::read_meta(folder)?;
+/// [`StationError::Station`] where the files are damaged, contradict each other or do not fit the network;
+/// [`StationError::Infer`] where this binary has no such network or layer.
+pub fn import(folder: &Path, options: &StationOptions, device: &OpenDevice) -> Result<ImportedStation, StationError> {
+    let meta = read_meta(folder)?;
     let pipeline = open(&meta, options, device)?;
     let spec = pipeline.backbone().clone();
     if spec.layers.len() != 1 {
-        return Err(StationError::Layers { layers: spec.layers }.into());
+        return Err(StationError::Layers { layers: spec.layers });
     }
     let probe = pipeline.describe(&[&probe_image()?])?;
-    let artefact = match onnxdemo::read(folder, None) {
+    let artefact = match read(folder, None) {
         // Without a row count only the network can tell how long a row is.
-        Err(StationError::NoDim) => onnxdemo::read(folder, Some(probe.dim)),
+        Err(StationError::NoDim) => read(folder, Some(probe.dim)),
         read => read,
     }?;
     if artefact.dim != probe.dim {
@@ -62,15 +52,14 @@ pub fn import_station(
             found: probe.dim,
             network: spec.name,
             layers: spec.layers.join(", "),
-        }
-        .into());
+        });
     }
     let warnings = warnings(&artefact, &probe)?;
     let grid = (probe.grid.n_rows, probe.grid.n_cols);
     // The station's rows and threshold were computed in single precision, whatever the device does here, on a machine that
     // nothing tells of.
     let precision = Precision::F32.to_string();
-    let backbone = BackboneEntry { precision, instruction_set: None, ..convert::backbone_entry(&spec) };
+    let backbone = BackboneEntry { precision, instruction_set: None, ..backbone_entry(&spec) };
     let contents = artefact.into_contents(backbone, grid, options.domain.clone())?;
     Ok(ImportedStation { contents, warnings })
 }
@@ -81,7 +70,7 @@ fn open(meta: &StationMeta, options: &StationOptions, device: &OpenDevice) -> Re
     let spec = PipelineSpec {
         backbone: options.backbone.clone().unwrap_or_else(|| meta.backbone.clone()),
         layers,
-        preprocessing: convert::preprocessing(&onnxdemo::preprocessing(meta))?,
+        preprocessing: detect::preprocessing(&preprocessing(meta))?,
         descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
     };
     FeaturePipeline::open(&spec, device)
@@ -107,7 +96,7 @@ fn probe_image() -> Result<Image, DetectError> {
     Ok(Image::new(pixels, SIDE_PX, SIDE_PX, 3)?)
 }
 
-fn warnings(artefact: &StationArtefact, probe: &PatchDescriptors) -> Result<Vec<StationWarning>, TrainError> {
+fn warnings(artefact: &StationArtefact, probe: &PatchDescriptors) -> Result<Vec<StationWarning>, StationError> {
     let StationArtefact { rows, dim, threshold, meta } = artefact;
     let mut found = vec![StationWarning::Threshold { q: threshold.q }];
     let averaged = {
@@ -144,9 +133,9 @@ fn norm_error(row: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::StationThreshold;
     use super::*;
     use crate::bank::normalise_rows;
-    use crate::bundle::onnxdemo::StationThreshold;
     use crate::model::Grid;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;

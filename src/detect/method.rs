@@ -1,0 +1,104 @@
+//! How a detector is fitted.
+
+use super::{Described, DetectError, Detector, FeaturePipeline, View};
+use crate::condition::Admission;
+use crate::progress::Progress;
+use crate::score::AnomalyMap;
+use std::fmt;
+
+/// How a detector is fitted: its settings. Images, conditions, groups, holding out and calibration are the fit's own.
+pub trait Method: fmt::Debug + Send + Sync {
+    /// Its name in the registry.
+    fn kind(&self) -> &str;
+
+    /// Makes the descriptors of an image `[n_patches, dim]` what the fit compares.
+    fn prepare(&self, _rows: &mut [f32], _dim: usize) {}
+
+    /// Whether another seed makes another detector.
+    fn depends_on_seed(&self) -> bool {
+        false
+    }
+
+    /// Bytes that the fit takes at its peak beside the descriptors themselves; `is_held`: those are in memory.
+    fn peak_bytes(&self, n_rows: usize, dim: usize, is_held: bool) -> u64;
+
+    /// Fits.
+    ///
+    /// # Errors
+    /// What the descriptors do not allow, and [`DetectError::Cancelled`].
+    fn fit(
+        &self,
+        features: FeaturePipeline,
+        training: &Training<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Box<dyn Fit>, DetectError>;
+}
+
+/// What a method is fitted to.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    /// The descriptors of the images that it learns from, as [`Method::prepare`] made them.
+    pub described: &'a Described,
+    /// Which training images those are.
+    pub images: &'a [usize],
+    /// The condition of each training image.
+    pub label: &'a [usize],
+    /// Conditions in all.
+    pub n_conditions: usize,
+    /// The group of each training image; those of one group belong together.
+    pub group_of: &'a [usize],
+    /// Seed of every random choice.
+    pub seed: u64,
+}
+
+impl Training<'_> {
+    /// The condition of the `index`-th image that it learns from.
+    #[must_use]
+    pub fn condition(&self, index: usize) -> usize {
+        self.label[self.images[index]]
+    }
+
+    /// Its group.
+    #[must_use]
+    pub fn group(&self, index: usize) -> usize {
+        self.group_of[self.images[index]]
+    }
+}
+
+/// A fitted detector that can still act as if it had never seen some of its images.
+pub trait Fit: Send + Sync {
+    /// The detector.
+    fn detector(&self) -> &dyn Detector;
+
+    /// What the detector would say of the `index`-th image that it learned from, had it never seen any image of its group.
+    /// `None` where nothing else is left to compare with.
+    ///
+    /// # Errors
+    /// As [`Detector::score`].
+    fn leave_out(
+        &self,
+        training: &Training<'_>,
+        index: usize,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Option<Distances>, DetectError>;
+
+    /// The detector alone.
+    fn into_detector(self: Box<Self>) -> Box<dyn Detector>;
+}
+
+/// What the distances of one image's patches come to.
+#[derive(Clone, Debug)]
+pub struct Distances {
+    /// The image score under each view.
+    pub raw_scores: Vec<f32>,
+    /// The distance of each patch under the first.
+    pub patches: Vec<f32>,
+    /// The map under the first.
+    pub map: AnomalyMap,
+}
+
+/// An error where the work is to stop.
+pub(crate) fn go_on(progress: &dyn Progress) -> Result<(), DetectError> {
+    if progress.is_cancelled() { Err(DetectError::Cancelled) } else { Ok(()) }
+}

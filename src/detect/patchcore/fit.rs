@@ -1,0 +1,165 @@
+//! Normal images to a memory bank.
+
+use super::index;
+use super::settings::{CoresetEntry, ScoreEntry, Settings};
+use super::{NAME, PatchCore};
+use crate::bank::{
+    BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, LocalDensity, MemoryBank, RowSource,
+    normalise_rows, select_from,
+};
+use crate::bundle::SectionEntry;
+use crate::condition::Admission;
+use crate::detect::{
+    DetectError, Detector, Distances, FeaturePipeline, Fit, Method, Metric, Options, Training, View, features_entry,
+    go_on,
+};
+use crate::progress::Progress;
+
+/// Bytes for each value of the bank: rows, rows of each condition, the copy that is written, and room for the search.
+const BANK_BYTES: u64 = 16;
+
+/// How a bank is made.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    options: Options,
+}
+
+impl Plan {
+    pub(super) fn new(options: &Options) -> Self {
+        Self { options: options.clone() }
+    }
+
+    /// Picks one coreset for all conditions: greedy k-center gives each as many rows as its variety needs, so that a distance
+    /// means the same in all of them. A condition that the others cover keeps at least one row of its own.
+    fn pick(&self, training: &Training<'_>, progress: &dyn Progress) -> Result<Coreset, DetectError> {
+        let described = training.described;
+        let (n_rows, n_patches) = (described.n_rows(), described.grid().n_patches());
+        let Options { coreset, coreset_space, coreset_sample, .. } = self.options;
+        progress.begin("coreset", coreset.of(n_rows));
+        let step = &mut |n| progress.advance(n);
+        let mut found = select_from(described, coreset, coreset_space, coreset_sample, training.seed, step)?;
+        progress.end();
+        if found.stopped_early {
+            let n = found.indices.len();
+            progress.note(&format!("coreset: only {n} different patches, all of them are kept"));
+        }
+        let condition_of = |index: u32| training.condition(index as usize / n_patches);
+        for condition in 0..training.n_conditions {
+            if !found.indices.iter().any(|i| condition_of(*i) == condition) {
+                found.indices.extend((0..n_rows as u32).find(|i| condition_of(*i) == condition));
+            }
+        }
+        Ok(found)
+    }
+
+    fn settings(&self, picked: &Coreset, bank: &MemoryBank, training: &Training<'_>) -> Settings {
+        let Options { metric, scoring, coreset, coreset_space, .. } = &self.options;
+        let rows_of = |condition: usize| bank.origins().iter().filter(|o| o.condition as usize == condition).count();
+        Settings {
+            metric: *metric,
+            coreset: CoresetEntry {
+                ratio: match coreset {
+                    CoresetSize::Ratio(ratio) => Some(*ratio),
+                    CoresetSize::Count(_) => None,
+                },
+                n_picked: bank.n_rows(),
+                n_candidates: Some(picked.n_candidates),
+                projection: Some(coreset_space.to_string()),
+                seed: training.seed,
+                covering_radius: Some(picked.covering_radius),
+            },
+            index: None,
+            score: ScoreEntry::new(scoring),
+            density_neighbours: Some(DENSITY_NEIGHBOURS),
+            rows_of_condition: (0..training.n_conditions).map(rows_of).collect(),
+        }
+    }
+}
+
+impl Method for Plan {
+    fn kind(&self) -> &str {
+        NAME
+    }
+
+    fn prepare(&self, rows: &mut [f32], dim: usize) {
+        if self.options.metric == Metric::Cosine {
+            normalise_rows(rows, dim);
+        }
+    }
+
+    fn depends_on_seed(&self) -> bool {
+        match self.options.coreset_space {
+            CoresetSpace::Random(_) => true,
+            CoresetSpace::Principal | CoresetSpace::Whole => false,
+        }
+    }
+
+    /// With `n` rows of `d` values, compared in `c` (at most 128 principal directions), of which `k` are kept: the larger of
+    /// the selection, `(4 c + 20) n + 8 k c + 4 c d + 32 MiB` (see [`CoresetSpace::memory_bytes`]), and the bank, `16 k d`.
+    fn peak_bytes(&self, n_rows: usize, dim: usize, is_held: bool) -> u64 {
+        let Options { coreset, coreset_space, index, .. } = &self.options;
+        let per_value = match index {
+            IndexKind::Exact => BANK_BYTES,
+            // Its lists hold the rows, and those of each condition, once more; twice while it is measured.
+            IndexKind::InvertedFile => 2 * BANK_BYTES,
+        };
+        let bank = per_value * coreset.of(n_rows) as u64 * dim as u64;
+        bank.max(coreset_space.memory_bytes(n_rows, dim, *coreset, is_held))
+    }
+
+    fn fit(
+        &self,
+        features: FeaturePipeline,
+        training: &Training<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Box<dyn Fit>, DetectError> {
+        let described = training.described;
+        let (dim, grid) = (described.dim(), described.grid());
+        let picked = self.pick(training, progress)?;
+        let indices: Vec<usize> = picked.indices.iter().map(|i| *i as usize).collect();
+        let origin = |candidate: &usize| {
+            let index = candidate / grid.n_patches();
+            let position = (candidate % grid.n_patches()) as u32;
+            BankRow { condition: training.condition(index) as u32, source: training.images[index] as u32, position }
+        };
+        let origins: Vec<BankRow> = indices.iter().map(origin).collect();
+        let mut bank = MemoryBank::new(described.gather(&indices)?, dim, origins, self.options.metric.into())?;
+        go_on(progress)?;
+        let density = LocalDensity::measure(&bank)?;
+        let mut settings = self.settings(&picked, &bank, training);
+        let mut row_list = vec![];
+        if self.options.index == IndexKind::InvertedFile {
+            let (entry, list_of) = index::build(&mut bank, training, progress)?;
+            (settings.index, row_list) = (Some(entry), list_of);
+        }
+        let entry = SectionEntry::new(NAME, Some(features_entry(&features, grid, dim)), &settings)
+            .map_err(DetectError::defect)?;
+        let n_conditions = training.n_conditions;
+        let scoring = self.options.scoring;
+        Ok(Box::new(PatchCore::new(features, bank, scoring, n_conditions, Some(density), (entry, row_list))))
+    }
+}
+
+impl Fit for PatchCore {
+    fn detector(&self) -> &dyn Detector {
+        self
+    }
+
+    /// By the rows of the other groups. They were picked with all images in view, so this is the jackknife, not a refit; a row
+    /// that only its own image justifies is gone with it, which errs on the side of higher scores.
+    fn leave_out(
+        &self,
+        training: &Training<'_>,
+        index: usize,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Option<Distances>, DetectError> {
+        let rows = &*training.described.image(index)?;
+        let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
+        self.score_without(rows, training.described.grid(), admission, views, &is_left_out)
+    }
+
+    fn into_detector(self: Box<Self>) -> Box<dyn Detector> {
+        self
+    }
+}

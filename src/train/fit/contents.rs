@@ -1,0 +1,106 @@
+//! What was fitted, as a bundle.
+
+use super::groups::Groups;
+use super::held_out::HeldOut;
+use super::look::fingerprint;
+use super::{Learning, TrainError};
+use crate::bundle::{CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, Section};
+use crate::condition::{Chosen, ConditionRule};
+use crate::detect::{Detector, View};
+use crate::infer::convert;
+use crate::score::Conformal;
+use crate::train::FitPlan;
+use std::collections::BTreeMap;
+
+/// Everything that a bundle is made of, beside the detector.
+pub(super) struct Outcome<'a> {
+    pub(super) plan: &'a FitPlan,
+    pub(super) learning: &'a Learning<'a>,
+    pub(super) gate: &'a Chosen,
+    pub(super) groups: &'a Groups,
+    pub(super) views: &'a [View],
+    pub(super) held: &'a [HeldOut],
+}
+
+impl Outcome<'_> {
+    pub(super) fn contents(&self, detector: &dyn Detector) -> Result<Contents, TrainError> {
+        let Self { plan, learning, gate, held, .. } = *self;
+        let Section { entry, tensors } = detector.section()?;
+        let maxima: Vec<f32> = held.iter().map(|h| h.map_maximum).collect();
+        let manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: "pcore".to_owned(),
+            domain: plan.domain.clone(),
+            detector: entry,
+            conditions: self.conditions(),
+            condition_rule: rule_name(&plan.conditions),
+            gate: convert::gate_entry(&gate.gate, &gate.confusion),
+            calibration: self.calibration()?,
+            pixel_threshold: Conformal::of(&maxima, plan.alpha)?.threshold,
+            seed: plan.seed,
+            data_fingerprint: fingerprint(learning.samples, learning.glances),
+            sources: learning.samples.iter().map(|s| s.name.clone()).collect(),
+            imported: None,
+            // Filled in by the writer.
+            header_sha256: String::new(),
+            tensors_sha256: String::new(),
+        };
+        let (gate_points, gate_conditions) = convert::gate_tensors(&gate.gate);
+        let under = |view: usize| held.iter().map(move |h| h.raw_scores[view]);
+        let scores = (0..self.views.len()).flat_map(under).collect();
+        let score_condition = held.iter().map(|h| h.condition as u32).collect();
+        let contents = Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors };
+        contents.check()?;
+        Ok(contents)
+    }
+
+    fn conditions(&self) -> Vec<ConditionEntry> {
+        let Learning { conditions, split, label, .. } = self.learning;
+        let n_images = |index: usize| split.bank.iter().filter(|i| label[**i] == index).count();
+        let entry = |(index, name): (usize, &String)| ConditionEntry { name: name.clone(), n_images: n_images(index) };
+        conditions.iter().enumerate().map(entry).collect()
+    }
+
+    fn calibration(&self) -> Result<CalibrationEntry, TrainError> {
+        let Self { plan, learning, held, views, .. } = *self;
+        let scores: Vec<f32> = held.iter().map(|h| h.raw_scores[0]).collect();
+        let mut per_condition = BTreeMap::new();
+        for (index, name) in learning.conditions.iter().enumerate() {
+            let of_condition = held.iter().zip(&scores).filter(|(h, _)| h.condition == index);
+            let own: Vec<f32> = of_condition.map(|(_, score)| *score).collect();
+            if own.len() >= convert::OWN_CALIBRATION_FROM {
+                per_condition.insert(name.clone(), self.entry_of(&own)?);
+            }
+        }
+        let method = match plan.threshold {
+            Some(_) => convert::CONSTANT,
+            None if learning.split.held_out.is_empty() => "leave-one-out",
+            None => "split-conformal",
+        };
+        Ok(CalibrationEntry {
+            method: method.to_owned(),
+            alpha: plan.alpha,
+            views: views.iter().map(ToString::to_string).collect(),
+            groups: self.groups.entry(),
+            global: self.entry_of(&scores)?,
+            per_condition,
+        })
+    }
+
+    fn entry_of(&self, scores: &[f32]) -> Result<ConformalEntry, TrainError> {
+        let mut found = Conformal::of(scores, self.plan.alpha)?;
+        found.threshold = self.plan.threshold.or(found.threshold);
+        Ok(convert::conformal_entry(&found))
+    }
+}
+
+/// A table is named by its file alone: the same data fitted from another folder must give the same bundle.
+fn rule_name(rule: &ConditionRule) -> String {
+    match rule {
+        ConditionRule::Table(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => {
+            rule.to_string()
+        }
+    }
+}
