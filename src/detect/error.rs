@@ -73,6 +73,16 @@ pub enum DetectError {
         /// Those there are.
         known: String,
     },
+    /// A setting that a method does not take.
+    #[error("{setting} {found}: expected {expected}")]
+    Setting {
+        /// Which one.
+        setting: &'static str,
+        /// What it takes.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// The bundle was not calibrated for a policy.
     #[error("the bundle holds no held-out scores for --policy {found}, only for {known}: fit again")]
     NoPolicy {
@@ -125,6 +135,7 @@ impl DetectError {
             | Self::UnknownEntry { .. }
             | Self::Defect(_)
             | Self::UnknownDetector { .. }
+            | Self::Setting { .. }
             | Self::NoPolicy { .. }
             | Self::NoDensity
             | Self::NoView { .. }

@@ -19,8 +19,8 @@ pub trait Method: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Bytes that the fit takes at its peak beside the descriptors themselves; `is_held`: those are in memory.
-    fn peak_bytes(&self, n_rows: usize, dim: usize, is_held: bool) -> u64;
+    /// Bytes that the fit takes at its peak beside the descriptors themselves.
+    fn peak_bytes(&self, size: FitSize) -> u64;
 
     /// Fits.
     ///
@@ -32,6 +32,21 @@ pub trait Method: fmt::Debug + Send + Sync {
         training: &Training<'_>,
         progress: &dyn Progress,
     ) -> Result<Box<dyn Fit>, DetectError>;
+}
+
+/// How much a method is fitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FitSize {
+    /// Patches in all.
+    pub n_rows: usize,
+    /// Values of each.
+    pub dim: usize,
+    /// Patches of an image.
+    pub n_patches: usize,
+    /// Conditions in all.
+    pub n_conditions: usize,
+    /// Whether the descriptors are in memory.
+    pub is_held: bool,
 }
 
 /// What a method is fitted to.

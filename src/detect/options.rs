@@ -1,9 +1,12 @@
 //! What can be chosen of a method. Each takes what it knows; all have defaults.
 
+use super::DetectError;
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
 use crate::kernel;
 use crate::score::ImageScore;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
 pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
@@ -66,6 +69,67 @@ pub struct Options {
     pub coreset_sample: Option<usize>,
     /// How the bank is searched.
     pub index: IndexKind,
+    /// What a distribution of patches is made of.
+    pub shape: Shape,
+    /// Share of a covariance that is replaced by a multiple of the identity, 0..1; `None` for that of Ledoit and Wolf.
+    pub shrinkage: Option<f64>,
+}
+
+/// What a distribution of normal patches is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Shape {
+    /// One mean and covariance for all patches.
+    #[default]
+    Whole,
+    /// One for each place of the patch grid, on so many random channels (PaDiM, Defard et al., 2021): for parts that always lie
+    /// the same way.
+    Places(usize),
+    /// The principal directions that hold this share of the variance, 0..1: what they do not explain is anomalous.
+    Residual(f64),
+}
+
+/// Channels for each place where none are named, as in PaDiM with a ResNet-18.
+const DEFAULT_CHANNELS: usize = 100;
+/// Share of the variance where none is named.
+const DEFAULT_SHARE: f64 = 0.95;
+
+impl FromStr for Shape {
+    type Err = DetectError;
+
+    fn from_str(text: &str) -> Result<Self, DetectError> {
+        let bad = || DetectError::Setting {
+            setting: "shape",
+            expected: "whole, places, places:CHANNELS, residual or residual:SHARE".to_owned(),
+            found: text.to_owned(),
+        };
+        match text.split_once(':') {
+            None if text == "whole" => Ok(Self::Whole),
+            None if text == "places" => Ok(Self::Places(DEFAULT_CHANNELS)),
+            None if text == "residual" => Ok(Self::Residual(DEFAULT_SHARE)),
+            Some(("places", n)) => match n.parse() {
+                Ok(n) if (1..=MAX_CHANNELS).contains(&n) => Ok(Self::Places(n)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+            Some(("residual", share)) => match share.parse::<f64>() {
+                Ok(share) if share > 0.0 && share < 1.0 => Ok(Self::Residual(share)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+            Some(_) | None => Err(bad()),
+        }
+    }
+}
+
+/// Most channels for each place.
+pub const MAX_CHANNELS: usize = 512;
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("whole"),
+            Self::Places(n) => write!(f, "places:{n}"),
+            Self::Residual(share) => write!(f, "residual:{share}"),
+        }
+    }
 }
 
 impl Default for Options {
@@ -77,6 +141,8 @@ impl Default for Options {
             coreset_space: CoresetSpace::default(),
             coreset_sample: None,
             index: IndexKind::default(),
+            shape: Shape::default(),
+            shrinkage: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The detectors there are.
 
-use super::{DetectError, Detector, FeaturePipeline, Method, Options, patchcore};
+use super::{DetectError, Detector, FeaturePipeline, Method, Options, gaussian, patchcore};
 use crate::bundle::{
     Defect, FeaturesEntry, Manifest, Section, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded,
 };
@@ -31,7 +31,7 @@ pub struct Kind {
 }
 
 /// The built-in ones, the default first.
-const BUILT_IN: [Kind; 1] = [patchcore::KIND];
+const BUILT_IN: [Kind; 2] = [patchcore::KIND, gaussian::KIND];
 
 /// The kinds of detectors that a program knows.
 #[derive(Clone)]

@@ -70,6 +70,18 @@ impl ImageScore {
     }
 }
 
+impl ImageScore {
+    /// The score of an image whose patches have these distances, at least one; `None` for one that needs a memory bank.
+    #[must_use]
+    pub fn of_patches(self, distances: &[f32]) -> Option<f32> {
+        match self {
+            Self::Max => Some(distances.iter().copied().fold(0.0, f32::max)),
+            Self::Top(share) => Some(top_mean(distances.to_vec(), share)),
+            Self::Reweighted(_) => None,
+        }
+    }
+}
+
 fn top_mean(mut distances: Vec<f32>, share: f64) -> f32 {
     let n = ((distances.len() as f64 * share) as usize).clamp(1, distances.len().max(1));
     distances.sort_by(|a, b| b.total_cmp(a));

@@ -10,8 +10,8 @@ use crate::bank::{
 use crate::bundle::SectionEntry;
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, Method, Metric, Options, Training, View, features_entry,
-    go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Training, View,
+    features_entry, go_on,
 };
 use crate::progress::Progress;
 
@@ -96,7 +96,8 @@ impl Method for Plan {
 
     /// With `n` rows of `d` values, compared in `c` (at most 128 principal directions), of which `k` are kept: the larger of
     /// the selection, `(4 c + 20) n + 8 k c + 4 c d + 32 MiB` (see [`CoresetSpace::memory_bytes`]), and the bank, `16 k d`.
-    fn peak_bytes(&self, n_rows: usize, dim: usize, is_held: bool) -> u64 {
+    fn peak_bytes(&self, size: FitSize) -> u64 {
+        let FitSize { n_rows, dim, is_held, .. } = size;
         let Options { coreset, coreset_space, index, .. } = &self.options;
         let per_value = match index {
             IndexKind::Exact => BANK_BYTES,

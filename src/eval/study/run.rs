@@ -14,11 +14,11 @@ use crate::bank::{BankError, ByCondition, MemoryBank, Search};
 use crate::bundle::Contents;
 use crate::condition::{Admission, ConditionRule, Policy};
 use crate::dataset::Sample;
-use crate::detect::{DetectError, FeaturePipeline, Network, Registry, Scoring};
+use crate::detect::{DetectError, FeaturePipeline, Network, Registry, Scoring, View};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Reading};
 use crate::infer::{Inspector, convert};
-use crate::model::{self, OpenDevice};
+use crate::model::{self, Grid, OpenDevice};
 use crate::progress::{Progress, Silent};
 use crate::train::{FitPlan, TrainError, fit_on};
 
@@ -310,6 +310,7 @@ impl<'a> Study<'a> {
                         inspector: &inspector,
                         image: &images[i],
                         rows: described.image(i),
+                        grid: described.grid,
                         given,
                         scoring,
                         found: None,
@@ -347,6 +348,7 @@ struct Answers<'a> {
     image: &'a Image,
     /// `[n_patches, dim]`.
     rows: &'a [f32],
+    grid: Grid,
     given: Option<Admission>,
     scoring: Scoring,
     /// What all searches follow from, once one was asked for.
@@ -359,7 +361,7 @@ impl Answers<'_> {
     fn answer(&mut self, cell: &Cell) -> Result<One, DetectError> {
         let admission = self.inspector.admit(cell.gate, self.given, self.image, self.rows);
         let search = Search::under(cell.policy, admission, self.inspector.conditions().len());
-        let (raw, nearest) = self.search(search)?;
+        let (raw, nearest) = self.search(search, (cell.policy, admission))?;
         let judged = self.inspector.judge(cell.policy, cell.calibration, admission.condition, raw)?;
         Ok(One {
             raw,
@@ -370,11 +372,18 @@ impl Answers<'_> {
         })
     }
 
-    fn search(&mut self, search: Search) -> Result<(f32, u32), DetectError> {
+    fn search(&mut self, search: Search, (policy, admission): (Policy, Admission)) -> Result<(f32, u32), DetectError> {
         if let Some((_, raw, nearest)) = self.searched.iter().find(|(s, _, _)| *s == search) {
             return Ok((*raw, *nearest));
         }
-        let bank = self.inspector.bank().ok_or(BankError::Empty)?;
+        let Some(bank) = self.inspector.bank() else {
+            // Without rows the detector says itself, and nothing tells the condition of the nearest.
+            let (detector, view) = (self.inspector.detector(), View::plain(policy));
+            let raw = detector.score_described(self.rows, self.grid, admission, &[view])?.raw_scores[0];
+            let told = admission.condition.unwrap_or(0) as u32;
+            self.searched.push((search, raw, told));
+            return Ok((raw, told));
+        };
         // As many neighbours as inspection asks for: the same bits.
         let found = match self.found.take() {
             Some(found) => found,

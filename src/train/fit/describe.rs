@@ -30,6 +30,8 @@ pub(super) struct Describing<'a> {
     pub(super) glances: &'a [Glance],
     /// Which of the samples.
     pub(super) images: &'a [usize],
+    /// Conditions in all.
+    pub(super) n_conditions: usize,
     /// Whether their pooled descriptors are wanted.
     pub(super) pools: bool,
 }
@@ -85,7 +87,7 @@ impl Describing<'_> {
         progress: &dyn Progress,
     ) -> Result<Described, TrainError> {
         let n_images = self.images.len();
-        let extent = Extent::new(self.method, n_images, grid.n_patches(), dim);
+        let extent = Extent::new(self.method, n_images, (grid.n_patches(), dim), self.n_conditions);
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);
         match extent.place(plan.pace().allowed_bytes(), base.now(), folder)? {

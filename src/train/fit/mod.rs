@@ -139,7 +139,8 @@ impl Learning<'_> {
         let pools =
             self.conditions.len() > 1 && (level.is_none() || !matches!(plan.gate, GateKind::Auto | GateKind::P90));
         let (samples, glances, images) = (self.samples, self.glances, &*self.split.bank);
-        let describing = Describing { features: &features, method: &*part.method, samples, glances, images, pools };
+        let (method, n_conditions) = (&*part.method, self.conditions.len());
+        let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
         let DescribedImages { described, pooled } = describing.run(plan, flow, progress)?;
         go_on(progress)?;
         let gate = self.gate(&pooled, level, plan.gate)?;
@@ -187,7 +188,8 @@ impl Learning<'_> {
 /// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
 /// with all numbers once the images are known.
 fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
-    let least = |(n_patches, dim)| Extent::new(&*part.method, n_images, n_patches, dim).least_bytes();
+    // As if of one condition: how many there are is not known yet.
+    let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
     Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
 }
 

@@ -10,7 +10,7 @@
 //! method  what the method takes beside them, see `Method::peak_bytes`
 //! ```
 
-use crate::detect::Method;
+use crate::detect::{FitSize, Method};
 use crate::flow::{Flow, SLACK, free_disk, own_memory};
 use crate::train::TrainError;
 use std::path::Path;
@@ -54,6 +54,7 @@ pub(super) struct Extent<'a> {
     pub(super) n_images: usize,
     pub(super) n_patches: usize,
     pub(super) dim: usize,
+    pub(super) n_conditions: usize,
 }
 
 /// Where the descriptors go.
@@ -64,8 +65,13 @@ pub(super) enum Place {
 }
 
 impl<'a> Extent<'a> {
-    pub(super) fn new(method: &'a dyn Method, n_images: usize, n_patches: usize, dim: usize) -> Self {
-        Self { method, n_images, n_patches, dim }
+    pub(super) fn new(
+        method: &'a dyn Method,
+        n_images: usize,
+        (n_patches, dim): (usize, usize),
+        n_conditions: usize,
+    ) -> Self {
+        Self { method, n_images, n_patches, dim, n_conditions }
     }
 
     /// Bytes that the fit takes beside the process at least, with the descriptors in a file.
@@ -85,8 +91,10 @@ impl<'a> Extent<'a> {
     /// Bytes at the peak beside the process itself.
     fn peak_bytes(&self, place: Place) -> u64 {
         let is_held = place == Place::Memory;
+        let Self { n_patches, dim, n_conditions, .. } = *self;
+        let n_rows = self.n_rows();
         let rows = if is_held { self.rows_bytes() } else { 0 };
-        rows.saturating_add(self.method.peak_bytes(self.n_rows(), self.dim, is_held))
+        rows.saturating_add(self.method.peak_bytes(FitSize { n_rows, dim, n_patches, n_conditions, is_held }))
     }
 
     /// In memory where all of it fits into `allowed` bytes beside `base`, else in a file in `folder` where its disk has the
@@ -142,7 +150,7 @@ mod tests {
     }
 
     fn seven_million(method: &dyn Method) -> Extent<'_> {
-        Extent { method, n_images: 7000, n_patches: 1024, dim: 1536 }
+        Extent { method, n_images: 7000, n_patches: 1024, dim: 1536, n_conditions: 1 }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_sigma, parse_size, parse_threshold,
+    Shrinkage, parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_shrinkage, parse_sigma, parse_size,
+    parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::condition::{ConditionRule, GateKind};
-use pcore::detect::Metric;
+use pcore::detect::{Metric, Registry, Shape};
 use pcore::flow::Pace;
 use pcore::image::{Reading, Resize, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
@@ -56,8 +57,11 @@ pub(crate) struct FitArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = METHOD)]
 pub(crate) struct MethodArgs {
-    /// How images are judged: patchcore
-    #[arg(long, value_name = "KIND", default_value = "patchcore", help_heading = METHOD)]
+    /// How images are judged: patchcore or gaussian
+    ///
+    /// patchcore keeps a bank of normal patches and measures the distance to the nearest; gaussian keeps the mean and the
+    /// covariance of each condition's patches, far less to store, and compares with those.
+    #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, help_heading = METHOD)]
     pub(crate) detector: String,
     /// Network that describes the patches (see `pcore devices`)
     #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
@@ -104,6 +108,16 @@ pub(crate) struct MethodArgs {
     /// patches, and says of how many.
     #[arg(long, value_name = "exact|ivf", default_value_t = IndexKind::default(), help_heading = METHOD, hide_short_help = true)]
     pub(crate) index: IndexKind,
+    /// What gaussian keeps: whole, places[:CHANNELS] or residual[:SHARE]
+    ///
+    /// whole is one mean and covariance for each condition; places has one for each place of the image, on a few random
+    /// channels, for parts that always lie the same way (PaDiM); residual keeps the principal directions that hold this share
+    /// of the variance, and measures what they leave.
+    #[arg(long, value_name = "SHAPE", default_value_t = Shape::default(), help_heading = METHOD, hide_short_help = true)]
+    pub(crate) shape: Shape,
+    /// How far gaussian pulls covariances towards a round one: auto (Ledoit and Wolf) or a share from 0 to 1
+    #[arg(long, value_name = "auto|SHARE", default_value = "auto", value_parser = parse_shrinkage, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) shrinkage: Shrinkage,
     /// Side of the square neighbourhood that each patch averages (1: none)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
     pub(crate) neighbourhood: usize,

@@ -58,6 +58,18 @@ pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
     }
 }
 
+/// A share of shrinkage, or none for the one that the data tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shrinkage(pub(crate) Option<f64>);
+
+pub(super) fn parse_shrinkage(text: &str) -> Result<Shrinkage, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(Shrinkage(Some(share))),
+        Err(_) if text == "auto" => Ok(Shrinkage(None)),
+        _ => Err("expected auto, or a share from 0 to 1".to_owned()),
+    }
+}
+
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {

@@ -7,12 +7,14 @@ use crate::args::BenchArgs;
 use crate::console::{print_line, say};
 use anyhow::{Result, anyhow};
 use pcore::bank::{MemoryBank, describe};
+use pcore::condition::{Admission, Policy};
 use pcore::dataset::{self, Sample};
+use pcore::detect::View;
 use pcore::flow::Pace;
 use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector, inspect_all};
 use pcore::kernel::Projection;
-use pcore::model::{Backbone, FeatureMap, ImageBatch};
+use pcore::model::{Backbone, FeatureMap, Grid, ImageBatch};
 use pcore::progress::Silent;
 use pcore::report::{DrawStyle, draw_inspection};
 use pcore::score::AnomalyMap;
@@ -40,6 +42,9 @@ struct Report {
     threads: usize,
     backbone: String,
     image_size: String,
+    /// The method.
+    detector: String,
+    /// Rows of its memory bank; 0 where it keeps none.
     bank_rows: usize,
     dim: usize,
     images: usize,
@@ -92,8 +97,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     if listing.samples.len() > samples.len() {
         say!("the first {} of {} images are measured", samples.len(), listing.samples.len());
     }
-    let bank =
-        inspector.bank().ok_or_else(|| anyhow!("this bundle holds no memory bank whose search could be measured"))?;
+    let bank = inspector.bank();
     let network =
         inspector.pipeline().network().ok_or_else(|| anyhow!("this bundle has no network that could be measured"))?;
     let pace = args.run.pace(0);
@@ -106,8 +110,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         threads: rayon::current_num_threads(),
         backbone: format!("{} ({})", spec.name, spec.layers.join(", ")),
         image_size: format!("{}x{}", preprocessing.height_px, preprocessing.width_px),
-        bank_rows: bank.n_rows(),
-        dim: bank.dim(),
+        detector: inspector.detector().kind().to_owned(),
+        bank_rows: bank.map_or(0, MemoryBank::n_rows),
+        dim: inspector.manifest().detector.lead().map_or(0, |features| features.descriptor.dim),
         images: samples.len(),
         repeats: args.repeat,
         start_ms,
@@ -125,7 +130,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
 
 struct Bench<'a> {
     inspector: &'a Inspector,
-    bank: &'a MemoryBank,
+    bank: Option<&'a MemoryBank>,
     network: &'a dyn Backbone,
     samples: &'a [Sample],
     pace: Pace,
@@ -151,7 +156,7 @@ impl Bench<'_> {
             })
             .collect();
         let median = |name: &str| stages.iter().find(|s| s.stage == name).map_or(f64::NAN, |s| s.median_ms);
-        let products = 2.0 * patches as f64 * (self.bank.n_rows() * self.bank.dim()) as f64;
+        let products = 2.0 * patches as f64 * self.bank.map_or(0, |bank| bank.n_rows() * bank.dim()) as f64;
         Ok(Batch {
             batch,
             images_per_s: 1e3 / median("pipeline"),
@@ -163,7 +168,7 @@ impl Bench<'_> {
     /// Milliseconds per image of every stage, and the patches of an image.
     fn once(&self, batch: usize) -> Result<([f64; STAGES.len()], usize)> {
         let pipeline = self.inspector.pipeline();
-        let (preprocessing, bank) = (pipeline.preprocessing(), self.bank);
+        let preprocessing = pipeline.preprocessing();
         let score = self.inspector.detector().scoring();
         let style = DrawStyle {
             pixel_threshold: self.inspector.manifest().pixel_threshold,
@@ -187,14 +192,13 @@ impl Bench<'_> {
             let descriptors = clock.time(|| describe(&maps, pipeline.descriptor()))?;
             n_patches = descriptors.grid.n_patches();
             let found = clock.time(|| {
-                let one = |i| bank.nearest(descriptors.image(i), score.map_neighbours);
-                (0..images.len()).into_par_iter().map(one).collect::<Result<Vec<_>, _>>()
+                let one = |i| self.distances(descriptors.image(i), descriptors.grid);
+                (0..images.len()).into_par_iter().map(one).collect::<Result<Vec<_>>>()
             })?;
             clock.time(|| {
-                for nearest in &found {
-                    let patches: Vec<f32> = nearest.distances.iter().step_by(nearest.k).copied().collect();
+                for patches in &found {
                     let (height_px, width_px) = (preprocessing.height_px, preprocessing.width_px);
-                    black_box(AnomalyMap::draw(&patches, descriptors.grid, height_px, width_px, score.map_sigma_px));
+                    black_box(AnomalyMap::draw(patches, descriptors.grid, height_px, width_px, score.map_sigma_px));
                 }
             });
             let borrowed: Vec<&Image> = images.iter().collect();
@@ -213,6 +217,23 @@ impl Bench<'_> {
         })?;
         spent[STAGES.len() - 1] = ms(start);
         Ok((spent.map(|total| total / self.samples.len() as f64), n_patches))
+    }
+}
+
+impl Bench<'_> {
+    /// The distance of each patch: by the bank's search where there is a bank, else as the detector tells it.
+    fn distances(&self, rows: &[f32], grid: Grid) -> Result<Vec<f32>> {
+        let detector = self.inspector.detector();
+        Ok(match self.bank {
+            Some(bank) => {
+                let nearest = bank.nearest(rows, detector.scoring().map_neighbours)?;
+                nearest.distances.iter().step_by(nearest.k).copied().collect()
+            }
+            None => {
+                let view = View::plain(Policy::Mixed);
+                detector.score_described(rows, grid, Admission::abstained(), &[view])?.patches
+            }
+        })
     }
 }
 
@@ -278,10 +299,11 @@ fn peak_memory_mib() -> Option<f64> {
 }
 
 fn print_table(report: &Report) -> Result<()> {
-    let Report { device, backbone, image_size, bank_rows, dim, images, repeats, ceilings, .. } = report;
+    let Report { device, backbone, image_size, detector, bank_rows, dim, images, repeats, ceilings, .. } = report;
     print_line(&format!("device       {device}, {} threads", report.threads))?;
     print_line(&format!("network      {backbone}, {image_size}"))?;
-    print_line(&format!("bank         {bank_rows} rows of {dim} values"))?;
+    let rows = if *bank_rows > 0 { format!("{bank_rows} rows of {dim} values") } else { "no bank".to_owned() };
+    print_line(&format!("detector     {detector}, {rows}"))?;
     print_line(&format!("start        {:.0} ms to open the bundle and the network", report.start_ms))?;
     print_line(&format!(
         "ceilings     {:.0} GFLOP/s in matrix products, {:.1} GB/s from memory",
@@ -303,6 +325,9 @@ fn print_table(report: &Report) -> Result<()> {
         print_line(&format!(
             "  all but decode and draw {whole:.3}; as infer runs it, decoding meanwhile: {pipeline:.3}, {images_per_s:.1} images/s"
         ))?;
+        if *bank_rows == 0 {
+            continue;
+        }
         print_line(&format!(
             "  search: all products in the time of {search_gflops:.0} GFLOP/s, {:.0} % of the ceiling (eight-bit codes pass it)",
             100.0 * search_gflops / ceilings.matrix_gflops

@@ -109,6 +109,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
     options.index = method.index;
+    (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     let method_of = Registry::built_in().method(&method.detector, &options)?;
     Ok(FitPlan {
         domain: domain.map(str::to_owned),

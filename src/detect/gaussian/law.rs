@@ -1,0 +1,78 @@
+//! One fitted distribution, read as a distance.
+
+use super::linear::{packed_len, unpacked};
+use crate::bank::BankError;
+use crate::detect::DetectError;
+use crate::kernel::{KernelError, Projection};
+use std::sync::Arc;
+
+/// Normal patches of one condition, as a distribution; the distance of a patch says how far it is from it.
+pub(super) enum Law {
+    /// One for all patches: the Mahalanobis distance `|W (x - mean)|`, where `W` is the inverse of the Cholesky factor of the
+    /// covariance.
+    Whole { mean: Vec<f32>, whitening: Arc<Projection> },
+    /// One for each place of the grid, on a few channels (PaDiM).
+    Places { channels: Arc<[usize]>, means: Vec<f32>, factors: Vec<f32> },
+    /// What the principal directions do not explain: the length of `x - mean` without its share along them.
+    Residual { mean: Vec<f32>, directions: Projection },
+}
+
+pub(super) fn kernel(error: KernelError) -> DetectError {
+    DetectError::Bank(BankError::Kernel(error))
+}
+
+/// `rows` less `mean`.
+fn centred(rows: &[f32], mean: &[f32]) -> Vec<f32> {
+    rows.chunks_exact(mean.len()).flat_map(|row| row.iter().zip(mean).map(|(v, m)| v - m)).collect()
+}
+
+fn square(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v).powi(2)).sum()
+}
+
+/// The projection of a packed inverse factor.
+pub(super) fn whitening(factor: &[f32], dim: usize) -> Result<Projection, DetectError> {
+    Projection::of_columns(&unpacked(factor, dim), dim).map_err(kernel)
+}
+
+impl Law {
+    /// The distance of each patch of an image `[n_patches, dim]`.
+    pub(super) fn distances(&self, rows: &[f32], dim: usize) -> Result<Vec<f32>, DetectError> {
+        let found = self.unchecked(rows, dim)?;
+        match found.iter().position(|v| !v.is_finite()) {
+            Some(row) => Err(kernel(KernelError::NotFinite { what: "distances", row })),
+            None => Ok(found),
+        }
+    }
+
+    fn unchecked(&self, rows: &[f32], dim: usize) -> Result<Vec<f32>, DetectError> {
+        match self {
+            Self::Whole { mean, whitening } => {
+                let white = whitening.apply(&centred(rows, mean)).map_err(kernel)?;
+                Ok(white.chunks_exact(dim).map(|row| square(row).sqrt() as f32).collect())
+            }
+            Self::Residual { mean, directions } => {
+                let centred = centred(rows, mean);
+                let along = directions.apply(&centred).map_err(kernel)?;
+                let rest = centred.chunks_exact(dim).zip(along.chunks_exact(directions.to()));
+                Ok(rest.map(|(row, along)| (square(row) - square(along)).max(0.0).sqrt() as f32).collect())
+            }
+            Self::Places { channels, means, factors } => {
+                let d = channels.len();
+                let places = means.chunks_exact(d).zip(factors.chunks_exact(packed_len(d)));
+                let mut own = vec![0.0; d];
+                let mut distance = |(row, (mean, factor)): (&[f32], (&[f32], &[f32]))| {
+                    own.iter_mut().zip(channels.iter().zip(mean)).for_each(|(v, (c, m))| *v = row[*c] - m);
+                    let (mut rest, mut sum) = (factor, 0.0);
+                    for n in 1..=d {
+                        let (weights, others) = rest.split_at(n);
+                        sum += f64::from(weights.iter().zip(&own).map(|(w, v)| w * v).sum::<f32>()).powi(2);
+                        rest = others;
+                    }
+                    sum.sqrt() as f32
+                };
+                Ok(rows.chunks_exact(dim).zip(places).map(&mut distance).collect())
+            }
+        }
+    }
+}

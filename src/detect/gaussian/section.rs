@@ -1,0 +1,159 @@
+//! Between a bundle's section and the detector.
+
+use super::Gaussian;
+use super::law::{Law, kernel, whitening};
+use super::settings::{Settings, Sizes};
+use crate::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
+use crate::detect::{DetectError, Detector, Opening, Shape};
+use crate::kernel::Projection;
+use std::sync::Arc;
+
+const MEAN: &str = "mean";
+const FACTOR: &str = "factor";
+const CHANNELS: &str = "channels";
+const PLACE_MEAN: &str = "place_mean";
+const PLACE_FACTOR: &str = "place_factor";
+const DIRECTIONS: &str = "directions";
+
+fn sizes(entry: &SectionEntry, settings: &Settings) -> Result<Sizes, Defect> {
+    let descriptor = entry.features.as_ref().map(|features| &features.descriptor).ok_or_else(|| Defect::Field {
+        field: "detector.features".to_owned(),
+        expected: "how images are described".to_owned(),
+        found: "nothing".to_owned(),
+    })?;
+    settings.sizes(descriptor.dim, descriptor.grid_rows.saturating_mul(descriptor.grid_cols))
+}
+
+/// `mean` f32 `[n_conditions, dim]`, and by shape: `factor` f32 `[n_factors, dim (dim + 1) / 2]`, the inverses of the
+/// Cholesky factors, lower triangles row by row; or `channels` u32 `[n_channels]`, `place_mean` f32 `[n_conditions, n_patches,
+/// n_channels]` and `place_factor` likewise; or `directions` f32 `[n_directions, dim]`, those of one condition after the other.
+pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
+    let settings: Settings = entry.settings()?;
+    settings.check(shared.conditions.len())?;
+    let sizes = sizes(entry, &settings)?;
+    let n_conditions = sizes.n_conditions;
+    let n_means = if sizes.n_places > 0 { 0 } else { n_conditions };
+    Ok(vec![
+        TensorSpec::numbers(MEAN, &[n_means, sizes.dim]),
+        TensorSpec::numbers(FACTOR, &[sizes.n_factors, sizes.factor_len()]),
+        TensorSpec::indices(CHANNELS, &[sizes.n_channels], "the descriptor's values", sizes.dim),
+        TensorSpec::numbers(PLACE_MEAN, &[n_conditions, sizes.n_places, sizes.n_channels]),
+        TensorSpec::numbers(PLACE_FACTOR, &[n_conditions, sizes.n_places, sizes.place_len()]),
+        TensorSpec::numbers(DIRECTIONS, &[sizes.n_directions, sizes.dim]),
+    ])
+}
+
+pub(super) fn check(_entry: &SectionEntry, _tensors: TensorsOf<'_>, _shared: &Manifest) -> Result<(), Defect> {
+    Ok(())
+}
+
+pub(super) fn facts(entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, String)> {
+    let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
+    let n = settings.conditions.len();
+    let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
+    let shrinkage = settings.conditions.iter().map(|law| law.shrinkage).fold(0.0, f64::max);
+    let factors = settings.conditions.iter().map(|law| law.factor).collect::<std::collections::BTreeSet<_>>().len();
+    let what = match settings.shape() {
+        Ok(Shape::Whole) => format!("{factors} covariances of {dim} values, shrunk by at most {shrinkage:.4}"),
+        Ok(Shape::Places(channels)) => format!("one for each place, {channels} of {dim} values"),
+        Ok(Shape::Residual(share)) => {
+            let most = settings.conditions.iter().map(|law| law.n_directions).max().unwrap_or(0);
+            format!("at most {most} directions of {dim} values, {} % of the variance", share * 100.0)
+        }
+        Err(_unknown) => String::new(),
+    };
+    vec![("gaussian".to_owned(), format!("{n} means; {what}"))]
+}
+
+pub(super) fn open(
+    section: Section,
+    _shared: &Manifest,
+    opening: &mut Opening<'_>,
+) -> Result<Box<dyn Detector>, DetectError> {
+    let features = opening.features(&section.entry)?;
+    let settings: Settings = section.entry.settings().map_err(DetectError::defect)?;
+    let sizes = sizes(&section.entry, &settings).map_err(DetectError::defect)?;
+    let laws = laws(&section.tensors, &settings, &sizes)?;
+    let scoring = settings.scoring()?;
+    if scoring.image_score.of_patches(&[]).is_none() {
+        let found = settings.image_score;
+        return Err(DetectError::UnknownEntry { entry: "image score", found });
+    }
+    Ok(Box::new(Gaussian { features, scoring, laws, dim: sizes.dim, section }))
+}
+
+/// The distributions that the tensors hold.
+pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Result<Vec<Arc<Law>>, DetectError> {
+    let dim = sizes.dim;
+    let mean = |condition: usize| tensors.numbers(MEAN)[condition * dim..][..dim].to_vec();
+    match settings.shape()? {
+        Shape::Whole => {
+            let factors = tensors.numbers(FACTOR).chunks_exact(sizes.factor_len().max(1));
+            let factors: Vec<Arc<Projection>> =
+                factors.map(|factor| Ok(Arc::new(whitening(factor, dim)?))).collect::<Result<_, DetectError>>()?;
+            let law = |(condition, law): (usize, &super::settings::LawEntry)| {
+                Arc::new(Law::Whole { mean: mean(condition), whitening: Arc::clone(&factors[law.factor]) })
+            };
+            Ok(settings.conditions.iter().enumerate().map(law).collect())
+        }
+        Shape::Places(_) => {
+            let channels: Arc<[usize]> = tensors.indices(CHANNELS).iter().map(|c| *c as usize).collect();
+            let (n_means, n_factors) = (sizes.n_places * sizes.n_channels, sizes.n_places * sizes.place_len());
+            let law = |condition: usize| {
+                Arc::new(Law::Places {
+                    channels: Arc::clone(&channels),
+                    means: tensors.numbers(PLACE_MEAN)[condition * n_means..][..n_means].to_vec(),
+                    factors: tensors.numbers(PLACE_FACTOR)[condition * n_factors..][..n_factors].to_vec(),
+                })
+            };
+            Ok((0..sizes.n_conditions).map(law).collect())
+        }
+        Shape::Residual(_) => {
+            let mut rest = tensors.numbers(DIRECTIONS);
+            let mut laws = vec![];
+            for (condition, law) in settings.conditions.iter().enumerate() {
+                let (own, others) = rest.split_at(law.n_directions * dim);
+                let directions = Projection::of_columns(own, dim).map_err(kernel)?;
+                laws.push(Arc::new(Law::Residual { mean: mean(condition), directions }));
+                rest = others;
+            }
+            Ok(laws)
+        }
+    }
+}
+
+/// One distribution as tensors hold it.
+pub(super) enum Parts {
+    Whole { mean: Vec<f32>, factor: Vec<f32> },
+    Places { means: Vec<f32>, factors: Vec<f32> },
+    Residual { mean: Vec<f32>, directions: Vec<f32> },
+}
+
+/// The tensors of these distributions; the `factor` of a whole one may be empty where an earlier one's is shared.
+pub(super) fn gathered(parts: Vec<Parts>, channels: &[usize]) -> Tensors {
+    let (mut means, mut factors) = (vec![], vec![]);
+    let (mut place_means, mut place_factors, mut all_directions) = (vec![], vec![], vec![]);
+    for part in parts {
+        match part {
+            Parts::Whole { mean, factor } => {
+                means.extend(mean);
+                factors.extend(factor);
+            }
+            Parts::Places { means, factors } => {
+                place_means.extend(means);
+                place_factors.extend(factors);
+            }
+            Parts::Residual { mean, directions } => {
+                means.extend(mean);
+                all_directions.extend(directions);
+            }
+        }
+    }
+    Tensors::default()
+        .with_numbers(MEAN, means)
+        .with_numbers(FACTOR, factors)
+        .with_indices(CHANNELS, channels.iter().map(|c| *c as u32).collect())
+        .with_numbers(PLACE_MEAN, place_means)
+        .with_numbers(PLACE_FACTOR, place_factors)
+        .with_numbers(DIRECTIONS, all_directions)
+}
