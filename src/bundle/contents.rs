@@ -7,6 +7,7 @@ use super::{
     Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, Values,
 };
 use crate::condition::GATE_DIM;
+use half::f16;
 
 /// Stands for an index that is not known, such as the image of a row that was imported from another program.
 pub const UNKNOWN: u32 = u32::MAX;
@@ -75,6 +76,7 @@ impl Contents {
             GATE_CONDITIONS => Slice::Indices(&self.gate_conditions),
             name => match self.tensors.get(name.strip_prefix(PREFIX)?)? {
                 Values::Numbers(values) => Slice::Numbers(values),
+                Values::Halves(values) => Slice::Halves(values),
                 Values::Indices(values) => Slice::Indices(values),
             },
         })
@@ -106,6 +108,7 @@ impl Contents {
         };
         let n = match found {
             Slice::Numbers(values) => values.len(),
+            Slice::Halves(values) => values.len(),
             Slice::Indices(values) => values.len(),
         };
         if n != wanted {
@@ -116,8 +119,12 @@ impl Contents {
             (Slice::Indices(values), Holds::Indices { of, limit, or_unknown }) => {
                 check_indices(&spec.name, values, of, limit, or_unknown)
             }
-            (Slice::Numbers(_), Holds::Indices { .. }) | (Slice::Indices(_), Holds::Numbers { .. }) => {
-                Err(Defect::Tensor { name: name(), expected: "the other type".into(), found: "this one".into() })
+            (Slice::Halves(values), Holds::Halves) => match values.iter().position(|value| !value.is_finite()) {
+                Some(index) => Err(Defect::NotFinite { name: name(), index, value: values[index].to_f32() }),
+                None => Ok(()),
+            },
+            (Slice::Numbers(_) | Slice::Halves(_) | Slice::Indices(_), _) => {
+                Err(Defect::Tensor { name: name(), expected: "another type".into(), found: "this one".into() })
             }
         }
     }
@@ -141,6 +148,7 @@ impl Contents {
 #[derive(Clone, Copy)]
 pub(super) enum Slice<'a> {
     Numbers(&'a [f32]),
+    Halves(&'a [f16]),
     Indices(&'a [u32]),
 }
 

@@ -114,6 +114,7 @@ impl TensorSpec {
     fn dtype(&self) -> Dtype {
         match self.holds {
             Holds::Numbers { .. } => Dtype::F32,
+            Holds::Halves => Dtype::F16,
             Holds::Indices { .. } => Dtype::U32,
         }
     }
@@ -127,7 +128,7 @@ pub(super) fn compose(manifest: &Manifest, specs: &[TensorSpec]) -> Result<Vec<u
     let mut tensors = Vec::with_capacity(specs.len());
     let mut start = 0_usize;
     for spec in specs.iter().filter(|spec| spec.is_held()) {
-        let n_bytes = spec.n_values().and_then(|n| n.checked_mul(4));
+        let n_bytes = spec.n_values().and_then(|n| n.checked_mul(spec.width()));
         let end = n_bytes
             .and_then(|n_bytes| start.checked_add(n_bytes))
             .ok_or(Defect::FileTooLarge { found: u64::MAX, limit: super::MAX_FILE_BYTES })?;

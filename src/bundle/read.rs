@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use half::f16;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -97,6 +98,7 @@ fn read_from(reader: &mut impl Read, n_bytes: u64, sections: &dyn Sections) -> R
         let mut source = Source { reader: &mut *reader, sum: &mut sum, name: &spec.name, n_values };
         let values = match spec.holds {
             Holds::Numbers { .. } => Values::Numbers(source.values(f32::from_le_bytes)?),
+            Holds::Halves => Values::Halves(source.values(f16::from_le_bytes)?),
             Holds::Indices { .. } => Values::Indices(source.values(u32::from_le_bytes)?),
         };
         if let Some(index) = in_file.iter().position(|other| other.name == spec.name) {
@@ -203,18 +205,18 @@ struct Source<'a, R> {
 }
 
 impl<R: Read> Source<'_, R> {
-    fn values<T>(&mut self, from_le_bytes: fn([u8; 4]) -> T) -> Result<Vec<T>, Defect> {
+    fn values<T, const N: usize>(&mut self, from_le_bytes: fn([u8; N]) -> T) -> Result<Vec<T>, Defect> {
         let mut values = Vec::new();
         values
             .try_reserve_exact(self.n_values)
-            .map_err(|_| Defect::OutOfMemory { name: self.name.to_owned(), n_bytes: 4 * self.n_values as u64 })?;
+            .map_err(|_| Defect::OutOfMemory { name: self.name.to_owned(), n_bytes: (N * self.n_values) as u64 })?;
         let mut chunk = vec![0; CHUNK_BYTES];
         while values.len() < self.n_values {
-            let n_bytes = CHUNK_BYTES.min(4 * (self.n_values - values.len()));
+            let n_bytes = CHUNK_BYTES.min(N * (self.n_values - values.len()));
             let bytes = &mut chunk[..n_bytes];
             self.reader.read_exact(bytes)?;
             self.sum.update(&*bytes);
-            values.extend(bytes.as_chunks::<4>().0.iter().copied().map(from_le_bytes));
+            values.extend(bytes.as_chunks::<N>().0.iter().copied().map(from_le_bytes));
         }
         Ok(values)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -113,6 +114,8 @@ fn part_name(prefix: &str, index: usize, name: &str) -> String {
 pub enum Values {
     /// Finite numbers.
     Numbers(Vec<f32>),
+    /// Finite numbers of half precision.
+    Halves(Vec<f16>),
     /// Indices.
     Indices(Vec<u32>),
 }
@@ -123,6 +126,7 @@ impl Values {
     pub fn len(&self) -> usize {
         match self {
             Self::Numbers(values) => values.len(),
+            Self::Halves(values) => values.len(),
             Self::Indices(values) => values.len(),
         }
     }
@@ -144,6 +148,22 @@ impl Tensors {
     pub fn with_numbers(mut self, name: &str, values: Vec<f32>) -> Self {
         self.set(name, Values::Numbers(values));
         self
+    }
+
+    /// Adds numbers of half precision.
+    #[must_use]
+    pub fn with_halves(mut self, name: &str, values: Vec<f16>) -> Self {
+        self.set(name, Values::Halves(values));
+        self
+    }
+
+    /// The numbers of half precision of a tensor; none where there are none.
+    #[must_use]
+    pub fn halves(&self, name: &str) -> &[f16] {
+        match self.0.get(name) {
+            Some(Values::Halves(values)) => values,
+            Some(Values::Numbers(_) | Values::Indices(_)) | None => &[],
+        }
     }
 
     /// Adds indices.
@@ -172,7 +192,7 @@ impl Tensors {
     pub fn take_numbers(&mut self, name: &str) -> Vec<f32> {
         match self.0.remove(name) {
             Some(Values::Numbers(values)) => values,
-            Some(Values::Indices(_)) | None => vec![],
+            Some(Values::Halves(_) | Values::Indices(_)) | None => vec![],
         }
     }
 
@@ -180,7 +200,7 @@ impl Tensors {
     pub fn take_indices(&mut self, name: &str) -> Vec<u32> {
         match self.0.remove(name) {
             Some(Values::Indices(values)) => values,
-            Some(Values::Numbers(_)) | None => vec![],
+            Some(Values::Numbers(_) | Values::Halves(_)) | None => vec![],
         }
     }
 
@@ -189,7 +209,7 @@ impl Tensors {
     pub fn numbers(&self, name: &str) -> &[f32] {
         match self.0.get(name) {
             Some(Values::Numbers(values)) => values,
-            Some(Values::Indices(_)) | None => &[],
+            Some(Values::Halves(_) | Values::Indices(_)) | None => &[],
         }
     }
 
@@ -198,7 +218,7 @@ impl Tensors {
     pub fn indices(&self, name: &str) -> &[u32] {
         match self.0.get(name) {
             Some(Values::Indices(values)) => values,
-            Some(Values::Numbers(_)) | None => &[],
+            Some(Values::Numbers(_) | Values::Halves(_)) | None => &[],
         }
     }
 
@@ -276,6 +296,8 @@ pub enum Holds {
         /// The most.
         most: f32,
     },
+    /// Finite `f16`.
+    Halves,
     /// `u32` below a limit.
     Indices {
         /// What they count.
@@ -299,6 +321,20 @@ impl TensorSpec {
     #[must_use]
     pub fn within(name: &str, shape: &[usize], least: f32, most: f32) -> Self {
         Self { name: name.to_owned(), shape: shape.to_vec(), holds: Holds::Numbers { least, most } }
+    }
+
+    /// Finite numbers of half precision.
+    #[must_use]
+    pub fn halves(name: &str, shape: &[usize]) -> Self {
+        Self { name: name.to_owned(), shape: shape.to_vec(), holds: Holds::Halves }
+    }
+
+    /// Bytes of each value in the file.
+    pub(super) fn width(&self) -> usize {
+        match self.holds {
+            Holds::Numbers { .. } | Holds::Indices { .. } => 4,
+            Holds::Halves => 2,
+        }
     }
 
     /// Indices below `limit`, of what they count.

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use half::f16;
 use sha2::{Digest, Sha256};
 
 use super::contents::{Slice, specs};
@@ -102,8 +103,8 @@ impl<'a> Sealed<'a> {
     }
 
     fn n_bytes(&self) -> Result<u64, Defect> {
-        let n_values: usize = self.specs.iter().filter_map(TensorSpec::n_values).sum();
-        let found = 8 + self.header.len() as u64 + 4 * n_values as u64;
+        let n_bytes: usize = self.specs.iter().filter_map(|spec| Some(spec.n_values()? * spec.width())).sum();
+        let found = 8 + (self.header.len() + n_bytes) as u64;
         if found > MAX_FILE_BYTES { Err(Defect::FileTooLarge { found, limit: MAX_FILE_BYTES }) } else { Ok(found) }
     }
 
@@ -117,6 +118,7 @@ impl<'a> Sealed<'a> {
         for spec in &self.specs {
             match self.contents.get(&spec.name) {
                 Some(Slice::Numbers(values)) => write_values(writer, values, f32::to_le_bytes)?,
+                Some(Slice::Halves(values)) => write_values(writer, values, f16::to_le_bytes)?,
                 Some(Slice::Indices(values)) => write_values(writer, values, u32::to_le_bytes)?,
                 // It was there when the contents were checked.
                 None => {}
@@ -126,8 +128,12 @@ impl<'a> Sealed<'a> {
     }
 }
 
-fn write_values<T: Copy>(writer: &mut impl Write, values: &[T], to_le_bytes: fn(T) -> [u8; 4]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(4 * CHUNK_VALUES.min(values.len()));
+fn write_values<T: Copy, const N: usize>(
+    writer: &mut impl Write,
+    values: &[T],
+    to_le_bytes: fn(T) -> [u8; N],
+) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(N * CHUNK_VALUES.min(values.len()));
     for chunk in values.chunks(CHUNK_VALUES) {
         bytes.clear();
         bytes.extend(chunk.iter().flat_map(|&value| to_le_bytes(value)));

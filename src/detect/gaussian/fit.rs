@@ -1,7 +1,7 @@
 //! Normal images to distributions.
 
 use super::law::{Law, kernel};
-use super::linear::{cholesky, inverse_of_lower, packed};
+use super::linear::{cholesky, halved, inverse_of_lower, packed, whole};
 use super::moments::{Moments, Shrunk};
 use super::scoring::Compared;
 use super::section::{self, Parts};
@@ -103,7 +103,7 @@ impl Method for Plan {
         };
         let entry = SectionEntry::new(NAME, Some(features_entry(&features, grid, dim)), &settings)
             .map_err(DetectError::defect)?;
-        let tensors = section::gathered(parts, &channels);
+        let tensors = section::gathered(parts, &channels, dim);
         // Of what the bundle will hold, so that it says the same when it is read.
         let sizes = settings.sizes(dim, grid.n_patches()).map_err(DetectError::defect)?;
         let laws = section::laws(&tensors, &settings, &sizes)?;
@@ -409,7 +409,9 @@ fn factorised(shrunk: &Shrunk, dim: usize) -> (Vec<f64>, Vec<f32>) {
         let mut matrix = shrunk.covariance.clone();
         (0..dim).for_each(|i| matrix[i * dim + i] += floor * scale);
         if let Some(lower) = cholesky(matrix, dim) {
-            let factor = packed(&inverse_of_lower(&lower, dim), dim);
+            // As a bundle holds it, so that every image is compared with the same.
+            let (diagonal, shares) = halved(&packed(&inverse_of_lower(&lower, dim), dim), dim);
+            let factor = whole(&diagonal, &shares);
             if factor.iter().all(|v| v.abs() <= crate::bundle::MAX_MAGNITUDE) {
                 return (lower, factor);
             }

@@ -1,5 +1,7 @@
 //! Symmetric positive definite matrices, in double precision.
 
+use half::f16;
+
 /// The lower triangular `L` with `L Lᵀ = matrix` (`[n, n]`, row-major, Cholesky); `None` where the matrix is not positive
 /// definite.
 pub(super) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
@@ -61,6 +63,38 @@ pub(super) fn unpacked(packed: &[f32], n: usize) -> Vec<f32> {
     whole
 }
 
+/// A packed lower triangle in less space: its diagonal, and what stands left of it as shares of the diagonal's value, in half
+/// precision; `n` and `n (n - 1) / 2` values.
+pub(super) fn halved(packed: &[f32], n: usize) -> (Vec<f32>, Vec<f16>) {
+    let (mut diagonal, mut shares) = (Vec::with_capacity(n), vec![]);
+    let mut rest = packed;
+    for row in 0..n {
+        let (own, others) = rest.split_at(row + 1);
+        diagonal.push(own[row]);
+        shares.extend(own[..row].iter().map(|v| f16::from_f32(v / own[row])));
+        rest = others;
+    }
+    (diagonal, shares)
+}
+
+/// The packed triangle of [`halved`].
+pub(super) fn whole(diagonal: &[f32], shares: &[f16]) -> Vec<f32> {
+    let mut rest = shares;
+    let mut packed = Vec::with_capacity(packed_len(diagonal.len()));
+    for (row, value) in diagonal.iter().enumerate() {
+        let (own, others) = rest.split_at(row);
+        packed.extend(own.iter().map(|share| share.to_f32() * value));
+        packed.push(*value);
+        rest = others;
+    }
+    packed
+}
+
+/// Values of a packed lower triangle without its diagonal.
+pub(super) fn shares_len(n: usize) -> usize {
+    packed_len(n).saturating_sub(n)
+}
+
 /// Values of a packed lower triangle.
 pub(super) fn packed_len(n: usize) -> usize {
     n.saturating_mul(n.saturating_add(1)) / 2
@@ -91,6 +125,20 @@ mod tests {
                     prop_assert!((sum - expected).abs() < 1e-4, "{i} {j}: {sum}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_triangle_in_half_precision_stays_what_it_is() {
+        for n in [1usize, 2, 5, 40] {
+            let value = |at: usize| (((at * 37 + 11) % 101) as f32 / 17.0 - 2.9) * if at % 3 == 0 { 1e-3 } else { 1.0 };
+            let packed: Vec<f32> =
+                (0..packed_len(n)).map(|at| if value(at) == 0.0 { 1.0 } else { value(at) }).collect();
+            let (diagonal, shares) = halved(&packed, n);
+            assert_eq!((diagonal.len(), shares.len()), (n, shares_len(n)));
+            let once = whole(&diagonal, &shares);
+            assert!(packed.iter().zip(&once).all(|(a, b)| (a - b).abs() <= 1e-3 * a.abs().max(1e-4)), "{n}");
+            assert_eq!(halved(&once, n), (diagonal, shares), "{n}");
         }
     }
 

@@ -2,16 +2,20 @@
 
 use super::Gaussian;
 use super::law::{Law, kernel, whitening};
+use super::linear::{halved, packed_len, shares_len, whole};
 use super::settings::{Settings, Sizes};
 use crate::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
 use crate::detect::{DetectError, Detector, Opening, Shape};
 use crate::kernel::Projection;
+use half::f16;
 use std::sync::Arc;
 
 const MEAN: &str = "mean";
+const SCALE: &str = "scale";
 const FACTOR: &str = "factor";
 const CHANNELS: &str = "channels";
 const PLACE_MEAN: &str = "place_mean";
+const PLACE_SCALE: &str = "place_scale";
 const PLACE_FACTOR: &str = "place_factor";
 const DIRECTIONS: &str = "directions";
 
@@ -24,9 +28,10 @@ fn sizes(entry: &SectionEntry, settings: &Settings) -> Result<Sizes, Defect> {
     settings.sizes(descriptor.dim, descriptor.grid_rows.saturating_mul(descriptor.grid_cols))
 }
 
-/// `mean` f32 `[n_conditions, dim]`, and by shape: `factor` f32 `[n_factors, dim (dim + 1) / 2]`, the inverses of the
-/// Cholesky factors, lower triangles row by row; or `channels` u32 `[n_channels]`, `place_mean` f32 `[n_conditions, n_patches,
-/// n_channels]` and `place_factor` likewise; or `directions` f32 `[n_directions, dim]`, those of one condition after the other.
+/// `mean` f32 `[n_conditions, dim]`, and by shape: the inverses of the Cholesky factors, `scale` f32 `[n_factors, dim]` their
+/// diagonals and `factor` f16 `[n_factors, dim (dim - 1) / 2]` what stands left of them, row by row, as shares of the
+/// diagonal's value; or `channels` u32 `[n_channels]`, `place_mean` f32 `[n_conditions, n_patches,
+/// n_channels]`, `place_scale` and `place_factor` likewise; or `directions` f32 `[n_directions, dim]`, those of one condition after the other.
 pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
     let settings: Settings = entry.settings()?;
     settings.check(shared.conditions.len())?;
@@ -35,10 +40,12 @@ pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<Ten
     let n_means = if sizes.n_places > 0 { 0 } else { n_conditions };
     Ok(vec![
         TensorSpec::numbers(MEAN, &[n_means, sizes.dim]),
-        TensorSpec::numbers(FACTOR, &[sizes.n_factors, sizes.factor_len()]),
+        TensorSpec::numbers(SCALE, &[sizes.n_factors, sizes.dim]),
+        TensorSpec::halves(FACTOR, &[sizes.n_factors, sizes.factor_len()]),
         TensorSpec::indices(CHANNELS, &[sizes.n_channels], "the descriptor's values", sizes.dim),
         TensorSpec::numbers(PLACE_MEAN, &[n_conditions, sizes.n_places, sizes.n_channels]),
-        TensorSpec::numbers(PLACE_FACTOR, &[n_conditions, sizes.n_places, sizes.place_len()]),
+        TensorSpec::numbers(PLACE_SCALE, &[n_conditions, sizes.n_places, sizes.n_channels]),
+        TensorSpec::halves(PLACE_FACTOR, &[n_conditions, sizes.n_places, sizes.place_len()]),
         TensorSpec::numbers(DIRECTIONS, &[sizes.n_directions, sizes.dim]),
     ])
 }
@@ -88,9 +95,9 @@ pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Res
     let mean = |condition: usize| tensors.numbers(MEAN)[condition * dim..][..dim].to_vec();
     match settings.shape()? {
         Shape::Whole => {
-            let factors = tensors.numbers(FACTOR).chunks_exact(sizes.factor_len().max(1));
+            let factors = wholes(tensors.numbers(SCALE), tensors.halves(FACTOR), dim);
             let factors: Vec<Arc<Projection>> =
-                factors.map(|factor| Ok(Arc::new(whitening(factor, dim)?))).collect::<Result<_, DetectError>>()?;
+                factors.map(|factor| Ok(Arc::new(whitening(&factor, dim)?))).collect::<Result<_, DetectError>>()?;
             let law = |(condition, law): (usize, &super::settings::LawEntry)| {
                 Arc::new(Law::Whole { mean: mean(condition), whitening: Arc::clone(&factors[law.factor]) })
             };
@@ -98,12 +105,18 @@ pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Res
         }
         Shape::Places(_) => {
             let channels: Arc<[usize]> = tensors.indices(CHANNELS).iter().map(|c| *c as usize).collect();
-            let (n_means, n_factors) = (sizes.n_places * sizes.n_channels, sizes.n_places * sizes.place_len());
+            let (n_means, n_shares) = (sizes.n_places * sizes.n_channels, sizes.n_places * sizes.place_len());
             let law = |condition: usize| {
                 Arc::new(Law::Places {
                     channels: Arc::clone(&channels),
                     means: tensors.numbers(PLACE_MEAN)[condition * n_means..][..n_means].to_vec(),
-                    factors: tensors.numbers(PLACE_FACTOR)[condition * n_factors..][..n_factors].to_vec(),
+                    factors: wholes(
+                        &tensors.numbers(PLACE_SCALE)[condition * n_means..][..n_means],
+                        &tensors.halves(PLACE_FACTOR)[condition * n_shares..][..n_shares],
+                        sizes.n_channels,
+                    )
+                    .flatten()
+                    .collect(),
                 })
             };
             Ok((0..sizes.n_conditions).map(law).collect())
@@ -122,6 +135,15 @@ pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Res
     }
 }
 
+/// The packed triangles of so many rows that tensors hold, one after the other.
+fn wholes<'a>(scales: &'a [f32], shares: &'a [f16], n: usize) -> impl Iterator<Item = Vec<f32>> + 'a {
+    let of = move |at: usize| {
+        let n_shares = shares_len(n);
+        whole(&scales[at * n..][..n], &shares[at * n_shares..][..n_shares])
+    };
+    (0..scales.len() / n.max(1)).map(of)
+}
+
 /// One distribution as tensors hold it.
 pub(super) enum Parts {
     Whole { mean: Vec<f32>, factor: Vec<f32> },
@@ -130,9 +152,14 @@ pub(super) enum Parts {
 }
 
 /// The tensors of these distributions; the `factor` of a whole one may be empty where an earlier one's is shared.
-pub(super) fn gathered(parts: Vec<Parts>, channels: &[usize]) -> Tensors {
+pub(super) fn gathered(parts: Vec<Parts>, channels: &[usize], dim: usize) -> Tensors {
     let (mut means, mut factors) = (vec![], vec![]);
     let (mut place_means, mut place_factors, mut all_directions) = (vec![], vec![], vec![]);
+    let halved_all = |packed: &[f32], n: usize| -> (Vec<f32>, Vec<f16>) {
+        let each = packed.chunks_exact(packed_len(n).max(1)).map(|one| halved(one, n));
+        let (scales, shares): (Vec<_>, Vec<_>) = each.unzip();
+        (scales.concat(), shares.concat())
+    };
     for part in parts {
         match part {
             Parts::Whole { mean, factor } => {
@@ -149,11 +176,15 @@ pub(super) fn gathered(parts: Vec<Parts>, channels: &[usize]) -> Tensors {
             }
         }
     }
+    let (scales, shares) = halved_all(&factors, dim);
+    let (place_scales, place_shares) = halved_all(&place_factors, channels.len());
     Tensors::default()
         .with_numbers(MEAN, means)
-        .with_numbers(FACTOR, factors)
+        .with_numbers(SCALE, scales)
+        .with_halves(FACTOR, shares)
         .with_indices(CHANNELS, channels.iter().map(|c| *c as u32).collect())
         .with_numbers(PLACE_MEAN, place_means)
-        .with_numbers(PLACE_FACTOR, place_factors)
+        .with_numbers(PLACE_SCALE, place_scales)
+        .with_halves(PLACE_FACTOR, place_shares)
         .with_numbers(DIRECTIONS, all_directions)
 }

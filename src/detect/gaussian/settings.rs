@@ -1,6 +1,6 @@
 //! What a bundle says of it.
 
-use super::linear::packed_len;
+use super::linear::shares_len;
 use crate::bundle::settings::{check_between, check_count, check_named, check_size, require};
 use crate::bundle::{Defect, MAX_MAP_SIGMA_PX, exact};
 use crate::detect::{DetectError, Scoring, Shape};
@@ -105,11 +105,13 @@ impl Settings {
 }
 
 impl Sizes {
+    /// Values left of a factor's diagonal.
     pub(super) fn factor_len(&self) -> usize {
-        packed_len(self.dim)
+        shares_len(self.dim)
     }
 
+    /// The same of a place's.
     pub(super) fn place_len(&self) -> usize {
-        packed_len(self.n_channels)
+        shares_len(self.n_channels)
     }
 }
