@@ -1,24 +1,5 @@
 //! Text and bytes made safe for HTML.
 
-/// Replaces the five characters that mean something in HTML text and
-/// attributes, and control characters that HTML does not allow.
-pub(in crate::report) fn html_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(character),
-            other if other.is_control() => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 /// Base64 with padding (RFC 4648, section 4).
 pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -55,11 +36,5 @@ mod tests {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         assert_eq!(base64(&[0xFB, 0xFF, 0xFE]), "+//+");
-    }
-
-    #[test]
-    fn escaping_leaves_nothing_that_html_could_read() {
-        let escaped = html_escape("<img src='x' onerror=\"a&b\">\u{0}\u{1b}");
-        assert_eq!(escaped, "&lt;img src=&#39;x&#39; onerror=&quot;a&amp;b&quot;&gt;\u{fffd}\u{fffd}");
     }
 }
