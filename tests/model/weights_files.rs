@@ -330,6 +330,7 @@ mod fetching {
     use std::sync::{Arc, Mutex};
     use std::thread;
 
+    use data_encoding::HEXLOWER;
     use pcore::model::weights::{ManifestEntry, fetch};
     use sha2::{Digest, Sha256};
 
@@ -393,7 +394,7 @@ mod fetching {
     }
 
     fn entry(url: String, file: &[u8], digits: usize) -> ManifestEntry {
-        let hash: String = Sha256::digest(file).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = HEXLOWER.encode(&Sha256::digest(file));
         ManifestEntry {
             name: "resnet18".into(),
             url,

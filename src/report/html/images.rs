@@ -3,12 +3,14 @@
 use std::cmp::Ordering;
 
 use askama::Template;
+use data_encoding::{Display, Encoding};
 
-use super::text::base64;
 use super::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Outcome, Report, ReportImage};
 use crate::report::gallery::{GalleryGroup, GalleryItem};
 use crate::report::number::{short, tick};
 use crate::report::picture::colour;
+
+static BASE64: Encoding = data_encoding::BASE64;
 
 /// The pictures, group by group.
 #[derive(Template)]
@@ -36,7 +38,7 @@ struct Contour {
 }
 
 struct Card<'a> {
-    png: String,
+    png: Display<'a>,
     image: &'a ReportImage,
 }
 
@@ -54,7 +56,7 @@ impl<'a> Gallery<'a> {
                 if n_shown < MAX_GALLERY_ITEMS && n_bytes + item.png.len() <= MAX_GALLERY_BYTES {
                     n_shown += 1;
                     n_bytes += item.png.len();
-                    cards.push(Card { png: base64(&item.png), image });
+                    cards.push(Card { png: BASE64.encode_display(&item.png), image });
                 }
             }
             if !cards.is_empty() {

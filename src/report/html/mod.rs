@@ -11,7 +11,6 @@
 mod figures;
 mod images;
 mod markup;
-mod text;
 mod threshold;
 
 use askama::Template;
