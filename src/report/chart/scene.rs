@@ -143,7 +143,7 @@ impl Scene {
                     }
                 }
                 Mark::Text { x, y, anchor, role, text } => {
-                    let width = text_width_px(text.chars().count(), ZOOM);
+                    let width = text_width_px(text, ZOOM);
                     let left = match anchor {
                         Anchor::Start => pixels(*x),
                         Anchor::Middle => pixels(*x).saturating_sub(width / 2),
