@@ -16,6 +16,7 @@ pub(crate) const ALLOWED: &[&str] = &[
     "ISC",
     "MIT",
     "MPL-2.0",
+    "NCSA",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
