@@ -9,6 +9,7 @@
 #[path = "build/blueprint.rs"]
 mod blueprint;
 
+use data_encoding::HEXLOWER;
 use onnx_ir::{ArgType, Argument, Message, ModelProto, OnnxGraphBuilder};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -85,7 +86,13 @@ impl Network {
         let blueprint = blueprint::describe(&graph)
             .map_err(|reason| println!("cargo:warning={} runs on burn alone: {reason}", path.display()))
             .ok();
-        Ok(Self { name, outputs, input_size: input_size(input)?, sha256: hex(&Sha256::digest(&bytes)), blueprint })
+        Ok(Self {
+            name,
+            outputs,
+            input_size: input_size(input)?,
+            sha256: HEXLOWER.encode(&Sha256::digest(&bytes)),
+            blueprint,
+        })
     }
 
     fn register(&self, registry: &mut String, entries: &mut String) {
@@ -161,13 +168,6 @@ fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(panic::AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("the importer failed without a message").to_owned()
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }
 

@@ -7,6 +7,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXUPPER;
+
 /// A path relative to a listing's root as a name: parts joined by `/` on every system.
 pub(super) fn name(below: &Path) -> String {
     let parts: Vec<String> = below.iter().map(|part| escape(part, true)).collect();
@@ -22,7 +24,7 @@ pub fn path_text(path: &Path) -> String {
 fn escape(text: &OsStr, backslash: bool) -> String {
     let bytes = text.as_encoded_bytes();
     let mut escaped = String::with_capacity(bytes.len());
-    let push = |byte: u8, escaped: &mut String| escaped.push_str(&format!("%{byte:02X}"));
+    let push = |byte: u8, escaped: &mut String| escaped.extend(["%", &HEXUPPER.encode(&[byte])]);
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();
         for (at, character) in valid.char_indices() {
@@ -44,8 +46,7 @@ fn escape(text: &OsStr, backslash: bool) -> String {
 /// The byte that `text` begins with in escaped form, if it does.
 fn escaped_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix('%')?.get(..2)?;
-    let is_upper_hex = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
-    let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_upper_hex)?;
+    let byte = *HEXUPPER.decode(digits.as_bytes()).ok()?.first()?;
     matches!(byte, b'%' | b'\\' | 0x80..).then_some(byte)
 }
 

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sysinfo::{MemoryRefreshKind, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// Memory that the process may take where none is given and the system does not tell what is free.
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
@@ -16,13 +19,17 @@ pub(crate) fn half_of_free_memory() -> u64 {
 }
 
 /// Memory that can be taken without swapping, in bytes, as the system and the process's control groups tell; `None` where
-/// they do not (other systems than Linux).
+/// they do not.
 fn free_memory() -> Option<u64> {
-    let system = kib_of(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
-    Some(group_memory().map_or(system, |group| group.min(system)))
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let free = Some(system.available_memory()).filter(|free| *free > 0)?;
+    let group = group_memory().or_else(|| old_group_memory(&mut system));
+    Some(group.map_or(free, |group| group.min(free)))
 }
 
-/// What the control groups above this process leave of their limits (version 2).
+/// What the control groups above this process leave of their limits (version 2). Not asked of sysinfo, which counts pages of
+/// files as used: to a run that has read many images it would leave next to nothing.
 fn group_memory() -> Option<u64> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -39,10 +46,30 @@ fn group_memory() -> Option<u64> {
     own.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
 }
 
+/// The same of control groups of version 1, where there is a limit.
+fn old_group_memory(system: &mut System) -> Option<u64> {
+    let limits = own_process(system)?.cgroup_limits()?;
+    (limits.total_memory < system.total_memory()).then_some(limits.free_memory)
+}
+
 /// Memory that this process holds now and has held at most so far, in bytes; `None` where the system does not tell.
 pub(crate) fn own_memory() -> Option<(u64, u64)> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    Some((kib_of(&status, "VmRSS:")?, kib_of(&status, "VmHWM:")?))
+    let now = Some(own_process(&mut System::new())?.memory()).filter(|now| *now > 0)?;
+    Some((now, most_memory(now)))
+}
+
+fn own_process(system: &mut System) -> Option<&Process> {
+    let own = sysinfo::get_current_pid().ok()?;
+    let memory = ProcessRefreshKind::nothing().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), false, memory);
+    system.process(own)
+}
+
+/// The most that this process has held: as Linux tells; elsewhere the most that was seen here, since sysinfo does not tell it.
+fn most_memory(now: u64) -> u64 {
+    static SEEN: AtomicU64 = AtomicU64::new(0);
+    let told = fs::read_to_string("/proc/self/status").ok().and_then(|status| kib_of(&status, "VmHWM:"));
+    told.unwrap_or_else(|| SEEN.fetch_max(now, Ordering::Relaxed).max(now))
 }
 
 /// Free bytes of the disk that holds `folder`; `None` where the system does not tell.
@@ -68,14 +95,26 @@ mod tests {
     }
 
     #[test]
-    fn what_linux_tells_is_plausible() {
+    fn what_the_system_tells_is_plausible() {
         let Some((now, most)) = own_memory() else {
-            skipped!("no /proc/self/status here");
+            skipped!("the system does not tell the memory of a process");
             return;
         };
         assert!(now > 1 << 20 && now <= most + (64 << 20), "{now} {most}");
         assert!(free_memory().is_some_and(|free| free > 1 << 20));
         assert!(free_disk(Path::new(".")).is_some_and(|free| free > 0));
         assert_eq!(free_disk(Path::new("no/such/folder")), None);
+    }
+
+    #[test]
+    fn what_the_process_holds_is_what_linux_calls_resident() {
+        let resident = || kib_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:");
+        if resident().is_none() {
+            skipped!("no /proc/self/status here");
+            return;
+        }
+        // Other tests of this program take memory meanwhile.
+        let apart = (0..20).filter_map(|_| Some(own_memory()?.0.abs_diff(resident()?))).min();
+        assert!(apart.is_some_and(|apart| apart < 8 << 20), "{apart:?}");
     }
 }

@@ -42,5 +42,3 @@ pub use picture_names::picture_names;
 pub use results::{CsvResults, JsonlResults, ResultRow};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;
-
-use html::html_escape;

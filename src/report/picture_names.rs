@@ -1,5 +1,6 @@
 //! Names for the pictures of images: one for each, that every file system takes.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -110,8 +111,7 @@ fn hash(name: &str, path: &Path) -> String {
     hash.update((name.len() as u64).to_le_bytes());
     hash.update(name);
     hash.update(path.as_os_str().as_encoded_bytes());
-    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits[..HASH_DIGITS].to_owned()
+    HEXLOWER.encode(&hash.finalize())[..HASH_DIGITS].to_owned()
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod pcore_tiny;
 mod resnet18_file;
 #[path = "../support/shared.rs"]
 mod shared;
+#[cfg(feature = "fetch")]
+mod weights_fetch;
 mod weights_files;
 mod weights_real;
 mod weights_store;

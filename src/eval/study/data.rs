@@ -1,5 +1,6 @@
 //! What a study measures on.
 
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -98,7 +99,7 @@ impl StudyData {
             let first = failures.into_iter().next_back().map_or_else(|| "there is none".to_owned(), |f| f.reason);
             return Err(StudyError::NothingReadable { n_images: n_test, first });
         }
-        let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = HEXLOWER.encode(&hash.finalize());
         Ok(Self { train, reading, test: readable, fingerprint, failures })
     }
 

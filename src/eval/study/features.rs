@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -78,7 +79,7 @@ impl Remembered {
             let mut hash = Sha256::new();
             hash.update(settings.as_bytes());
             hash.update(digest(image));
-            let name: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let name = HEXLOWER.encode(&hash.finalize());
             self.folder.join(&name[..2]).join(name)
         };
         images.par_iter().map(file).collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -143,7 +144,7 @@ impl<'a> Study<'a> {
             self.data.fingerprint,
             self.cells[cell]
         );
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
     }
 
     /// Runs every cell with every seed of it, except those whose key `is_done` knows, and hands each result over as soon

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::{Mismatch, Misshapen, NamedTensors, WeightsError};
@@ -37,7 +38,7 @@ impl Digest {
 
     /// Lower-case hexadecimal digits.
     pub(crate) fn finish(self) -> String {
-        self.0.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        HEXLOWER.encode(&self.0.finalize())
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
@@ -71,7 +72,7 @@ pub fn fetch(
         source,
     })?;
     // Named after the address, so that bytes of two addresses never mix.
-    let id: String = Sha256::digest(entry.url.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let id = HEXLOWER.encode(&Sha256::digest(entry.url.as_bytes())[..8]);
     let mut download = Download {
         url: &entry.url,
         part: folder.join(format!("{id}.part")),

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -234,7 +235,7 @@ pub(super) fn hash_file(path: &Path) -> Result<String, WeightsError> {
             n => hash.update(&buffer[..n]),
         }
     }
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 fn hash_values(canonical: &Canonical, tensors: &NamedTensors) -> Result<String, WeightsError> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+
 use burn::tensor::{bf16, f16};
 
 use super::onnx::Graph;
@@ -298,6 +300,6 @@ fn describe(head: &[u8]) -> String {
     if head.is_empty() {
         return "the file is empty".to_owned();
     }
-    let hex: Vec<String> = head.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("it starts with bytes {}", hex.join(" "))
+    let bytes: Vec<String> = head.chunks(1).take(8).map(|byte| HEXLOWER.encode(byte)).collect();
+    format!("it starts with bytes {}", bytes.join(" "))
 }

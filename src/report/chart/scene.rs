@@ -1,15 +1,17 @@
 //! The marks of a chart and its two renderings.
 
-use std::fmt::Write;
+use askama::Template;
 
+use crate::report::html::rendered;
 use crate::report::picture::{ASCENT, text_width_px};
-use crate::report::{Picture, ReportError, html_escape};
+use crate::report::{Picture, ReportError};
 
 /// Picture pixels per scene unit.
 const ZOOM: usize = 2;
 
 /// A chart, in its own units: x to the right, y down.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Template)]
+#[template(path = "chart/scene.svg")]
 pub struct Scene {
     pub(super) width: f32,
     pub(super) height: f32,
@@ -96,52 +98,24 @@ impl Role {
     }
 }
 
+impl Anchor {
+    /// As SVG calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
+}
+
 impl Scene {
     /// The chart as an inline `<svg>` element, coloured by the classes
     /// `c-grid`, `c-axis`, `c-text`, `c-muted`, `c-normal`, `c-anomalous`,
     /// `c-threshold`, `c-curve`, `c-alarm` of the page's style sheet.
     #[must_use]
     pub fn svg(&self) -> String {
-        let label = html_escape(&self.description);
-        let mut svg = format!(
-            "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{label}\">",
-            self.width, self.height
-        );
-        for mark in &self.marks {
-            // Writing to a String can't fail.
-            let _ = match mark {
-                Mark::Rect { x, y, width, height, role } => write!(
-                    svg,
-                    "<rect class=\"{}\" x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\"/>",
-                    role.class()
-                ),
-                Mark::Line { points, width, dashed, role } => {
-                    let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.2},{y:.2}")).collect();
-                    let dashes = if *dashed { " stroke-dasharray=\"5 4\"" } else { "" };
-                    write!(
-                        svg,
-                        "<polyline class=\"{}\" points=\"{}\" stroke-width=\"{width}\"{dashes}/>",
-                        role.class(),
-                        points.join(" ")
-                    )
-                }
-                Mark::Text { x, y, anchor, role, text } => {
-                    let anchor = match anchor {
-                        Anchor::Start => "start",
-                        Anchor::Middle => "middle",
-                        Anchor::End => "end",
-                    };
-                    write!(
-                        svg,
-                        "<text class=\"{}\" x=\"{x:.2}\" y=\"{y:.2}\" text-anchor=\"{anchor}\">{}</text>",
-                        role.class(),
-                        html_escape(text)
-                    )
-                }
-            };
-        }
-        svg.push_str("</svg>");
-        svg
+        rendered(self)
     }
 
     /// The chart as a picture on white, two pixels per unit.
@@ -169,7 +143,7 @@ impl Scene {
                     }
                 }
                 Mark::Text { x, y, anchor, role, text } => {
-                    let width = text_width_px(text.chars().count(), ZOOM);
+                    let width = text_width_px(text, ZOOM);
                     let left = match anchor {
                         Anchor::Start => pixels(*x),
                         Anchor::Middle => pixels(*x).saturating_sub(width / 2),
@@ -228,8 +202,8 @@ mod tests {
     fn svg_escapes_text_and_names_itself() {
         let text = Mark::Text { x: 1.0, y: 2.0, anchor: Anchor::End, role: Role::Text, text: "<b>&".to_owned() };
         let svg = scene(vec![text]).svg();
-        assert!(svg.contains("aria-label=\"a &quot;test&quot;\""));
-        assert!(svg.contains("text-anchor=\"end\">&lt;b&gt;&amp;</text>"));
+        assert!(svg.contains("aria-label=\"a &#34;test&#34;\""));
+        assert!(svg.contains("text-anchor=\"end\">&#60;b&#62;&#38;</text>"));
         assert!(!svg.contains("<b>"));
     }
 

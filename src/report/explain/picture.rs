@@ -19,8 +19,8 @@ const BOX: [u8; 3] = [0, 229, 255];
 const CROP_PX: usize = 132;
 /// Between crops and around the picture.
 const GAP_PX: usize = 10;
-/// A line of text.
-const LINE_PX: usize = 12;
+/// A line of text in any script.
+const LINE_PX: usize = 16;
 /// Lines below a crop: image, condition and distance, place.
 const LINES: usize = 3;
 /// Longer side of the shown image.
@@ -106,7 +106,7 @@ fn headline(picture: &mut Picture, explanation: &Explanation) {
         short(inspection.calibrated_threshold),
         explanation.policy
     );
-    picture.text(GAP_PX, GAP_PX + text_width_px(word.len() + 2, 1), 1, INK, &text);
+    picture.text(GAP_PX, GAP_PX + text_width_px(&format!("{word}  "), 1), 1, INK, &text);
     let second = match explanation.n_nearer_in_another() {
         Some(n) => {
             format!("{n} of {} patches are nearest to a normal patch of another condition", explanation.patches.len())
@@ -230,13 +230,11 @@ fn label(picture: &mut Picture, (top, left): (usize, usize), lines: &[(&str, [u8
 
 /// The end of a text that fits below a crop: of a path, the end tells most.
 fn tail(text: &str) -> String {
-    let room = (0..).take_while(|n| text_width_px(*n, 1) <= CROP_PX).last().unwrap_or(0);
-    let n = text.chars().count();
-    if n <= room {
+    let fits = |text: &str| text_width_px(text, 1) <= CROP_PX;
+    if fits(text) {
         return text.to_owned();
     }
-    let end: String = text.chars().skip(n - (room - 2)).collect();
-    format!("..{end}")
+    text.char_indices().map(|(at, _)| format!("..{}", &text[at..])).find(|cut| fits(cut)).unwrap_or_default()
 }
 
 /// The image enlarged by a whole factor, or shrunk, to about [`IMAGE_PX`].
@@ -320,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn pictures_of_conditions_in_any_script_are_told_apart() {
+        let image = Image::new(vec![0.7; 40 * 60], 40, 60, 1).unwrap();
+        let picture = |condition: &str| {
+            let mut explained = explanation((40, 60));
+            explained.inspection.condition = Some(Condition::new(condition));
+            for patch in &mut explained.patches {
+                patch.matches = vec![found(condition, 1.0)];
+            }
+            explain_picture(&image, &explained, &vec![]).unwrap()
+        };
+        let names =
+            ["K\u{e4}lte", "Kalte", "\u{5bd2}\u{51b7}", "\u{6696}\u{548c}", "\u{445}\u{43e}\u{43b}\u{43e}\u{434}"];
+        let pictures = names.map(picture);
+        assert!((1..names.len()).all(|i| !pictures[..i].contains(&pictures[i])));
+    }
+
+    #[test]
     fn the_json_names_what_was_matched_and_what_became_of_it() {
         let explained = explanation((31, 95));
         let states = vec![vec![NormalPatch::Changed, NormalPatch::Missing { reason: "gone".to_owned() }]];
@@ -341,6 +356,8 @@ mod tests {
     fn long_names_keep_their_end() {
         assert_eq!(tail("short"), "short");
         let cut = tail("train/good/a_rather_long_name_of_a_file.png");
-        assert!(cut.starts_with("..") && cut.ends_with("file.png") && text_width_px(cut.len(), 1) <= CROP_PX);
+        assert!(cut.starts_with("..") && cut.ends_with("file.png") && text_width_px(&cut, 1) <= CROP_PX);
+        let cut = tail("\u{5bd2}\u{51b7}/\u{5bd2}\u{51b7}/\u{5bd2}\u{51b7}/\u{5bd2}\u{51b7}.png");
+        assert!(cut.starts_with("..") && cut.ends_with("\u{51b7}.png") && text_width_px(&cut, 1) <= CROP_PX);
     }
 }

@@ -1,9 +1,11 @@
 //! The sections with figures: headline, threshold, charts, tables.
 
-use super::{Report, ReportImage, ThresholdNote, ThresholdSource, html_escape};
+use askama::Template;
+
+use super::{Report, ReportImage};
 use crate::eval::{Bootstrap, Evaluation, Metrics, auroc_interval, image_auroc, roc_curve};
-use crate::report::chart::{HistogramData, roc_chart, score_histogram};
-use crate::report::number::{figure, percent as spaced_percent, short};
+use crate::report::chart::{HistogramData, Scene, roc_chart, score_histogram};
+use crate::report::number::{figure, percent as spaced_percent};
 use crate::score::Verdict;
 
 /// Beyond this many images the interval is narrower than the figure's digits
@@ -11,26 +13,26 @@ use crate::score::Verdict;
 const MAX_BOOTSTRAP_IMAGES: usize = 200_000;
 
 /// The numbers that matter most, as large tiles.
-pub(super) fn headline(report: &Report) -> String {
-    let tiles = match &report.evaluation {
-        Some(evaluation) => evaluated_tiles(evaluation, &report.images),
-        None => inspected_tiles(&report.images),
-    };
-    let tiles = tiles.into_iter().map(|tile| {
-        format!(
-            "<div class=\"tile\"><h3>{}</h3><p class=\"value\">{}</p><p class=\"note\">{}</p></div>\n",
-            html_escape(tile.name),
-            html_escape(&tile.value),
-            html_escape(&tile.note)
-        )
-    });
-    format!("<section class=\"tiles\" aria-label=\"Headline figures\">\n{}</section>\n", tiles.collect::<String>())
+#[derive(Template)]
+#[template(path = "html/tiles.html")]
+pub(super) struct Tiles {
+    tiles: Vec<Tile>,
 }
 
 struct Tile {
     name: &'static str,
     value: String,
     note: String,
+}
+
+impl Tiles {
+    pub(super) fn of(report: &Report) -> Self {
+        let tiles = match &report.evaluation {
+            Some(evaluation) => evaluated_tiles(evaluation, &report.images),
+            None => inspected_tiles(&report.images),
+        };
+        Self { tiles }
+    }
 }
 
 fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile> {
@@ -65,12 +67,12 @@ fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile>
 }
 
 /// A percentage that is not torn from its sign at the end of a line.
-fn percent(value: Option<f64>) -> String {
+pub(super) fn percent(value: Option<f64>) -> String {
     spaced_percent(value).replace(' ', "\u{a0}")
 }
 
 /// How many images a rate stands for.
-fn part(rate: Option<f64>, n: usize) -> usize {
+pub(super) fn part(rate: Option<f64>, n: usize) -> usize {
     (rate.unwrap_or(0.0) * n as f64).round() as usize
 }
 
@@ -118,119 +120,30 @@ fn inspected_tiles(images: &[ReportImage]) -> Vec<Tile> {
     ]
 }
 
-/// What the threshold promises, in words, and its values.
-pub(super) fn threshold(report: &Report) -> String {
-    let notes: &[ThresholdNote] = &report.thresholds;
-    let Some(first) = notes.first() else {
-        return String::new();
-    };
-    let sentence = meaning(first, notes.len() > 1);
-    let seen = report.evaluation.as_ref().map_or_else(String::new, |evaluation| {
-        let all = &evaluation.overall;
-        if all.n_normal == 0 {
-            return String::new();
-        }
-        let n_false = part(all.false_alarm_rate, all.n_normal);
-        format!(" In this test {n_false} of {} normal images did ({}).", all.n_normal, percent(all.false_alarm_rate))
-    });
-    let mut rows = String::new();
-    if notes.len() > 1 {
-        let is_given = first.source == ThresholdSource::Given;
-        let rate = |value: f64| if is_given { "-".to_owned() } else { percent(Some(value)) };
-        for note in notes {
-            rows += &format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                html_escape(note.condition.as_deref().unwrap_or("all images")),
-                html_escape(&short(note.threshold)),
-                note.n,
-                rate(note.alpha),
-                rate(note.smallest_alpha())
-            );
-        }
-        let normals = if first.source.is_grouped() { "Groups of normal images" } else { "Normal images" };
-        rows = format!(
-            "<div class=\"scroll\"><table class=\"narrow\"><thead><tr><th scope=\"col\">Condition</th>\
-<th scope=\"col\">Threshold</th><th scope=\"col\">{normals}</th><th scope=\"col\">Rate asked for</th>\
-<th scope=\"col\">Smallest reachable</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
-        );
-    }
-    format!("<section>\n<h2>What the threshold means</h2>\n<p class=\"prose\">{sentence}{seen}</p>\n{rows}</section>\n")
-}
-
-/// What one threshold promises, or `several` like it.
-fn meaning(note: &ThresholdNote, several: bool) -> String {
-    let limit = if several {
-        "the limit of its condition".to_owned()
-    } else {
-        format!("<strong>{}</strong>", html_escape(&short(note.threshold)))
-    };
-    let counted = if note.source.is_grouped() { "groups of normal images" } else { "normal images" };
-    let (normals, unseen) = match note.source {
-        ThresholdSource::Given => {
-            return format!(
-                "An image is called anomalous when its score exceeds {limit}: a limit that was given. It does not come \
-from normal images, so nothing is known of its false alarms."
-            );
-        }
-        ThresholdSource::HeldOut { .. } => (counted, "that the detector had not seen"),
-        ThresholdSource::LeaveOneOut { grouped: false } => (counted, "each scored without its own patches"),
-        ThresholdSource::LeaveOneOut { grouped: true } => (counted, "each scored without the patches of its group"),
-    };
-    let from = if several { format!("{normals} of that condition") } else { format!("{} {normals}", note.n) };
-    let promised = if several { note.alpha } else { note.alpha.max(note.smallest_alpha()) };
-    let rate = html_escape(&percent(Some(promised)));
-    let mut text = format!(
-        "An image is called anomalous when its score exceeds {limit}: a limit set from {from} {unseen}, so that a further \
-normal image of the same kind exceeds it with a probability of at most <strong>{rate}</strong>"
-    );
-    text += if several { ", or the smallest rate that so many can promise." } else { "." };
-    if !several && note.alpha < note.smallest_alpha() {
-        let smallest = percent(Some(note.smallest_alpha()));
-        text += &format!(
-            " But {} {counted} can promise no rate below {smallest}: more are needed for a stricter one.",
-            note.n
-        );
-    }
-    if note.source.is_grouped() {
-        text +=
-            " Images of a group (the shots of a part, or near-copies) count as one, by the largest of their scores.";
-    }
-    if matches!(note.source, ThresholdSource::LeaveOneOut { .. }) {
-        text += " These images are in the bank that judged them, without the patches of each in turn: a good approximation \
-of images never seen, not a proof. Images held out (the rule from 500 on) make the rate exact.";
-    }
-    text
-}
-
 /// Histogram and ROC curve.
-pub(super) fn charts(report: &Report) -> String {
-    let mut figures = String::new();
-    if let Some(scene) = score_histogram(&histogram_data(&report.images)) {
-        figures += &format!(
-            "<figure>{}<figcaption>How scores are spread. Right of the threshold an image is called \
-anomalous.</figcaption></figure>\n",
-            scene.svg()
-        );
+#[derive(Template)]
+#[template(path = "html/charts.html")]
+pub(super) struct Charts {
+    histogram_chart: Option<Scene>,
+    roc_chart: Option<Scene>,
+}
+
+impl Charts {
+    /// `None` where the scores allow neither.
+    pub(super) fn of(report: &Report) -> Option<Self> {
+        let labelled: Vec<(f32, bool)> =
+            report.images.iter().filter_map(|image| Some((image.row.score?, image.anomalous?))).collect();
+        let (scores, anomalous): (Vec<f32>, Vec<bool>) = labelled.into_iter().unzip();
+        let roc_chart = roc_curve(&scores, &anomalous).map(|curve| {
+            let operating_point = report
+                .evaluation
+                .as_ref()
+                .and_then(|evaluation| Some((evaluation.overall.false_alarm_rate?, evaluation.overall.recall?)));
+            roc_chart(&curve, operating_point, image_auroc(&scores, &anomalous))
+        });
+        let histogram_chart = score_histogram(&histogram_data(&report.images));
+        (histogram_chart.is_some() || roc_chart.is_some()).then_some(Self { histogram_chart, roc_chart })
     }
-    let labelled: Vec<(f32, bool)> =
-        report.images.iter().filter_map(|image| Some((image.row.score?, image.anomalous?))).collect();
-    let (scores, anomalous): (Vec<f32>, Vec<bool>) = labelled.into_iter().unzip();
-    if let Some(curve) = roc_curve(&scores, &anomalous) {
-        let operating_point = report
-            .evaluation
-            .as_ref()
-            .and_then(|evaluation| Some((evaluation.overall.false_alarm_rate?, evaluation.overall.recall?)));
-        let scene = roc_chart(&curve, operating_point, image_auroc(&scores, &anomalous));
-        figures += &format!(
-            "<figure>{}<figcaption>Faults found against false alarms for every possible threshold, on calibrated \
-scores.</figcaption></figure>\n",
-            scene.svg()
-        );
-    }
-    if figures.is_empty() {
-        return figures;
-    }
-    format!("<section>\n<h2>Scores</h2>\n<div class=\"charts\">\n{figures}</div>\n</section>\n")
 }
 
 /// Scores as they are when all share a threshold, else relative to their own.
@@ -254,57 +167,52 @@ fn histogram_data(images: &[ReportImage]) -> HistogramData {
 }
 
 /// Per condition and per defect, below a row for all images.
-pub(super) fn tables(evaluation: Option<&Evaluation>) -> String {
-    let Some(evaluation) = evaluation else {
-        return String::new();
-    };
-    let mut columns: Vec<Column> = vec![
-        ("Normal", |m| m.n_normal.to_string()),
-        ("Anomalous", |m| m.n_anomalous.to_string()),
-        ("AUROC", |m| figure(m.image_auroc)),
-        ("Calibrated AUROC", |m| figure(m.calibrated_image_auroc)),
-        ("AP", |m| figure(m.image_ap)),
-        ("F1-max", |m| figure(m.image_f1_max)),
-    ];
-    if evaluation.has_masks {
-        columns.push(("Pixel AUROC", |m| figure(m.pixel_auroc)));
-        columns.push(("AUPRO", |m| figure(m.aupro)));
-    }
-    columns.extend::<[Column; 4]>([
-        ("Accuracy", |m| percent(m.accuracy)),
-        ("Precision", |m| percent(m.precision)),
-        ("Recall", |m| percent(m.recall)),
-        ("False alarms", |m| percent(m.false_alarm_rate)),
-    ]);
-    let heads = columns.iter().map(|(head, _)| format!("<th scope=\"col\">{head}</th>"));
-    let mut body = row("All images", &evaluation.overall, &columns);
-    for (heading, parts) in [
-        ("By condition", &evaluation.per_condition),
-        ("By defect, each against all normal images", &evaluation.per_defect),
-    ] {
-        if !parts.is_empty() {
-            body += &format!(
-                "<tr class=\"group\"><th colspan=\"{}\" scope=\"rowgroup\"><span>{heading}</span></th></tr>\n",
-                columns.len() + 1
-            );
-        }
-        for (name, metrics) in parts {
-            body += &row(name, metrics, &columns);
-        }
-    }
-    format!(
-        "<section>\n<h2>Figures</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures\">\
-<table class=\"figures\"><thead><tr><th scope=\"col\">Images</th>{}</tr></thead><tbody>\n{body}</tbody></table></div>\n\
-<p class=\"small\">AUROC, AP and F1-max rank by raw score; F1-max picks its threshold on these very images and is an \
-upper bound. Accuracy, precision, recall and false alarms are those of the verdicts. A dash: not defined by the \
-data.</p>\n</section>\n",
-        heads.collect::<String>()
-    )
+#[derive(Template)]
+#[template(path = "html/figures.html")]
+pub(super) struct Figures<'a> {
+    columns: Vec<Column>,
+    groups: Vec<Group<'a>>,
 }
 
+/// A heading of a column, and the figure below it.
 type Column = (&'static str, fn(&Metrics) -> String);
 
-fn row(name: &str, metrics: &Metrics, columns: &[Column]) -> String {
-    let cells = columns.iter().map(|(_, cell)| format!("<td>{}</td>", cell(metrics)));
-    format!("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(name), cells.collect::<String>())
+/// Rows with a heading above them, each with its name.
+struct Group<'a> {
+    heading: Option<&'static str>,
+    rows: Vec<(&'a str, &'a Metrics)>,
+}
+
+impl<'a> Figures<'a> {
+    pub(super) fn of(evaluation: &'a Evaluation) -> Self {
+        let mut columns: Vec<Column> = vec![
+            ("Normal", |m| m.n_normal.to_string()),
+            ("Anomalous", |m| m.n_anomalous.to_string()),
+            ("AUROC", |m| figure(m.image_auroc)),
+            ("Calibrated AUROC", |m| figure(m.calibrated_image_auroc)),
+            ("AP", |m| figure(m.image_ap)),
+            ("F1-max", |m| figure(m.image_f1_max)),
+        ];
+        if evaluation.has_masks {
+            columns.push(("Pixel AUROC", |m| figure(m.pixel_auroc)));
+            columns.push(("AUPRO", |m| figure(m.aupro)));
+        }
+        columns.extend::<[Column; 4]>([
+            ("Accuracy", |m| percent(m.accuracy)),
+            ("Precision", |m| percent(m.precision)),
+            ("Recall", |m| percent(m.recall)),
+            ("False alarms", |m| percent(m.false_alarm_rate)),
+        ]);
+        let mut groups = vec![Group { heading: None, rows: vec![("All images", &evaluation.overall)] }];
+        for (heading, parts) in [
+            ("By condition", &evaluation.per_condition),
+            ("By defect, each against all normal images", &evaluation.per_defect),
+        ] {
+            if !parts.is_empty() {
+                let rows = parts.iter().map(|(name, metrics)| (name.as_str(), metrics)).collect();
+                groups.push(Group { heading: Some(heading), rows });
+            }
+        }
+        Self { columns, groups }
+    }
 }

@@ -4,10 +4,16 @@
 //! images), readable on a phone and in print, in light and dark. A content
 //! security policy in the page forbids everything but its own styles, script
 //! and embedded pictures.
+//!
+//! The page is made of templates, `*.html` beside this file, that are compiled
+//! into the program; [`markup`] says how texts in them are escaped.
 
 mod figures;
 mod images;
-mod text;
+mod markup;
+mod threshold;
+
+use askama::Template;
 
 use super::gallery::GalleryItem;
 use super::picture::ColourScale;
@@ -15,7 +21,10 @@ use super::results::ResultRow;
 use crate::eval::Evaluation;
 use crate::score::Verdict;
 
-pub(super) use text::html_escape;
+use figures::{Charts, Figures, Tiles};
+use images::{Gallery, Images};
+pub(super) use markup::Markup;
+use threshold::Threshold;
 
 /// Most pictures in a page.
 pub const MAX_GALLERY_ITEMS: usize = 60;
@@ -24,8 +33,8 @@ pub const MAX_GALLERY_BYTES: usize = 24 << 20;
 /// Most rows of the table of images.
 pub const MAX_TABLE_ROWS: usize = 2_000;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+/// Of this program, for the page.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Everything a page is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,10 +175,6 @@ impl Outcome {
             Self::Normal => "normal",
         }
     }
-
-    fn badge(self) -> String {
-        format!("<span class=\"badge {}\">{}</span>", self.class(), self.word())
-    }
 }
 
 /// The page as text; write it to `report.html`.
@@ -179,60 +184,42 @@ impl Outcome {
 /// included; the page says so where it leaves something out.
 #[must_use]
 pub fn html_page(report: &Report) -> String {
-    let mut body = String::new();
-    body += &figures::headline(report);
-    body += &figures::threshold(report);
-    body += &figures::charts(report);
-    body += &figures::tables(report.evaluation.as_ref());
-    body += &images::gallery(report);
-    body += &images::table(&report.images);
-    body += &facts(&report.facts);
-    document("pcore inspection report", &report.title, &report.subtitle, &body)
+    let page = Page {
+        title: &report.title,
+        subtitle: &report.subtitle,
+        tiles_section: Tiles::of(report),
+        threshold_section: Threshold::of(report),
+        charts_section: Charts::of(report),
+        figures_section: report.evaluation.as_ref().map(Figures::of),
+        gallery_section: Gallery::of(report),
+        images_section: Images::of(&report.images),
+        facts_heading: "About this run",
+        facts: &report.facts,
+    };
+    rendered(&page)
 }
 
-/// A page of this look: `mark` stands above the title, `body` is HTML.
-pub(in crate::report) fn document(mark: &str, title: &str, subtitle: &str, body: &str) -> String {
-    let (mark, title, subtitle) = (html_escape(mark), html_escape(title), html_escape(subtitle));
-    format!(
-        "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-<meta name=\"color-scheme\" content=\"light dark\">
-<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
-style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">
-<meta name=\"generator\" content=\"pcore {version}\">
-<title>{title}</title>
-<style>
-{STYLE}</style>
-</head>
-<body>
-<header>
-<p class=\"mark\">{mark}</p>
-<h1>{title}</h1>
-<p class=\"subtitle\">{subtitle}</p>
-</header>
-<main>
-{body}</main>
-<footer>Made by pcore {version}. This file is complete: it loads nothing from elsewhere.</footer>
-<script>
-{SCRIPT}</script>
-</body>
-</html>
-",
-        version = env!("CARGO_PKG_VERSION")
-    )
+/// The text of a page.
+pub(in crate::report) fn rendered<T: Template>(page: &T) -> String {
+    let mut text = String::with_capacity(T::SIZE_HINT);
+    // Writing to a String can't fail.
+    let _ = page.render_into(&mut text);
+    text
 }
 
-fn facts(facts: &[(String, String)]) -> String {
-    if facts.is_empty() {
-        return String::new();
-    }
-    let rows = facts
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", html_escape(name), html_escape(value)));
-    format!("<section>\n<h2>About this run</h2>\n<dl class=\"facts\">\n{}</dl>\n</section>\n", rows.collect::<String>())
+#[derive(Template)]
+#[template(path = "html/report.html")]
+struct Page<'a> {
+    title: &'a str,
+    subtitle: &'a str,
+    tiles_section: Tiles,
+    threshold_section: Option<Threshold<'a>>,
+    charts_section: Option<Charts>,
+    figures_section: Option<Figures<'a>>,
+    gallery_section: Option<Gallery<'a>>,
+    images_section: Option<Images<'a>>,
+    facts_heading: &'static str,
+    facts: &'a [(String, String)],
 }
 
 #[cfg(test)]

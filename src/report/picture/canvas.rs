@@ -3,7 +3,7 @@
 use image::ImageEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
-use super::font;
+use super::{font, unicode};
 use crate::report::ReportError;
 
 /// Longest side of a picture, in pixels.
@@ -102,8 +102,16 @@ impl Picture {
     }
 
     /// Writes one line of text, its top left corner at `(top, left)`, every
-    /// font pixel `scale` pixels wide. Clipped at the border.
+    /// font pixel `scale` pixels wide. Text that is not ASCII may be some rows
+    /// higher, with its middle in the same place. Clipped at the border.
     pub(in crate::report) fn text(&mut self, top: usize, left: usize, scale: usize, colour: [u8; 3], text: &str) {
+        if !text.chars().all(font::has_glyph) {
+            let (top, zoom) = (unicode::line_top(top, scale), unicode::zoom(scale));
+            for (row, column) in unicode::ink(text) {
+                self.fill(top + row * zoom, left + column * zoom, zoom, zoom, colour);
+            }
+            return;
+        }
         for (index, character) in text.chars().enumerate() {
             let start = left + index * font::ADVANCE * scale;
             if start >= self.width_px {
@@ -126,9 +134,13 @@ impl Picture {
     }
 }
 
-/// Columns that a line of `n_chars` characters takes.
-pub(in crate::report) fn text_width_px(n_chars: usize, scale: usize) -> usize {
-    (n_chars * font::ADVANCE).saturating_sub(font::ADVANCE - font::GLYPH_WIDTH) * scale
+/// Columns that a line of text takes.
+pub(in crate::report) fn text_width_px(text: &str, scale: usize) -> usize {
+    if text.chars().all(font::has_glyph) {
+        (text.len() * font::ADVANCE).saturating_sub(font::ADVANCE - font::GLYPH_WIDTH) * scale
+    } else {
+        unicode::width(text) * unicode::zoom(scale)
+    }
 }
 
 /// Refuses empty and oversized pictures before anything is allocated.
@@ -171,12 +183,31 @@ mod tests {
     fn text_draws_the_glyph() {
         let mut picture = Picture::filled(9, 11, [0; 3]).unwrap();
         picture.text(0, 0, 1, [255; 3], "-|");
-        assert_eq!(text_width_px(2, 1), 11);
+        assert_eq!(text_width_px("-|", 1), 11);
         for column in 0..5 {
             assert_eq!(picture.at(3, column), [255; 3]);
         }
         assert_eq!(picture.at(0, 8), [255; 3]);
         assert_eq!(picture.at(0, 0), [0; 3]);
+    }
+
+    #[test]
+    fn text_in_any_script_is_drawn_within_its_width_and_about_its_line() {
+        let mut pictures = vec![];
+        for text in ["Kalte", "K\u{e4}lte", "\u{5bd2}\u{51b7}", "\u{445}\u{43e}\u{43b}\u{43e}\u{434}"] {
+            for scale in 1..=6 {
+                let mut picture = Picture::filled(80, 300, [0; 3]).unwrap();
+                picture.text(12, 8, scale, [255; 3], text);
+                let inked = |row: usize, column: usize| picture.at(row, column) == [255; 3];
+                let right = 8 + text_width_px(text, scale);
+                let rows: Vec<usize> = (0..80).filter(|&row| (0..300).any(|column| inked(row, column))).collect();
+                let columns: Vec<usize> = (0..300).filter(|&column| (0..80).any(|row| inked(row, column))).collect();
+                assert!(*columns.first().unwrap() >= 8 && *columns.last().unwrap() < right, "{text} {scale}");
+                assert!(*rows.first().unwrap() >= 8 && *rows.last().unwrap() < 16 + 9 * scale, "{text} {scale}");
+                pictures.push(picture);
+            }
+        }
+        assert!((1..pictures.len()).all(|i| !pictures[..i].contains(&pictures[i])));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A small bitmap font, so that pictures carry text without a font file.
 //!
 //! Drawn for this project: printable ASCII, 5 columns by 7 rows, letters with
-//! a tail hang 2 rows lower. Any other character is drawn as a box.
+//! a tail hang 2 rows lower. Text with any other character is drawn in
+//! another font ([`super::unicode`]).
 
 /// Columns of a glyph.
 pub(super) const GLYPH_WIDTH: usize = 5;
@@ -13,18 +14,25 @@ pub(in crate::report) const ASCENT: usize = 7;
 pub(super) const GLYPH_HEIGHT: usize = 9;
 
 const FIRST: u32 = ' ' as u32;
-/// What is drawn for characters outside printable ASCII.
-const MISSING: [u8; 7] = [0x1F, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1F];
+
+/// Whether this font has a glyph for `character`.
+pub(super) fn has_glyph(character: char) -> bool {
+    rows(character).is_some()
+}
 
 /// Whether the glyph of `character` has ink at `(row, column)`.
 pub(super) fn has_ink(character: char, row: usize, column: usize) -> bool {
-    let index = (character as u32).wrapping_sub(FIRST) as usize;
-    let rows = GLYPHS.get(index).unwrap_or(&MISSING);
     let drop = if "gpqy".contains(character) { 2 } else { 0 };
-    match row.checked_sub(drop) {
-        Some(row) if row < rows.len() && column < GLYPH_WIDTH => rows[row] >> (GLYPH_WIDTH - 1 - column) & 1 == 1,
+    match (rows(character), row.checked_sub(drop)) {
+        (Some(rows), Some(row)) if row < rows.len() && column < GLYPH_WIDTH => {
+            rows[row] >> (GLYPH_WIDTH - 1 - column) & 1 == 1
+        }
         _ => false,
     }
+}
+
+fn rows(character: char) -> Option<&'static [u8; 7]> {
+    GLYPHS.get((character as u32).wrapping_sub(FIRST) as usize)
 }
 
 /// Space to tilde; a row is 5 bits, the leftmost column the highest.
@@ -141,7 +149,7 @@ mod tests {
     fn every_printable_character_looks_different() {
         let shapes: BTreeSet<Vec<bool>> = (' '..='~').map(ink).collect();
         assert_eq!(shapes.len(), 95);
-        assert!(!shapes.contains(&ink('\u{e4}')), "a box stands for what is missing");
+        assert!(has_glyph('~') && !has_glyph('\u{7f}') && !has_glyph('\n') && !has_glyph('\u{e4}'));
     }
 
     #[test]

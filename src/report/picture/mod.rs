@@ -6,6 +6,7 @@ mod display;
 mod font;
 mod overlay;
 mod resample;
+mod unicode;
 
 pub use canvas::{MAX_SIDE_PX, Picture};
 pub use colour_map::{ColourScale, colour};

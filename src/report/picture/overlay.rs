@@ -203,7 +203,7 @@ impl Panel {
         let (first, second) = (7 * self.font, 19 * self.font);
         picture.text(first, self.margin(), self.font, ink, word);
         let score = format!("score {}", short(caption.score));
-        let left = self.width.saturating_sub(self.margin() + text_width_px(score.len(), self.font));
+        let left = self.width.saturating_sub(self.margin() + text_width_px(&score, self.font));
         picture.text(first, left, self.font, INK, &score);
         let mut line = format!("threshold {}", short(caption.threshold));
         if let Some(condition) = caption.condition {
@@ -224,12 +224,12 @@ impl Panel {
         let label_top = bar_top + bar_height + 4 * font;
         picture.text(label_top, left, font, MUTED, &tick(scale.low()));
         let high = format!(">= {}", tick(scale.high()));
-        let high_left = left + length.saturating_sub(text_width_px(high.len(), font));
+        let high_left = left + length.saturating_sub(text_width_px(&high, font));
         picture.text(label_top, high_left, font, MUTED, &high);
         if let Some(limit) = contour {
             let label = format!("contour at {}", tick(limit));
             let at = left + (scale.position(limit) * (length - 1) as f32).round() as usize;
-            let label_width = text_width_px(label.len(), font);
+            let label_width = text_width_px(&label, font);
             let label_left =
                 at.saturating_sub(label_width / 2).clamp(left, (left + length).saturating_sub(label_width));
             picture.text(top + 7 * font, label_left, font, CONTOUR, &label);
@@ -241,11 +241,12 @@ impl Panel {
 
     /// A line cut to the width, the cut shown by dots.
     fn fitted(&self, line: &str) -> String {
-        let fits = (self.width - 2 * self.margin()) / text_width_px(2, self.font).saturating_sub(5 * self.font).max(1);
-        if line.chars().count() <= fits {
+        let fits = |text: &str| text_width_px(text, self.font) <= self.width - 2 * self.margin();
+        if fits(line) {
             return line.to_owned();
         }
-        line.chars().take(fits.saturating_sub(3)).chain("...".chars()).collect()
+        let cuts = line.char_indices().rev().map(|(at, _)| format!("{}...", &line[..at]));
+        cuts.into_iter().find(|cut| fits(cut)).unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::args::StudyArgs;
 use crate::console::{Console, print, print_line, problem, say};
 use crate::output;
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
 use pcore::condition::ConditionRule;
 use pcore::dataset::{self, Listing, mark_output};
 use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables};
@@ -138,7 +139,7 @@ fn build() -> Result<String> {
     let mut file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
     let mut hash = Sha256::new();
     io::copy(&mut file, &mut hash).with_context(|| format!("reading {}", path.display()))?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 /// Runs what is not in `runs.jsonl` yet, noting in `timings.csv` how long each took; all runs by key, and how many were

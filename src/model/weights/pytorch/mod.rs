@@ -5,8 +5,10 @@
 //! call outside a list of five is refused by name. Nothing is ever imported or run. Archives with compressed entries
 //! are refused, so no file can unfold to more than its own size.
 
+mod operand;
 mod pickle;
 mod rebuild;
+mod value;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -14,8 +16,9 @@ use std::collections::BTreeMap;
 use super::WeightsError;
 use super::source::Source;
 use super::tensors::{MAX_NAME_BYTES, MAX_TENSORS, StoredTensor};
-use pickle::{Machine, Value};
+use pickle::Machine;
 use rebuild::TensorRef;
+use value::Value;
 
 /// Largest pickle accepted, in bytes (that of ViT-L/14 has 60 kB).
 const MAX_PICKLE_BYTES: u64 = 8 << 20;
@@ -216,4 +219,8 @@ fn place(
             format!("tensor \"{name}\" of shape {:?} reaches past its storage of {bytes} bytes", tensor.shape),
         )),
     }
+}
+
+fn bad(reason: &str) -> WeightsError {
+    WeightsError::malformed(FORMAT, reason)
 }

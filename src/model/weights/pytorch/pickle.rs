@@ -6,42 +6,13 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::rebuild::{self, StorageRef, TensorRef};
-use super::{FORMAT, WeightsError};
+use super::operand::Reader;
+use super::rebuild::{self, StorageRef};
+use super::value::Value;
+use super::{FORMAT, WeightsError, bad};
 
 /// Most values on the stack, on the memo, or in one container.
 const MAX_VALUES: usize = 1 << 20;
-/// Deepest nesting of tuples.
-const MAX_TUPLE_DEPTH: usize = 16;
-
-/// What a pickle can describe.
-#[derive(Debug, Clone)]
-pub(super) enum Value {
-    None,
-    Bool(bool),
-    Int(i64),
-    /// A float, a byte string: read past, never used.
-    Opaque,
-    /// An integer of more than 8 bytes, little-endian.
-    Long(Rc<[u8]>),
-    Text(Rc<str>),
-    Tuple(Rc<Tuple>),
-    /// Index into the machine's dictionaries; dictionaries are shared and change after they were memoised.
-    Dict(usize),
-    /// Index into the machine's lists.
-    List(usize),
-    /// Module and name.
-    Class(Rc<(String, String)>),
-    Storage(Rc<StorageRef>),
-    Tensor(Rc<TensorRef>),
-}
-
-/// A tuple with its depth, bounded so that dropping one cannot overflow the call stack.
-#[derive(Debug)]
-pub(super) struct Tuple {
-    pub(super) items: Vec<Value>,
-    depth: usize,
-}
 
 /// State of the machine while a pickle runs, and the containers it leaves.
 #[derive(Debug, Default)]
@@ -52,12 +23,6 @@ pub(super) struct Machine {
     dicts: Vec<Vec<(Value, Value)>>,
     lists: Vec<Vec<Value>>,
     storages: HashMap<Rc<str>, Rc<StorageRef>>,
-}
-
-/// Reads operands.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
 }
 
 impl Machine {
@@ -123,6 +88,22 @@ impl Machine {
     }
 
     fn step(&mut self, code: u8, reader: &mut Reader<'_>) -> Result<(), WeightsError> {
+        if let Some(value) = reader.literal(code)? {
+            self.stack.push(value);
+            return Ok(());
+        }
+        let is_done = self.arrange(code, reader)? || self.remember(code, reader)? || self.call(code, reader)?;
+        if is_done {
+            return Ok(());
+        }
+        Err(WeightsError::unsupported(
+            FORMAT,
+            format!("pickle instruction 0x{code:02x} at byte {}; save a plain state dict", reader.at - 1),
+        ))
+    }
+
+    /// The instructions of the stack and of containers; whether `code` is one of them, as with those below.
+    fn arrange(&mut self, code: u8, reader: &mut Reader<'_>) -> Result<bool, WeightsError> {
         match code {
             0x80 => {
                 let protocol = reader.byte()?;
@@ -140,38 +121,12 @@ impl Machine {
             b'1' => {
                 self.pop_to_mark()?;
             }
-            b'N' => self.stack.push(Value::None),
-            0x88 => self.stack.push(Value::Bool(true)),
-            0x89 => self.stack.push(Value::Bool(false)),
-            b'J' => self.stack.push(Value::Int(i64::from(i32::from_le_bytes(reader.array()?)))),
-            b'K' => self.stack.push(Value::Int(i64::from(reader.byte()?))),
-            b'M' => self.stack.push(Value::Int(i64::from(u16::from_le_bytes(reader.array()?)))),
-            0x8a => {
-                let length = usize::from(reader.byte()?);
-                let digits = reader.take(length)?;
-                self.stack.push(long(digits));
-            }
-            b'G' => {
-                reader.take(8)?;
-                self.stack.push(Value::Opaque);
-            }
-            b'X' => self.text(4, reader)?,
-            0x8c => self.text(1, reader)?,
-            0x8d => self.text(8, reader)?,
-            // Byte strings: Python 2 wrote text as these.
-            b'T' => self.text(4, reader)?,
-            b'U' => self.text(1, reader)?,
-            b'B' => self.skip_bytes(4, reader)?,
-            b'C' => self.skip_bytes(1, reader)?,
-            0x8e => self.skip_bytes(8, reader)?,
-            b')' => self.tuple(Vec::new())?,
+            b')' => self.stack.push(Value::tuple(Vec::new())?),
             b't' => {
                 let items = self.pop_to_mark()?;
-                self.tuple(items)?;
+                self.stack.push(Value::tuple(items)?);
             }
-            0x85 => self.tuple_of(1)?,
-            0x86 => self.tuple_of(2)?,
-            0x87 => self.tuple_of(3)?,
+            0x85..=0x87 => self.tuple_of(usize::from(code - 0x84))?,
             b'}' => {
                 let dict = self.new_dict(Vec::new())?;
                 self.stack.push(dict);
@@ -198,23 +153,27 @@ impl Machine {
                 let items = self.pop_to_mark()?;
                 self.set_items(items)?;
             }
-            b'q' => {
-                let index = u32::from(reader.byte()?);
-                self.memoise(index)?;
-            }
-            b'r' => {
-                let index = u32::from_le_bytes(reader.array()?);
-                self.memoise(index)?;
-            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The instructions of the memo.
+    fn remember(&mut self, code: u8, reader: &mut Reader<'_>) -> Result<bool, WeightsError> {
+        match code {
+            b'q' => self.memoise(u32::from(reader.byte()?))?,
+            b'r' => self.memoise(u32::from_le_bytes(reader.array()?))?,
             0x94 => self.memoise(self.memo.len() as u32)?,
-            b'h' => {
-                let index = u32::from(reader.byte()?);
-                self.recall(index)?;
-            }
-            b'j' => {
-                let index = u32::from_le_bytes(reader.array()?);
-                self.recall(index)?;
-            }
+            b'h' => self.recall(u32::from(reader.byte()?))?,
+            b'j' => self.recall(u32::from_le_bytes(reader.array()?))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The instructions that name classes, call them, or refer to a storage.
+    fn call(&mut self, code: u8, reader: &mut Reader<'_>) -> Result<bool, WeightsError> {
+        match code {
             b'c' => {
                 let module = reader.line()?.to_owned();
                 let name = reader.line()?.to_owned();
@@ -242,21 +201,22 @@ impl Machine {
                 }
             }
             b'Q' => {
-                let storage = Rc::new(rebuild::storage(&self.pop()?)?);
-                limit(self.storages.len())?;
-                let known = self.storages.entry(Rc::clone(&storage.key)).or_insert_with(|| Rc::clone(&storage));
-                if known.dtype != storage.dtype || known.count != storage.count {
-                    return Err(bad(&format!("storage {} is named with two types or lengths", storage.key)));
-                }
-                self.stack.push(Value::Storage(storage));
+                let id = self.pop()?;
+                self.storage_of(&id)?;
             }
-            other => {
-                return Err(WeightsError::unsupported(
-                    FORMAT,
-                    format!("pickle instruction 0x{other:02x} at byte {}; save a plain state dict", reader.at - 1),
-                ));
-            }
+            _ => return Ok(false),
         }
+        Ok(true)
+    }
+
+    fn storage_of(&mut self, id: &Value) -> Result<(), WeightsError> {
+        let storage = Rc::new(rebuild::storage(id)?);
+        limit(self.storages.len())?;
+        let known = self.storages.entry(Rc::clone(&storage.key)).or_insert_with(|| Rc::clone(&storage));
+        if known.dtype != storage.dtype || known.count != storage.count {
+            return Err(bad(&format!("storage {} is named with two types or lengths", storage.key)));
+        }
+        self.stack.push(Value::Storage(storage));
         Ok(())
     }
 
@@ -270,23 +230,6 @@ impl Machine {
         Ok(())
     }
 
-    fn text(&mut self, length_bytes: usize, reader: &mut Reader<'_>) -> Result<(), WeightsError> {
-        let length = reader.length(length_bytes)?;
-        let bytes = reader.take(length)?;
-        self.stack.push(match std::str::from_utf8(bytes) {
-            Ok(text) => Value::Text(Rc::from(text)),
-            Err(_) => Value::Opaque,
-        });
-        Ok(())
-    }
-
-    fn skip_bytes(&mut self, length_bytes: usize, reader: &mut Reader<'_>) -> Result<(), WeightsError> {
-        let length = reader.length(length_bytes)?;
-        reader.take(length)?;
-        self.stack.push(Value::Opaque);
-        Ok(())
-    }
-
     fn tuple_of(&mut self, count: usize) -> Result<(), WeightsError> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let start = self
@@ -296,19 +239,7 @@ impl Machine {
             .filter(|start| *start >= floor)
             .ok_or_else(|| bad("stack underflow"))?;
         let items = self.stack.split_off(start);
-        self.tuple(items)
-    }
-
-    fn tuple(&mut self, items: Vec<Value>) -> Result<(), WeightsError> {
-        let depth = 1 + items.iter().map(|v| if let Value::Tuple(t) = v { t.depth } else { 0 }).max().unwrap_or(0);
-        if depth > MAX_TUPLE_DEPTH {
-            return Err(WeightsError::TooLarge {
-                what: "nesting of tuples",
-                limit: MAX_TUPLE_DEPTH as u64,
-                found: depth as u64,
-            });
-        }
-        self.stack.push(Value::Tuple(Rc::new(Tuple { items, depth })));
+        self.stack.push(Value::tuple(items)?);
         Ok(())
     }
 
@@ -363,51 +294,6 @@ impl Machine {
     }
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], WeightsError> {
-        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or_else(|| bad("the pickle ends in the middle of an instruction"))?;
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, WeightsError> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
-        let mut out = [0; N];
-        out.copy_from_slice(self.take(N)?);
-        Ok(out)
-    }
-
-    /// An unsigned length of 1, 4 or 8 bytes.
-    fn length(&mut self, bytes: usize) -> Result<usize, WeightsError> {
-        let mut wide = [0; 8];
-        wide[..bytes].copy_from_slice(self.take(bytes)?);
-        usize::try_from(u64::from_le_bytes(wide)).map_err(|_| bad("a length that does not fit"))
-    }
-
-    fn line(&mut self) -> Result<&'a str, WeightsError> {
-        let rest = &self.bytes[self.at..];
-        let end = rest.iter().take(256).position(|b| *b == b'\n').ok_or_else(|| bad("a class name without an end"))?;
-        self.at += end + 1;
-        std::str::from_utf8(&rest[..end]).map_err(|_| bad("a class name that is no text"))
-    }
-}
-
-/// Two's complement little-endian integer.
-fn long(digits: &[u8]) -> Value {
-    if digits.len() > 8 {
-        return Value::Long(Rc::from(digits));
-    }
-    let fill = if digits.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
-    let mut wide = [fill; 8];
-    wide[..digits.len()].copy_from_slice(digits);
-    Value::Int(i64::from_le_bytes(wide))
-}
-
 fn limit(count: usize) -> Result<(), WeightsError> {
     if count >= MAX_VALUES {
         return Err(WeightsError::TooLarge {
@@ -417,8 +303,4 @@ fn limit(count: usize) -> Result<(), WeightsError> {
         });
     }
     Ok(())
-}
-
-fn bad(reason: &str) -> WeightsError {
-    WeightsError::malformed(FORMAT, reason)
 }

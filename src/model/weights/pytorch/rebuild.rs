@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::FORMAT;
-use super::pickle::{Machine, Value};
+use super::pickle::Machine;
+use super::value::Value;
+use super::{FORMAT, bad};
 use crate::model::weights::WeightsError;
 use crate::model::weights::tensors::{Dtype, MAX_RANK};
 
@@ -128,8 +129,4 @@ fn storage_dtype(module: &str, name: &str) -> Option<Dtype> {
         "BoolStorage" => other("BOOL", 1),
         _ => None,
     }
-}
-
-fn bad(reason: &str) -> WeightsError {
-    WeightsError::malformed(FORMAT, reason)
 }

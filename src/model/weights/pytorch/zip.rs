@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FORMAT, WeightsError};
+use super::{FORMAT, WeightsError, bad};
 use crate::model::weights::source::Source;
 use crate::model::weights::tensors::{MAX_NAME_BYTES, MAX_TENSORS};
 
@@ -148,8 +148,4 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
-}
-
-fn bad(reason: &str) -> WeightsError {
-    WeightsError::malformed(FORMAT, reason)
 }
