@@ -104,7 +104,16 @@ pub struct Scored {
     /// Its descriptors `[n_patches, dim]`, where they were asked for.
     pub descriptors: Option<Vec<f32>>,
     /// What each part says, of a detector that has parts.
-    pub parts: Vec<Scored>,
+    pub parts: Vec<PartScored>,
+}
+
+/// What one part of a detector says of an image.
+#[derive(Clone, Debug)]
+pub struct PartScored {
+    /// The part's own answer.
+    pub scored: Scored,
+    /// What it adds to the score of the whole, under the first view.
+    pub share: f32,
 }
 
 impl Scored {

@@ -180,11 +180,21 @@ impl FeaturePipeline {
 
     /// How images are read for it, see [`Pace::flow`].
     pub(crate) fn flow(&self, pace: &Pace, afterwards: u64) -> Result<Flow, DetectError> {
+        Self::flow_for(&[self], pace, afterwards)
+    }
+
+    /// How images are read that pass through several of them, at least one.
+    pub(crate) fn flow_for(all: &[&Self], pace: &Pace, afterwards: u64) -> Result<Flow, DetectError> {
+        let size = |one: &Self| (one.preprocessing.height_px, one.preprocessing.width_px);
+        let sum = |of: &dyn Fn(&Self) -> Result<u64, DetectError>| {
+            all.iter().try_fold(0u64, |sum, one| Ok::<_, DetectError>(sum.saturating_add(of(one)?)))
+        };
         let needs = Needs {
-            reading: self.reading(),
-            input_px: (self.preprocessing.height_px, self.preprocessing.width_px),
-            batch_bytes: &|n| self.batch_bytes(n),
-            image_bytes: self.kept_bytes()?,
+            reading: all.first().map_or_else(Reading::default, |one| one.reading()),
+            input_px: all.iter().map(|one| size(one)).max_by_key(|(h, w)| h * w).unwrap_or_default(),
+            // A network keeps what it took for the next batch.
+            batch_bytes: &|n| sum(&|one| one.batch_bytes(n)),
+            image_bytes: sum(&Self::kept_bytes)?,
         };
         pace.flow(&needs, afterwards)
     }

@@ -62,6 +62,8 @@ pub struct Training<'a> {
     pub n_conditions: usize,
     /// The group of each training image; those of one group belong together.
     pub group_of: &'a [usize],
+    /// Rows and columns of each training image.
+    pub size_px: &'a [(usize, usize)],
     /// Seed of every random choice.
     pub seed: u64,
 }

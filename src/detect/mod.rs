@@ -3,6 +3,7 @@
 //! [`Detector`] is the contract, [`Method`] how one is fitted: reading, conditions, calibration, thresholds, verdicts, bundles
 //! and reports serve whatever keeps it. Each detector is a folder here and one line in the [`Registry`].
 
+mod combined;
 mod contract;
 mod described;
 mod entries;
@@ -16,7 +17,8 @@ mod patchcore;
 mod registry;
 mod view;
 
-pub use contract::{Admit, Asked, Detector, Scored};
+pub(crate) use combined::{FittedPart, joined, leave_out, levels_of};
+pub use contract::{Admit, Asked, Detector, PartScored, Scored};
 pub use described::Described;
 pub(crate) use entries::{backbone_entry, check_weights, features_entry, open_features, preprocessing};
 pub use error::DetectError;
@@ -27,5 +29,5 @@ pub(crate) use method::go_on;
 pub use method::{Distances, Fit, FitSize, Method, Training};
 pub use options::{DEFAULT_CORESET, DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
 pub use patchcore::station;
-pub use registry::{Kind, Open, Opening, Registry};
+pub use registry::{Kind, MethodOf, Open, Opening, Registry};
 pub use view::View;

@@ -1,6 +1,6 @@
 //! The detectors there are.
 
-use super::{DetectError, Detector, FeaturePipeline, Method, Options, gaussian, patchcore};
+use super::{DetectError, Detector, FeaturePipeline, Method, Options, combined, gaussian, patchcore};
 use crate::bundle::{
     Defect, FeaturesEntry, Manifest, Section, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded,
 };
@@ -11,6 +11,9 @@ use std::sync::{Arc, OnceLock};
 /// Makes a section ready.
 pub type Open = fn(Section, &Manifest, &mut Opening<'_>) -> Result<Box<dyn Detector>, DetectError>;
 
+/// The method of these settings.
+pub type MethodOf = fn(&Options) -> Result<Arc<dyn Method>, DetectError>;
+
 /// One kind of detector.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -18,8 +21,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What it does, in a few words.
     pub summary: &'static str,
-    /// How it is fitted with these settings.
-    pub method: fn(&Options) -> Result<Arc<dyn Method>, DetectError>,
+    /// How it is fitted with these settings; `None` for one that is made of others.
+    pub method: Option<MethodOf>,
     /// The tensors that its settings call for; see [`Sections::tensors`].
     pub tensors: fn(&SectionEntry, &Manifest) -> Result<Vec<TensorSpec>, Defect>,
     /// What their values must keep among each other; see [`Sections::check`].
@@ -31,7 +34,7 @@ pub struct Kind {
 }
 
 /// The built-in ones, the default first.
-const BUILT_IN: [Kind; 2] = [patchcore::KIND, gaussian::KIND];
+const BUILT_IN: [Kind; 3] = [patchcore::KIND, gaussian::KIND, combined::KIND];
 
 /// The kinds of detectors that a program knows.
 #[derive(Clone)]
@@ -59,14 +62,20 @@ impl Registry {
         &self.kinds
     }
 
+    /// The names of those that are fitted by themselves, the default first.
+    pub fn methods(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.iter().filter(|kind| kind.method.is_some()).map(|kind| kind.name)
+    }
+
     /// The method of this name with these settings.
     ///
     /// # Errors
     /// [`DetectError::UnknownDetector`], and what the method says of the settings.
     pub fn method(&self, name: &str, options: &Options) -> Result<Arc<dyn Method>, DetectError> {
-        let unknown = || DetectError::UnknownDetector { found: name.to_owned(), known: self.names() };
+        let known = || self.methods().collect::<Vec<_>>().join(", ");
+        let unknown = || DetectError::UnknownDetector { found: name.to_owned(), known: known() };
         let kind = self.kinds.iter().find(|kind| kind.name == name).ok_or_else(unknown)?;
-        (kind.method)(options)
+        (kind.method.ok_or_else(unknown)?)(options)
     }
 
     /// The method of the default detector with the default settings.

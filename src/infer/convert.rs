@@ -6,14 +6,11 @@ use crate::bundle::{ConformalEntry, Contents, FeaturesEntry, GateAxisEntry, Gate
 use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate, Policy};
 use crate::detect::{DetectError, FeaturePipeline, Registry, View, check_weights};
 use crate::model::Precision;
-use crate::score::Conformal;
+use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
-/// Calibration images from which a condition has a threshold of its own; below, that of all images serves it: the
-/// deviation of so few scores means nothing.
-pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 

@@ -4,6 +4,7 @@ use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::{Contents, Manifest};
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
 use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Registry, Scored, View, open_features};
+use crate::flow::{Flow, Pace};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::{OpenDevice, Precision};
 use crate::score::{AnomalyMap, Conformal, Verdict};
@@ -143,6 +144,11 @@ impl Inspector {
     #[must_use]
     pub fn pipeline(&self) -> &FeaturePipeline {
         self.detector.features()
+    }
+
+    /// How images are read for it.
+    pub(crate) fn flow(&self, pace: &Pace) -> Result<Flow, DetectError> {
+        FeaturePipeline::flow_for(&self.detector.all_features(), pace, 0)
     }
 
     /// The policy in force; the bundle's default unless [`Self::set_policy`] chose another.

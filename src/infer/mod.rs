@@ -12,7 +12,8 @@ mod inspector;
 mod stream;
 
 pub use explain::{
-    ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PatchPlace, PixelBox, SAME_PATCH,
+    ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PartShare, PatchPlace, PixelBox,
+    SAME_PATCH,
 };
 pub use inspector::{Calibration, Inspection, Inspector};
 pub use stream::{Inspecting, Item, inspect_all, inspect_and};

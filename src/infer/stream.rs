@@ -80,7 +80,7 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
 ) -> Result<(), E> {
     let Inspecting { inspector, samples, .. } = what;
     let prepare = &prepare;
-    let flow = inspector.pipeline().flow(pace, 0)?;
+    let flow = inspector.flow(pace)?;
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {

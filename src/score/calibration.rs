@@ -2,6 +2,10 @@
 
 use super::ScoreError;
 
+/// Calibration images from which a condition has a threshold of its own; below, that of all images serves it: the
+/// deviation of so few scores means nothing.
+pub(crate) const OWN_CALIBRATION_FROM: usize = 5;
+
 /// The scores of one condition's held-out normals, condensed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conformal {

@@ -54,6 +54,42 @@ impl AnomalyMap {
         Self { values, height_px, width_px }
     }
 
+    /// The sum of maps, each divided by its scale, on the pixels of an input of `(height, width)` in which the source lies as
+    /// `onto` says: every pixel is looked up where it lies in the source. Parts of the source that a map did not see add
+    /// nothing.
+    #[must_use]
+    pub fn summed<'a>(
+        maps: impl IntoIterator<Item = (&'a Self, &'a Placement, f32)>,
+        onto: &Placement,
+        (height_px, width_px): (usize, usize),
+    ) -> Self {
+        let mut values = vec![0.0; height_px * width_px];
+        for (map, placement, scale) in maps {
+            let axis = |n: usize, size: usize, own: (f64, i64), other: (f64, i64)| -> Vec<Option<Lerp>> {
+                // Centre of a pixel here, in the source, and there.
+                let there = |at: usize| {
+                    let source = (at as f64 + 0.5 - other.1 as f64) / other.0;
+                    (source * own.0 + own.1 as f64 - 0.5) as f32
+                };
+                let is_seen = |at: f32| at > -0.5 && at < size as f32 - 0.5;
+                (0..n).map(there).map(|at| is_seen(at).then(|| Lerp::of(at, size))).collect()
+            };
+            let ((own_y, own_x), (own_top, own_left)) = (placement.scale(), placement.offset_px());
+            let ((onto_y, onto_x), (onto_top, onto_left)) = (onto.scale(), onto.offset_px());
+            let rows = axis(height_px, map.height_px, (own_y, own_top), (onto_y, onto_top));
+            let columns = axis(width_px, map.width_px, (own_x, own_left), (onto_x, onto_left));
+            values.par_chunks_mut(width_px.max(1)).zip(&rows).for_each(|(out, row)| {
+                let Some(row) = row else { return };
+                for (value, column) in out.iter_mut().zip(&columns) {
+                    if let Some(column) = column {
+                        *value += bilinear(&map.values, map.width_px, *row, *column) / scale;
+                    }
+                }
+            });
+        }
+        Self { values, height_px, width_px }
+    }
+
     /// The largest value.
     #[must_use]
     pub fn max(&self) -> f32 {
@@ -214,6 +250,36 @@ mod tests {
             let (y, x) = (placement.to_input_y(hottest / 200), placement.to_input_x(hottest % 200));
             // The centre of patch (2, 5) with 8 pixels a patch.
             assert!((y - 19.5).abs() < 2.0 && (x - 43.5).abs() < 2.0, "{resize:?}: {y} {x}");
+        }
+    }
+
+    #[test]
+    fn maps_of_other_sizes_add_up_where_their_pixels_lie_in_the_source() {
+        let source = (120, 200);
+        for resize in [Resize::StretchBilinear, Resize::FitPad, Resize::ShortestCrop { shortest_px: 72 }] {
+            let placement = |side: usize, shortest: usize| {
+                let resize = match resize {
+                    Resize::ShortestCrop { .. } => Resize::ShortestCrop { shortest_px: shortest },
+                    other => other,
+                };
+                Preprocessing::imagenet(side, side, resize).placement(source.0, source.1)
+            };
+            let (fine, coarse) = (placement(64, 72), placement(32, 36));
+            // One hot place of the source, as each of them sees it.
+            let hot = |placement: &Placement, side: usize| {
+                let (y, x) = (placement.to_input_y(60), placement.to_input_x(110));
+                let near = |at: usize, centre: f32| (-(at as f32 - centre).powi(2) / side as f32).exp();
+                let values = (0..side * side).map(|at| near(at / side, y) * near(at % side, x)).collect();
+                AnomalyMap { values, height_px: side, width_px: side }
+            };
+            let (own, other) = (hot(&fine, 64), hot(&coarse, 32));
+            let summed = AnomalyMap::summed([(&own, &fine, 1.0), (&other, &coarse, 2.0)], &fine, (64, 64));
+            let hottest =
+                |map: &AnomalyMap| (0..4096).max_by(|a, b| map.values[*a].total_cmp(&map.values[*b])).unwrap();
+            assert_eq!(hottest(&summed), hottest(&own), "{resize:?}");
+            assert!((summed.max() - 1.5).abs() < 0.08, "{resize:?}: {}", summed.max());
+            // Alone and by itself it stays what it is.
+            assert_eq!(AnomalyMap::summed([(&own, &fine, 1.0)], &fine, (64, 64)), own);
         }
     }
 

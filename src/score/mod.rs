@@ -7,6 +7,7 @@ mod map;
 mod verdict;
 
 pub use calibration::Conformal;
+pub(crate) use calibration::OWN_CALIBRATION_FROM;
 pub use error::ScoreError;
 pub use image_score::{ImageScore, MAX_REWEIGHT_NEIGHBOURS};
 pub use map::AnomalyMap;

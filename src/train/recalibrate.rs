@@ -54,7 +54,7 @@ pub fn recalibrate(
     let inspector = Inspector::open(contents.clone(), device)?;
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
     let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
-    let flow = inspector.pipeline().flow(pace, 0)?;
+    let flow = inspector.flow(pace)?;
     progress.begin("calibrating", samples.len());
     in_batches(&paths, &flow, |range, decoded| {
         let n = range.len();

@@ -29,7 +29,7 @@ const NAME: &str = "gaussian";
 pub(super) const KIND: Kind = Kind {
     name: NAME,
     summary: "mean and covariance of normal patches, by condition",
-    method,
+    method: Some(method),
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,

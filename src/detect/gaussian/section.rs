@@ -60,16 +60,21 @@ pub(super) fn facts(entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, St
     let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
     let shrinkage = settings.conditions.iter().map(|law| law.shrinkage).fold(0.0, f64::max);
     let factors = settings.conditions.iter().map(|law| law.factor).collect::<std::collections::BTreeSet<_>>().len();
+    let some = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
+    let means = some(n, "mean", "means");
     let what = match settings.shape() {
-        Ok(Shape::Whole) => format!("{factors} covariances of {dim} values, shrunk by at most {shrinkage:.4}"),
-        Ok(Shape::Places(channels)) => format!("one for each place, {channels} of {dim} values"),
+        Ok(Shape::Whole) => {
+            let covariances = some(factors, "covariance", "covariances");
+            format!("{means} and {covariances} of {dim} values, shrunk by at most {shrinkage:.4}")
+        }
+        Ok(Shape::Places(channels)) => format!("{means} and covariances for each place, {channels} of {dim} values"),
         Ok(Shape::Residual(share)) => {
             let most = settings.conditions.iter().map(|law| law.n_directions).max().unwrap_or(0);
-            format!("at most {most} directions of {dim} values, {} % of the variance", share * 100.0)
+            format!("{means}, at most {most} directions of {dim} values, {} % of the variance", share * 100.0)
         }
         Err(_unknown) => String::new(),
     };
-    vec![("gaussian".to_owned(), format!("{n} means; {what}"))]
+    vec![("gaussian".to_owned(), what)]
 }
 
 pub(super) fn open(

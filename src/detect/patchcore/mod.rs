@@ -28,7 +28,7 @@ const NAME: &str = "patchcore";
 pub(super) const KIND: Kind = Kind {
     name: NAME,
     summary: "distances to a memory bank of normal patches",
-    method,
+    method: Some(method),
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,

@@ -173,7 +173,7 @@ impl Cell {
         let expected = |what: &str| bad(format!("expected {what}"));
         match axis {
             Axis::Detector => {
-                let known: Vec<&str> = Registry::built_in().kinds().iter().map(|kind| kind.name).collect();
+                let known: Vec<&str> = Registry::built_in().methods().collect();
                 if !known.contains(&text) {
                     return Err(expected(&known.join(" or ")));
                 }

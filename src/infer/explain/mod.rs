@@ -10,7 +10,7 @@ use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
 use crate::condition::{Condition, Policy};
-use crate::detect::{DetectError, Scored};
+use crate::detect::{DetectError, Detector, PartScored, Scored};
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -40,6 +40,23 @@ pub struct Explanation {
     pub grid: Grid,
     /// Its most anomalous patches, the worst first.
     pub patches: Vec<ExplainedPatch>,
+    /// What each part says, of a detector that has parts.
+    pub parts: Vec<PartShare>,
+    /// The part that says most, whose grid and patches these are; `None` for a detector without parts.
+    pub shown_part: Option<usize>,
+}
+
+/// What one part of a detector says of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartShare {
+    /// Its name in the registry.
+    pub kind: String,
+    /// Rows and columns of its network's input.
+    pub input_px: (usize, usize),
+    /// Its own score.
+    pub raw_score: f32,
+    /// What it adds to the score of the whole: standard deviations above the mean of held-out normals.
+    pub share: f32,
 }
 
 impl Explanation {
@@ -127,17 +144,26 @@ impl Inspector {
         calibration: Calibration,
         plan: &ExplainPlan,
     ) -> Result<Explanation, DetectError> {
-        let (rows, grid) = (scored.descriptors.take().unwrap_or_default(), scored.grid);
+        let shares = scored.parts.iter().enumerate();
+        let shown_part = shares.max_by(|(_, a), (_, b)| a.share.total_cmp(&b.share)).map(|(index, _)| index);
+        let detector = self.part(shown_part);
+        let parts = self.detector.parts().iter().zip(&scored.parts).map(|(part, said)| PartShare::of(&**part, said));
+        let parts = parts.collect();
+        let own = match shown_part {
+            Some(index) => &mut scored.parts[index].scored,
+            None => &mut scored,
+        };
+        let (rows, grid) = (own.descriptors.take().unwrap_or_default(), own.grid);
         let dim = rows.len() / grid.n_patches().max(1);
-        let search = Search::under(self.policy, scored.admission, self.conditions.len());
-        let chosen = top_patches(&scored.patches, grid, self.pipeline().descriptor().neighbourhood, plan.n_patches);
-        let input = self.pipeline().preprocessing();
+        let search = Search::under(self.policy, own.admission, self.conditions.len());
+        let chosen = top_patches(&own.patches, grid, detector.features().descriptor().neighbourhood, plan.n_patches);
+        let input = detector.features().preprocessing();
         let size = (image.height_px(), image.width_px());
         let mut patches = Vec::with_capacity(chosen.len());
         for index in chosen {
             let query = &rows[index * dim..][..dim];
             let (mut matches, mut by_condition) = (vec![], vec![]);
-            if let Some(bank) = self.bank() {
+            if let Some(bank) = detector.memory_bank() {
                 let found = bank.nearest_in(query, plan.n_matches.max(1), search)?;
                 matches = self.matches(bank, &found, search);
                 for condition in (0..self.conditions.len()).filter(|of| bank.has_rows_of(*of)) {
@@ -146,14 +172,19 @@ impl Inspector {
                 }
             }
             patches.push(ExplainedPatch {
-                place: PatchPlace::of(index, grid, (input.height_px, input.width_px), &scored.placement, size),
-                distance: scored.patches[index],
+                place: PatchPlace::of(index, grid, (input.height_px, input.width_px), &own.placement, size),
+                distance: own.patches[index],
                 matches,
                 by_condition,
             });
         }
         let inspection = self.decide(scored, calibration)?;
-        Ok(Explanation { inspection, policy: self.policy, grid, patches })
+        Ok(Explanation { inspection, policy: self.policy, grid, patches, parts, shown_part })
+    }
+
+    /// A part of the detector; the detector itself for `None`.
+    pub(super) fn part(&self, index: Option<usize>) -> &dyn Detector {
+        index.and_then(|index| self.detector.parts().get(index)).map_or(&*self.detector, |part| &**part)
     }
 
     fn matches(&self, bank: &MemoryBank, found: &Neighbours, search: Search) -> Vec<Match> {
@@ -173,6 +204,18 @@ impl Inspector {
             }
         };
         found.indices.iter().zip(&found.distances).map(matched).collect()
+    }
+}
+
+impl PartShare {
+    fn of(part: &dyn Detector, said: &PartScored) -> Self {
+        let input = part.features().preprocessing();
+        Self {
+            kind: part.kind().to_owned(),
+            input_px: (input.height_px, input.width_px),
+            raw_score: said.scored.raw_score(),
+            share: said.share,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Match, PatchPlace, PixelBox};
 use crate::bank::normalise_rows;
-use crate::detect::DetectError;
+use crate::detect::{DetectError, Detector};
 use crate::image::{self, Image};
 use crate::infer::Inspector;
 use crate::kernel::Metric;
@@ -42,7 +42,7 @@ type Kept = Result<(Arc<Image>, Vec<f32>), String>;
 /// Finds training images by the names that the bundle keeps.
 pub struct NormalImages {
     root: Option<PathBuf>,
-    kept: HashMap<String, Kept>,
+    kept: HashMap<(Option<usize>, String), Kept>,
 }
 
 impl NormalImages {
@@ -58,22 +58,30 @@ impl NormalImages {
         self.root.as_deref()
     }
 
-    /// The patch of a training image that `found` names, checked against the bank.
+    /// The patch of a training image that `found` names, checked against the bank of `part` (see
+    /// [`Explanation::shown_part`](super::Explanation::shown_part)).
     ///
     /// # Errors
     /// What the network refuses.
-    pub fn patch(&mut self, inspector: &Inspector, found: &Match) -> Result<NormalPatch, DetectError> {
-        let (Some(source), Some(position), Some(bank)) = (&found.source, found.position, inspector.bank()) else {
+    pub fn patch(
+        &mut self,
+        inspector: &Inspector,
+        part: Option<usize>,
+        found: &Match,
+    ) -> Result<NormalPatch, DetectError> {
+        let detector = inspector.part(part);
+        let (Some(source), Some(position), Some(bank)) = (&found.source, found.position, detector.memory_bank()) else {
             return Ok(NormalPatch::Missing { reason: "the bundle does not say which image the row is of".to_owned() });
         };
-        if !self.kept.contains_key(source) {
+        let key = (part, source.clone());
+        if !self.kept.contains_key(&key) {
             if self.kept.len() >= MAX_KEPT {
                 self.kept.clear();
             }
-            let kept = self.open(inspector, source)?;
-            self.kept.insert(source.clone(), kept);
+            let kept = self.open(detector, source)?;
+            self.kept.insert(key.clone(), kept);
         }
-        let (image, descriptors) = match &self.kept[source] {
+        let (image, descriptors) = match &self.kept[&key] {
             Ok(kept) => kept,
             Err(reason) => return Ok(NormalPatch::Missing { reason: reason.clone() }),
         };
@@ -86,16 +94,18 @@ impl NormalImages {
         if apart > f64::from(SAME_PATCH) * length(&mut row.iter().copied()) {
             return Ok(NormalPatch::Changed);
         }
-        let input = inspector.pipeline().preprocessing();
+        let input = detector.features().preprocessing();
         let size = (image.height_px(), image.width_px());
-        let Some(features) = inspector.manifest.detector.lead() else { return Ok(NormalPatch::Changed) };
+        let entry = &inspector.manifest.detector;
+        let entry = part.and_then(|index| entry.parts.get(index)).unwrap_or(entry);
+        let Some(features) = entry.lead() else { return Ok(NormalPatch::Changed) };
         let grid = crate::model::Grid { n_rows: features.descriptor.grid_rows, n_cols: features.descriptor.grid_cols };
         let placement = input.placement(size.0, size.1);
         let place = PatchPlace::of(position, grid, (input.height_px, input.width_px), &placement, size);
         Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })
     }
 
-    fn open(&self, inspector: &Inspector, source: &str) -> Result<Kept, DetectError> {
+    fn open(&self, detector: &dyn Detector, source: &str) -> Result<Kept, DetectError> {
         let Some(root) = &self.root else {
             return Ok(Err("the folder of the training images is not known on this machine".to_owned()));
         };
@@ -104,12 +114,12 @@ impl NormalImages {
         if !plain {
             return Ok(Err(format!("'{source}' is no name below a folder")));
         }
-        let image = match image::read_as(&root.join(source), &inspector.reading()) {
+        let image = match image::read_as(&root.join(source), &detector.features().reading()) {
             Ok(image) => image,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let mut rows = inspector.pipeline().describe(&[&image])?.rows;
-        if let Some(bank) = inspector.bank().filter(|bank| bank.metric() == Metric::Cosine) {
+        let mut rows = detector.features().describe(&[&image])?.rows;
+        if let Some(bank) = detector.memory_bank().filter(|bank| bank.metric() == Metric::Cosine) {
             normalise_rows(&mut rows, bank.dim());
         }
         Ok(Ok((Arc::new(image), rows)))

@@ -4,7 +4,7 @@ mod picture;
 
 pub use picture::explain_picture;
 
-use crate::infer::{Explanation, Match, NormalPatch, PixelBox};
+use crate::infer::{Explanation, Match, NormalPatch, PartShare, PixelBox};
 use serde::Serialize;
 
 /// What is left of the training images behind an [`Explanation`]: for every patch one entry per match, then one per entry
@@ -31,7 +31,21 @@ pub struct ExplanationJson {
     grid_cols: usize,
     /// Of the patches below, those that lie nearest to a normal patch of another condition.
     nearer_in_another_condition: Option<usize>,
+    /// Of a detector that has parts, what each says; left out else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartJson>,
     patches: Vec<PatchJson>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PartJson {
+    detector: String,
+    input: [usize; 2],
+    raw_score: f32,
+    /// Standard deviations that it adds to the score.
+    share: f32,
+    /// Whether the patches are this part's.
+    is_shown: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -93,8 +107,19 @@ impl ExplanationJson {
             grid_rows: explanation.grid.n_rows,
             grid_cols: explanation.grid.n_cols,
             nearer_in_another_condition: explanation.n_nearer_in_another(),
+            parts: explanation.parts.iter().enumerate().map(|part| part_json(part, explanation.shown_part)).collect(),
             patches: patches.collect(),
         }
+    }
+}
+
+fn part_json((index, part): (usize, &PartShare), shown: Option<usize>) -> PartJson {
+    PartJson {
+        detector: part.kind.clone(),
+        input: [part.input_px.0, part.input_px.1],
+        raw_score: part.raw_score,
+        share: part.share,
+        is_shown: shown == Some(index),
     }
 }
 

@@ -1,30 +1,28 @@
 //! What was fitted, as a bundle.
 
-use super::groups::Groups;
+use super::TrainError;
 use super::held_out::HeldOut;
+use super::learn::Learning;
 use super::look::fingerprint;
-use super::{Learning, TrainError};
 use crate::bundle::{CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, Section};
 use crate::condition::{Chosen, ConditionRule};
 use crate::detect::{Detector, View};
 use crate::infer::convert;
-use crate::score::Conformal;
-use crate::train::FitPlan;
+use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
 /// Everything that a bundle is made of, beside the detector.
 pub(super) struct Outcome<'a> {
-    pub(super) plan: &'a FitPlan,
     pub(super) learning: &'a Learning<'a>,
     pub(super) gate: &'a Chosen,
-    pub(super) groups: &'a Groups,
     pub(super) views: &'a [View],
     pub(super) held: &'a [HeldOut],
 }
 
 impl Outcome<'_> {
     pub(super) fn contents(&self, detector: &dyn Detector) -> Result<Contents, TrainError> {
-        let Self { plan, learning, gate, held, .. } = *self;
+        let Self { learning, gate, held, .. } = *self;
+        let plan = learning.plan;
         let Section { entry, tensors } = detector.section()?;
         let maxima: Vec<f32> = held.iter().map(|h| h.map_maximum).collect();
         let manifest = Manifest {
@@ -63,34 +61,35 @@ impl Outcome<'_> {
     }
 
     fn calibration(&self) -> Result<CalibrationEntry, TrainError> {
-        let Self { plan, learning, held, views, .. } = *self;
+        let Self { learning, held, views, .. } = *self;
+        let plan = learning.plan;
         let scores: Vec<f32> = held.iter().map(|h| h.raw_scores[0]).collect();
         let mut per_condition = BTreeMap::new();
         for (index, name) in learning.conditions.iter().enumerate() {
             let of_condition = held.iter().zip(&scores).filter(|(h, _)| h.condition == index);
             let own: Vec<f32> = of_condition.map(|(_, score)| *score).collect();
-            if own.len() >= convert::OWN_CALIBRATION_FROM {
+            if own.len() >= OWN_CALIBRATION_FROM {
                 per_condition.insert(name.clone(), self.entry_of(&own)?);
             }
         }
         let method = match plan.threshold {
             Some(_) => convert::CONSTANT,
-            None if learning.split.held_out.is_empty() => "leave-one-out",
+            None if learning.leaves_out() => "leave-one-out",
             None => "split-conformal",
         };
         Ok(CalibrationEntry {
             method: method.to_owned(),
             alpha: plan.alpha,
             views: views.iter().map(ToString::to_string).collect(),
-            groups: self.groups.entry(),
+            groups: learning.groups.entry(),
             global: self.entry_of(&scores)?,
             per_condition,
         })
     }
 
     fn entry_of(&self, scores: &[f32]) -> Result<ConformalEntry, TrainError> {
-        let mut found = Conformal::of(scores, self.plan.alpha)?;
-        found.threshold = self.plan.threshold.or(found.threshold);
+        let mut found = Conformal::of(scores, self.learning.plan.alpha)?;
+        found.threshold = self.learning.plan.threshold.or(found.threshold);
         Ok(convert::conformal_entry(&found))
     }
 }

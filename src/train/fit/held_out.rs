@@ -3,7 +3,7 @@
 use super::look::{Glance, check_unchanged};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
-use crate::detect::{Asked, DetectError, Detector, Distances, Fit, Training, View, go_on};
+use crate::detect::{Asked, DetectError, Detector, Distances, Training, View, go_on};
 use crate::flow::{Decoded, Flow, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
@@ -62,14 +62,16 @@ pub(super) fn calibrate(
     Ok(found)
 }
 
+/// What would be said of the image of this index, so admitted, had it never been seen.
+pub(super) type LeaveOut<'a> = &'a (dyn Fn(usize, Admission) -> Result<Option<Distances>, DetectError> + Sync);
+
 /// Scores each image that the detector learned from as if it had never seen any of its group. Empty where there is only one
 /// group.
 ///
 /// The gate has seen these images, so their labels take its place.
 pub(super) fn leave_each_out(
-    fit: &dyn Fit,
+    leave_out: LeaveOut<'_>,
     training: &Training<'_>,
-    views: &[View],
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     progress.begin("calibrating", training.images.len());
@@ -78,7 +80,7 @@ pub(super) fn leave_each_out(
         .map(|index| {
             go_on(progress)?;
             let condition = training.condition(index);
-            let found = fit.leave_out(training, index, Admission::certain(condition), views)?;
+            let found = leave_out(index, Admission::certain(condition))?;
             progress.advance(1);
             Ok(found.map(|Distances { raw_scores, map, .. }| HeldOut {
                 image: training.images[index],

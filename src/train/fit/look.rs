@@ -21,6 +21,8 @@ pub(super) struct Glance {
     /// A small picture, where near-copies are looked for.
     pub(super) thumbnail: Option<Thumbnail>,
     pub(super) levels: Levels,
+    /// Rows and columns.
+    pub(super) size_px: (usize, usize),
 }
 
 /// The readable images, what was seen of each, and the others.
@@ -40,7 +42,8 @@ pub(super) fn look<'a>(
     let glance = |image: &Image| {
         let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
         let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(image)).flatten();
-        Glance { intensity, digest: digest(image), thumbnail, levels: Levels::of(image) }
+        let size_px = (image.height_px(), image.width_px());
+        Glance { intensity, digest: digest(image), thumbnail, levels: Levels::of(image), size_px }
     };
     let paths: Vec<&Path> = samples.iter().map(|sample| sample.path.as_path()).collect();
     progress.begin("reading", samples.len());

@@ -4,27 +4,27 @@ mod contents;
 mod describe;
 mod groups;
 mod held_out;
+mod learn;
 mod look;
 mod near_copies;
 mod room;
 
 use super::group::groups_by_rule;
-use super::split::{Split, split};
+use super::split::split;
 use super::{FitPlan, PartPlan, TrainError};
 use crate::bundle::Contents;
-use crate::condition::{Chosen, ConditionError, ConditionRule, Examples, Gate, GateKind, Policy, choose, condition_of};
+use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
-use crate::detect::{Described, FeaturePipeline, Fit, PipelineSpec, Training, View, go_on};
+use crate::detect::{FeaturePipeline, PipelineSpec, View};
 use crate::flow::Flow;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
 use contents::Outcome;
-use describe::{DescribedImages, Describing};
 use groups::Groups;
-use held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
+use learn::{Learned, Learning};
 pub(crate) use look::digest;
-use look::{Glance, Labels, all_named, label, look};
+use look::{Labels, all_named, label, look};
 use room::Extent;
 
 /// A training image that could not be used.
@@ -71,118 +71,30 @@ pub(crate) fn fit_on(
     policies: &[Policy],
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    let [part] = &plan.parts[..] else { return Err(TrainError::NoParts) };
     check(samples, plan)?;
-    let features = open(&part.pipeline)?;
-    let mut flow = flow(plan, part, &features, samples.len())?;
-    let (samples, mut glances, failures) = look(samples, plan, &mut flow, progress)?;
+    let mut open = |part: &PartPlan| open(&part.pipeline);
+    let pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+    let flow_of = |(part, features)| flow(plan, part, features, samples.len());
+    let mut flows = plan.parts.iter().zip(&pipelines).map(flow_of).collect::<Result<Vec<_>, _>>()?;
+    let (samples, mut glances, failures) = look(samples, plan, &mut flows[0], progress)?;
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
     let groups = Groups::of(plan, &samples, &mut glances, (&label, conditions.len()), progress)?;
     let split = split(&groups.units, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
     groups.warn(plan, &split, progress)?;
-    let learning = Learning { samples: &samples, glances: &glances, label: &label, conditions: &conditions, split };
-    let mut learned = learning.learn(plan, part, features, (level, &groups, &flow), progress)?;
-    go_on(progress)?;
     // With one condition all policies are the same.
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
-    let views = default_first(learned.fit.detector().views(policies));
-    let mut held = learning.hold_out(&mut learned, (&groups, &flow), &views, progress)?;
-    if groups.are_used() {
-        held = one_per_group(held, &groups.of_image, &groups.units.condition);
-    }
+    let size_px: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
+    let (label, conditions) = (&*label, &*conditions);
+    let learning = Learning { plan, samples: &samples, glances: &glances, size_px, label, conditions, groups, split };
+    let Learned { detector, gate, views, held } = learning.learn(pipelines, flows, (level, policies), progress)?;
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });
     }
     let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
-    let outcome =
-        Outcome { plan, learning: &learning, gate: &learned.gate, groups: &groups, views: &views, held: &held };
-    let contents = outcome.contents(learned.fit.detector())?;
+    let contents = Outcome { learning: &learning, gate: &gate, views: &views, held: &held }.contents(&*detector)?;
     Ok(Fitted { contents, failures, calibrating })
-}
-
-/// The images of a fit.
-struct Learning<'a> {
-    samples: &'a [&'a Sample],
-    glances: &'a [Glance],
-    /// The condition of each.
-    label: &'a [usize],
-    conditions: &'a [String],
-    /// Those that are learned from, and those held out.
-    split: Split,
-}
-
-/// What was learned.
-struct Learned {
-    fit: Box<dyn Fit>,
-    /// Of the images learned from; kept as long as they are left out in turn.
-    described: Option<Described>,
-    gate: Chosen,
-    dim: usize,
-}
-
-impl Learning<'_> {
-    fn training<'a>(&'a self, described: &'a Described, groups: &'a Groups, seed: u64) -> Training<'a> {
-        let (images, label, n_conditions) = (&*self.split.bank, self.label, self.conditions.len());
-        Training { described, images, label, n_conditions, group_of: &groups.of_image, seed }
-    }
-
-    fn learn(
-        &self,
-        plan: &FitPlan,
-        part: &PartPlan,
-        features: FeaturePipeline,
-        (level, groups, flow): (Option<Gate>, &Groups, &Flow),
-        progress: &dyn Progress,
-    ) -> Result<Learned, TrainError> {
-        let pools =
-            self.conditions.len() > 1 && (level.is_none() || !matches!(plan.gate, GateKind::Auto | GateKind::P90));
-        let (samples, glances, images) = (self.samples, self.glances, &*self.split.bank);
-        let (method, n_conditions) = (&*part.method, self.conditions.len());
-        let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
-        let DescribedImages { described, pooled } = describing.run(plan, flow, progress)?;
-        go_on(progress)?;
-        let gate = self.gate(&pooled, level, plan.gate)?;
-        let fit = part.method.fit(features, &self.training(&described, groups, plan.seed), progress)?;
-        let dim = crate::bank::RowSource::dim(&described);
-        Ok(Learned { fit, described: Some(described), gate, dim })
-    }
-
-    /// Learns from these images alone: the held-out ones must pass the gate as new images do.
-    fn gate(&self, pooled: &[Vec<f32>], level: Option<Gate>, kind: GateKind) -> Result<Chosen, TrainError> {
-        let taught = if pooled.is_empty() { &[][..] } else { &self.split.bank };
-        let intensity = |i: &usize| self.glances[*i].intensity.as_ref().map(<[f32; 8]>::as_slice);
-        let examples = Examples {
-            intensity: taught.iter().filter_map(intensity).collect(),
-            pooled: pooled.iter().map(Vec::as_slice).collect(),
-            conditions: taught.iter().map(|i| self.label[*i] as u32).collect(),
-        };
-        Ok(choose(kind, level, &examples, self.conditions.len())?)
-    }
-
-    /// The scores of images that the detector does not know, or acts as if it did not.
-    fn hold_out(
-        &self,
-        learned: &mut Learned,
-        (groups, flow): (&Groups, &Flow),
-        views: &[View],
-        progress: &dyn Progress,
-    ) -> Result<Vec<HeldOut>, TrainError> {
-        let described = learned.described.take();
-        match described {
-            Some(described) if self.split.held_out.is_empty() => {
-                leave_each_out(&*learned.fit, &self.training(&described, groups, 0), views, progress)
-            }
-            described => {
-                drop(described);
-                let seen = (self.samples, self.glances);
-                let held_out = (&*self.split.held_out, self.label);
-                let gate = (&learned.gate.gate, learned.dim, views);
-                calibrate(learned.fit.detector(), flow, seen, held_out, gate, progress)
-            }
-        }
-    }
 }
 
 /// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
@@ -191,6 +103,11 @@ fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: u
     // As if of one condition: how many there are is not known yet.
     let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
     Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
+}
+
+/// The views that all parts have.
+fn fitting_views(of_parts: impl Iterator<Item = Vec<View>>) -> Vec<View> {
+    of_parts.reduce(|all, own| all.into_iter().filter(|view| own.contains(view)).collect()).unwrap_or_default()
 }
 
 /// The views that are calibrated, the plain one of the default policy first.
@@ -203,6 +120,9 @@ fn default_first(mut views: Vec<View>) -> Vec<View> {
 
 /// Refuses what can be told before any image is read.
 fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
+    if plan.parts.is_empty() {
+        return Err(TrainError::NoParts);
+    }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
     }

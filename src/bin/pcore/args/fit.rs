@@ -2,8 +2,8 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    Shrinkage, parse_bytes, parse_neighbours, parse_odd, parse_positive, parse_shrinkage, parse_sigma, parse_size,
-    parse_threshold,
+    DetectorParts, Shrinkage, parse_bytes, parse_detector, parse_neighbours, parse_odd, parse_positive,
+    parse_shrinkage, parse_sigma, parse_size, parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
@@ -57,12 +57,13 @@ pub(crate) struct FitArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = METHOD)]
 pub(crate) struct MethodArgs {
-    /// How images are judged: patchcore or gaussian
+    /// How images are judged: patchcore, gaussian, or several of them with + between
     ///
     /// patchcore keeps a bank of normal patches and measures the distance to the nearest; gaussian keeps the mean and the
-    /// covariance of each condition's patches, far less to store, and compares with those.
-    #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, help_heading = METHOD)]
-    pub(crate) detector: String,
+    /// covariance of each condition's patches, far less to store, and compares with those. Of several the calibrated scores
+    /// are added; @ gives one an input size of its own: patchcore@128+patchcore@384 sees coarse and fine defects.
+    #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, value_parser = parse_detector, help_heading = METHOD)]
+    pub(crate) detector: DetectorParts,
     /// Network that describes the patches (see `pcore devices`)
     #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
     pub(crate) backbone: String,

@@ -17,6 +17,7 @@ pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
+pub(crate) use values::DetectorPart;
 
 use clap::{Parser, Subcommand};
 

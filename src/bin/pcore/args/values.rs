@@ -1,6 +1,7 @@
 //! Values as people write them, within the limits that bundles are held to as well.
 
-use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_SCORE};
+use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE};
+use pcore::detect::Registry;
 use pcore::image::MAX_INPUT_PX;
 
 pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
@@ -58,6 +59,43 @@ pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
     }
 }
 
+/// One detector of `--detector A+B`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DetectorPart {
+    pub(crate) kind: String,
+    /// Its own input size, where one was given.
+    pub(crate) size: Option<(usize, usize)>,
+}
+
+/// `--detector`: names with a `+` between them, each perhaps with `@` and a size.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DetectorParts(pub(crate) Vec<DetectorPart>);
+
+pub(super) fn parse_detector(text: &str) -> Result<DetectorParts, String> {
+    let known: Vec<&str> = Registry::built_in().methods().collect();
+    let part = |text: &str| {
+        let (kind, size) = match text.split_once('@') {
+            Some((kind, size)) => (kind, Some(parse_size(size)?)),
+            None => (text, None),
+        };
+        if known.contains(&kind) {
+            Ok(DetectorPart { kind: kind.to_owned(), size })
+        } else {
+            Err(format!(
+                "expected {}, or several with + between them, such as {}@128+{}@384",
+                known.join(" or "),
+                known[0],
+                known[0]
+            ))
+        }
+    };
+    let parts: Vec<DetectorPart> = text.split('+').map(part).collect::<Result<_, String>>()?;
+    match parts.len() {
+        n if n > MAX_PARTS => Err(format!("expected at most {MAX_PARTS} detectors, found {n}")),
+        _ => Ok(DetectorParts(parts)),
+    }
+}
+
 /// A share of shrinkage, or none for the one that the data tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shrinkage(pub(crate) Option<f64>);
@@ -89,6 +127,18 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn detectors_parse_alone_and_joined_and_unknown_ones_name_those_there_are() {
+        let part = |kind: &str, size| DetectorPart { kind: kind.to_owned(), size };
+        assert_eq!(parse_detector("gaussian"), Ok(DetectorParts(vec![part("gaussian", None)])));
+        let joined = vec![part("patchcore", Some((128, 128))), part("gaussian", Some((64, 96)))];
+        assert_eq!(parse_detector("patchcore@128+gaussian@64x96"), Ok(DetectorParts(joined)));
+        for bad in ["", "+", "patchcore+", "telepath", "combined", "patchcore@0", "patchcore@"] {
+            assert!(parse_detector(bad).is_err(), "{bad}");
+        }
+        assert!(parse_detector(&vec!["gaussian"; 17].join("+")).unwrap_err().contains("at most 16"));
+    }
 
     #[test]
     fn sizes_and_bytes_parse_as_people_write_them() {

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use pcore::bank::{MemoryBank, describe};
 use pcore::condition::{Admission, Policy};
 use pcore::dataset::{self, Sample};
-use pcore::detect::View;
+use pcore::detect::{Detector, View};
 use pcore::flow::Pace;
 use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector, inspect_all};
@@ -66,6 +66,9 @@ struct Ceilings {
 
 #[derive(Serialize)]
 struct Batch {
+    /// Whose stages they are: the detector, or a part of it. `inspect` and `pipeline` are always those of the whole.
+    detector: String,
+    image_size: String,
     batch: usize,
     images_per_s: f64,
     /// Products of all patches with all rows over the time of the search, which does some of them with narrower numbers.
@@ -98,11 +101,18 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         say!("the first {} of {} images are measured", samples.len(), listing.samples.len());
     }
     let bank = inspector.bank();
-    let network =
-        inspector.pipeline().network().ok_or_else(|| anyhow!("this bundle has no network that could be measured"))?;
     let pace = args.run.pace(0);
-    let bench = Bench { inspector, bank, network, samples, pace, repeats: args.repeat };
-    let batches = BATCHES.into_iter().map(|batch| bench.measure(batch)).collect::<Result<Vec<_>>>()?;
+    let mut batches = vec![];
+    for detector in leaves(inspector.detector()) {
+        let network = detector
+            .features()
+            .network()
+            .ok_or_else(|| anyhow!("this bundle has no network that could be measured"))?;
+        let bench = Bench { inspector, detector, network, samples, pace, repeats: args.repeat };
+        for batch in BATCHES {
+            batches.push(bench.measure(batch)?);
+        }
+    }
     let preprocessing = inspector.pipeline().preprocessing();
     let report = Report {
         pcore_version: env!("CARGO_PKG_VERSION"),
@@ -130,7 +140,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
 
 struct Bench<'a> {
     inspector: &'a Inspector,
-    bank: Option<&'a MemoryBank>,
+    /// The part whose stages are measured; the detector itself where it has no parts.
+    detector: &'a dyn Detector,
     network: &'a dyn Backbone,
     samples: &'a [Sample],
     pace: Pace,
@@ -156,8 +167,12 @@ impl Bench<'_> {
             })
             .collect();
         let median = |name: &str| stages.iter().find(|s| s.stage == name).map_or(f64::NAN, |s| s.median_ms);
-        let products = 2.0 * patches as f64 * self.bank.map_or(0, |bank| bank.n_rows() * bank.dim()) as f64;
+        let products =
+            2.0 * patches as f64 * self.detector.memory_bank().map_or(0, |bank| bank.n_rows() * bank.dim()) as f64;
+        let input = self.detector.features().preprocessing();
         Ok(Batch {
+            detector: self.detector.kind().to_owned(),
+            image_size: format!("{}x{}", input.height_px, input.width_px),
             batch,
             images_per_s: 1e3 / median("pipeline"),
             search_gflops: products / median("search") / 1e6,
@@ -167,9 +182,9 @@ impl Bench<'_> {
 
     /// Milliseconds per image of every stage, and the patches of an image.
     fn once(&self, batch: usize) -> Result<([f64; STAGES.len()], usize)> {
-        let pipeline = self.inspector.pipeline();
+        let pipeline = self.detector.features();
         let preprocessing = pipeline.preprocessing();
-        let score = self.inspector.detector().scoring();
+        let score = self.detector.scoring();
         let style = DrawStyle {
             pixel_threshold: self.inspector.manifest().pixel_threshold,
             truth: None,
@@ -220,11 +235,19 @@ impl Bench<'_> {
     }
 }
 
+/// The detectors without parts that one is made of.
+fn leaves(detector: &dyn Detector) -> Vec<&dyn Detector> {
+    match detector.parts() {
+        [] => vec![detector],
+        parts => parts.iter().flat_map(|part| leaves(&**part)).collect(),
+    }
+}
+
 impl Bench<'_> {
     /// The distance of each patch: by the bank's search where there is a bank, else as the detector tells it.
     fn distances(&self, rows: &[f32], grid: Grid) -> Result<Vec<f32>> {
-        let detector = self.inspector.detector();
-        Ok(match self.bank {
+        let detector = self.detector;
+        Ok(match detector.memory_bank() {
             Some(bank) => {
                 let nearest = bank.nearest(rows, detector.scoring().map_neighbours)?;
                 nearest.distances.iter().step_by(nearest.k).copied().collect()
@@ -312,9 +335,11 @@ fn print_table(report: &Report) -> Result<()> {
     if let Some(peak) = report.peak_memory_mib {
         print_line(&format!("peak memory  {peak:.0} MiB"))?;
     }
-    for Batch { batch, images_per_s, search_gflops, stages } in &report.batches {
+    let has_parts = report.batches.len() > BATCHES.len();
+    for Batch { detector, image_size, batch, images_per_s, search_gflops, stages } in &report.batches {
         print_line("")?;
-        print_line(&format!("batch {batch}: ms per image, median of {repeats} rounds over {images} images"))?;
+        let of_part = if has_parts { format!("{detector} at {image_size}, ") } else { String::new() };
+        print_line(&format!("{of_part}batch {batch}: ms per image, median of {repeats} rounds over {images} images"))?;
         for Stage { stage, median_ms, least_ms, most_ms } in
             stages.iter().filter(|s| !["inspect", "pipeline"].contains(&s.stage))
         {
@@ -325,7 +350,7 @@ fn print_table(report: &Report) -> Result<()> {
         print_line(&format!(
             "  all but decode and draw {whole:.3}; as infer runs it, decoding meanwhile: {pipeline:.3}, {images_per_s:.1} images/s"
         ))?;
-        if *bank_rows == 0 {
+        if *search_gflops == 0.0 {
             continue;
         }
         print_line(&format!(

@@ -55,8 +55,9 @@ impl Explainer {
         let mut normals = vec![];
         for patch in &explanation.patches {
             let all = patch.matches.iter().chain(&patch.by_condition);
-            let found: Vec<NormalPatch> =
-                all.map(|found| self.normals.patch(inspector, found)).collect::<Result<_, _>>()?;
+            let found: Vec<NormalPatch> = all
+                .map(|found| self.normals.patch(inspector, explanation.shown_part, found))
+                .collect::<Result<_, _>>()?;
             self.n_missing += found.iter().filter(|f| !matches!(f, NormalPatch::Found { .. })).count();
             normals.push(found);
         }
@@ -95,6 +96,16 @@ impl Explainer {
 /// The worst patches, a line each.
 fn tell(explanation: &Explanation) -> Result<()> {
     let n_cols = explanation.grid.n_cols.max(1);
+    for (index, part) in explanation.parts.iter().enumerate() {
+        let shown = if explanation.shown_part == Some(index) { ", shown below" } else { "" };
+        let (height_px, width_px) = part.input_px;
+        print_line(&format!(
+            "  part {}: {} at {height_px} x {width_px}, {:+.2} standard deviations{shown}",
+            index + 1,
+            part.kind,
+            part.share
+        ))?;
+    }
     for (index, patch) in explanation.patches.iter().enumerate() {
         let pixels = patch.place.pixels;
         let nearest =

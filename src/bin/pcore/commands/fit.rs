@@ -2,7 +2,7 @@
 
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{FitArgs, MethodArgs, RunArgs};
+use crate::args::{DetectorPart, FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
 use crate::message::error_text;
@@ -90,8 +90,7 @@ fn existing_folder(path: &Path) -> PathBuf {
 
 /// What was typed, as a plan.
 pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> Result<FitPlan> {
-    let (height_px, width_px) = method.image_size;
-    let pipeline = PipelineSpec {
+    let pipeline = |(height_px, width_px)| PipelineSpec {
         backbone: method.backbone.clone(),
         layers: method.layers.clone(),
         preprocessing: Preprocessing {
@@ -110,10 +109,14 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset_sample = method.coreset_sample;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
-    let method_of = Registry::built_in().method(&method.detector, &options)?;
+    let part = |part: &DetectorPart| -> Result<PartPlan> {
+        let method_of = Registry::built_in().method(&part.kind, &options)?;
+        Ok(PartPlan { pipeline: pipeline(part.size.unwrap_or(method.image_size)), method: method_of })
+    };
+    let parts = method.detector.0.iter().map(part).collect::<Result<_>>()?;
     Ok(FitPlan {
         domain: domain.map(str::to_owned),
-        parts: vec![PartPlan { pipeline, method: method_of }],
+        parts,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,

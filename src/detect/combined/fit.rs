@@ -1,0 +1,72 @@
+//! Fitted detectors become one.
+
+use super::{Combined, Joining, Level, PartLevels, finest, strongest};
+use crate::bundle::LEAST_SCORE_DEVIATION;
+use crate::condition::Admission;
+use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};
+use crate::image::Placement;
+use crate::score::{AnomalyMap, Conformal, OWN_CALIBRATION_FROM};
+
+/// A part with the descriptors that it was fitted to, as long as its images are left out in turn.
+pub(crate) struct FittedPart {
+    pub(crate) fit: Box<dyn Fit>,
+    pub(crate) described: Option<Described>,
+}
+
+/// What the scores of held-out normals say, all of them and those of each condition: `(condition, score)` of each image.
+///
+/// # Errors
+/// [`DetectError::Score`].
+pub(crate) fn levels_of(held_out: &[(usize, f32)], n_conditions: usize) -> Result<PartLevels, DetectError> {
+    let of = |scores: &[f32]| -> Result<Level, DetectError> {
+        // Any rate will do: no threshold is drawn here.
+        let Conformal { mean, std, .. } = Conformal::of(scores, 0.5)?;
+        Ok(Level { mean, std: std.max(LEAST_SCORE_DEVIATION) })
+    };
+    let all: Vec<f32> = held_out.iter().map(|(_, score)| *score).collect();
+    let all = of(&all)?;
+    let own = |condition: usize| -> Result<Level, DetectError> {
+        let own: Vec<f32> = held_out.iter().filter(|(c, _)| *c == condition).map(|(_, score)| *score).collect();
+        if own.len() < OWN_CALIBRATION_FROM { Ok(all) } else { of(&own) }
+    };
+    Ok(PartLevels { all, per_condition: (0..n_conditions).map(own).collect::<Result<_, _>>()? })
+}
+
+/// What parts would say of the `index`-th image that they learned from, had they never seen any of its group. `None` where one
+/// of them has nothing else left to compare with.
+///
+/// # Errors
+/// As [`Fit::leave_out`].
+pub(crate) fn leave_out(
+    parts: &[FittedPart],
+    (levels, views): (&[Vec<PartLevels>], &[View]),
+    training: &Training<'_>,
+    index: usize,
+    admission: Admission,
+) -> Result<Option<Distances>, DetectError> {
+    let mut found: Vec<(Distances, Placement)> = vec![];
+    let (height_px, width_px) = training.size_px[training.images[index]];
+    for FittedPart { fit, described } in parts {
+        let Some(described) = described else { return Ok(None) };
+        let own = Training { described, ..*training };
+        let Some(distances) = fit.leave_out(&own, index, admission, views)? else { return Ok(None) };
+        let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
+        found.push((distances, placement));
+    }
+    let joining = Joining { levels, views };
+    let raw: Vec<&[f32]> = found.iter().map(|(distances, _)| &*distances.raw_scores).collect();
+    let (raw_scores, shares) = joining.scores(&raw, views, admission.condition)?;
+    let scales = joining.scales(views, admission.condition)?;
+    let maps: Vec<&AnomalyMap> = found.iter().map(|(distances, _)| &distances.map).collect();
+    let onto = finest(&maps);
+    let placed = found.iter().zip(&scales).map(|((distances, placement), scale)| (&distances.map, placement, *scale));
+    let map = AnomalyMap::summed(placed, &found[onto].1, (maps[onto].height_px, maps[onto].width_px));
+    let patches = found[strongest(&shares)].0.patches.clone();
+    Ok(Some(Distances { raw_scores, patches, map }))
+}
+
+/// The parts as one detector.
+pub(crate) fn joined(parts: Vec<FittedPart>, levels: Vec<Vec<PartLevels>>, views: &[View]) -> Box<dyn Detector> {
+    let parts = parts.into_iter().map(|part| part.fit.into_detector()).collect();
+    Box::new(Combined { parts, levels, views: views.to_vec() })
+}

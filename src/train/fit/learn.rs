@@ -1,0 +1,204 @@
+//! Detector, gate and held-out scores.
+
+use super::describe::{DescribedImages, Describing};
+use super::groups::Groups;
+use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
+use super::look::Glance;
+use super::{default_first, fitting_views};
+use crate::bank::RowSource;
+use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
+use crate::dataset::Sample;
+use crate::detect::{
+    Described, Detector, FeaturePipeline, FittedPart, Training, View, go_on, joined, leave_out, levels_of,
+};
+use crate::flow::Flow;
+use crate::progress::Progress;
+use crate::train::split::Split;
+use crate::train::{FitPlan, PartPlan, TrainError};
+
+/// The images of a fit.
+pub(super) struct Learning<'a> {
+    pub(super) plan: &'a FitPlan,
+    pub(super) samples: &'a [&'a Sample],
+    pub(super) glances: &'a [Glance],
+    /// Rows and columns of each.
+    pub(super) size_px: Vec<(usize, usize)>,
+    /// The condition of each.
+    pub(super) label: &'a [usize],
+    pub(super) conditions: &'a [String],
+    pub(super) groups: Groups,
+    /// Those that are learned from, and those held out.
+    pub(super) split: Split,
+}
+
+/// What was learned.
+pub(super) struct Learned {
+    pub(super) detector: Box<dyn Detector>,
+    pub(super) gate: Chosen,
+    /// Those that were calibrated, the default one first.
+    pub(super) views: Vec<View>,
+    /// Under these views.
+    pub(super) held: Vec<HeldOut>,
+}
+
+/// What images pass on the way to a held-out score.
+#[derive(Clone, Copy)]
+struct Passing<'a> {
+    gate: &'a Gate,
+    /// Values of a descriptor that the gate sees.
+    dim: usize,
+    views: &'a [View],
+    flow: &'a Flow,
+}
+
+impl Learning<'_> {
+    /// Fits every part, and calibrates what they make together.
+    pub(super) fn learn(
+        &self,
+        pipelines: Vec<FeaturePipeline>,
+        mut flows: Vec<Flow>,
+        (level, policies): (Option<Gate>, &[Policy]),
+        progress: &dyn Progress,
+    ) -> Result<Learned, TrainError> {
+        let room_bytes = flows[0].room_bytes;
+        flows.iter_mut().for_each(|flow| flow.room_bytes = flow.room_bytes.min(room_bytes));
+        let (mut parts, mut gate) = (vec![], None);
+        for ((part, features), flow) in self.plan.parts.iter().zip(pipelines).zip(&flows) {
+            let pools = gate.is_none() && self.gate_learns(level.as_ref());
+            let (fitted, pooled, dim) = self.fit(part, features, (flow, pools), progress)?;
+            if gate.is_none() {
+                gate = Some((self.gate(&pooled, level.clone())?, dim));
+            }
+            parts.push(fitted);
+        }
+        let (gate, dim) = gate.ok_or(TrainError::NoParts)?;
+        go_on(progress)?;
+        let views = default_first(fitting_views(parts.iter().map(|part| part.fit.detector().views(policies))));
+        let flow = flows.iter().min_by_key(|flow| flow.batch).ok_or(TrainError::NoParts)?;
+        let passing = Passing { gate: &gate.gate, dim, views: &views, flow };
+        let (detector, held) = match <[FittedPart; 1]>::try_from(parts) {
+            Ok([part]) => self.alone(part, passing, progress)?,
+            Err(parts) => self.together(parts, passing, progress)?,
+        };
+        Ok(Learned { detector, gate, views, held })
+    }
+
+    /// A single part.
+    fn alone(
+        &self,
+        mut part: FittedPart,
+        passing: Passing<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(Box<dyn Detector>, Vec<HeldOut>), TrainError> {
+        let held = self.held_out(&mut part, passing, progress)?;
+        Ok((part.fit.into_detector(), held))
+    }
+
+    /// Several parts: what the scores of each mean is known first, then what their sum does.
+    fn together(
+        &self,
+        mut parts: Vec<FittedPart>,
+        passing: Passing<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(Box<dyn Detector>, Vec<HeldOut>), TrainError> {
+        let mut levels = vec![];
+        for part in &mut parts {
+            let held = self.held_out(part, passing, progress)?;
+            let under = |view: usize| held.iter().map(|h| (h.condition, h.raw_scores[view])).collect::<Vec<_>>();
+            let of_view = |view| levels_of(&under(view), self.conditions.len());
+            levels.push((0..passing.views.len()).map(of_view).collect::<Result<Vec<_>, _>>()?);
+        }
+        if !self.leaves_out() {
+            let detector = joined(parts, levels, passing.views);
+            let held = self.calibrate(&*detector, passing, progress)?;
+            return Ok((detector, held));
+        }
+        let Some(described) = parts[0].described.as_ref() else { return Err(TrainError::NoParts) };
+        let training = self.training(described);
+        let read = (&*levels, passing.views);
+        let leave = |index, admission| leave_out(&parts, read, &training, index, admission);
+        let held = self.one_per_group(leave_each_out(&leave, &training, progress)?);
+        Ok((joined(parts, levels, passing.views), held))
+    }
+
+    fn training<'a>(&'a self, described: &'a Described) -> Training<'a> {
+        let (images, label, n_conditions) = (&*self.split.bank, self.label, self.conditions.len());
+        let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
+        Training { described, images, label, n_conditions, group_of, size_px, seed }
+    }
+
+    /// Whether images are left out in turn, and none were held out.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.split.held_out.is_empty()
+    }
+
+    fn fit(
+        &self,
+        part: &PartPlan,
+        features: FeaturePipeline,
+        (flow, pools): (&Flow, bool),
+        progress: &dyn Progress,
+    ) -> Result<(FittedPart, Vec<Vec<f32>>, usize), TrainError> {
+        let (samples, glances, images) = (self.samples, self.glances, &*self.split.bank);
+        let (method, n_conditions) = (&*part.method, self.conditions.len());
+        let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
+        let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
+        go_on(progress)?;
+        let fit = part.method.fit(features, &self.training(&described), progress)?;
+        let dim = described.dim();
+        // Where images are left out in turn, they are needed once more.
+        let described = self.leaves_out().then_some(described);
+        Ok((FittedPart { fit, described }, pooled, dim))
+    }
+
+    /// Whether a gate is learned from the images, and not from their level alone.
+    fn gate_learns(&self, level: Option<&Gate>) -> bool {
+        self.conditions.len() > 1 && (level.is_none() || !matches!(self.plan.gate, GateKind::Auto | GateKind::P90))
+    }
+
+    /// Learns from these images alone: the held-out ones must pass the gate as new images do.
+    fn gate(&self, pooled: &[Vec<f32>], level: Option<Gate>) -> Result<Chosen, TrainError> {
+        let taught = if pooled.is_empty() { &[][..] } else { &self.split.bank };
+        let intensity = |i: &usize| self.glances[*i].intensity.as_ref().map(<[f32; 8]>::as_slice);
+        let examples = Examples {
+            intensity: taught.iter().filter_map(intensity).collect(),
+            pooled: pooled.iter().map(Vec::as_slice).collect(),
+            conditions: taught.iter().map(|i| self.label[*i] as u32).collect(),
+        };
+        Ok(choose(self.plan.gate, level, &examples, self.conditions.len())?)
+    }
+
+    /// The scores of images that a part does not know, or acts as if it did not.
+    fn held_out(
+        &self,
+        part: &mut FittedPart,
+        passing: Passing<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<HeldOut>, TrainError> {
+        let Some(described) = part.described.as_ref() else {
+            return self.calibrate(part.fit.detector(), passing, progress);
+        };
+        let training = self.training(described);
+        let leave = |index, admission| part.fit.leave_out(&training, index, admission, passing.views);
+        Ok(self.one_per_group(leave_each_out(&leave, &training, progress)?))
+    }
+
+    fn calibrate(
+        &self,
+        detector: &dyn Detector,
+        Passing { gate, dim, views, flow }: Passing<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<HeldOut>, TrainError> {
+        let held_out = (&*self.split.held_out, self.label);
+        let seen = (self.samples, self.glances);
+        Ok(self.one_per_group(calibrate(detector, flow, seen, held_out, (gate, dim, views), progress)?))
+    }
+
+    fn one_per_group(&self, held: Vec<HeldOut>) -> Vec<HeldOut> {
+        if self.groups.are_used() {
+            one_per_group(held, &self.groups.of_image, &self.groups.units.condition)
+        } else {
+            held
+        }
+    }
+}
