@@ -80,6 +80,8 @@ fn default_pipeline() -> PipelineSpec {
 pub struct FitPlan {
     /// Name stored with the bundle.
     pub domain: Option<String>,
+    /// The detectors there are; pcore's own unless others were added.
+    pub registry: Registry,
     /// What is fitted, at least one part.
     pub parts: Vec<PartPlan>,
     /// What tells the condition of a training image.
@@ -133,6 +135,7 @@ impl Default for FitPlan {
     fn default() -> Self {
         Self {
             domain: None,
+            registry: Registry::built_in().clone(),
             parts: vec![PartPlan { pipeline: default_pipeline(), method: Registry::built_in().default_method() }],
             conditions: ConditionRule::None,
             gate: GateKind::Auto,

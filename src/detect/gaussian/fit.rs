@@ -11,8 +11,7 @@ use crate::bank::RowSource;
 use crate::bundle::{Section, SectionEntry};
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Options, Shape, Training, View,
-    features_entry, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Options, Shape, Training, View, go_on,
 };
 use crate::kernel::Projection;
 use crate::progress::Progress;
@@ -101,8 +100,7 @@ impl Method for Plan {
             map_sigma_px: scoring.map_sigma_px,
             conditions: entries,
         };
-        let entry = SectionEntry::new(NAME, Some(features_entry(&features, grid, dim)), &settings)
-            .map_err(DetectError::defect)?;
+        let entry = SectionEntry::new(NAME, Some(features.entry(grid, dim)), &settings).map_err(DetectError::defect)?;
         let tensors = section::gathered(parts, &channels, dim);
         // Of what the bundle will hold, so that it says the same when it is read.
         let sizes = settings.sizes(dim, grid.n_patches()).map_err(DetectError::defect)?;

@@ -10,8 +10,7 @@ use crate::bank::{
 use crate::bundle::SectionEntry;
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Training, View,
-    features_entry, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Training, View, go_on,
 };
 use crate::progress::Progress;
 
@@ -133,8 +132,7 @@ impl Method for Plan {
             let (entry, list_of) = index::build(&mut bank, training, progress)?;
             (settings.index, row_list) = (Some(entry), list_of);
         }
-        let entry = SectionEntry::new(NAME, Some(features_entry(&features, grid, dim)), &settings)
-            .map_err(DetectError::defect)?;
+        let entry = SectionEntry::new(NAME, Some(features.entry(grid, dim)), &settings).map_err(DetectError::defect)?;
         let n_conditions = training.n_conditions;
         let scoring = self.options.scoring;
         Ok(Box::new(PatchCore::new(features, bank, scoring, n_conditions, Some(density), (entry, row_list))))

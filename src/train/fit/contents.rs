@@ -49,7 +49,7 @@ impl Outcome<'_> {
         let scores = (0..self.views.len()).flat_map(under).collect();
         let score_condition = held.iter().map(|h| h.condition as u32).collect();
         let contents = Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors };
-        contents.check()?;
+        contents.check_with(&plan.registry)?;
         Ok(contents)
     }
 

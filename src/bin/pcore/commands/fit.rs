@@ -117,6 +117,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     Ok(FitPlan {
         domain: domain.map(str::to_owned),
         parts,
+        registry: Registry::built_in().clone(),
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,

@@ -1,0 +1,7 @@
+//! Every detector that pcore knows, and one of this test's own, through the same claims: what `detect/contract.rs` asks of them.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+mod claims;
+mod data;
+mod toy;
