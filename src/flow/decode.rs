@@ -288,7 +288,8 @@ mod tests {
                 assert_eq!(range.start, n_seen);
                 n_seen = range.end;
                 largest = largest.max(decoded.iter().filter(|d| d.image.is_ok()).count());
-                let is_refused = |d: &&Decoded| d.image.as_ref().is_err_and(|e| e.to_string().contains("--memory"));
+                let is_refused =
+                    |d: &&Decoded| d.image.as_ref().is_err_and(|e| e.to_string().contains("`Pace::memory_bytes`"));
                 refused += decoded.iter().filter(is_refused).count();
                 Ok::<_, ()>(())
             })

@@ -66,7 +66,7 @@ impl ImageBatch {
 /// What identifies a network and what it expects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackboneSpec {
-    /// Name, as in `--backbone`.
+    /// Name, as in a plan.
     pub name: String,
     /// The layers that [`Backbone::features`] returns, in that order.
     pub layers: Vec<String>,

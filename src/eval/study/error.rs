@@ -46,7 +46,7 @@ pub enum StudyError {
         first: String,
     },
     /// The feature cache can't be written.
-    #[error("the feature cache {}: {reason}; choose another place with --out", path.display())]
+    #[error("the feature cache {}: {reason}; choose another place with `Setup::cache`", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,

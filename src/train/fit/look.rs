@@ -70,8 +70,10 @@ pub(super) fn look<'a>(
     let ahead = (2 * flow.batch + rayon::current_num_threads()) as u64;
     flow.room_bytes = flow.room_bytes.min((mean * ahead).max(largest));
     for unusual in Levels::unusual(glances.iter().map(|glance| glance.levels)) {
-        progress
-            .warn(&format!("{}; give the range that becomes 0 to 1, such as --range {}", unusual.found, unusual.range));
+        progress.warn(&format!(
+            "{}; give the range that becomes 0 to 1, such as `Preprocessing::range` {}",
+            unusual.found, unusual.range
+        ));
     }
     match failures.first() {
         Some(first) if readable.is_empty() => {
