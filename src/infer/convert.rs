@@ -22,7 +22,7 @@ pub(crate) fn inspector(
 ) -> Result<Inspector, DetectError> {
     let manifest = &contents.manifest;
     let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
-    let gate = gate(&manifest.gate, &contents.gate_points, &contents.gate_conditions, dim)?;
+    let gate = gate_of(&contents)?;
     let (view, levels) = levels(&contents)?;
     let precision = manifest.detector.lead().map_or("f32", |features| &features.backbone.precision);
     let fitted_precision: Precision = DetectError::parse("backbone.precision", precision)?;
@@ -40,6 +40,13 @@ pub(crate) fn inspector(
     }
     let (gate_use, manifest) = (GateUse::default(), contents.manifest);
     Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy: view.policy, levels, manifest, dim })
+}
+
+/// The gate of a bundle.
+pub(crate) fn gate_of(contents: &Contents) -> Result<Gate, DetectError> {
+    let manifest = &contents.manifest;
+    let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
+    gate(&manifest.gate, &contents.gate_points, &contents.gate_conditions, dim)
 }
 
 /// The default view, and the calibration of every view: that of the default one as it stands in the manifest, the others'

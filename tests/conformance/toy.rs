@@ -25,6 +25,7 @@ pub(crate) const KIND: Kind = Kind {
     tensors,
     check: |_, _, _| Ok(()),
     facts: |_, _| vec![("toy".to_owned(), "a mean for each condition".to_owned())],
+    growth: None,
     open,
 };
 

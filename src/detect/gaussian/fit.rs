@@ -96,6 +96,7 @@ impl Method for Plan {
         let Options { scoring, shape, .. } = &self.options;
         let settings = Settings {
             shape: shape.to_string(),
+            shrinkage: self.options.shrinkage,
             image_score: scoring.image_score.to_string(),
             map_sigma_px: scoring.map_sigma_px,
             conditions: entries,

@@ -40,6 +40,12 @@ pub(crate) struct FitArgs {
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) bundle: Option<PathBuf>,
+    /// Add the conditions of these images to a bundle, which is replaced unless --bundle names another file
+    ///
+    /// For --detector gaussian: a condition is fitted from its own images alone, with the bundle's settings, and all others
+    /// stay what they are. --conditions tells the new conditions, or --domain names the one.
+    #[arg(long, value_name = "BUNDLE", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) add_to: Option<PathBuf>,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         ..FitPlan::default()
     };
     let bundle = args.dir.join("C.pcore");
-    let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, &args.run)?;
+    let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, (&args.run, None))?;
     if !args.run.json {
         print_line(&summary(&fitted.contents.manifest))?;
     }
