@@ -109,7 +109,7 @@ pub enum TrainError {
     },
     /// A condition that is to be added has no name.
     #[error(
-        "the condition to be added has no name: give it one (--domain NAME), or say what tells it (--conditions folder, or a CSV)"
+        "the condition to be added has no name: give it one (`FitPlan::domain` NAME), or say what tells it (`ConditionRule::Folder`, or a CSV)"
     )]
     Unnamed,
     /// Nothing is to be fitted.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 /// The settings that errors of the library name, as `` `Type::field` ``, and how they are typed. The rest of a text is left alone.
 const SETTINGS: &[(&str, &str)] = &[
     ("Calibration::Density", "--calibrate density"),
+    ("ConditionRule::Folder", "--conditions folder"),
     ("ConditionRule::P90", "--conditions p90"),
     ("DescriptorSpec::context", "--context"),
     ("DescriptorSpec::neighbourhood", "--neighbourhood"),
@@ -12,6 +13,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("DeviceChoice::Flex", "--device flex"),
     ("FitPlan::alpha", "--alpha"),
     ("FitPlan::conditions", "--conditions"),
+    ("FitPlan::domain", "--domain"),
     ("FitPlan::gate", "--gate"),
     ("FitPlan::group", "--group"),
     ("FitPlan::holdout", "--holdout"),
