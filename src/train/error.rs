@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 /// Why no bundle could be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The images can't be listed or labelled.
     #[error(transparent)]
@@ -112,6 +113,12 @@ pub enum TrainError {
         "the condition to be added has no name: give it one (`FitPlan::domain` NAME), or say what tells it (`ConditionRule::Folder`, or a CSV)"
     )]
     Unnamed,
+    /// Two images in memory have one name.
+    #[error("two images are called {name}: a bundle tells its images by their names, so give each one of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// Nothing is to be fitted.
     #[error("no detector to fit: the plan needs one")]
     NoParts,

@@ -31,7 +31,7 @@ impl Groups {
     pub(super) fn of(
         plan: &FitPlan,
         samples: &[&Sample],
-        glances: &mut [Glance],
+        glances: &mut [Glance<'_>],
         (label, n_conditions): (&[usize], usize),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
