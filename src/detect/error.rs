@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 /// Why an image can't be inspected.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DetectError {
     /// The bundle can't be read.
     #[error(transparent)]
@@ -111,6 +112,12 @@ pub enum DetectError {
     /// [`Progress::is_cancelled`](crate::progress::Progress::is_cancelled) said so.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+impl From<Defect> for DetectError {
+    fn from(defect: Defect) -> Self {
+        Self::defect(defect)
+    }
 }
 
 impl DetectError {
