@@ -2,6 +2,7 @@
 
 /// Why a memory bank can't be built or searched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BankError {
     /// No layer was given.
     #[error("a patch descriptor needs at least one feature map")]

@@ -28,6 +28,7 @@ const LOCKED: &str = "RWRTY0Iy";
 
 /// A bundle is not signed as it has to be, or can't be signed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// The bundle itself is refused.
     #[error(transparent)]

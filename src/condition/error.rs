@@ -4,6 +4,7 @@ use crate::dataset::DatasetError;
 
 /// Why conditions can't be told.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConditionError {
     /// The table of conditions can't be used.
     #[error(transparent)]

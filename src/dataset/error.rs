@@ -10,6 +10,7 @@ const WAYS_OUT: &str = "name the folder of normal images with `LayoutHints::good
 
 /// Why a listing or a condition table could not be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatasetError {
     /// Nothing has this name.
     #[error("{} does not exist; check the spelling, or the working directory", Shown::path(path))]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Rows and columns count from 0, from the top left corner.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// Any other error, with the file it happened in.
     #[error("{}: {cause}", path.display())]

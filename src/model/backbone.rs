@@ -13,7 +13,10 @@ pub struct ImageBatch {
 }
 
 impl ImageBatch {
-    /// Wraps `pixels`: `[n_images, 3, height_px, width_px]`, row-major, normalised as the backbone expects.
+    /// Wraps `pixels`, normalised as the backbone expects.
+    ///
+    /// # Shapes
+    /// `pixels`: `[n_images, 3, height_px, width_px]`, row-major.
     ///
     /// # Errors
     /// [`ModelError::BatchShape`] when the length is not that product, or the product is zero.

@@ -4,6 +4,7 @@ use super::weights::WeightsError;
 
 /// Why a network can't be opened or run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// No network of that name is known.
     #[error(

@@ -2,6 +2,7 @@
 
 /// Why an image can't be scored or a score not calibrated.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScoreError {
     /// An image score that is none.
     #[error(

@@ -10,6 +10,7 @@ use crate::train::TrainError;
 
 /// Why a study can't be planned or run.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StudyError {
     /// No such axis.
     #[error("unknown axis '{found}': a cell has {known}")]

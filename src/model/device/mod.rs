@@ -17,6 +17,7 @@ use std::str::FromStr;
 
 /// Which device is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DeviceChoice {
     /// A graphics card if this binary can use one and the machine has one with a gigabyte to spare, else the CPU; never a
     /// software adapter. [`OpenDevice::description`] says which, and why.

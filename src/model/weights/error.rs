@@ -13,6 +13,7 @@ const NAMES_SHOWN: usize = 8;
 
 /// What can go wrong while weights are read, checked, stored or fetched.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]

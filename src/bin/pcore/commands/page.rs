@@ -141,8 +141,6 @@ fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
             .zip(inspector.per_condition())
             .filter_map(|(condition, conformal)| note(Some(condition.to_string()), conformal))
             .collect(),
-        Calibration::Condition | Calibration::Global | Calibration::Density => {
-            note(None, inspector.global_under(calibration)).into_iter().collect()
-        }
+        _ => note(None, inspector.global_under(calibration)).into_iter().collect(),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         layers: args.layers.clone(),
         domain: args.domain.as_deref().map(home::domain_name).transpose()?.map(str::to_owned),
     };
-    let ImportedStation { mut contents, mut warnings } = station::import(&args.folder, &options, &device)
+    let ImportedStation { mut contents, mut warnings, .. } = station::import(&args.folder, &options, &device)
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {

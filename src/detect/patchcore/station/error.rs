@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// Reading, using or writing the files of the station failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StationError {
     /// This binary has no such network or layer, or the network can't be used.
     #[error(transparent)]

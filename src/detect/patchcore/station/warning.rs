@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A flaw of an imported bank. `Display` explains it and names the way out.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum StationWarning {
     /// The threshold promises no false-alarm rate.
     Threshold {
