@@ -9,6 +9,7 @@ mod error;
 mod fit;
 mod group;
 mod plan;
+mod products;
 mod recalibrate;
 mod split;
 

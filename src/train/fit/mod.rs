@@ -9,6 +9,7 @@ mod near_copies;
 mod room;
 
 use super::group::groups_by_rule;
+use super::products::check_one_product;
 use super::split::{Split, split};
 use super::{FitPlan, PartPlan, TrainError};
 use crate::bundle::Contents;
@@ -205,6 +206,9 @@ fn default_first(mut views: Vec<View>) -> Vec<View> {
 fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
+    }
+    if plan.conditions == ConditionRule::None {
+        check_one_product(samples)?;
     }
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;
