@@ -117,6 +117,8 @@ fn one_bundle_of_either_detector_serves_all_products_and_tells_them_apart() {
         let printed = text(&eval_in(folder.path(), &["--out", "out"]).stdout);
         let right = format!("condition told by the gate: {} of 24 right", gate["n_right"]);
         assert!(printed.contains(&right) && printed.contains("  mean, unweighted"), "{printed}");
+        let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+        assert!(page.contains("Conditions told by the gate") && page.contains("Mean, unweighted"));
         let written = fs::read_to_string(folder.path().join("out/evaluation.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), found);
     }

@@ -278,9 +278,9 @@ pub(super) fn tables(evaluation: Option<&Evaluation>) -> String {
     ]);
     let heads = columns.iter().map(|(head, _)| format!("<th scope=\"col\">{head}</th>"));
     let mut body = row("All images", &evaluation.overall, &columns);
-    for (heading, parts) in [
-        ("By condition", &evaluation.per_condition),
-        ("By defect, each against all normal images", &evaluation.per_defect),
+    for (heading, parts, mean) in [
+        ("By condition", &evaluation.per_condition, evaluation.mean_of_conditions.as_ref()),
+        ("By defect, each against all normal images", &evaluation.per_defect, None),
     ] {
         if !parts.is_empty() {
             body += &format!(
@@ -291,6 +291,7 @@ pub(super) fn tables(evaluation: Option<&Evaluation>) -> String {
         for (name, metrics) in parts {
             body += &row(name, metrics, &columns);
         }
+        body += &mean.map_or_else(String::new, |metrics| row("Mean, unweighted", metrics, &columns));
     }
     format!(
         "<section>\n<h2>Figures</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures\">\

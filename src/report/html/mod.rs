@@ -6,6 +6,7 @@
 //! and embedded pictures.
 
 mod figures;
+mod gate;
 mod images;
 mod text;
 
@@ -184,6 +185,7 @@ pub fn html_page(report: &Report) -> String {
     body += &figures::threshold(report);
     body += &figures::charts(report);
     body += &figures::tables(report.evaluation.as_ref());
+    body += &gate::section(report.evaluation.as_ref());
     body += &images::gallery(report);
     body += &images::table(&report.images);
     body += &facts(&report.facts);
