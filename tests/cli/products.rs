@@ -77,6 +77,8 @@ fn without_conditions_several_products_are_refused_with_the_ways_out() {
         assert!(refused.contains(expected), "{expected} in\n{refused}");
     }
     assert!(!folder.path().join("b.pcore").exists());
+    let refused = text(&expect(2, pcore(folder.path()).args(["study", "data"])).stderr);
+    assert!(refused.contains("data holds several products") && refused.contains("--conditions folder"), "{refused}");
     expect(0, pcore(folder.path()).args(FIT).args(["--normal", "data/noise", "--alpha", "0.1"]));
 }
 
