@@ -112,6 +112,14 @@ pub enum TrainError {
         "the condition to be added has no name: give it one (--domain NAME), or say what tells it (--conditions folder, or a CSV)"
     )]
     Unnamed,
+    /// Several products as if they were one.
+    #[error(
+        "the images are of {} products ({}), and one bank and one threshold for all of them suit none: tell them apart with --conditions folder, or give the folder of one product", products.len(), products.join(", ")
+    )]
+    SeveralProducts {
+        /// Their names, sorted.
+        products: Vec<String>,
+    },
     /// Nothing is to be fitted.
     #[error("no detector to fit: the plan needs one")]
     NoParts,

@@ -10,6 +10,7 @@ mod error;
 mod fit;
 mod group;
 mod plan;
+mod products;
 mod recalibrate;
 mod split;
 

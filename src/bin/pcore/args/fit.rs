@@ -31,7 +31,7 @@ pub(crate) struct FitArgs {
     /// Folder of normal images, or a data set
     ///
     /// MVTec AD (2, 3D, LOCO), VisA, BTAD, anomalib Folder, Kolektor, Real-IAD, DAGM and HDMAP are recognised; the one that
-    /// was is said.
+    /// was is said. A folder of several products goes into one bundle with --conditions folder.
     #[arg(long, value_name = "DIR", help_heading = INPUT)]
     pub(crate) normal: PathBuf,
     /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
@@ -87,7 +87,7 @@ pub(crate) struct MethodArgs {
     /// What tells a training image's condition: none, p90, index:N, folder or a CSV
     ///
     /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
-    /// folder cold, the others warm; folder takes the name of an image's folder; a CSV has the columns path,condition.
+    /// folder cold, the others warm; folder takes the name of an image's folder (its product, where there are several); a CSV has the columns path,condition.
     #[arg(long, value_name = "RULE", default_value = "none", help_heading = INPUT)]
     pub(crate) conditions: ConditionRule,
     /// What tells the condition of a new image: auto, p90, knn or embedding
