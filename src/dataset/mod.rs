@@ -1,7 +1,7 @@
 //! Folders to samples: which images there are, and what their place says about them.
 //!
 //! A data set may be laid out as the public ones are (MVTec AD, AD 2, 3D and LOCO, VisA, BTAD, anomalib Folder, Kolektor,
-//! Real-IAD, DAGM, HDMAP), or be a flat folder; `docs/layouts.md` shows them. [`LayoutHints`] say what names do not.
+//! Real-IAD, DAGM, HDMAP), be a tree of several products, or a flat folder; `docs/layouts.md` shows them. [`LayoutHints`] say what names do not.
 //!
 //! HDMAP trees may also be turned round (`train/domain_C/`). [`normals()`] lists what to fit on,
 //! [`labelled()`] what to evaluate on, [`inputs()`] whatever is to be inspected; each has a twin (`normals_as`) that takes hints. A [`ConditionTable`]
@@ -74,6 +74,35 @@ pub struct Sample {
     pub mask: Option<PathBuf>,
     /// The domain: `C` for an image below a folder `domain_C`.
     pub domain: Option<String>,
+    /// The product, in a tree of several ([`Layout::Products`]).
+    pub product: Option<Product>,
+}
+
+/// What a tree of products says of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The name of the product's folder.
+    pub name: String,
+    /// The folder in which the image lies inside that of its label: `cold` in `bottle/train/good/cold`.
+    pub inner: Option<String>,
+}
+
+impl Product {
+    /// The condition of the image: `bottle`, or `bottle/cold`.
+    #[must_use]
+    pub fn condition(&self) -> String {
+        let name = match &self.inner {
+            Some(inner) => format!("{}/{inner}", self.name),
+            None => self.name.clone(),
+        };
+        composed(&name).into_owned()
+    }
+
+    /// The product that a condition is of: `bottle` of `bottle/cold`.
+    #[must_use]
+    pub fn of_condition(condition: &str) -> &str {
+        condition.split('/').next().unwrap_or(condition)
+    }
 }
 
 /// The images found, sorted bytewise by name, never empty.

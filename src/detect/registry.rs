@@ -20,7 +20,7 @@ pub struct Growth {
     /// The settings that a section was fitted with.
     pub options: fn(&SectionEntry) -> Result<Options, DetectError>,
     /// One section of both: the conditions of the first, then those of the second.
-    pub join: fn(Section, Section) -> Result<Section, DetectError>,
+    pub join: fn(Section, &Section) -> Result<Section, DetectError>,
 }
 
 /// One kind of detector.

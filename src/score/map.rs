@@ -22,7 +22,7 @@ const TRUNCATE: f32 = 4.0;
 
 impl AnomalyMap {
     /// Draws patch distances at the network's input size: bilinear (`align_corners = false`), then a
-    /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as PatchCore's released code does.
+    /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as the released code of Roth et al. (CVPR 2022) does.
     ///
     /// # Shapes
     /// `patches`: `[n_rows, n_cols]` of `grid`, row-major. Result: `[height_px, width_px]`.

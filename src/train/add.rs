@@ -1,7 +1,7 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
 use super::{FitPlan, Fitted, PartPlan, TrainError, fit};
-use crate::bundle::{CalibrationEntry, Contents, GroupsEntry};
+use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Section};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::{DetectError, View, open_features, pipeline_spec};
@@ -122,11 +122,11 @@ fn gate(
     })
 }
 
-type JoinSections = fn(crate::bundle::Section, crate::bundle::Section) -> Result<crate::bundle::Section, DetectError>;
+type JoinSections = fn(Section, &Section) -> Result<Section, DetectError>;
 
 /// Both bundles as one.
 fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections) -> Result<Contents, TrainError> {
-    let section = join(base.take_section(), added.take_section())?;
+    let section = join(base.take_section(), &added.take_section())?;
     let calibration = calibration(&base, &added)?;
     let views: Vec<&str> = calibration.views.iter().map(String::as_str).collect();
     let mut scores = vec![];

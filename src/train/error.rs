@@ -119,6 +119,14 @@ pub enum TrainError {
         /// The name.
         name: String,
     },
+    /// Several products as if they were one.
+    #[error(
+        "the images are of {} products ({}), and one bank and one threshold for all of them suit none: tell them apart with `ConditionRule::Folder`, or give the folder of one product", products.len(), products.join(", ")
+    )]
+    SeveralProducts {
+        /// Their names, sorted.
+        products: Vec<String>,
+    },
     /// Nothing is to be fitted.
     #[error("no detector to fit: the plan needs one")]
     NoParts,

@@ -11,6 +11,7 @@ mod fit;
 mod group;
 mod originals;
 mod plan;
+mod products;
 mod recalibrate;
 mod split;
 

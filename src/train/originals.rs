@@ -37,6 +37,7 @@ impl<'a> Originals<'a> {
             defect: None,
             mask: None,
             domain: None,
+            product: None,
         };
         let origins = images.iter().map(|(_, image)| Origin::Memory(image.borrow())).collect();
         Ok(Self { samples: images.iter().map(sample).collect(), origins })

@@ -2,7 +2,7 @@
 //! a detector takes, and that nothing of pcore has to know its name.
 
 use pcore::bank::{RowSource, Search};
-use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
+use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
     Admit, Asked, Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening,

@@ -14,7 +14,7 @@ pub(super) fn options(entry: &SectionEntry) -> Result<Options, DetectError> {
 }
 
 /// One section of both. The second was fitted with the settings of the first.
-pub(super) fn join(first: Section, second: Section) -> Result<Section, DetectError> {
+pub(super) fn join(first: Section, second: &Section) -> Result<Section, DetectError> {
     let Section { mut entry, mut tensors } = first;
     let mut own: Settings = entry.settings().map_err(DetectError::defect)?;
     let added: Settings = second.entry.settings().map_err(DetectError::defect)?;

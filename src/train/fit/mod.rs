@@ -11,6 +11,7 @@ mod room;
 
 use super::group::groups_by_rule;
 use super::originals::Originals;
+use super::products::check_one_product;
 use super::split::split;
 use super::{FitPlan, PartPlan, TrainError};
 use crate::bundle::Contents;
@@ -75,7 +76,8 @@ pub fn fit(
     fit_originals(&Originals::files(samples), plan, device, progress)
 }
 
-/// As [`fit`], of images in memory, each with its name: the bundle is that of files with these names and pixels, bit for bit.
+/// As [`fit`], of images in memory, each with its name: the bundle is that of files of one product with these names
+/// and pixels, bit for bit.
 /// Pixels are as [`image::read`](crate::image::read) gives them, 0 to 1 for integers, so that a range of values
 /// ([`Preprocessing::range`](crate::image::Preprocessing)) has been applied already.
 ///
@@ -179,6 +181,9 @@ fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
+    }
+    if plan.conditions == ConditionRule::None {
+        check_one_product(samples)?;
     }
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;
