@@ -107,6 +107,7 @@ impl Product {
 
 /// The images found, sorted bytewise by name, never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listing {
     /// The folder that names are relative to: the one given, or the deepest that holds everything
     /// given.
@@ -123,6 +124,7 @@ pub struct Listing {
 
 /// What was noticed while a layout was recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Notes {
     /// What in the tree shows the layout, e.g. `train/good`; may be empty.
     pub detail: String,

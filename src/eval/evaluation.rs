@@ -40,6 +40,7 @@ pub struct PixelPair {
 
 /// The figures of a set of images; `None` where undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Metrics {
     /// Area under the ROC curve of the raw scores.
     pub image_auroc: Option<f64>,

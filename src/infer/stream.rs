@@ -33,6 +33,22 @@ pub struct Item<'a> {
 /// the memory of `pace` holds them; where it does not, batches are smaller, and an image that takes all of it is one that can't
 /// be read.
 ///
+/// ```no_run
+/// use pcore::{Calibration, Contents, DetectError, Inspector, Item, OpenDevice, Pace, Silent};
+///
+/// let inspector = Inspector::open(Contents::read("part.pcore".as_ref())?, &OpenDevice::cpu())?;
+/// let images = pcore::dataset::inputs(&["line1".into()], None)?.samples;
+/// let say = |item: Item<'_>| {
+///     match &item.outcome {
+///         Ok((_image, found)) => println!("{}: {}", item.sample.name, found.verdict.as_str()),
+///         Err(error) => println!("{}: {error}", item.sample.name),
+///     }
+///     Ok::<_, DetectError>(())
+/// };
+/// pcore::inspect_all(&inspector, &images, None, Calibration::default(), &Pace::default(), &Silent, say)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// What `receive` returns, or what makes every image fail: a network or bank that refuses its input, or an input size for
 /// which there is no memory ([`DetectError::Memory`], before the first image). [`DetectError::Cancelled`]

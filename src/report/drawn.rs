@@ -30,6 +30,17 @@ pub fn colours(pixel_threshold: Option<f32>, map: &AnomalyMap) -> Result<ColourS
 /// The image with its anomaly map over it, on the image's own pixels, with verdict, score and threshold above; as PNG by
 /// [`Picture::png`].
 ///
+/// ```no_run
+/// use pcore::{Contents, DrawStyle, Inspector, Limits, OpenDevice};
+///
+/// let inspector = Inspector::open(Contents::read("part.pcore".as_ref())?, &OpenDevice::cpu())?;
+/// let image = pcore::image::read("part.png".as_ref(), &Limits::default())?;
+/// let style = DrawStyle { pixel_threshold: inspector.manifest().pixel_threshold, ..DrawStyle::default() };
+/// let overlay = pcore::draw_inspection(&image, &inspector.inspect_one(&image)?, &style)?;
+/// std::fs::write("overlay.png", overlay.png()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`ReportError`] for sides that are too long, or a truth of another size.
 pub fn draw_inspection(image: &Image, inspection: &Inspection, style: &DrawStyle<'_>) -> Result<Picture, ReportError> {

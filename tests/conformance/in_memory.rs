@@ -5,7 +5,10 @@ use pcore::bundle::{self, Contents};
 use pcore::image::{self, Image, Limits};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
-use pcore::train::{FitPlan, TrainError, fit, fit_images};
+use pcore::train::{FitPlan, GroupRule, TrainError, fit, fit_images};
+
+/// What is fitted otherwise makes no difference here.
+const CASES: [&str; 3] = ["patchcore", "toy", "patchcore + gaussian"];
 
 fn bytes(contents: &Contents) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
@@ -21,19 +24,20 @@ fn images_in_memory_and_in_files_make_the_same_bundle_bit_for_bit() {
     let images: Vec<(&str, Image)> = samples.iter().map(|s| (s.name.as_str(), read(s.path.as_path()))).collect();
     let borrowed: Vec<(String, &Image)> = images.iter().map(|(name, image)| ((*name).to_owned(), image)).collect();
     let device = OpenDevice::cpu();
-    for case in cases() {
-        // Left out in turn, and held out; groups found by near-copies, and told by names.
-        let more = [("leave-one-out", "auto"), ("0.3", "name:{}#")];
+    for case in cases().into_iter().filter(|case| CASES.contains(&case.name)) {
+        // Left out in turn, and held out; groups found by near-copies, and told by the last digit of names.
+        let more = [("leave-one-out", "auto"), ("0.3", "name:##{}")];
         for (holdout, group) in more {
             let (holdout, group) = (holdout.parse().unwrap(), group.parse().unwrap());
-            let plan = FitPlan { holdout, group, ..case.plan() };
+            let plan = FitPlan { holdout, group: GroupRule::clone(&group), ..case.plan() };
             let of_files = fit(samples, &plan, &device, &Silent).unwrap();
-            let of_images = fit_images(&images, &plan, &device, &Silent).unwrap();
+            let of_images = match group {
+                GroupRule::Auto => fit_images(&images, &plan, &device, &Silent).unwrap(),
+                _ => fit_images(&borrowed, &FitPlan { batch: 3, ..plan }, &device, &Silent).unwrap(),
+            };
             assert_eq!(of_files.contents, of_images.contents, "{}", case.name);
             assert_eq!(of_files.calibrating, of_images.calibrating);
             assert_eq!(bytes(&of_files.contents), bytes(&of_images.contents), "{}", case.name);
-            let of_borrowed = fit_images(&borrowed, &FitPlan { batch: 3, ..plan }, &device, &Silent).unwrap();
-            assert_eq!(of_files.contents, of_borrowed.contents, "{}", case.name);
         }
     }
 }

@@ -31,6 +31,7 @@ impl Default for ExplainPlan {
 
 /// An inspection with its reasons.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Explanation {
     /// What pcore says of the image.
     pub inspection: Inspection,
@@ -72,6 +73,7 @@ impl Explanation {
 
 /// One patch of the image, and what it was compared with.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ExplainedPatch {
     /// Where it lies.
     pub place: PatchPlace,
