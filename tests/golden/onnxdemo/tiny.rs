@@ -192,7 +192,7 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
     let expected =
         [StationWarning::Threshold { q: Some(0.998) }, StationWarning::PerhapsAveraged, StationWarning::HeatMap];
     assert_eq!(warnings, expected);
-    assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("--recalibrate"));
+    assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("`train::recalibrate`"));
 
     let folder = tempfile::tempdir().unwrap();
     let mut artefact = station::read(&golden("tiny/station"), None).unwrap();
