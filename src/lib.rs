@@ -19,7 +19,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `examples/` has this as a program, and a loop over a camera's images.
+//! From images in memory instead of files, [`fit_images`] makes the same bundle. `examples/` has this as a program, a loop over a
+//! camera's images, and a detector of one's own ([`Registry`]).
+//!
+//! An error names the settings that decide it as `` `Type::field` ``, `` `FitPlan::shots` `` for [`FitPlan::shots`]; the program
+//! tells them as its flags.
 //!
 //! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
 //!
@@ -63,12 +67,15 @@ pub mod train;
 pub mod eval;
 pub mod report;
 
-pub use bundle::Contents;
+pub use bundle::{BundleError, Contents, Manifest};
+pub use condition::{Condition, ConditionRule, Policy};
+pub use dataset::{DatasetError, Listing, Sample};
+pub use detect::{DetectError, Options, PipelineSpec, Registry};
 pub use flow::Pace;
-pub use image::{Image, Limits};
-pub use infer::{Inspection, Inspector};
-pub use model::OpenDevice;
+pub use image::{Image, ImageError, Limits, Preprocessing, Resize};
+pub use infer::{Calibration, Inspection, Inspector, Item, inspect_all};
+pub use model::{DeviceChoice, ModelError, OpenDevice, Precision};
 pub use progress::{Progress, Silent};
 pub use report::{DrawStyle, draw_inspection};
 pub use score::{AnomalyMap, Verdict};
-pub use train::{FitPlan, Fitted, fit};
+pub use train::{FitPlan, Fitted, GroupRule, Holdout, PartPlan, TrainError, fit, fit_images};

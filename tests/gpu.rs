@@ -129,7 +129,7 @@ fn a_batch_that_the_adapter_cannot_hold_is_an_error_with_the_way_out() {
     let network = model::load("pcore_tiny", &[], &gpu).unwrap();
     let error = network.features(&images(1, 3456, 3456)).unwrap_err().to_string();
     println!("{error}");
-    assert!(error.contains("the device failed") && error.contains("--device cpu always works"), "{error}");
+    assert!(error.contains("the device failed") && error.contains("`DeviceChoice::Cpu` always works"), "{error}");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn auto_never_takes_a_software_adapter_and_says_why() {
 #[test]
 fn an_adapter_that_is_not_there_is_refused_with_those_that_are() {
     let text = OpenDevice::open(DeviceChoice::Wgpu(Some(99))).unwrap_err().to_string();
-    assert!(text.contains("wgpu:99") && text.contains("--device cpu"), "{text}");
+    assert!(text.contains("wgpu:99") && text.contains("`DeviceChoice::Cpu`"), "{text}");
     let known = adapters();
     let expected = known.first().map_or("no GPU adapter", |adapter| adapter.description());
     assert!(text.contains(expected), "{text}");
@@ -284,7 +284,7 @@ fn half_precision_moves_scores_little_and_says_so_or_is_refused() {
         Err(error) => {
             let text = error.to_string();
             println!("{text}");
-            assert!(text.contains("does not compute with 16 bits") && text.contains("--precision f16"), "{text}");
+            assert!(text.contains("does not compute with 16 bits") && text.contains("`Precision::F16`"), "{text}");
             return;
         }
     };

@@ -16,6 +16,7 @@ const BLOCK_BYTES: usize = 16 << 20;
 
 /// How many rows to keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum CoresetSize {
     /// A share of the rows, above 0 and at most 1.
     Ratio(f64),
@@ -55,6 +56,7 @@ impl FromStr for CoresetSize {
 
 /// The space in which rows are compared when a coreset is chosen. Kept rows are whole in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CoresetSpace {
     /// The principal directions that hold [`PRINCIPAL_SHARE`] of the variance, at most [`MOST_PRINCIPAL`].
     #[default]
@@ -182,11 +184,14 @@ impl CoresetSpace {
     }
 }
 
-/// Picks `size` of the rows `[n, dim]`, compared in `space`. The first is the row farthest from their mean (which is also
+/// Picks `size` of the rows, compared in `space`. The first is the row farthest from their mean (which is also
 /// the one with the largest sum of squared distances to all others).
 ///
 /// The same rows, size and seed give the same picks, whatever the number of threads; only [`CoresetSpace::Random`] uses
 /// the seed.
+///
+/// # Shapes
+/// `rows`: `[n, dim]`. Result: indices into these rows, at most `n`.
 ///
 /// # Errors
 /// [`BankError::Empty`] when there are no rows, [`BankError::Kernel`] when a value is not finite.

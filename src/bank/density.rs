@@ -43,6 +43,9 @@ impl LocalDensity {
 
     /// Takes the scales that [`Self::measure`] found before.
     ///
+    /// # Shapes
+    /// `scales`: `[n_rows]`.
+    ///
     /// # Errors
     /// [`BankError::Shape`] unless there are `n_rows`.
     pub fn new(scales: Vec<f32>, n_rows: usize) -> Result<Self, BankError> {

@@ -2,6 +2,7 @@
 
 /// Why a memory bank can't be built or searched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BankError {
     /// No layer was given.
     #[error("a patch descriptor needs at least one feature map")]
@@ -38,25 +39,27 @@ pub enum BankError {
         found: usize,
     },
     /// A coreset size that is none.
-    #[error("--coreset {text}: expected a share above 0 and up to 1 (0.1), or a count of at least 1 (5000)")]
+    #[error("`Options::coreset` {text}: expected a share above 0 and up to 1 (0.1), or a count of at least 1 (5000)")]
     CoresetSize {
         /// What was asked for.
         text: String,
     },
     /// A space for the coreset that is none.
-    #[error("--projection {text}: expected pca, none, or a number of random directions (128)")]
+    #[error("`Options::coreset_space` {text}: expected pca, none, or a number of random directions (128)")]
     CoresetSpace {
         /// What was asked for.
         text: String,
     },
     /// A context that is none.
-    #[error("--context {text}: expected h:, v: or hv: and up to 16 different radii from 1 to 64, such as h:2,3")]
+    #[error(
+        "`DescriptorSpec::context` {text}: expected h:, v: or hv: and up to 16 different radii from 1 to 64, such as h:2,3"
+    )]
     Context {
         /// What was asked for.
         text: String,
     },
     /// A way to search that is none.
-    #[error("--index {text}: expected exact or ivf")]
+    #[error("`Options::index` {text}: expected exact or ivf")]
     IndexKind {
         /// What was asked for.
         text: String,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// How the rows of a bank are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IndexKind {
     /// All of them are compared: the nearest row is found.
     #[default]

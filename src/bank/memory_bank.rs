@@ -32,7 +32,10 @@ pub struct MemoryBank {
 }
 
 impl MemoryBank {
-    /// Takes rows `[n_rows, dim]` and the origin of each.
+    /// Takes rows and the origin of each.
+    ///
+    /// # Shapes
+    /// `rows`: `[n_rows, dim]`, `origins`: `[n_rows]`.
     ///
     /// # Errors
     /// [`BankError::Empty`] without rows; [`BankError::Shape`] when rows and origins differ in number.
@@ -80,9 +83,12 @@ impl MemoryBank {
         self.parts.iter_mut().for_each(|part| part.set_probes(n_probes));
     }
 
-    /// For each query of `[n_queries, dim]`, in how many lists of [`Self::index`] to look so that its nearest row that does
+    /// For each query, in how many lists of [`Self::index`] to look so that its nearest row that does
     /// not come from an image that `is_own` is found, as long as the bank looks into all of them; `None` when all rows come
     /// from there.
+    ///
+    /// # Shapes
+    /// `queries`: `[n_queries, dim]`. Result: `[n_queries]`.
     ///
     /// # Errors
     /// As [`MemoryBank::nearest`].
@@ -148,8 +154,11 @@ impl MemoryBank {
         self.parts.iter().any(|part| part.condition() == condition)
     }
 
-    /// The `k` nearest rows (at most all) of each query `[n_queries, dim]`: distances ascending, ties to the lower row.
+    /// The `k` nearest rows (at most all) of each query: distances ascending, ties to the lower row.
     /// The answer for a query does not depend on the others, bit for bit. See [`Self::index`] for banks searched in part.
+    ///
+    /// # Shapes
+    /// `queries`: `[n_queries, dim]`. Result: distances and indices `[n_queries, k]`, with the `k` that it names.
     ///
     /// # Errors
     /// [`BankError::DimMismatch`] for queries of another descriptor; [`BankError::Kernel`] for values that are not finite.
@@ -160,6 +169,9 @@ impl MemoryBank {
 
     /// As [`Self::nearest`], among the rows that `search` considers and by the distances it makes of them. A condition of
     /// fewer than `k` rows gives so many neighbours; one of none is searched for among all rows.
+    ///
+    /// # Shapes
+    /// As [`Self::nearest`].
     ///
     /// # Errors
     /// As [`Self::nearest`].

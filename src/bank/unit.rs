@@ -5,7 +5,10 @@ use rayon::prelude::*;
 /// Added to the sum of squares, so that a zero row stays zero instead of dividing by zero.
 const GUARD: f64 = 1e-12;
 
-/// Divides each row of `[n, dim]` by its Euclidean length, summed in double precision. Zero rows stay zero.
+/// Divides each row by its Euclidean length, summed in double precision. Zero rows stay zero.
+///
+/// # Shapes
+/// `rows`: `[n, dim]`, changed in place.
 pub fn normalise_rows(rows: &mut [f32], dim: usize) {
     rows.par_chunks_mut(dim.max(1)).for_each(|row| {
         let square: f64 = row.iter().map(|x| f64::from(*x).powi(2)).sum();

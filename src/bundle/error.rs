@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Reading or writing a bundle file failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BundleError {
     /// The file cannot be opened or examined.
     #[error("cannot open the bundle {}: {source}; check the path, or fit a detector first", path.display())]
@@ -59,6 +60,7 @@ pub enum BundleError {
 
 /// What is wrong with the contents of a bundle.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Defect {
     /// The bytes could not be read.
     #[error("reading stopped: {0}; copy the file to a healthy disk or fit again")]

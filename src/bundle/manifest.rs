@@ -19,7 +19,7 @@ pub struct Manifest {
     pub pcore_version: String,
     /// Name of the profile the detector was fitted with: `pcore`, `amazon`, `anomalib`, `onnxdemo`.
     pub profile: String,
-    /// Name of the product or machine the bank belongs to, as given to `--domain`.
+    /// Name of the product or machine the bank belongs to, as given to the fit.
     pub domain: Option<String>,
     /// The fitted method, and how it describes images.
     pub detector: SectionEntry,

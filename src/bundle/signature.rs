@@ -28,6 +28,7 @@ const LOCKED: &str = "RWRTY0Iy";
 
 /// A bundle is not signed as it has to be, or can't be signed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// The bundle itself is refused.
     #[error(transparent)]
@@ -50,7 +51,7 @@ pub enum SignatureError {
     },
     /// No key.
     #[error(
-        "{what} is no {kind} key of minisign: {reason}; make a pair with pcore sign --new-key NAME, or with minisign -G -W"
+        "{what} is no {kind} key of minisign: {reason}; make a pair with `SigningKey::create` NAME, or with minisign -G -W"
     )]
     Key {
         /// Where the key was looked for.
@@ -62,7 +63,7 @@ pub enum SignatureError {
     },
     /// A secret key that needs a password.
     #[error(
-        "the key {} is locked with a password: sign with minisign -S -s {} -m BUNDLE, or use a key without one (pcore sign --new-key NAME)", path.display(), path.display()
+        "the key {} is locked with a password: sign with minisign -S -s {} -m BUNDLE, or use a key without one (`SigningKey::create` NAME)", path.display(), path.display()
     )]
     Locked {
         /// The key file.

@@ -34,6 +34,7 @@ impl Level {
 
 /// Tells the condition of an image.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Gate {
     /// There is one condition, and every image is in it.
     Single,
@@ -93,7 +94,10 @@ pub const KNOWN_DEVIATIONS: f64 = 8.0;
 pub const KNOWN_FROM: usize = 8;
 
 impl Gate {
-    /// The condition of an image with these patch descriptors `[n_patches, dim]`.
+    /// The condition of an image with these patch descriptors.
+    ///
+    /// # Shapes
+    /// `descriptors`: `[n_patches, dim]`.
     #[must_use]
     pub fn admit(&self, image: &Image, descriptors: &[f32], dim: usize) -> Admission {
         match self {
@@ -105,7 +109,10 @@ impl Gate {
         }
     }
 
-    /// Mean and standard deviation of each descriptor value over the patches `[n_patches, dim]`: `[2 dim]`, means first.
+    /// Mean and standard deviation of each descriptor value over the patches.
+    ///
+    /// # Shapes
+    /// `descriptors`: `[n_patches, dim]`. Result: `[2 dim]`, means first.
     #[must_use]
     pub fn pooled(descriptors: &[f32], dim: usize) -> Vec<f32> {
         let n = (descriptors.len() / dim.max(1)).max(1) as f64;
@@ -169,6 +176,7 @@ fn median(values: &[f64]) -> f64 {
 
 /// Which gate a fit makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GateKind {
     /// By level where the level made the conditions; else the one with the best cross-validated accuracy.
     #[default]

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 /// Who tells the condition of an image. The last three are for studies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GateUse {
     /// What was given with the image, else the bundle's gate.
     #[default]

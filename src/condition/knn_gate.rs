@@ -51,6 +51,9 @@ impl KnnGate {
     /// features those are taken that separate the conditions best one by one: by the ratio of the variance between the
     /// conditions to that within (Fisher).
     ///
+    /// # Shapes
+    /// `features[i]`: `[dim]`, `conditions`: one for each.
+    ///
     /// # Errors
     /// [`ConditionError::NoExamples`] without examples, [`ConditionError::Shape`] when numbers differ.
     pub fn learn(features: &[&[f32]], conditions: &[u32]) -> Result<Self, ConditionError> {

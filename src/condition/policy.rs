@@ -7,6 +7,7 @@ use std::str::FromStr;
 /// How the condition of an image decides which rows count. Where the gate abstains, or the condition is none of those
 /// known, every policy is [`Policy::Mixed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Policy {
     /// All rows alike.
     Mixed,

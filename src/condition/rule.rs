@@ -33,6 +33,7 @@ impl fmt::Display for Condition {
 
 /// What tells the condition of an image.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ConditionRule {
     /// There is only one condition.
     None,

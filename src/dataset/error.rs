@@ -6,10 +6,11 @@ use super::{Layout, OUTPUT_MARK, Shown, Skipped, skipped_groups};
 use crate::image::EXTENSIONS;
 
 /// What to say where a layout is not recognised.
-const WAYS_OUT: &str = "name the folder of normal images with --good NAME, a table with --split FILE.csv, a known layout with --layout NAME (docs/layouts.md), or with --layout flat say that all images are normal";
+const WAYS_OUT: &str = "name the folder of normal images with `LayoutHints::good` NAME, a table with `LayoutHints::split` FILE.csv, a known layout with `LayoutHints::layout` NAME (docs/layouts.md), or with `Layout::Flat` say that all images are normal";
 
 /// Why a listing or a condition table could not be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatasetError {
     /// Nothing has this name.
     #[error("{} does not exist; check the spelling, or the working directory", Shown::path(path))]
@@ -105,7 +106,7 @@ pub enum DatasetError {
     },
     /// Nothing says which images are normal.
     #[error(
-        "no folder `good` in {}, so nothing tells normal from anomalous images; expected good/ beside one folder per defect (found: {}); where they are called otherwise, name the folder of normal images with --good NAME, a table with --split FILE.csv, or a known layout with --layout NAME (docs/layouts.md)",
+        "no folder `good` in {}, so nothing tells normal from anomalous images; expected good/ beside one folder per defect (found: {}); where they are called otherwise, name the folder of normal images with `LayoutHints::good` NAME, a table with `LayoutHints::split` FILE.csv, or a known layout with `LayoutHints::layout` NAME (docs/layouts.md)",
         Shown::path(path),
         or_none(found)
     )]

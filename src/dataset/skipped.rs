@@ -28,6 +28,7 @@ pub struct Skipped {
 
 /// Why a file or folder was left out. Its [`Display`](fmt::Display) is a few words in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Why {
     /// Its name begins with a dot.
     Hidden,

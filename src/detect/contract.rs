@@ -40,7 +40,10 @@ pub trait Detector: Send + Sync {
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
     fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError>;
 
-    /// The same for the descriptors of one image, `[n_patches, dim]`, whose condition is told.
+    /// The same for the descriptors of one image, whose condition is told.
+    ///
+    /// # Shapes
+    /// `rows`: `[n_patches, dim]`, the patches of `grid` row by row.
     ///
     /// # Errors
     /// As [`Self::score`].

@@ -64,7 +64,10 @@ impl Described {
         self.n_rows / self.grid.n_patches().max(1)
     }
 
-    /// The descriptors of the `index`-th image, `[n_patches, dim]`.
+    /// The descriptors of the `index`-th image.
+    ///
+    /// # Shapes
+    /// Result: `[n_patches, dim]`.
     ///
     /// # Errors
     /// [`BankError::Rows`] where they can't be read.
@@ -74,6 +77,9 @@ impl Described {
     }
 
     /// These rows, in this order.
+    ///
+    /// # Shapes
+    /// Result: `[rows.len(), dim]`.
     ///
     /// # Errors
     /// As [`Self::image`].

@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 /// Why an image can't be inspected.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DetectError {
     /// The bundle can't be read.
     #[error(transparent)]
@@ -84,7 +85,7 @@ pub enum DetectError {
         found: String,
     },
     /// The bundle was not calibrated for a policy.
-    #[error("the bundle holds no held-out scores for --policy {found}, only for {known}: fit again")]
+    #[error("the bundle holds no held-out scores for `Inspector::set_policy` {found}, only for {known}: fit again")]
     NoPolicy {
         /// What was asked for.
         found: String,
@@ -92,7 +93,7 @@ pub enum DetectError {
         known: String,
     },
     /// The bundle was not calibrated by local density.
-    #[error("the bundle holds no held-out scores for --calibrate density: fit again")]
+    #[error("the bundle holds no held-out scores for `Calibration::Density`: fit again")]
     NoDensity,
     /// A detector that cannot be read that way.
     #[error("the detector has no view '{view}': fit again")]
@@ -102,7 +103,7 @@ pub enum DetectError {
     },
     /// The bundle has no threshold.
     #[error(
-        "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with --threshold"
+        "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with `FitPlan::threshold`"
     )]
     NoThreshold,
     /// Not even one image can go through the network.
@@ -111,6 +112,12 @@ pub enum DetectError {
     /// [`Progress::is_cancelled`](crate::progress::Progress::is_cancelled) said so.
     #[error("stopped before the end")]
     Cancelled,
+}
+
+impl From<Defect> for DetectError {
+    fn from(defect: Defect) -> Self {
+        Self::defect(defect)
+    }
 }
 
 impl DetectError {

@@ -11,7 +11,10 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// Its name in the registry.
     fn kind(&self) -> &str;
 
-    /// Makes the descriptors of an image `[n_patches, dim]` what the fit compares.
+    /// Makes the descriptors of an image what the fit compares.
+    ///
+    /// # Shapes
+    /// `rows`: `[n_patches, dim]`, changed in place.
     fn prepare(&self, _rows: &mut [f32], _dim: usize) {}
 
     /// Whether another seed makes another detector.

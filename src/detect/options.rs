@@ -18,6 +18,7 @@ const DEFAULT_SIGMA_PX: f32 = 4.0;
 /// The distance between descriptors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Metric {
     /// Euclidean distance.
     #[default]
@@ -77,6 +78,7 @@ pub struct Options {
 
 /// What a distribution of normal patches is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Shape {
     /// One mean and covariance for all patches.
     #[default]

@@ -60,7 +60,7 @@ impl Registry {
         REGISTRY.get_or_init(|| Self { kinds: BUILT_IN.to_vec() })
     }
 
-    /// These, and one more; it takes the place of one with the same name.
+    /// These, and one more; it takes the place of one with the same name. `examples/custom_detector.rs` adds one.
     #[must_use]
     pub fn with(&self, kind: Kind) -> Self {
         let others = self.kinds.iter().copied().filter(|other| other.name != kind.name);

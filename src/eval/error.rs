@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why maps and masks, or scores, can't be evaluated.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// A map or mask does not hold the number of pixels its size says.
     #[error(

@@ -20,6 +20,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// Where the replacement stopped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ReplaceFailure {
     /// The path names no file.
     NoFileName,

@@ -6,7 +6,7 @@ mod pace;
 mod room;
 mod scratch;
 
-pub(crate) use decode::{Decoded, Flow, in_batches};
+pub(crate) use decode::{Decoded, Flow, Origin, in_batches};
 pub use machine::DEFAULT_MEMORY_BYTES;
 pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
 pub use pace::{DEFAULT_BATCH, NoMemory, Pace};

@@ -87,7 +87,7 @@ pub(crate) struct Needs<'a, E> {
 /// Not even one image can be worked on in the memory allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "one input of {height_px} x {width_px} pixels takes {needed_mib} MiB on its way through the network, and the program itself holds {own_mib} MiB; {allowed_mib} MiB are allowed: allow more (--memory), or take a smaller --image-size or fewer --layers"
+    "one input of {height_px} x {width_px} pixels takes {needed_mib} MiB on its way through the network, and the program itself holds {own_mib} MiB; {allowed_mib} MiB are allowed: allow more (`Pace::memory_bytes`), or take a smaller `PipelineSpec::preprocessing` or fewer `PipelineSpec::layers`"
 )]
 pub struct NoMemory {
     /// Rows of the network's input.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Rows and columns count from 0, from the top left corner.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// Any other error, with the file it happened in.
     #[error("{}: {cause}", path.display())]
@@ -48,7 +49,7 @@ pub enum ImageError {
     LfsPointer,
     /// More than one picture, and nothing says which is meant.
     #[error(
-        "it holds {n_pages} pages; choose the one to inspect with --pages 1 to --pages {n_pages}, or save it as a file of its own"
+        "it holds {n_pages} pages; choose the one to inspect with `Preprocessing::page` 1 to `Preprocessing::page` {n_pages}, or save it as a file of its own"
     )]
     SeveralPages {
         /// Full-resolution pages.
@@ -117,7 +118,7 @@ pub enum ImageError {
     },
     /// An image that takes more than the memory allowed for all of them.
     #[error(
-        "reading this image takes {needed_mib} MiB of memory, and {room_mib} MiB are left for images; allow more (--memory), cut the image into pieces, or scale it down"
+        "reading this image takes {needed_mib} MiB of memory, and {room_mib} MiB are left for images; allow more (`Pace::memory_bytes`), cut the image into pieces, or scale it down"
     )]
     Room {
         /// What it takes, with the work on it.

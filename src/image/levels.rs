@@ -23,7 +23,7 @@ pub struct Levels {
 pub struct Unusual {
     /// What was found, in words.
     pub found: String,
-    /// The range that would become 0 to 1, as `--range` takes it.
+    /// The range that would become 0 to 1, as [`ValueRange`](super::ValueRange) is written.
     pub range: String,
 }
 
@@ -103,22 +103,22 @@ mod tests {
     fn values_far_from_where_the_network_expects_them_are_said() {
         let unit = |stored: f32| stored / 65_535.0;
         let said = |low, high, full| {
-            unusual(low, high, full).map_or_else(String::new, |u| format!("{}; --range {}", u.found, u.range))
+            unusual(low, high, full).map_or_else(String::new, |u| format!("{}; range {}", u.found, u.range))
         };
         let full = Some(65_535.0);
         assert!(said(0.0, unit(1023.0), full).contains("at most 1.6 % of the range"));
-        assert!(said(0.0, unit(1023.0), full).contains("--range 0:1023"));
-        assert!(said(0.0, unit(255.0), full).contains("--range 0:255"));
-        assert!(said(0.0, unit(4000.0), full).contains("--range 0:4095"));
+        assert!(said(0.0, unit(1023.0), full).contains("range 0:1023"));
+        assert!(said(0.0, unit(255.0), full).contains("range 0:255"));
+        assert!(said(0.0, unit(4000.0), full).contains("range 0:4095"));
         assert_eq!(said(0.0, unit(20_000.0), full), "");
-        assert!(said(0.0, 31.0 / 255.0, Some(255.0)).contains("--range 0:31"));
+        assert!(said(0.0, 31.0 / 255.0, Some(255.0)).contains("range 0:31"));
         // A narrow band in the middle of the range.
         assert!(said(unit(30_049.0), unit(30_195.0), full).contains("use 0.2 % of the range"));
-        assert!(said(unit(30_049.0), unit(30_195.0), full).contains("--range 30049:30195"));
+        assert!(said(unit(30_049.0), unit(30_195.0), full).contains("range 30049:30195"));
         assert_eq!(said(unit(30_000.0), unit(36_000.0), full), "");
         assert!(said(0.5, 0.51, None).contains("small part"));
         // Kelvin, counts, reflectances of a per mille.
-        assert!(said(290.0, 310.5, None).contains("--range 290:310.5"));
+        assert!(said(290.0, 310.5, None).contains("range 290:310.5"));
         assert!(said(0.0, 4000.0, None).contains("far from 0 to 1"));
         assert!(said(0.0, 0.02, None).contains("small part"));
         for usual in [[0.0, 1.0], [-1.0, 1.0], [0.1, 2.9], [0.0, 0.0]] {

@@ -82,7 +82,10 @@ pub struct Image {
 }
 
 impl Image {
-    /// Takes `pixels` of shape `[height_px, width_px, n_channels]`, channels interleaved.
+    /// Takes pixels, channels interleaved.
+    ///
+    /// # Shapes
+    /// `pixels`: `[height_px, width_px, n_channels]`.
     ///
     /// # Errors
     /// If there is no pixel, the length does not fit, the channels are neither 1 nor 3, or a value

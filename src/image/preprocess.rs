@@ -69,11 +69,13 @@ impl Preprocessing {
         Ok(())
     }
 
-    /// Resizes and normalises: `[3, height_px, width_px]`, one plane per channel. A grey image
-    /// fills all three; padding is 0, which is the mean colour.
+    /// Resizes and normalises. A grey image fills all three channels; padding is 0, which is the mean colour.
     ///
     /// Resizing works in `f32` without rounding to the file's depth and never clips. The result
     /// depends on nothing but the image and `self`: same bits in any thread, order and processor.
+    ///
+    /// # Shapes
+    /// Result: `[3, height_px, width_px]`, one plane per channel.
     ///
     /// # Errors
     /// Those of [`Preprocessing::check`], and if a value leaves the range of `f32`.

@@ -10,6 +10,7 @@ pub const SHORTEST_PX: usize = 256;
 
 /// How an image of any shape fills the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resize {
     /// Both axes to the target, aspect ignored, antialiased bilinear.
     StretchBilinear,

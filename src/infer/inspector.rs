@@ -13,6 +13,7 @@ use std::num::NonZeroUsize;
 
 /// Which held-out normals an image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Calibration {
     /// Those of its own condition.
     #[default]
@@ -26,6 +27,7 @@ pub enum Calibration {
 
 /// What pcore says of one image.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Inspection {
     /// The image score, unclamped: a distance in feature space.
     pub raw_score: f32,
@@ -291,6 +293,17 @@ impl Inspector {
     }
 
     /// Inspects one image, whose condition the gate tells.
+    ///
+    /// ```no_run
+    /// use pcore::{Contents, Image, Inspector, OpenDevice, Verdict};
+    ///
+    /// let inspector = Inspector::open(Contents::read("part.pcore".as_ref())?, &OpenDevice::cpu())?;
+    /// let frame = Image::new(vec![0.5; 480 * 640], 480, 640, 1)?;
+    /// if inspector.inspect_one(&frame)?.verdict == Verdict::Anomalous {
+    ///     // reject the part
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Inspector::inspect`].

@@ -3,11 +3,10 @@
 use super::{Calibration, ExplainPlan, Explanation, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
 use crate::detect::DetectError;
-use crate::flow::{Decoded, Pace, Share, in_batches};
+use crate::flow::{Decoded, Origin, Pace, Share, in_batches};
 use crate::image::{Image, ImageError};
 use crate::progress::Progress;
 use rayon::prelude::*;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
@@ -81,7 +80,7 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
     let Inspecting { inspector, samples, .. } = what;
     let prepare = &prepare;
     let flow = inspector.flow(pace)?;
-    let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
+    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {
         // No room: the scored batch is handed over when the one before has been received.
@@ -98,7 +97,7 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
             Ok(())
         });
         // `None`: the receiver has stopped, and says why.
-        let worked: Result<(), Option<E>> = in_batches(&paths, &flow, |range, decoded| {
+        let worked: Result<(), Option<E>> = in_batches(&files, &flow, |range, decoded| {
             if progress.is_cancelled() {
                 return Err(Some(DetectError::Cancelled.into()));
             }
@@ -114,11 +113,11 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
     Ok(())
 }
 
-fn inspect_batch(what: Inspecting<'_>, decoded: Vec<Decoded>) -> Result<Vec<Item<'_>>, DetectError> {
+fn inspect_batch<'a>(what: Inspecting<'a>, decoded: Vec<Decoded<'_>>) -> Result<Vec<Item<'a>>, DetectError> {
     let Inspecting { samples, table, .. } = what;
     let start = Instant::now();
     let readable: Vec<(&Sample, &Image)> =
-        samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, image))).collect();
+        samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, &**image))).collect();
     let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
     let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
     let mut inspections = inspect_each(what, &images, &conditions)?.into_iter();
@@ -126,7 +125,7 @@ fn inspect_batch(what: Inspecting<'_>, decoded: Vec<Decoded>) -> Result<Vec<Item
     let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms, share, .. })| {
         let (outcome, explanation) = match image {
             Ok(image) => match inspections.next()? {
-                Ok((inspection, explanation)) => (Ok((image, inspection)), explanation),
+                Ok((inspection, explanation)) => (Ok((image.into_owned(), inspection)), explanation),
                 Err(error) => (Err(error.in_file(&sample.path)), None),
             },
             Err(error) => (Err(error), None),

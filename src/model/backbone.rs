@@ -13,7 +13,10 @@ pub struct ImageBatch {
 }
 
 impl ImageBatch {
-    /// Wraps `pixels`: `[n_images, 3, height_px, width_px]`, row-major, normalised as the backbone expects.
+    /// Wraps `pixels`, normalised as the backbone expects.
+    ///
+    /// # Shapes
+    /// `pixels`: `[n_images, 3, height_px, width_px]`, row-major.
     ///
     /// # Errors
     /// [`ModelError::BatchShape`] when the length is not that product, or the product is zero.
@@ -66,7 +69,7 @@ impl ImageBatch {
 /// What identifies a network and what it expects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackboneSpec {
-    /// Name, as in `--backbone`.
+    /// Name, as in a plan.
     pub name: String,
     /// The layers that [`Backbone::features`] returns, in that order.
     pub layers: Vec<String>,

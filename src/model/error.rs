@@ -4,6 +4,7 @@ use super::weights::WeightsError;
 
 /// Why a network can't be opened or run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// No network of that name is known.
     #[error(
@@ -27,7 +28,7 @@ pub enum ModelError {
     },
     /// The network was exported for one input size.
     #[error(
-        "backbone '{network}' takes only {expected_height} x {expected_width} images, found {height_px} x {width_px}: set --image-size {expected_height}x{expected_width}, or export it with a free height and width"
+        "backbone '{network}' takes only {expected_height} x {expected_width} images, found {height_px} x {width_px}: set `PipelineSpec::preprocessing` {expected_height}x{expected_width}, or export it with a free height and width"
     )]
     InputSize {
         /// The network.
@@ -43,7 +44,7 @@ pub enum ModelError {
     },
     /// The image is smaller than the network can take.
     #[error(
-        "backbone '{network}' needs images of at least {smallest} x {smallest} pixels, found {height_px} x {width_px}: set --image-size"
+        "backbone '{network}' needs images of at least {smallest} x {smallest} pixels, found {height_px} x {width_px}: set `PipelineSpec::preprocessing`"
     )]
     TooSmall {
         /// The network.
@@ -96,7 +97,7 @@ pub enum ModelError {
         name: String,
     },
     /// A device this binary was built without.
-    #[error("this binary was built without {device}: build it with --features {feature}, or use --device cpu")]
+    #[error("this binary was built without {device}: build it with --features {feature}, or use `DeviceChoice::Cpu`")]
     DeviceNotBuilt {
         /// What was asked for.
         device: String,
@@ -104,19 +105,19 @@ pub enum ModelError {
         feature: &'static str,
     },
     /// The device failed.
-    #[error("the device failed: {reason}; --device cpu always works")]
+    #[error("the device failed: {reason}; `DeviceChoice::Cpu` always works")]
     Device {
         /// What it said.
         reason: String,
     },
     /// Half precision where there is none.
-    #[error("half precision is not possible on {reason}; leave out --precision f16")]
+    #[error("half precision is not possible on {reason}; leave out `Precision::F16`")]
     Precision {
         /// Device or network, and why.
         reason: String,
     },
     /// pcore's own CPU kernels refuse the network or the image size.
-    #[error("backbone '{network}' can't run on the CPU kernels: {reason}; --device flex runs it on burn")]
+    #[error("backbone '{network}' can't run on the CPU kernels: {reason}; `DeviceChoice::Flex` runs it on burn")]
     Kernels {
         /// The network.
         network: String,
@@ -143,7 +144,7 @@ pub enum ModelError {
     },
     /// A side is no multiple of a transformer's patch size.
     #[error(
-        "backbone '{network}' cuts images into {patch} x {patch} patches, so both sides must be multiples of {patch}, found {height_px} x {width_px}: set --image-size to a height of {} and a width of {}",
+        "backbone '{network}' cuts images into {patch} x {patch} patches, so both sides must be multiples of {patch}, found {height_px} x {width_px}: set `PipelineSpec::preprocessing` to a height of {} and a width of {}",
         nearest(*height_px, *patch), nearest(*width_px, *patch)
     )]
     NotDivisible {

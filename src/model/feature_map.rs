@@ -30,7 +30,10 @@ pub struct FeatureMap {
 }
 
 impl FeatureMap {
-    /// Wraps `values`: `[n_images, n_rows, n_cols, dim]`, row-major (channels last).
+    /// Wraps `values`.
+    ///
+    /// # Shapes
+    /// `values`: `[n_images, n_rows, n_cols, dim]`, row-major (channels last).
     ///
     /// # Errors
     /// [`ModelError::FeatureShape`] when the length is not that product, or the product is zero.

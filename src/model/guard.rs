@@ -45,7 +45,9 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 pub(super) fn failed(said: &str) -> ModelError {
     let said = one_line(said);
     ModelError::Device {
-        reason: format!("{said} (too little memory is a common cause: try a smaller --batch or --image-size)"),
+        reason: format!(
+            "{said} (too little memory is a common cause: try a smaller `Pace::batch` or `PipelineSpec::preprocessing`)"
+        ),
     }
 }
 
@@ -87,13 +89,13 @@ mod tests {
         let network = guarded(|| Ok(Box::new(Broken(spec)))).unwrap();
         let images = ImageBatch::new(vec![0.0; 3], 1, 1, 1).unwrap();
         let text = network.features(&images).unwrap_err().to_string();
-        assert!(text.contains("lost the device at 1 images") && text.contains("--device cpu"), "{text}");
+        assert!(text.contains("lost the device at 1 images") && text.contains("`DeviceChoice::Cpu`"), "{text}");
     }
 
     #[test]
     fn a_device_lost_while_loading_is_an_error() {
         let text = guarded(|| panic!("no memory")).err().unwrap().to_string();
-        assert!(text.contains("no memory") && text.contains("--batch"), "{text}");
+        assert!(text.contains("no memory") && text.contains("`Pace::batch`"), "{text}");
     }
 
     #[test]

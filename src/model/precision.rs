@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// The numbers a network computes with. Feature maps leave it as `f32` either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Precision {
     /// 32 bits (IEEE 754 binary32), on every device.
     #[default]

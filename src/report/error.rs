@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why a picture, table or page could not be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ReportError {
     /// Pixel data does not have the size it claims.
     #[error("{what} holds {found} values, expected {expected} for {height_px} x {width_px} pixels")]

@@ -11,6 +11,7 @@ pub const MAX_REWEIGHT_NEIGHBOURS: usize = 1000;
 
 /// How patch distances become the image score.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ImageScore {
     /// The largest patch distance (the released code of Roth et al., CVPR 2022).
     Max,
@@ -56,7 +57,8 @@ impl fmt::Display for ImageScore {
 impl ImageScore {
     /// The score of one image.
     ///
-    /// `descriptors`: `[n_patches, dim]`; `nearest`: their neighbours in `bank`, `k >= 1`.
+    /// # Shapes
+    /// `descriptors`: `[n_patches, dim]`; `nearest`: their neighbours in `bank`, `[n_patches, k]`, `k >= 1`.
     ///
     /// # Errors
     /// [`ScoreError::Bank`] when the bank can't be searched.

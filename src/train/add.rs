@@ -5,7 +5,7 @@ use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Section};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::{DetectError, View, open_features, pipeline_spec};
-use crate::flow::{Decoded, in_batches};
+use crate::flow::{Decoded, Origin, in_batches};
 use crate::image::Image;
 use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
@@ -13,7 +13,6 @@ use crate::progress::Progress;
 use crate::score::Conformal;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use std::path::Path;
 
 /// Adds the conditions of these images to a bundle. Distributions, scores and thresholds of the conditions that it has stay
 /// what they are, to the bit; what is said of images of no known condition follows from all of them.
@@ -93,7 +92,7 @@ fn gate(
     let inspector = Inspector::open_with(added.clone(), device, &plan.registry)?;
     let flow = inspector.flow(&plan.pace())?;
     let used: Vec<&Sample> = samples.iter().filter(|s| added.manifest.sources.contains(&s.name)).collect();
-    let paths: Vec<&Path> = used.iter().map(|sample| sample.path.as_path()).collect();
+    let files: Vec<Origin<'_>> = used.iter().map(|sample| Origin::File(&sample.path)).collect();
     let (mut features, mut labels) = (vec![], vec![]);
     let names = condition_of(&plan.conditions, &used, None)?;
     let conditions = &added.manifest.conditions;
@@ -101,9 +100,9 @@ fn gate(
         |name: &Option<String>| conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0);
     let known: Vec<usize> = names.iter().map(of_name).collect();
     progress.begin("gate", used.len());
-    in_batches(&paths, &flow, |range, decoded| {
+    in_batches(&files, &flow, |range, decoded| {
         let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
-        let borrowed: Vec<&Image> = images.iter().collect();
+        let borrowed: Vec<&Image> = images.iter().map(|image| &**image).collect();
         if learns_pooled {
             let described = inspector.pipeline().describe(&borrowed)?;
             features.extend((0..borrowed.len()).map(|i| Gate::pooled(described.image(i), described.dim)));

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 /// Why no bundle could be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The images can't be listed or labelled.
     #[error(transparent)]
@@ -51,21 +52,21 @@ pub enum TrainError {
     },
     /// Too few images to hold one out.
     #[error(
-        "calibration needs at least 2 readable images, found {n_images}: add normal images, or set the threshold yourself with --threshold"
+        "calibration needs at least 2 readable images, found {n_images}: add normal images, or set the threshold yourself with `FitPlan::threshold`"
     )]
     TooFew {
         /// Images found.
         n_images: usize,
     },
     /// A share outside its range.
-    #[error("--holdout {text}: expected auto, leave-one-out, or a share above 0 and below 1, such as 0.2")]
+    #[error("`FitPlan::holdout` {text}: expected auto, leave-one-out, or a share above 0 and below 1, such as 0.2")]
     Holdout {
         /// What was asked for.
         text: String,
     },
     /// A rule for groups that is none.
     #[error(
-        "--group {text}: expected auto, none, folder, a CSV file with the columns path,group, or name:PATTERN with one {{}} for the group, such as name:{{}}_#"
+        "`FitPlan::group` {text}: expected auto, none, folder, a CSV file with the columns path,group, or name:PATTERN with one {{}} for the group, such as name:{{}}_#"
     )]
     GroupRule {
         /// What was asked for.
@@ -73,7 +74,7 @@ pub enum TrainError {
     },
     /// An image has no group.
     #[error(
-        "no group for {n_missing} of {n_images} training images by {rule}, the first: {first}; each needs one (--group)"
+        "no group for {n_missing} of {n_images} training images by {rule}, the first: {first}; each needs one (`FitPlan::group`)"
     )]
     NoGroup {
         /// What tells the groups.
@@ -87,7 +88,7 @@ pub enum TrainError {
     },
     /// All images show the same part.
     #[error(
-        "all {n_images} training images are of one group by {rule}, and a threshold takes two or more: add images of other parts, or set the threshold yourself with --threshold"
+        "all {n_images} training images are of one group by {rule}, and a threshold takes two or more: add images of other parts, or set the threshold yourself with `FitPlan::threshold`"
     )]
     OneGroup {
         /// What tells the groups.
@@ -109,12 +110,18 @@ pub enum TrainError {
     },
     /// A condition that is to be added has no name.
     #[error(
-        "the condition to be added has no name: give it one (--domain NAME), or say what tells it (--conditions folder, or a CSV)"
+        "the condition to be added has no name: give it one (`FitPlan::domain` NAME), or say what tells it (`ConditionRule::Folder`, or a CSV)"
     )]
     Unnamed,
+    /// Two images in memory have one name.
+    #[error("two images are called {name}: a bundle tells its images by their names, so give each one of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// Several products as if they were one.
     #[error(
-        "the images are of {} products ({}), and one bank and one threshold for all of them suit none: tell them apart with --conditions folder, or give the folder of one product", products.len(), products.join(", ")
+        "the images are of {} products ({}), and one bank and one threshold for all of them suit none: tell them apart with `ConditionRule::Folder`, or give the folder of one product", products.len(), products.join(", ")
     )]
     SeveralProducts {
         /// Their names, sorted.
@@ -124,11 +131,11 @@ pub enum TrainError {
     #[error("no detector to fit: the plan needs one")]
     NoParts,
     /// No images per condition were asked for.
-    #[error("--shots 0: expected at least one image per condition")]
+    #[error("`FitPlan::shots` 0: expected at least one image per condition")]
     NoShots,
     /// An image has no condition.
     #[error(
-        "no condition for {n_missing} of {n_images} training images, the first: {first}; add them to the table, or choose another rule with --conditions"
+        "no condition for {n_missing} of {n_images} training images, the first: {first}; add them to the table, or choose another rule with `FitPlan::conditions`"
     )]
     NoCondition {
         /// Images without.
@@ -140,7 +147,7 @@ pub enum TrainError {
     },
     /// The fit does not fit the memory allowed, even with its descriptors in a file.
     #[error(
-        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise --memory, or use fewer images (--shots), smaller ones (--image-size), fewer directions (--projection 32) or a smaller bank (--coreset)"
+        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise `FitPlan::memory_bytes`, or use fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`), fewer directions (`Options::coreset_space` 32) or a smaller bank (`Options::coreset`)"
     )]
     Memory {
         /// Images for the bank.
@@ -158,7 +165,7 @@ pub enum TrainError {
     },
     /// The descriptors fit neither in memory nor on the disk.
     #[error(
-        "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with --scratch, raise --memory, or use fewer images (--shots), smaller ones (--image-size) or fewer layers", folder.display()
+        "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with `FitPlan::scratch`, raise `FitPlan::memory_bytes`, or use fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`) or fewer layers", folder.display()
     )]
     Disk {
         /// Images for the bank.
@@ -179,7 +186,7 @@ pub enum TrainError {
         folder: PathBuf,
     },
     /// The file for descriptors can't be made or written.
-    #[error("the scratch file in {} can't be written: {source}; name another folder with --scratch, or raise --memory", folder.display())]
+    #[error("the scratch file in {} can't be written: {source}; name another folder with `FitPlan::scratch`, or raise `FitPlan::memory_bytes`", folder.display())]
     Scratch {
         /// Where the file is.
         folder: PathBuf,

@@ -10,6 +10,7 @@ use std::str::FromStr;
 /// What tells which training images belong together: shots of one part, copies, or variants made of one image. They are
 /// left out together, and count as one where a threshold is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GroupRule {
     /// Copies and near-copies are looked for.
     Auto,

@@ -9,6 +9,7 @@ mod add;
 mod error;
 mod fit;
 mod group;
+mod originals;
 mod plan;
 mod products;
 mod recalibrate;
@@ -16,8 +17,9 @@ mod split;
 
 pub use add::add_to;
 pub use error::TrainError;
-pub use fit::{Failure, Fitted, fit};
+pub use fit::{Failure, Fitted, fit, fit_images};
 pub(crate) use fit::{digest, fit_on};
 pub use group::{GroupRule, NamePattern};
+pub(crate) use originals::Originals;
 pub use plan::{DEFAULT_ALPHA, DEFAULT_HOLDOUT, DEFAULT_SIZE_PX, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, PartPlan};
 pub use recalibrate::{Recalibrated, recalibrate};

@@ -22,6 +22,7 @@ pub const DEFAULT_ALPHA: f64 = 0.01;
 pub const DEFAULT_SIZE_PX: usize = 256;
 /// Which normal images calibrate the threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Holdout {
     /// [`DEFAULT_HOLDOUT`] where every condition has [`LEAVE_ONE_OUT_BELOW`] images, else [`Holdout::LeaveOneOut`].
     Auto,
@@ -63,6 +64,13 @@ impl PartPlan {
     /// [`DetectError::UnknownDetector`], and what the method says of the settings.
     pub fn new(kind: &str, options: &Options) -> Result<Self, DetectError> {
         Ok(Self { pipeline: default_pipeline(), method: Registry::built_in().method(kind, options)? })
+    }
+}
+
+impl Default for PartPlan {
+    /// The default detector with the default settings, on the default network.
+    fn default() -> Self {
+        Self { pipeline: default_pipeline(), method: Registry::built_in().default_method() }
     }
 }
 
@@ -136,7 +144,7 @@ impl Default for FitPlan {
         Self {
             domain: None,
             registry: Registry::built_in().clone(),
-            parts: vec![PartPlan { pipeline: default_pipeline(), method: Registry::built_in().default_method() }],
+            parts: vec![PartPlan::default()],
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

@@ -6,20 +6,20 @@ use crate::bundle::{CalibrationEntry, Contents};
 use crate::condition::Policy;
 use crate::dataset::Sample;
 use crate::detect::{View, backbone_entry};
-use crate::flow::{Pace, in_batches};
+use crate::flow::{Origin, Pace, in_batches};
 use crate::image::Image;
 use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::{Conformal, Verdict};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A patch this near to a row of the bank was made of the same image.
 const SAME_PATCH: f32 = 1e-6;
 
 /// A bundle with a new threshold.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Recalibrated {
     /// The bundle.
     pub contents: Contents,
@@ -55,10 +55,10 @@ pub fn recalibrate(
     let old = contents.manifest.calibration.global.threshold;
     let inspector = Inspector::open(contents.clone(), device)?;
     let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
-    let paths: Vec<&Path> = samples.iter().map(|s| s.path.as_path()).collect();
+    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
     let flow = inspector.flow(pace)?;
     progress.begin("calibrating", samples.len());
-    in_batches(&paths, &flow, |range, decoded| {
+    in_batches(&files, &flow, |range, decoded| {
         let n = range.len();
         let mut images: Vec<&Image> = vec![];
         for (sample, decoded) in samples[range].iter().zip(&decoded) {

@@ -18,18 +18,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Normal images of each condition.
 const N_NORMAL: usize = 18;
 
-fn registry() -> &'static Registry {
+pub(crate) fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| Registry::built_in().with(toy::KIND))
 }
 
 /// A way to fit a detector: a name for messages, and its parts with the side of each one's input.
-struct Case {
-    name: &'static str,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
     parts: Vec<(&'static str, usize, Options)>,
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let options = |change: fn(&mut Options)| {
         let mut options = Options::default();
         options.coreset = "0.05".parse().unwrap();
@@ -50,7 +50,7 @@ fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    fn plan(&self) -> FitPlan {
+    pub(crate) fn plan(&self) -> FitPlan {
         let part = |(kind, side, options): &(&str, usize, Options)| {
             let method = registry().method(kind, options).unwrap();
             let mut part = PartPlan { method, ..PartPlan::new("patchcore", options).unwrap() };
@@ -75,7 +75,7 @@ impl Case {
     }
 }
 
-fn normals() -> &'static Normals {
+pub(crate) fn normals() -> &'static Normals {
     static NORMALS: OnceLock<Normals> = OnceLock::new();
     NORMALS.get_or_init(|| Normals::new(N_NORMAL))
 }

@@ -5,4 +5,5 @@
 mod claims;
 mod data;
 mod growing;
+mod in_memory;
 mod toy;

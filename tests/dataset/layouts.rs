@@ -110,7 +110,7 @@ fn a_flat_folder_whose_names_tell_of_defects_or_masks_is_refused_unless_said_to_
         let folder = tree(files);
         let error = normals(folder.path(), None).unwrap_err();
         assert!(matches!(error, DatasetError::NotOnlyNormals { .. }), "{files:?}: {error}");
-        for way_out in ["--good NAME", "--split FILE.csv", "--layout flat"] {
+        for way_out in ["`LayoutHints::good` NAME", "`LayoutHints::split` FILE.csv", "`Layout::Flat`"] {
             assert!(error.to_string().contains(way_out), "{error}");
         }
         assert_eq!(normals_as(folder.path(), None, &flat).unwrap().samples.len(), files.len(), "{files:?}");

@@ -425,7 +425,7 @@ fn one_of_several_pages_has_to_be_chosen() {
     let three = pages(&[(&[1], 1, &[]), (&[9, 9], 1, &[(254, 4, 1)]), (&[2], 1, &[(254, 4, 2)]), (&[3], 1, &[])]);
     let error = decode(&three, &Limits::default()).unwrap_err();
     assert!(matches!(error, ImageError::SeveralPages { n_pages: 3 }), "{error}");
-    assert!(error.to_string().contains("3 pages") && error.to_string().contains("--pages"), "{error}");
+    assert!(error.to_string().contains("3 pages") && error.to_string().contains("`Preprocessing::page`"), "{error}");
     for number in 1..=3 {
         assert_eq!(decode_as(&three, &page(number)).unwrap().pixels(), [number as f32 / 255.0]);
     }

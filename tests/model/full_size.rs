@@ -36,7 +36,7 @@ fn full_size_networks_agree_with_their_references() {
     let device = OpenDevice::open(choice).unwrap_or_else(|error| panic!("{error}"));
     let tolerance = match choice {
         DeviceChoice::Cpu | DeviceChoice::Flex | DeviceChoice::Ndarray => TOLERANCE,
-        DeviceChoice::Auto | DeviceChoice::Wgpu(_) | DeviceChoice::Cuda(_) => GPU_TOLERANCE,
+        _ => GPU_TOLERANCE,
     };
     println!("{}", device.description());
     let text = std::fs::read_to_string(folder.join("cases.json")).unwrap();

@@ -296,12 +296,11 @@ fn missing_weights_are_reported_with_the_ways_this_build_has() {
     let folder = tempfile::tempdir().unwrap();
     let message = |name: &str| Store::at(folder.path()).open(name).unwrap_err().to_string();
     let published = message("resnet18");
-    let by_hand =
-        ["https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd)", "weights add FILE --as resnet18"];
+    let by_hand = ["https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd)", "`Store::add` resnet18"];
     assert!(by_hand.iter().all(|words| published.contains(words)), "{published}");
     assert_eq!(published.contains("weights fetch"), cfg!(feature = "fetch"), "{published}");
     let own = message("resnet18.line3");
-    assert!(own.contains("weights add FILE --as resnet18.line3") && !own.contains("https"), "{own}");
+    assert!(own.contains("`Store::add` resnet18.line3") && !own.contains("https"), "{own}");
 }
 
 #[test]

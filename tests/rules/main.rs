@@ -10,5 +10,6 @@ mod dependencies;
 mod documents;
 mod layers;
 mod licences;
+mod settings;
 mod skipping;
 mod sources;

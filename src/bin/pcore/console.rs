@@ -1,5 +1,6 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
+use crate::message::as_typed;
 use crate::signals;
 use crate::terminal::{self, Stdout, Tone};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,9 +25,9 @@ pub(crate) fn print_line(text: &str) -> io::Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// A line on standard error, control characters in it escaped. One that nobody can read, on a full disk or a closed pipe, stops nothing.
+/// A line on standard error, settings that the library names as they are typed, control characters escaped. One that nobody can read, on a full disk or a closed pipe, stops nothing.
 pub(crate) fn tell(text: &str) {
-    tell_raw(&Shown::paragraph(text).to_string());
+    tell_raw(&Shown::paragraph(as_typed(text)).to_string());
 }
 
 /// A message that is shown only with `--verbose`: what was decided, and how long it took.
@@ -57,7 +58,7 @@ macro_rules! warning {
 
 /// [`tell`] with a first word in its colour.
 pub(crate) fn tell_after(tone: Tone, word: &str, text: &str) {
-    tell_raw(&format!("{} {}", terminal::on_stderr(tone, word), Shown::paragraph(text)));
+    tell_raw(&format!("{} {}", terminal::on_stderr(tone, word), Shown::paragraph(as_typed(text))));
 }
 
 fn tell_raw(text: &str) {

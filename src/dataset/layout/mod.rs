@@ -23,6 +23,7 @@ pub(super) use words::{not_normal, odd_one_out};
 
 /// How the files lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Layout {
     /// Images, files and folders without a recognised meaning.
     Flat,

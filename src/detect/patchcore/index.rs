@@ -49,7 +49,7 @@ pub(super) fn build(
     bank.set_probes(n_probes);
     if n_probes as f64 > MUCH * n_lists as f64 {
         progress.note(&format!(
-            "index: {n_probes} of {n_lists} lists must be looked into, so it saves little; --index exact serves as well"
+            "index: {n_probes} of {n_lists} lists must be looked into, so it saves little; `IndexKind::Exact` serves as well"
         ));
     }
     Ok((IndexEntry { kind: IndexKind::InvertedFile.to_string(), n_lists, n_probes, recall, n_measured }, list_of))

@@ -15,6 +15,7 @@ use crate::train::{DEFAULT_SIZE_PX, FitPlan, PartPlan};
 
 /// What a study can vary, in the order in which an image meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Axis {
     /// The method.
     Detector,

@@ -10,6 +10,7 @@ use crate::train::TrainError;
 
 /// Why a study can't be planned or run.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StudyError {
     /// No such axis.
     #[error("unknown axis '{found}': a cell has {known}")]
@@ -46,7 +47,7 @@ pub enum StudyError {
         first: String,
     },
     /// The feature cache can't be written.
-    #[error("the feature cache {}: {reason}; choose another place with --out", path.display())]
+    #[error("the feature cache {}: {reason}; choose another place with `Setup::cache`", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,

@@ -8,6 +8,7 @@ use crate::eval::bootstrap::Ranked;
 
 /// A figure of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Figure {
     /// Area under the ROC curve of the raw scores.
     RawAuroc,

@@ -21,7 +21,7 @@ use crate::image::{self, Image, Reading};
 use crate::infer::{Inspector, convert};
 use crate::model::{self, Grid, OpenDevice};
 use crate::progress::{Progress, Silent};
-use crate::train::{FitPlan, TrainError, fit_on};
+use crate::train::{FitPlan, Originals, TrainError, fit_on};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
 pub struct Setup<'a> {
@@ -265,8 +265,8 @@ impl<'a> Study<'a> {
             cell: format!("{}, seed {}", self.plan.cells[group.first()].name, group.seed),
             source: Box::new(e),
         };
-        let fitted =
-            fit_on(&self.data.train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
+        let train = Originals::files(&self.data.train);
+        let fitted = fit_on(&train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
         self.measure(fitted.contents, cell, group)
     }
 

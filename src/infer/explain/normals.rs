@@ -19,6 +19,7 @@ const MAX_KEPT: usize = 16;
 
 /// What is left of the image a row of the bank comes from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum NormalPatch {
     /// The image, and where the patch lies in it. Its descriptor was computed anew and is the row of the bank.
     Found {

@@ -5,7 +5,7 @@ use crate::model::guard;
 use burn::tensor::{Device, DeviceType, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Memory that an adapter must have to spare for `--device auto` to take it: the weights of WideResNet-50-2 and a batch of
+/// Memory that an adapter must have to spare for [`DeviceChoice::Auto`](super::DeviceChoice::Auto) to take it: the weights of WideResNet-50-2 and a batch of
 /// eight 256 x 256 images in it, with the pages that burn's allocator keeps beside them. No graphics interface tells what is
 /// free, so it is asked for and given back.
 const SPARE_PIECES: usize = 8;

@@ -15,8 +15,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use std::fmt;
 use std::str::FromStr;
 
-/// What `--device` asks for.
+/// Which device is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DeviceChoice {
     /// A graphics card if this binary can use one and the machine has one with a gigabyte to spare, else the CPU; never a
     /// software adapter. [`OpenDevice::description`] says which, and why.
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn half_precision_is_refused_on_a_cpu_with_the_way_out() {
         let text = OpenDevice::cpu().with_precision(Precision::F16).unwrap_err().to_string();
-        assert!(text.contains("only GPUs") && text.contains("leave out --precision f16"), "{text}");
+        assert!(text.contains("only GPUs") && text.contains("leave out `Precision::F16`"), "{text}");
         assert_eq!(OpenDevice::cpu().with_precision(Precision::F32).unwrap().precision(), Precision::F32);
     }
 }

@@ -13,6 +13,7 @@ const NAMES_SHOWN: usize = 8;
 
 /// What can go wrong while weights are read, checked, stored or fetched.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -183,7 +184,7 @@ pub enum WeightsError {
     /// Weights in the store are not what was added.
     #[error(
         "{} is damaged: its values have SHA-256 {found}, and had {expected} when they were added; add them again with: \
-         pcore weights add FILE --as {name}", path.display()
+         `Store::add` {name}", path.display()
     )]
     Damaged {
         /// File.
@@ -231,11 +232,11 @@ pub struct Mismatch {
 
 /// How to come by weights that are not there. Downloading is named only where this program can.
 fn way_to_get(name: &str, published: Option<&ManifestEntry>) -> String {
-    let Some(entry) = published else { return format!("add a file with: pcore weights add FILE --as {name}") };
+    let Some(entry) = published else { return format!("add a file with: `Store::add` {name}") };
     let hash = entry.hash_note();
-    let by_hand = format!("download {}{hash} and add it with: pcore weights add FILE --as {name}", entry.url);
+    let by_hand = format!("download {}{hash} and add it with: `Store::add` {name}", entry.url);
     match cfg!(feature = "fetch") {
-        true => format!("run: pcore weights fetch {name}, or {by_hand}"),
+        true => format!("run: `weights::fetch` {name}, or {by_hand}"),
         false => by_hand,
     }
 }

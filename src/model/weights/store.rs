@@ -45,7 +45,7 @@ pub struct Added {
 /// One set of weights in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredWeights {
-    /// Name for `--backbone`.
+    /// Name for [`PipelineSpec::backbone`](crate::detect::PipelineSpec::backbone).
     pub name: String,
     /// File in the store.
     pub path: PathBuf,

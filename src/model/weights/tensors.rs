@@ -28,6 +28,7 @@ const CHUNK_BYTES: usize = 1 << 18;
 
 /// Element type of a stored tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dtype {
     /// IEEE 754 binary64.
     F64,

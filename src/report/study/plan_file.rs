@@ -17,6 +17,7 @@ pub const MAX_PLAN_BYTES: u64 = 1 << 20;
 
 /// Why a text is no plan.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PlanError {
     /// It is no TOML, or has fields that a plan does not have.
     #[error("the plan can't be read: {}", .0.to_string().trim_end())]

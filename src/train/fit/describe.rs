@@ -5,7 +5,7 @@ use super::room::{Base, Extent, Place, Watch};
 use crate::condition::Gate;
 use crate::dataset::Sample;
 use crate::detect::{Described, DetectError, FeaturePipeline, Method, go_on};
-use crate::flow::{Decoded, Flow, in_batches};
+use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::model::Grid;
 use crate::progress::Progress;
@@ -27,7 +27,7 @@ pub(super) struct Describing<'a> {
     pub(super) features: &'a FeaturePipeline,
     pub(super) method: &'a dyn Method,
     pub(super) samples: &'a [&'a Sample],
-    pub(super) glances: &'a [Glance],
+    pub(super) glances: &'a [Glance<'a>],
     /// Which of the samples.
     pub(super) images: &'a [usize],
     /// Conditions in all.
@@ -44,15 +44,15 @@ impl Describing<'_> {
         progress: &dyn Progress,
     ) -> Result<DescribedImages, TrainError> {
         let Self { samples, glances, images, .. } = *self;
-        let paths: Vec<&Path> = images.iter().map(|i| samples[*i].path.as_path()).collect();
+        let origins: Vec<Origin<'_>> = images.iter().map(|i| glances[*i].origin).collect();
         let (mut found, mut pooled) = (None, vec![]);
         let base = Base::watch(flow);
         progress.begin("describing", images.len());
-        in_batches(&paths, flow, |range, decoded| {
+        in_batches(&origins, flow, |range, decoded| {
             go_on(progress)?;
             // An image that was readable a moment ago and is not any more is an error: the bundle would not be what it says.
             let (pixels, shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
-            let borrowed: Vec<&Image> = pixels.iter().collect();
+            let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
             let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
             check_unchanged(&seen, &borrowed)?;
             let mut descriptors = self.features.describe(&borrowed)?;

@@ -31,7 +31,7 @@ impl Groups {
     pub(super) fn of(
         plan: &FitPlan,
         samples: &[&Sample],
-        glances: &mut [Glance],
+        glances: &mut [Glance<'_>],
         (label, n_conditions): (&[usize], usize),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
@@ -85,7 +85,7 @@ impl Groups {
         let n = groups.len();
         let promised = Conformal::of(&vec![0.0; n], plan.alpha)?.promised_alpha();
         progress.warn(&format!(
-            "{} images are about {} parts (near-copies of each other): the threshold comes from {n} parts, at most {} % false alarms; --group says which images belong together, --group none keeps each image on its own",
+            "{} images are about {} parts (near-copies of each other): the threshold comes from {n} parts, at most {} % false alarms; `FitPlan::group` says which images belong together, `GroupRule::Single` keeps each image on its own",
             self.of_image.len(),
             self.units.members.len(),
             format!("{:.2}", promised * 100.0).trim_end_matches('0').trim_end_matches('.')

@@ -4,13 +4,12 @@ use super::look::{Glance, check_unchanged};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
 use crate::detect::{Asked, DetectError, Detector, Distances, Training, View, go_on};
-use crate::flow::{Decoded, Flow, in_batches};
+use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
 use crate::train::TrainError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A normal image that calibrates.
 pub(super) struct HeldOut {
@@ -28,19 +27,19 @@ pub(super) struct HeldOut {
 pub(super) fn calibrate(
     detector: &dyn Detector,
     flow: &Flow,
-    (samples, glances): (&[&Sample], &[Glance]),
+    (samples, glances): (&[&Sample], &[Glance<'_>]),
     (held_out, label): (&[usize], &[usize]),
     (gate, dim, views): (&Gate, usize, &[View]),
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     let mut found = Vec::with_capacity(held_out.len());
     progress.begin("calibrating", held_out.len());
-    let paths: Vec<&Path> = held_out.iter().map(|i| samples[*i].path.as_path()).collect();
-    in_batches(&paths, flow, |range, decoded| {
+    let origins: Vec<Origin<'_>> = held_out.iter().map(|i| glances[*i].origin).collect();
+    in_batches(&origins, flow, |range, decoded| {
         go_on(progress)?;
         let chunk = &held_out[range];
         let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
-        let images: Vec<&Image> = images.iter().collect();
+        let images: Vec<&Image> = images.iter().map(|image| &**image).collect();
         let seen: Vec<_> = chunk.iter().map(|i| (samples[*i], &glances[*i])).collect();
         check_unchanged(&seen, &images)?;
         let admit = |index: usize, descriptors: &[f32]| {

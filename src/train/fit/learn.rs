@@ -20,7 +20,7 @@ use crate::train::{FitPlan, PartPlan, TrainError};
 pub(super) struct Learning<'a> {
     pub(super) plan: &'a FitPlan,
     pub(super) samples: &'a [&'a Sample],
-    pub(super) glances: &'a [Glance],
+    pub(super) glances: &'a [Glance<'a>],
     /// Rows and columns of each.
     pub(super) size_px: Vec<(usize, usize)>,
     /// The condition of each.

@@ -5,16 +5,18 @@ use super::near_copies::Thumbnail;
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::go_on;
-use crate::flow::{Flow, in_batches};
+use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::{Image, Levels};
 use crate::progress::Progress;
+use crate::train::originals::Originals;
 use crate::train::{FitPlan, GroupRule, TrainError};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use std::path::Path;
 
 /// What the first look at an image leaves: its level and its digest, not its pixels.
-pub(super) struct Glance {
+pub(super) struct Glance<'a> {
+    /// Where its pixels are, for the next look.
+    pub(super) origin: Origin<'a>,
     /// Intensity statistics, where conditions are in use.
     pub(super) intensity: Option<[f32; 8]>,
     pub(super) digest: [u8; 32],
@@ -26,12 +28,12 @@ pub(super) struct Glance {
 }
 
 /// The readable images, what was seen of each, and the others.
-pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance>, Vec<Failure>);
+pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance<'a>>, Vec<Failure>);
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
 /// taken without keeping pixels. `flow` gets as much room as these images need to be read again at full speed, and no more.
 pub(super) fn look<'a>(
-    samples: &'a [Sample],
+    originals: &'a Originals<'a>,
     plan: &FitPlan,
     flow: &mut Flow,
     progress: &dyn Progress,
@@ -39,18 +41,21 @@ pub(super) fn look<'a>(
     let has_conditions = plan.conditions != ConditionRule::None;
     let (mut readable, mut glances, mut failures) = (vec![], vec![], vec![]);
     let (mut largest, mut sum) = (0, 0);
-    let glance = |image: &Image| {
+    let glance = |origin: Origin<'a>, image: &Image| {
         let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
         let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(image)).flatten();
         let size_px = (image.height_px(), image.width_px());
-        Glance { intensity, digest: digest(image), thumbnail, levels: Levels::of(image), size_px }
+        Glance { origin, intensity, digest: digest(image), thumbnail, levels: Levels::of(image), size_px }
     };
-    let paths: Vec<&Path> = samples.iter().map(|sample| sample.path.as_path()).collect();
+    let Originals { samples, origins } = originals;
     progress.begin("reading", samples.len());
-    in_batches(&paths, &Flow { batch: flow.batch * 4, ..*flow }, |range, decoded| {
+    in_batches(origins, &Flow { batch: flow.batch * 4, ..*flow }, |range, decoded| {
         go_on(progress)?;
-        let looked: Vec<Result<Glance, String>> =
-            decoded.par_iter().map(|d| d.image.as_ref().map(glance).map_err(ToString::to_string)).collect();
+        let look = |(d, origin): (&Decoded<'_>, &Origin<'a>)| match &d.image {
+            Ok(image) => Ok(glance(*origin, image)),
+            Err(error) => Err(error.to_string()),
+        };
+        let looked: Vec<_> = decoded.par_iter().zip(&origins[range.clone()]).map(look).collect();
         for ((sample, decoded), looked) in samples[range.clone()].iter().zip(&decoded).zip(looked) {
             match looked {
                 Ok(glance) => {
@@ -70,8 +75,10 @@ pub(super) fn look<'a>(
     let ahead = (2 * flow.batch + rayon::current_num_threads()) as u64;
     flow.room_bytes = flow.room_bytes.min((mean * ahead).max(largest));
     for unusual in Levels::unusual(glances.iter().map(|glance| glance.levels)) {
-        progress
-            .warn(&format!("{}; give the range that becomes 0 to 1, such as --range {}", unusual.found, unusual.range));
+        progress.warn(&format!(
+            "{}; give the range that becomes 0 to 1, such as `Preprocessing::range` {}",
+            unusual.found, unusual.range
+        ));
     }
     match failures.first() {
         Some(first) if readable.is_empty() => {
@@ -84,7 +91,7 @@ pub(super) fn look<'a>(
 
 /// Refuses images that are not those that were looked at: the bundle has to be of the images that its fingerprint names.
 /// `images[i]` is that of `seen[i]`.
-pub(super) fn check_unchanged(seen: &[(&Sample, &Glance)], images: &[&Image]) -> Result<(), TrainError> {
+pub(super) fn check_unchanged(seen: &[(&Sample, &Glance<'_>)], images: &[&Image]) -> Result<(), TrainError> {
     let changed = seen.par_iter().zip(images).find_first(|((_, glance), image)| digest(image) != glance.digest);
     match changed {
         Some(((sample, _), _)) => Err(TrainError::Changed { path: sample.path.clone() }),
@@ -104,7 +111,7 @@ pub(crate) fn digest(image: &Image) -> [u8; 32] {
     hash.finalize().into()
 }
 
-pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance]) -> String {
+pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance<'_>]) -> String {
     let mut hash = Sha256::new();
     for (sample, glance) in samples.iter().zip(glances) {
         hash.update((sample.name.len() as u64).to_le_bytes());
@@ -128,7 +135,7 @@ pub(super) struct Labels {
 }
 
 /// The condition of each image.
-pub(super) fn label(samples: &[&Sample], glances: &[Glance], rule: &ConditionRule) -> Result<Labels, TrainError> {
+pub(super) fn label(samples: &[&Sample], glances: &[Glance<'_>], rule: &ConditionRule) -> Result<Labels, TrainError> {
     let p90s: Vec<f32> = glances.iter().map(|g| g.intensity.map_or(0.0, |statistics| statistics[P90])).collect();
     let limit = match rule {
         ConditionRule::P90 { limit: Some(limit) } => Some(*limit),

@@ -10,6 +10,7 @@ mod near_copies;
 mod room;
 
 use super::group::groups_by_rule;
+use super::originals::Originals;
 use super::products::check_one_product;
 use super::split::split;
 use super::{FitPlan, PartPlan, TrainError};
@@ -18,6 +19,7 @@ use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, conditio
 use crate::dataset::Sample;
 use crate::detect::{FeaturePipeline, PipelineSpec, View};
 use crate::flow::Flow;
+use crate::image::Image;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -27,9 +29,11 @@ use learn::{Learned, Learning};
 pub(crate) use look::digest;
 use look::{Labels, all_named, label, look};
 use room::Extent;
+use std::borrow::Borrow;
 
 /// A training image that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// Its name in the listing.
     pub name: String,
@@ -39,6 +43,7 @@ pub struct Failure {
 
 /// What a fit made.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Fitted {
     /// The bundle.
     pub contents: Contents,
@@ -50,6 +55,16 @@ pub struct Fitted {
 
 /// Fits a detector to normal images.
 ///
+/// ```no_run
+/// use pcore::{FitPlan, OpenDevice, Silent};
+///
+/// let normals = pcore::dataset::normals("train/good".as_ref(), None)?;
+/// let plan = FitPlan { alpha: 0.05, conditions: "folder".parse()?, ..FitPlan::default() };
+/// let fitted = pcore::fit(&normals.samples, &plan, &OpenDevice::cpu(), &Silent)?;
+/// println!("threshold {:?}", fitted.contents.manifest.calibration.global.threshold);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`TrainError`], for one where `progress` says that the work is to stop; images that can't be read are no error as long as enough are left, see [`Fitted::failures`].
 pub fn fit(
@@ -58,7 +73,47 @@ pub fn fit(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    fit_on(samples, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), &Policy::ALL, progress)
+    fit_originals(&Originals::files(samples), plan, device, progress)
+}
+
+/// As [`fit`], of images in memory, each with its name: the bundle is that of files of one product with these names
+/// and pixels, bit for bit.
+/// Pixels are as [`image::read`](crate::image::read) gives them, 0 to 1 for integers, so that a range of values
+/// ([`Preprocessing::range`](crate::image::Preprocessing)) has been applied already.
+///
+/// A name is what a path below the folder of a data set is, `cold/17.png`: rules for conditions and groups that look at
+/// folders, names and the order see it. A rule by a table needs files. The images stay where they are; what the plan allows of
+/// memory counts them as taken.
+///
+/// ```no_run
+/// use pcore::{FitPlan, Image, OpenDevice, Silent};
+///
+/// # fn grab() -> Vec<f32> { vec![0.5; 480 * 640] }
+/// let shot = |number: usize| Ok((format!("{number}.png"), Image::new(grab(), 480, 640, 1)?));
+/// let normals = (0..40).map(shot).collect::<Result<Vec<_>, pcore::image::ImageError>>()?;
+/// let fitted = pcore::fit_images(&normals, &FitPlan::default(), &OpenDevice::cpu(), &Silent)?;
+/// fitted.contents.write("part.pcore".as_ref())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`fit`], and [`TrainError::SameName`] for two images of one name.
+pub fn fit_images<N: AsRef<str>, I: Borrow<Image>>(
+    images: &[(N, I)],
+    plan: &FitPlan,
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainError> {
+    fit_originals(&Originals::in_memory(images)?, plan, device, progress)
+}
+
+fn fit_originals(
+    originals: &Originals<'_>,
+    plan: &FitPlan,
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainError> {
+    fit_on(originals, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), &Policy::ALL, progress)
 }
 
 /// Opens the pipeline of a part.
@@ -66,18 +121,18 @@ pub(crate) type OpenPipeline<'a> = &'a mut dyn FnMut(&PipelineSpec) -> Result<Fe
 
 /// As [`fit`], on the pipelines that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one.
 pub(crate) fn fit_on(
-    samples: &[Sample],
+    originals: &Originals<'_>,
     plan: &FitPlan,
     open: OpenPipeline<'_>,
     policies: &[Policy],
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    check(samples, plan)?;
+    check(&originals.samples, plan)?;
     let mut open = |part: &PartPlan| open(&part.pipeline);
     let pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
-    let flow_of = |(part, features)| flow(plan, part, features, samples.len());
+    let flow_of = |(part, features)| flow(plan, part, features, originals.samples.len());
     let mut flows = plan.parts.iter().zip(&pipelines).map(flow_of).collect::<Result<Vec<_>, _>>()?;
-    let (samples, mut glances, failures) = look(samples, plan, &mut flows[0], progress)?;
+    let (samples, mut glances, failures) = look(originals, plan, &mut flows[0], progress)?;
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());

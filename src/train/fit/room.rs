@@ -168,7 +168,7 @@ mod tests {
         let seven_million = || seven_million(&*principal);
         let refused = seven_million().place(3 << 30, base(600), folder).unwrap_err().to_string();
         assert!(refused.contains("7000 images of 1024 patches with 1536 values"), "{refused}");
-        assert!(refused.contains("3072 MiB are allowed") && refused.contains("--memory"), "{refused}");
+        assert!(refused.contains("3072 MiB are allowed") && refused.contains("`FitPlan::memory_bytes`"), "{refused}");
         let whole = Extent { method: &*whole, ..seven_million() };
         assert!(matches!(whole.place(16 << 30, base(0), folder), Err(TrainError::Memory { .. })));
         let huge = Extent { n_images: 1 << 40, ..seven_million() };
@@ -186,7 +186,7 @@ mod tests {
         let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million(&*method) };
         let allowed = extent.peak_bytes(Place::File) * 2;
         let refused = extent.place(allowed, base(0), folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("--scratch") && refused.contains("MiB are free"), "{refused}");
+        assert!(refused.contains("`FitPlan::scratch`") && refused.contains("MiB are free"), "{refused}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

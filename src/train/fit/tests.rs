@@ -139,7 +139,9 @@ fn the_warning_of_near_copies_says_what_is_left_of_the_promise() {
     let warnings = Warnings::default();
     fit(&samples, &plan("auto"), &device, &warnings).unwrap();
     let said = warnings.0.lock().unwrap().join("\n");
-    for expected in ["27 images are about 9 parts", "comes from 9 parts, at most 10 % false alarms", "--group none"] {
+    for expected in
+        ["27 images are about 9 parts", "comes from 9 parts, at most 10 % false alarms", "`GroupRule::Single`"]
+    {
         assert!(said.contains(expected), "{said}");
     }
     // Without copies, finding none changes nothing at all.
@@ -173,11 +175,11 @@ fn what_names_alone_tell_is_refused_before_any_image_or_network_is_opened() {
         (with(&table("part.csv"), "none", GateKind::Auto), ["no group for 1 of 2", "part.csv", "b.png"]),
         (with("auto", &table("part.csv"), GateKind::Auto), ["no condition for 1 of 2", "table", "b.png"]),
         (with("name:{}_#", "none", GateKind::Auto), ["no group for 1 of 2", "name:{}_#", "b.png"]),
-        (with("auto", "index:1", GateKind::P90), ["--gate p90", "knn", "embedding"]),
+        (with("auto", "index:1", GateKind::P90), ["`GateKind::P90`", "knn", "embedding"]),
     ];
     for (plan, expected) in cases {
         let open = &mut |_: &PipelineSpec| panic!("the network was opened");
-        let refused = fit_on(&samples, &plan, open, &Policy::ALL, &Silent).unwrap_err().to_string();
+        let refused = fit_on(&Originals::files(&samples), &plan, open, &Policy::ALL, &Silent).unwrap_err().to_string();
         assert!(expected.iter().all(|part| refused.contains(part)), "{refused}");
     }
     assert_eq!("auto".parse::<GroupRule>().unwrap(), GroupRule::Auto);

@@ -2,7 +2,7 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    DetectorParts, Shrinkage, parse_bytes, parse_detector, parse_neighbours, parse_odd, parse_positive,
+    DetectorParts, Shrinkage, parse, parse_bytes, parse_detector, parse_neighbours, parse_odd, parse_positive,
     parse_shrinkage, parse_sigma, parse_size, parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
@@ -84,23 +84,23 @@ pub(crate) struct MethodArgs {
     ///
     /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
     /// folder cold, the others warm; folder takes the name of an image's folder (its product, where there are several); a CSV has the columns path,condition.
-    #[arg(long, value_name = "RULE", default_value = "none", help_heading = INPUT)]
+    #[arg(long, value_name = "RULE", value_parser = parse::<ConditionRule>, default_value = "none", help_heading = INPUT)]
     pub(crate) conditions: ConditionRule,
     /// What tells the condition of a new image: auto, p90, knn or embedding
     ///
     /// knn votes by intensity statistics, embedding by pooled features; auto takes the level where one made the
     /// conditions, else the better of the two in cross-validation.
-    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "KIND", value_parser = parse::<GateKind>, default_value = "auto", help_heading = METHOD, hide_short_help = true)]
     pub(crate) gate: GateKind,
     /// Rows of the bank: a share (0.01) or a count (5000)
     ///
     /// A share is one of all patches of the training images.
-    #[arg(long, value_name = "SHARE|COUNT", default_value = "0.01", help_heading = METHOD)]
+    #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, default_value = "0.01", help_heading = METHOD)]
     pub(crate) coreset: CoresetSize,
     /// Values in which the coreset is chosen: pca, a number of random directions, or none
     ///
     /// pca takes the principal directions of the patches, a number such as 128 so many random ones, none all values.
-    #[arg(long, value_name = "pca|N|none", default_value_t = CoresetSpace::default(), help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "pca|N|none", value_parser = parse::<CoresetSpace>, default_value_t = CoresetSpace::default(), help_heading = METHOD, hide_short_help = true)]
     pub(crate) projection: CoresetSpace,
     /// Choose the coreset among about N evenly spread patches
     ///
@@ -111,7 +111,7 @@ pub(crate) struct MethodArgs {
     ///
     /// ivf is an inverted file: faster for very large banks; it finds the nearest row of at least 99 % of left-out normal
     /// patches, and says of how many.
-    #[arg(long, value_name = "exact|ivf", default_value_t = IndexKind::default(), help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "exact|ivf", value_parser = parse::<IndexKind>, default_value_t = IndexKind::default(), help_heading = METHOD, hide_short_help = true)]
     pub(crate) index: IndexKind,
     /// What gaussian keeps: whole, places[:CHANNELS] or residual[:SHARE]
     ///
@@ -129,13 +129,13 @@ pub(crate) struct MethodArgs {
     /// Append the mean of wider surroundings to each patch, for thin faults
     ///
     /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.
-    #[arg(long, value_name = "AXIS:RADII", help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "AXIS:RADII", value_parser = parse::<Context>, help_heading = METHOD, hide_short_help = true)]
     pub(crate) context: Vec<Context>,
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2, help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
-    #[arg(long, value_name = "KIND", default_value = "max", help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "KIND", value_parser = parse::<ImageScore>, default_value = "max", help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_score: ImageScore,
     /// A patch's value in the anomaly map: mean distance to so many nearest rows
     #[arg(long, value_name = "N", default_value_t = pcore::detect::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
@@ -150,13 +150,13 @@ pub(crate) struct MethodArgs {
     ///
     /// Shots of one part and copies are left out together and count as one. auto finds near-copies; a CSV has the columns
     /// path,group; in name:PATTERN {} stands for the group, # for digits and * for anything, as in name:{}_#.
-    #[arg(long, value_name = "RULE", default_value = "auto", help_heading = CALIBRATION)]
+    #[arg(long, value_name = "RULE", value_parser = parse::<GroupRule>, default_value = "auto", help_heading = CALIBRATION)]
     pub(crate) group: GroupRule,
     /// Normal images that set the threshold: a share (0.2), leave-one-out or auto
     ///
     /// A share is kept out of the bank. leave-one-out takes all images, each scored by the rows of the others. auto is 0.2
     /// from 500 images per condition on, else leave-one-out.
-    #[arg(long, value_name = "SHARE", default_value = "auto", help_heading = CALIBRATION)]
+    #[arg(long, value_name = "SHARE", value_parser = parse::<Holdout>, default_value = "auto", help_heading = CALIBRATION)]
     pub(crate) holdout: Holdout,
     /// False alarms wanted among normal images
     #[arg(long, value_name = "RATE", default_value_t = pcore::train::DEFAULT_ALPHA, help_heading = CALIBRATION)]

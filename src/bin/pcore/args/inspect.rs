@@ -1,7 +1,7 @@
 //! Settings of everything that opens a bundle, and of studies.
 
 use super::layout::LayoutArgs;
-use super::values::{parse_few, parse_positive};
+use super::values::{parse, parse_few, parse_positive};
 use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
@@ -26,12 +26,12 @@ pub(crate) struct BundleArgs {
     pub(crate) conditions: Option<PathBuf>,
     /// Which rows of the bank count: mixed (all), gated (of the image's condition) or soft (others penalised)
     /// [default: as in the bundle]
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", value_parser = parse::<Policy>)]
     pub(crate) policy: Option<Policy>,
     /// Who tells an image's condition: auto (a table, else the bundle's gate), own (the bundle's gate, whatever a table
     /// says), oracle (only the table), random or inverse (for studies). In `eval` of a tree of products without a table,
     /// auto is the bundle's gate, and oracle takes the product whose folder an image lies in
-    #[arg(long, value_name = "WHO", default_value = "auto")]
+    #[arg(long, value_name = "WHO", value_parser = parse::<GateUse>, default_value = "auto")]
     pub(crate) gate: GateUse,
     /// Compare with held-out images of the same condition, with all of them, or with all of them by distances normalised
     /// by local density
@@ -166,11 +166,11 @@ pub(crate) struct StudyArgs {
     pub(crate) out: PathBuf,
     /// What tells a training image's condition, in place of the plan's rule: none, p90, p90:LIMIT, index:N, folder, or a
     /// CSV with path,condition, which then holds the known conditions of the test images too
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = parse::<ConditionRule>)]
     pub(crate) conditions: Option<ConditionRule>,
     /// What tells the known condition of a test image: none, index:N, folder, or a CSV with path,condition
     /// [default: the CSV of --conditions, else conditions.csv or manifest.csv of the dataset]
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = parse::<ConditionRule>)]
     pub(crate) test_conditions: Option<ConditionRule>,
     #[command(flatten)]
     pub(crate) values: ValueArgs,

@@ -79,57 +79,28 @@ pub(crate) enum Verb {
 }
 
 #[cfg(test)]
+pub(crate) mod sources;
+
+#[cfg(test)]
 mod tests {
+    use super::sources::{files, flags_in, known_flags};
     use super::*;
-    use clap::{Command, CommandFactory};
-    use std::collections::BTreeSet;
+    use clap::CommandFactory;
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
     }
 
-    /// Flags of other programs that texts name: those of cargo and pip.
-    const FOREIGN: [&str; 3] = ["--features", "--release", "--path"];
-
-    fn flags_of(command: &Command, found: &mut BTreeSet<String>) {
-        found.extend(command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))));
-        command.get_subcommands().for_each(|verb| flags_of(verb, found));
-    }
-
-    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                files(&path, found);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-
-    /// What looks like a flag in a text: two dashes at the start of a word, then a letter.
-    fn flags_in(text: &str) -> impl Iterator<Item = &str> {
-        text.match_indices("--").filter_map(|(at, _)| {
-            let is_start = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
-            let name = &text[at + 2..];
-            let len = name.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
-            let flag = &text[at..at + 2 + len.unwrap_or(name.len())];
-            (is_start && name.starts_with(|c: char| c.is_ascii_lowercase())).then_some(flag)
-        })
-    }
-
     #[test]
     fn every_flag_that_a_message_names_exists() {
-        let mut known: BTreeSet<String> = FOREIGN.map(str::to_owned).into();
-        // What clap itself adds.
-        known.extend(["--help".to_owned(), "--version".to_owned()]);
-        flags_of(&Args::command(), &mut known);
+        let known = known_flags();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut texts = vec![root.join("README.md"), root.join("docs/conditions.md")];
         files(&root.join("src"), &mut texts);
-        // This test itself has made-up ones.
+        // The tests of this have made-up ones.
         texts.retain(|path| !path.ends_with("args/mod.rs"));
         let (mut n_seen, mut unknown) = (0, vec![]);
         for path in texts {
@@ -149,5 +120,21 @@ mod tests {
     fn a_flag_is_recognised_in_a_sentence() {
         let found: Vec<_> = flags_in("use --out DIR, or `--max-x2`; not a--b, ---- nor -- or {--N}").collect();
         assert_eq!(found, ["--out", "--max-x2"]);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_in_the_words_of_the_program() {
+        for flag in
+            ["conditions", "gate", "coreset", "projection", "index", "context", "image-score", "group", "holdout"]
+        {
+            let line = ["pcore", "fit", "--normal", "x", &format!("--{flag}"), "?"];
+            let said = Args::try_parse_from(line).err().unwrap().to_string();
+            assert!(said.contains(&format!(": --{flag} ?: expected")) && !said.contains('`'), "{said}");
+        }
+        for flag in ["policy", "gate"] {
+            let line = ["pcore", "infer", "x", &format!("--{flag}"), "?"];
+            let said = Args::try_parse_from(line).err().unwrap().to_string();
+            assert!(said.contains(&format!(": --{flag} ?: expected")) && !said.contains('`'), "{said}");
+        }
     }
 }

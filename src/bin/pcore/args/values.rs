@@ -1,8 +1,16 @@
 //! Values as people write them, within the limits that bundles are held to as well.
 
+use crate::message::as_typed;
 use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE};
 use pcore::detect::Registry;
 use pcore::image::MAX_INPUT_PX;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A type of the library, whose refusal names settings as they are typed.
+pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| as_typed(error.to_string()).into_owned())
+}
 
 pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
     let sides = match text.split_once(['x', 'X']) {

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::DevicesArgs;
 use crate::console::print_line;
+use crate::message::as_typed;
 use anyhow::Result;
 use pcore::model::{self, DeviceChoice, OpenDevice, Precision};
 use serde::Serialize;
@@ -69,7 +70,7 @@ fn find() -> Result<Devices> {
     ];
     let device = |choice: DeviceChoice| match OpenDevice::open(choice) {
         Ok(device) => (true, device.description().to_owned()),
-        Err(error) => (false, error.to_string()),
+        Err(error) => (false, as_typed(error.to_string()).into_owned()),
     };
     let devices = choices
         .into_iter()

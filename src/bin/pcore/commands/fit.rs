@@ -5,7 +5,7 @@ use crate::Outcome;
 use crate::args::{DetectorPart, FitArgs, MethodArgs, RunArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
-use crate::message::error_text;
+use crate::message::{as_typed, error_text};
 use crate::output;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
@@ -31,7 +31,8 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let (fitted, seconds) = fit_to(&path, &listing, &plan, (&args.run, base.as_ref()))?;
     if args.run.json {
-        let failed: Vec<_> = fitted.failures.iter().map(|f| json!({"path": f.name, "error": f.reason})).collect();
+        let failed: Vec<_> =
+            fitted.failures.iter().map(|f| json!({"path": f.name, "error": as_typed(&f.reason)})).collect();
         let summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
             "left_out": left_out::left_out(&listing),

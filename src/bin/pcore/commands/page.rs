@@ -1,6 +1,7 @@
 //! What `infer`, `eval` and `demo` write into their output folder.
 
 use super::open::Opened;
+use crate::message::as_typed;
 use crate::run_info::RunInfo;
 use anyhow::{Context, Result};
 use pcore::dataset::{ConditionTable, Label, Sample, path_text};
@@ -26,7 +27,7 @@ pub(super) fn row(item: &Item<'_>) -> ResultRow {
     let path = path_text(&item.sample.path);
     match &item.outcome {
         Ok((_, inspection)) => inspected_row(path, inspection, item.ms),
-        Err(error) => ResultRow { path, error: Some(error.to_string()), ..ResultRow::default() },
+        Err(error) => ResultRow { path, error: Some(as_typed(error.to_string()).into_owned()), ..ResultRow::default() },
     }
 }
 
@@ -140,8 +141,6 @@ fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
             .zip(inspector.per_condition())
             .filter_map(|(condition, conformal)| note(Some(condition.to_string()), conformal))
             .collect(),
-        Calibration::Condition | Calibration::Global | Calibration::Density => {
-            note(None, inspector.global_under(calibration)).into_iter().collect()
-        }
+        _ => note(None, inspector.global_under(calibration)).into_iter().collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::page::write_text;
 use crate::console::{say, warning};
-use crate::message::error_text;
+use crate::message::{as_typed, error_text};
 use crate::output;
 use crate::run_info::RunInfo;
 use crate::signals;
@@ -108,7 +108,8 @@ impl Output {
 
 /// What `run.json` says of a run that was stopped.
 fn reason(why: &anyhow::Error) -> String {
-    signals::caught().map_or_else(|| format!("{why:#}"), |signal| signals::name(signal).to_owned())
+    signals::caught()
+        .map_or_else(|| as_typed(format!("{why:#}")).into_owned(), |signal| signals::name(signal).to_owned())
 }
 
 /// `run.json`.

@@ -9,6 +9,7 @@ use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
+use crate::message::as_typed;
 use crate::output;
 use anyhow::{Context, Result};
 use pcore::bundle::Contents;
@@ -30,7 +31,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         layers: args.layers.clone(),
         domain: args.domain.as_deref().map(home::domain_name).transpose()?.map(str::to_owned),
     };
-    let ImportedStation { mut contents, mut warnings } = station::import(&args.folder, &options, &device)
+    let ImportedStation { mut contents, mut warnings, .. } = station::import(&args.folder, &options, &device)
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
@@ -48,7 +49,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     }
     write(&path, &contents)?;
     if args.run.json {
-        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> = warnings.iter().map(|w| as_typed(w.to_string()).into_owned()).collect();
         let summary = json!({"bundle": path, "manifest": contents.manifest, "warnings": warnings});
         print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {

@@ -123,9 +123,7 @@ fn known_conditions(args: &StudyArgs, plan: &Plan, listing: &Listing) -> Result<
                     "--test-conditions {rule}: a level tells no true condition; expected none, index:N, folder or a CSV"
                 )
             }
-            ConditionRule::None | ConditionRule::Index { .. } | ConditionRule::Folder | ConditionRule::Table(_) => {
-                Ok(rule.clone())
-            }
+            _ => Ok(rule.clone()),
         };
     }
     if let ConditionRule::Table(path) = &plan.conditions {
@@ -241,9 +239,7 @@ fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>> {
 fn facts(plan: &Plan, data: &StudyData, device: &OpenDevice, known: &ConditionRule) -> Vec<(String, String)> {
     let name = |rule: &ConditionRule| match rule {
         ConditionRule::Table(path) => PathBuf::from(path.file_name().unwrap_or_default()).display().to_string(),
-        ConditionRule::None | ConditionRule::P90 { .. } | ConditionRule::Index { .. } | ConditionRule::Folder => {
-            rule.to_string()
-        }
+        other => other.to_string(),
     };
     let fact = |name: &str, value: String| (name.to_owned(), value);
     vec![

@@ -73,7 +73,7 @@ impl Truth {
         let is_asked = match self.gate {
             GateUse::Own => true,
             GateUse::Auto => self.table.as_ref().and_then(|table| table.get(sample)).is_none(),
-            GateUse::Oracle | GateUse::Random | GateUse::Inverse => false,
+            _ => false,
         };
         let Some(truth) = self.known(sample).filter(|_| is_asked && self.has_conditions) else { return };
         let told = match &inspection.condition {

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{WeightsAction, WeightsArgs};
 use crate::console::print_line;
+use crate::message::as_typed;
 use crate::output;
 use anyhow::Result;
 use pcore::model::weights::{Added, Manifest, ManifestEntry, Store, StoredWeights, Verdict};
@@ -82,7 +83,7 @@ fn verify(store: &Store, json: bool) -> Result<Outcome> {
     if json {
         let verdict = |(weights, verdict): &(StoredWeights, Verdict)| match verdict {
             Verdict::Sound => json!({"name": weights.name, "sound": true, "reason": null}),
-            Verdict::Damaged(reason) => json!({"name": weights.name, "sound": false, "reason": reason}),
+            Verdict::Damaged(reason) => json!({"name": weights.name, "sound": false, "reason": as_typed(reason)}),
         };
         let damaged = checked.iter().any(|(_, verdict)| *verdict != Verdict::Sound);
         let verdicts: Vec<_> = checked.iter().map(verdict).collect();
@@ -95,7 +96,7 @@ fn verify(store: &Store, json: bool) -> Result<Outcome> {
             Verdict::Sound => "sound".to_owned(),
             Verdict::Damaged(reason) => {
                 outcome = Outcome::SomeFailed;
-                format!("damaged: {reason}; add it again")
+                format!("damaged: {}; add it again", as_typed(reason))
             }
         };
         print_line(&format!("{:24} {words}", weights.name))?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// Reading, using or writing the files of the station failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StationError {
     /// This binary has no such network or layer, or the network can't be used.
     #[error(transparent)]
@@ -143,7 +144,7 @@ pub enum StationError {
     },
     /// The bundle does what the station can't do.
     #[error(
-        "the station can't use this bundle: {what} is {found}, the station only knows {expected}; fit with --metric cosine --neighbourhood 1 --layers LAYER --image-size 224x224 --resize shortest-crop:256 --image-score max and one condition"
+        "the station can't use this bundle: {what} is {found}, the station only knows {expected}; fit with `Options::metric` cosine `DescriptorSpec::neighbourhood` 1 `PipelineSpec::layers` LAYER `PipelineSpec::preprocessing` 224x224 `Preprocessing::resize` shortest-crop:256 `Scoring::image_score` max and one condition"
     )]
     NotForStation {
         /// The setting.

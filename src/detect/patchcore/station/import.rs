@@ -21,6 +21,7 @@ pub struct StationOptions {
 
 /// A bank taken over.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ImportedStation {
     /// The bundle: scores and decides as the station does.
     pub contents: Contents,

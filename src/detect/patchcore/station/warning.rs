@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A flaw of an imported bank. `Display` explains it and names the way out.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum StationWarning {
     /// The threshold promises no false-alarm rate.
     Threshold {
@@ -63,7 +64,7 @@ impl StationWarning {
 
 impl fmt::Display for StationWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WAY_OUT: &str = "--recalibrate NORMALS sets the threshold from normal images";
+        const WAY_OUT: &str = "`train::recalibrate` NORMALS sets the threshold from normal images";
         match self {
             Self::Threshold { q: Some(q) } => write!(
                 f,
@@ -75,7 +76,7 @@ impl fmt::Display for StationWarning {
             ),
             Self::Averaged { gallery_zeros, single_zeros } => write!(
                 f,
-                "neighbourhood: the bank seems to hold averages over neighbouring patches ({:.0} % of its values are zero, {:.0} % of a single patch's), while the station compares single patches with them; all distances are too large and small faults stand out less; {WAY_OUT}, and a new fit with pcore fit --metric cosine treats both alike",
+                "neighbourhood: the bank seems to hold averages over neighbouring patches ({:.0} % of its values are zero, {:.0} % of a single patch's), while the station compares single patches with them; all distances are too large and small faults stand out less; {WAY_OUT}, and a new fit with `train::fit` `Options::metric` cosine treats both alike",
                 100.0 * gallery_zeros,
                 100.0 * single_zeros
             ),
@@ -93,7 +94,7 @@ impl fmt::Display for StationWarning {
             ),
             Self::Grid { said, found } => write!(
                 f,
-                "patch grid: meta.json says {} x {}, the network gives {} x {}; check that --backbone and --layers are those of the gallery",
+                "patch grid: meta.json says {} x {}, the network gives {} x {}; check that `StationOptions::backbone` and `StationOptions::layers` are those of the gallery",
                 said.0, said.1, found.0, found.1
             ),
             Self::HeatMap => f.write_str(
