@@ -92,7 +92,9 @@ pub(crate) struct MethodArgs {
     /// conditions, else the better of the two in cross-validation.
     #[arg(long, value_name = "KIND", value_parser = parse::<GateKind>, default_value = "auto", help_heading = METHOD, hide_short_help = true)]
     pub(crate) gate: GateKind,
-    /// Rows of the bank: a share of all patches (0.01) or a count (5000)
+    /// Rows of the bank: a share (0.01) or a count (5000)
+    ///
+    /// A share is one of all patches of the training images.
     #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, default_value = "0.01", help_heading = METHOD)]
     pub(crate) coreset: CoresetSize,
     /// Values in which the coreset is chosen: pca, a number of random directions, or none

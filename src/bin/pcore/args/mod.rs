@@ -44,11 +44,11 @@ Exit codes: 0 done, 1 anomalies found (only with --fail-on-anomaly), 2 error, 3 
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Fit a memory bank to a folder of normal images
+    /// Fit a detector to a folder of normal images
     Fit(Box<FitArgs>),
     /// Inspect images: score, verdict and heat map of each
     Infer(InferArgs),
-    /// Measure a fitted bank on a labelled dataset
+    /// Measure a fitted detector on a labelled dataset
     Eval(EvalArgs),
     /// Test hypotheses: many configurations on one labelled dataset, with intervals and verdicts
     Study(StudyArgs),
