@@ -18,7 +18,7 @@ use crate::dataset::Sample;
 use crate::detect::{DetectError, FeaturePipeline, Network, Registry, Scoring, View};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Reading};
-use crate::infer::{Inspector, convert};
+use crate::infer::{Inspector, open};
 use crate::model::{self, Grid, OpenDevice};
 use crate::progress::{Progress, Silent};
 use crate::train::{FitPlan, TrainError, fit_on};
@@ -283,7 +283,7 @@ impl<'a> Study<'a> {
 
     /// Scores the test images with one bank under everything that the group's cells ask for.
     fn measure(&self, contents: Contents, cell: &Cell, group: &Group) -> Result<Vec<Run>, StudyError> {
-        let inspector = convert::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
+        let inspector = open::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
         let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
         let scoring = cell.options().scoring;
         let empty = |(index, _): &(usize, Vec<u64>)| Run {
