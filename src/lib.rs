@@ -1,7 +1,7 @@
 //! `pcore`: industrial visual anomaly detection from one binary.
 //!
 //! A detector is fitted on folders of normal images and then scores every new image, says whether it is anomalous, and
-//! shows where. The method is PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022).
+//! shows where. The methods are those of [`detect`].
 //!
 //! ```no_run
 //! use pcore::{Contents, DrawStyle, FitPlan, Inspector, Limits, OpenDevice, Silent};

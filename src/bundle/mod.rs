@@ -36,7 +36,7 @@
 //!
 //! The same contents always give the same bytes: a bundle holds no time stamp and no path of the machine that wrote it.
 //! Files of format 1, which had one detector and its tensors by name, are read as those of today. The reasons for the format
-//! are in `docs/adr/0003-bundle-format.md` and `docs/adr/0013-bundle-format-2.md`.
+//! are in `docs/adr/0003-bundle-format.md` and `docs/adr/0015-bundle-format-2.md`.
 
 mod contents;
 mod entry;

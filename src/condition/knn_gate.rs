@@ -107,6 +107,17 @@ impl KnnGate {
         Ok(Self { axes, points, conditions, n_voters, reach, tree: Arc::new(tree) })
     }
 
+    /// The same with more examples, on the axes there are; the reach stays.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn with(&self, features: &[Vec<f32>], conditions: &[u32]) -> Result<Self, ConditionError> {
+        let mut points = self.points.clone();
+        points.extend(features.iter().map(|features| place(&self.axes, features)));
+        let conditions = [&self.conditions[..], conditions].concat();
+        Self::new(self.axes.clone(), points, conditions, self.reach)
+    }
+
     /// [`KNOWN_FACTOR`] times the conformal quantile of the distances of the training images to their nearest others;
     /// `None` for fewer than [`KNOWN_FROM`], or when they do not differ.
     fn known_reach(&self) -> Option<f32> {

@@ -38,6 +38,9 @@ pub fn condition_of(
         ConditionRule::Folder => samples
             .iter()
             .map(|s| {
+                if let Some(product) = &s.product {
+                    return Some(product.condition());
+                }
                 let found = folder(s).rsplit('/').find(|part| !part.is_empty() && !LABEL_FOLDERS.contains(part));
                 found.map(|name| composed(name).into_owned())
             })
@@ -67,6 +70,7 @@ mod tests {
             defect: None,
             mask: None,
             domain: None,
+            product: None,
         };
         names.iter().map(sample).collect()
     }

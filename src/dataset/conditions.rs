@@ -18,7 +18,7 @@ use super::error::failed;
 use super::names::path_from_text;
 use super::place::absolute;
 use super::unicode::{composed, composed_path};
-use super::{DatasetError, Sample};
+use super::{DatasetError, Listing, Sample};
 
 /// Length of a condition table: 256 MiB, several million lines.
 pub const MAX_TABLE_BYTES: u64 = 256 << 20;
@@ -89,6 +89,23 @@ impl ConditionTable {
                     format!("{image} has {value} {condition} here and {} in line {}", first.condition, first.line)
                 });
             }
+        }
+        Ok(table)
+    }
+
+    /// The condition that its folder says of each image in a tree of products: of its product and the folder inside
+    /// ([`Product::condition`](super::Product::condition)) where `is_known` knows that, else of its product.
+    ///
+    /// # Errors
+    /// If the absolute path of an image can't be found.
+    pub fn of_products(listing: &Listing, is_known: impl Fn(&str) -> bool) -> Result<Self, DatasetError> {
+        let mut table =
+            ConditionTable { by_path: HashMap::new(), by_composed: HashMap::new(), csv: listing.root.clone() };
+        for sample in &listing.samples {
+            let Some(product) = &sample.product else { continue };
+            let condition = Some(product.condition()).filter(|whole| is_known(whole));
+            let condition = condition.unwrap_or_else(|| composed(&product.name).into_owned());
+            table.add(real_path(&sample.path)?, Entry { condition, line: 0 });
         }
         Ok(table)
     }

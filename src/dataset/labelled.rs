@@ -17,7 +17,7 @@ pub fn labelled(root: &Path, domain: Option<&str>) -> Result<Listing, DatasetErr
 }
 
 /// Lists the labelled images of `root`, which may be a data set of any known layout, its folder of test images, a domain,
-/// or a tree of domains, of which `domain` (`C` or `domain_C`) names one.
+/// or a tree of domains, of which `domain` (`C` or `domain_C`) names one, or of products.
 ///
 /// In a layout without labels of its own, images in `good/` are normal; every other folder beside it is a defect of that
 /// name. Images that nothing is said of are skipped. An anomalous image without a mask file has no mask, even where others
@@ -31,6 +31,7 @@ pub fn labelled_as(root: &Path, domain: Option<&str>, hints: &LayoutHints) -> Re
     domains::check_agrees(root, domain)?;
     let described = layout::describe(root, domain, hints, Purpose::Evaluate)?;
     let mut walk = Walk::default();
+    walk.skipped.extend_from_slice(described.rule.passed_over());
     for folder in &described.walk {
         walk.folder(folder, &[GROUND_TRUTH])?;
     }

@@ -38,11 +38,11 @@ pub(super) fn build(
             continue;
         }
         taken.insert(real, samples.len());
-        let Role { label, defect, mask } = role(&found.place);
+        let Role { label, defect, mask, product } = role(&found.place);
         let own_domain = domain_of(&found.place);
         in_domain |= own_domain.is_some();
         let domain = own_domain.or(domain.map(|name| domain_name(name).to_owned()));
-        samples.push(Sample { path: found.path, name, label, defect, mask, domain });
+        samples.push(Sample { path: found.path, name, label, defect, mask, domain, product });
     }
     if samples.is_empty() {
         return Err(DatasetError::NoImages { path: shown.to_path_buf(), skipped });
@@ -50,7 +50,8 @@ pub(super) fn build(
     skipped.sort();
     skipped.dedup();
     // A part of a domain given by its own path is HDMAP as well.
-    let layout = if in_domain && layout != Layout::Flat { Layout::Hdmap } else { layout };
+    let is_own = matches!(layout, Layout::Flat | Layout::Products);
+    let layout = if in_domain && !is_own { Layout::Hdmap } else { layout };
     let notes = Notes::default();
     Ok(Listing { root: shown.to_path_buf(), layout, samples, skipped, notes })
 }

@@ -1,7 +1,7 @@
 //! Folders to samples: which images there are, and what their place says about them.
 //!
 //! A data set may be laid out as the public ones are (MVTec AD, AD 2, 3D and LOCO, VisA, BTAD, anomalib Folder, Kolektor,
-//! Real-IAD, DAGM, HDMAP), or be a flat folder; `docs/layouts.md` shows them. [`LayoutHints`] say what names do not.
+//! Real-IAD, DAGM, HDMAP), be a tree of several products, or a flat folder; `docs/layouts.md` shows them. [`LayoutHints`] say what names do not.
 //!
 //! HDMAP trees may also be turned round (`train/domain_C/`). [`normals()`] lists what to fit on,
 //! [`labelled()`] what to evaluate on, [`inputs()`] whatever is to be inspected; each has a twin (`normals_as`) that takes hints. A [`ConditionTable`]
@@ -43,7 +43,7 @@ pub use names::{path_from_text, path_text};
 pub use normals::{normals, normals_as};
 pub use output::{OUTPUT_MARK, mark_output};
 pub use references::references;
-pub use sample::{Label, Listing, Notes, Sample};
+pub use sample::{Label, Listing, Notes, Product, Sample};
 pub use shown::Shown;
 pub use skipped::{Skipped, SkippedGroup, Why, skipped_groups};
 pub use unicode::composed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::layout::{self, Part, Purpose, Rule};
+use super::layout::{self, Part, Purpose};
 use super::sorting::sort;
 use super::walk::{Walk, require_folder};
 use super::{DatasetError, Label, Layout, LayoutHints, Listing, Notes, domains, listing};
@@ -17,7 +17,7 @@ pub fn normals(path: &Path, domain: Option<&str>) -> Result<Listing, DatasetErro
 }
 
 /// Lists the normal images of `path`, which may be laid out in any known way or flat, or be a tree of domains, of which
-/// `domain` (`C` or `domain_C`) names one.
+/// `domain` (`C` or `domain_C`) names one, or of products, all of which are taken ([`Sample::product`](super::Sample)).
 ///
 /// Folders below are entered, so that `good/cold/` and `good/warm/` work; their names can serve as
 /// conditions.
@@ -31,6 +31,7 @@ pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Res
     domains::check_agrees(path, domain)?;
     let described = layout::describe(path, domain, hints, Purpose::Fit)?;
     let mut walk = Walk::default();
+    walk.skipped.extend_from_slice(described.rule.passed_over());
     for folder in &described.walk {
         walk.folder(folder, &[])?;
     }
@@ -40,7 +41,8 @@ pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Res
         (_, Some(Label::Anomalous)) => Err("anomalous, not to be fitted on"),
         (Part::Train | Part::Any, _) => Ok(()),
     })?;
-    if let Rule::Normals { check: true, .. } = described.rule {
+    let is_checked = described.rule.is_checked();
+    if is_checked {
         for folder in &described.walk {
             let files = walk.files.iter().map(|found| found.path.as_path());
             if let Some(inner) = layout::not_normal(folder, files, described.layout == Layout::Flat) {
@@ -48,7 +50,6 @@ pub fn normals_as(path: &Path, domain: Option<&str>, hints: &LayoutHints) -> Res
             }
         }
     }
-    let is_checked = matches!(described.rule, Rule::Normals { check: true, .. });
     let mut detail = described.detail;
     if is_checked && described.layout == Layout::Flat {
         let folders = folders_side_by_side(path, &walk);

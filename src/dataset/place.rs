@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::error::failed;
-use super::{DatasetError, Label};
+use super::{DatasetError, Label, Product};
 
 /// The folder of normal images.
 pub(super) const GOOD: &str = "good";
@@ -17,13 +17,14 @@ pub(super) const TEST_PUBLIC: &str = "test_public";
 pub(super) const GROUND_TRUTH: &str = "ground_truth";
 /// What a domain folder's name begins with.
 pub(super) const DOMAIN_PREFIX: &str = "domain_";
-/// Label, defect and mask of one image.
+/// Label, defect, mask and product of one image.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Role {
     pub(super) label: Option<Label>,
     pub(super) defect: Option<String>,
     /// A file, or a folder of several.
     pub(super) mask: Option<PathBuf>,
+    pub(super) product: Option<Product>,
 }
 
 /// The domain of an absolute path: `C` for the last folder called `domain_C`.

@@ -1,6 +1,6 @@
 //! Samples, and listings of them.
 
-use super::{Layout, Skipped};
+use super::{Layout, Skipped, composed};
 use std::path::PathBuf;
 
 /// What an image's folder says about it.
@@ -28,6 +28,35 @@ pub struct Sample {
     pub mask: Option<PathBuf>,
     /// The domain: `C` for an image below a folder `domain_C`.
     pub domain: Option<String>,
+    /// The product, in a tree of several ([`Layout::Products`]).
+    pub product: Option<Product>,
+}
+
+/// What a tree of products says of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The name of the product's folder.
+    pub name: String,
+    /// The folder in which the image lies inside that of its label: `cold` in `bottle/train/good/cold`.
+    pub inner: Option<String>,
+}
+
+impl Product {
+    /// The condition of the image: `bottle`, or `bottle/cold`.
+    #[must_use]
+    pub fn condition(&self) -> String {
+        let name = match &self.inner {
+            Some(inner) => format!("{}/{inner}", self.name),
+            None => self.name.clone(),
+        };
+        composed(&name).into_owned()
+    }
+
+    /// The product that a condition is of: `bottle` of `bottle/cold`.
+    #[must_use]
+    pub fn of_condition(condition: &str) -> &str {
+        condition.split('/').next().unwrap_or(condition)
+    }
 }
 
 /// The images found, sorted bytewise by name, never empty.

@@ -61,7 +61,7 @@ impl Seen {
         let (Some(Kind::Image { said, defect, .. }), mask) = self.kind(place) else { return Role::default() };
         match said {
             Said::Normal => Role { label: Some(Label::Normal), ..Role::default() },
-            Said::Anomalous => Role { label: Some(Label::Anomalous), defect, mask },
+            Said::Anomalous => Role { label: Some(Label::Anomalous), defect, mask, product: None },
             Said::ByMask | Said::Nothing => Role::default(),
         }
     }

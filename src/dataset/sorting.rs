@@ -79,7 +79,8 @@ pub(super) fn sort(
         sorted.n_shared += usize::from(!is_anomalous && candidate.part == Part::Any);
         let Candidate { found, defect, mask, .. } = candidate;
         let (defect, mask) = if is_anomalous { (defect, mask) } else { (None, None) };
-        sorted.roles.insert(found.place.clone(), Role { label: Some(label), defect, mask });
+        let product = described.rule.product(&found.place);
+        sorted.roles.insert(found.place.clone(), Role { label: Some(label), defect, mask, product });
         walk.files.push(found);
     }
     if let Rule::Table(table) = &described.rule

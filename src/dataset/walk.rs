@@ -155,7 +155,7 @@ impl Walk {
 }
 
 /// What is left out whatever it holds.
-fn by_name(place: &Path, is_folder: bool) -> Option<Why> {
+pub(super) fn by_name(place: &Path, is_folder: bool) -> Option<Why> {
     let name = place.file_name()?.to_string_lossy();
     let is_system = SYSTEM.contains(&name.to_lowercase().as_str()) || SYSTEM_HIDDEN.contains(&&*name);
     if is_system || name.starts_with(MAC_PREFIX) {

@@ -16,15 +16,19 @@ pub(crate) fn features_entry(features: &FeaturePipeline, grid: Grid, dim: usize)
     }
 }
 
-/// The pipeline of an entry, on `device`, once its weights are found to be those of the fit.
-pub(crate) fn open_features(entry: &FeaturesEntry, device: &OpenDevice) -> Result<FeaturePipeline, DetectError> {
-    let spec = PipelineSpec {
+/// What identifies the pipeline of an entry.
+pub(crate) fn pipeline_spec(entry: &FeaturesEntry) -> Result<PipelineSpec, DetectError> {
+    Ok(PipelineSpec {
         backbone: entry.backbone.name.clone(),
         layers: entry.backbone.layers.clone(),
         preprocessing: preprocessing(&entry.preprocessing)?,
         descriptor: descriptor(&entry.descriptor)?,
-    };
-    let features = FeaturePipeline::open(&spec, device)?;
+    })
+}
+
+/// The pipeline of an entry, on `device`, once its weights are found to be those of the fit.
+pub(crate) fn open_features(entry: &FeaturesEntry, device: &OpenDevice) -> Result<FeaturePipeline, DetectError> {
+    let features = FeaturePipeline::open(&pipeline_spec(entry)?, device)?;
     check_weights(entry, &features)?;
     Ok(features)
 }

@@ -81,14 +81,14 @@ pub enum Shape {
     /// One mean and covariance for all patches.
     #[default]
     Whole,
-    /// One for each place of the patch grid, on so many random channels (PaDiM, Defard et al., 2021): for parts that always lie
+    /// One for each place of the patch grid, on so many random channels (`PaDiM`, Defard et al., 2021): for parts that always lie
     /// the same way.
     Places(usize),
     /// The principal directions that hold this share of the variance, 0..1: what they do not explain is anomalous.
     Residual(f64),
 }
 
-/// Channels for each place where none are named, as in PaDiM with a ResNet-18.
+/// Channels for each place where none are named, as in `PaDiM` with a ResNet-18.
 const DEFAULT_CHANNELS: usize = 100;
 /// Share of the variance where none is named.
 const DEFAULT_SHARE: f64 = 0.95;

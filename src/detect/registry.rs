@@ -14,6 +14,15 @@ pub type Open = fn(Section, &Manifest, &mut Opening<'_>) -> Result<Box<dyn Detec
 /// The method of these settings.
 pub type MethodOf = fn(&Options) -> Result<Arc<dyn Method>, DetectError>;
 
+/// How a detector takes conditions that were fitted later, each from its own images alone.
+#[derive(Clone, Copy)]
+pub struct Growth {
+    /// The settings that a section was fitted with.
+    pub options: fn(&SectionEntry) -> Result<Options, DetectError>,
+    /// One section of both: the conditions of the first, then those of the second.
+    pub join: fn(Section, &Section) -> Result<Section, DetectError>,
+}
+
 /// One kind of detector.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -29,6 +38,8 @@ pub struct Kind {
     pub check: fn(&SectionEntry, TensorsOf<'_>, &Manifest) -> Result<(), Defect>,
     /// What its settings say, for people: names of at most twelve characters, and values.
     pub facts: fn(&SectionEntry, &Manifest) -> Vec<(String, String)>,
+    /// How conditions can be added to it; `None` where it has to be fitted again.
+    pub growth: Option<Growth>,
     /// Makes a section ready, the manifest telling the rest.
     pub open: Open,
 }
@@ -96,6 +107,12 @@ impl Registry {
     ) -> Result<Box<dyn Detector>, DetectError> {
         let kind = self.kind(&section.entry.kind).map_err(DetectError::defect)?;
         (kind.open)(section, shared, &mut Opening { registry: self, features })
+    }
+
+    /// How conditions can be added to a section; `None` where it has to be fitted again.
+    #[must_use]
+    pub fn growth(&self, entry: &SectionEntry) -> Option<Growth> {
+        self.kind(&entry.kind).ok().and_then(|kind| kind.growth)
     }
 
     /// What the settings of a section say, for people.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Confusion, DEFAULT_FPR_LIMIT, EvalError, MaskCount, MaskedMap, PixelRanking, average_precision, f1_max, image_auroc,
+    Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, MaskedMap, PixelRanking, average_precision,
+    f1_max, image_auroc,
 };
 use crate::score::{AnomalyMap, Verdict};
 
@@ -73,12 +74,40 @@ pub struct Evaluation {
     pub overall: Metrics,
     /// The images of each condition; images without one are in none.
     pub per_condition: BTreeMap<String, Metrics>,
+    /// The unweighted mean over the conditions, where each is a product of its own, see [`Metrics::mean_of`].
+    pub mean_of_conditions: Option<Metrics>,
     /// The images of each defect type together with all normal images.
     pub per_defect: BTreeMap<String, Metrics>,
     /// Whether masks were given: without, there are no pixel figures at all.
     pub has_masks: bool,
     /// What the figures per pixel rest on, where that was counted.
     pub masks: Option<MaskCount>,
+    /// What the gate told of images whose condition is known, where it decided.
+    pub gate: Option<GateAnswers>,
+}
+
+impl Metrics {
+    /// The unweighted mean over `parts`, each figure over the parts that have it; images are added up.
+    pub fn mean_of<'a>(parts: impl Iterator<Item = &'a Metrics> + Clone) -> Self {
+        let mean = |figure: fn(&Metrics) -> Option<f64>| {
+            let (n, sum) = parts.clone().filter_map(figure).fold((0u32, 0.0), |(n, sum), found| (n + 1, sum + found));
+            (n > 0).then(|| sum / f64::from(n))
+        };
+        Self {
+            image_auroc: mean(|m| m.image_auroc),
+            calibrated_image_auroc: mean(|m| m.calibrated_image_auroc),
+            image_ap: mean(|m| m.image_ap),
+            image_f1_max: mean(|m| m.image_f1_max),
+            pixel_auroc: mean(|m| m.pixel_auroc),
+            aupro: mean(|m| m.aupro),
+            accuracy: mean(|m| m.accuracy),
+            precision: mean(|m| m.precision),
+            recall: mean(|m| m.recall),
+            false_alarm_rate: mean(|m| m.false_alarm_rate),
+            n_normal: parts.clone().map(|m| m.n_normal).sum(),
+            n_anomalous: parts.map(|m| m.n_anomalous).sum(),
+        }
+    }
 }
 
 /// Evaluates a test set: `images` for the figures per image, `pixels` (the
@@ -218,6 +247,14 @@ mod tests {
         assert_eq!(found.per_condition["warm"].pixel_auroc, Some(2.0 / 3.0));
         assert_eq!(found.overall.pixel_auroc, Some(7.0 / 8.0));
         assert_eq!(found.per_defect["crack"].aupro, Some(1.0));
+    }
+
+    #[test]
+    fn a_mean_is_unweighted_and_over_the_parts_that_have_the_figure() {
+        let of = |image_auroc, aupro, n_normal| Metrics { image_auroc, aupro, n_normal, ..Metrics::default() };
+        let parts = [of(Some(0.5), None, 1000), of(Some(1.0), Some(0.25), 1), of(None, None, 0)];
+        assert_eq!(Metrics::mean_of(parts.iter()), of(Some(0.75), Some(0.25), 1001));
+        assert_eq!(Metrics::mean_of([].iter()), Metrics::default());
     }
 
     #[test]

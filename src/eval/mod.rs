@@ -3,7 +3,8 @@
 //! Pure functions on host slices, reading order: `ranking` (one score per
 //! image), `verdicts` (decisions at the threshold), `components` and
 //! `pixels` (maps against masks), `bootstrap` (how sure the figures are),
-//! `evaluation` (all of it for a test set, by condition and by defect).
+//! `evaluation` (all of it for a test set, by condition and by defect),
+//! `gate_answers` (which conditions a gate told).
 //!
 //! Every figure is computed on unclamped scores. A score that was squeezed
 //! into `[0, 1]` for display ties images that the detector told apart, which
@@ -16,6 +17,7 @@ mod bootstrap;
 mod components;
 mod error;
 mod evaluation;
+mod gate_answers;
 mod masks;
 mod pixels;
 mod ranking;
@@ -28,6 +30,7 @@ pub use bootstrap::{Bootstrap, Interval, auroc_difference_interval, auroc_interv
 pub use components::{Components, connected_components};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, Metrics, PixelPair, ScoredImage, evaluate};
+pub use gate_answers::{GateAnswers, Told, ToldCounts};
 pub use masks::{MaskCount, mask_at_input};
 pub use pixels::{DEFAULT_FPR_LIMIT, MaskedMap, PixelRanking, Segment, aupro, pixel_auroc};
 pub use ranking::{F1Max, RocPoint, average_precision, f1_max, image_auroc, roc_curve};

@@ -12,6 +12,13 @@ pub(crate) const CONSTANT: &str = "constant";
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
+/// The gate of a bundle.
+pub(crate) fn gate_of(contents: &Contents) -> Result<Gate, DetectError> {
+    let manifest = &contents.manifest;
+    let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
+    gate(&manifest.gate, &contents.gate_points, &contents.gate_conditions, dim)
+}
+
 /// The default view, and the calibration of every view: that of the default one as it stands in the manifest, the others'
 /// from their scores.
 pub(super) fn levels(contents: &Contents) -> Result<(View, BTreeMap<View, Levels>), DetectError> {
@@ -97,7 +104,7 @@ pub(crate) fn gate_tensors(gate: &Gate) -> (Vec<f32>, Vec<u32>) {
     }
 }
 
-pub(super) fn gate(entry: &GateEntry, points: &[f32], conditions: &[u32], dim: usize) -> Result<Gate, DetectError> {
+fn gate(entry: &GateEntry, points: &[f32], conditions: &[u32], dim: usize) -> Result<Gate, DetectError> {
     let by_vote = |n_features: usize| -> Result<KnnGate, DetectError> {
         if let Some(axis) = entry.axes.iter().find(|axis| axis.feature >= n_features) {
             let found = format!("feature {} of {n_features}", axis.feature);

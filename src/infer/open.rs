@@ -1,7 +1,7 @@
 //! An inspector from a bundle's contents.
 
 use super::Inspector;
-use super::convert::{gate, levels};
+use super::convert::{gate_of, levels};
 use crate::bundle::{Contents, FeaturesEntry};
 use crate::condition::{Condition, GateUse, Policy};
 use crate::detect::{DetectError, FeaturePipeline, Registry, check_weights, open_features};
@@ -34,7 +34,7 @@ pub(crate) fn inspector(
 ) -> Result<Inspector, DetectError> {
     let manifest = &contents.manifest;
     let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
-    let gate = gate(&manifest.gate, &contents.gate_points, &contents.gate_conditions, dim)?;
+    let gate = gate_of(&contents)?;
     let (view, levels) = levels(&contents)?;
     let precision = manifest.detector.lead().map_or("f32", |features| &features.backbone.precision);
     let fitted_precision: Precision = DetectError::parse("backbone.precision", precision)?;

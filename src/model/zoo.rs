@@ -71,7 +71,7 @@ pub fn layers(name: &str) -> Result<Vec<String>, ModelError> {
     })
 }
 
-/// The layers to use where none is named: `layer2` and `layer3` of a ResNet, as in the PatchCore paper; of DINOv2 two thirds
+/// The layers to use where none is named: `layer2` and `layer3` of a ResNet, as in Roth et al. (CVPR 2022); of DINOv2 two thirds
 /// and all of the way up (`blocks.8` and `blocks.11` of 12), which the gearbox study found best.
 #[must_use]
 pub fn usual_layers(name: &str) -> Vec<String> {

@@ -1,13 +1,14 @@
 //! An evaluation as text for a terminal.
 
 use super::number::{figure, percent};
-use crate::eval::{Evaluation, Metrics};
+use crate::eval::{Evaluation, GateAnswers, Metrics};
 
 /// Longest name of a condition or defect before it is cut.
 const MAX_NAME: usize = 28;
 
-/// Two aligned tables, one row for all images, then one per condition and per
-/// defect: how well scores rank, and how good the decisions are.
+/// Two aligned tables, one row for all images, then one per condition (and
+/// their mean) and per defect: how well scores rank, and how good the decisions
+/// are. Then what the gate told of each condition's images, where that is known.
 ///
 /// Plain text without colour, ending in a newline. A dash marks a figure that
 /// the data leave undefined.
@@ -16,6 +17,7 @@ pub fn evaluation_table(evaluation: &Evaluation) -> String {
     let mut rows = vec![("all images".to_owned(), &evaluation.overall)];
     let conditions = evaluation.per_condition.iter().map(|(name, metrics)| (format!("  {name}"), metrics));
     rows.extend(conditions);
+    rows.extend(evaluation.mean_of_conditions.iter().map(|metrics| ("  mean, unweighted".to_owned(), metrics)));
     let defects = evaluation.per_defect.iter().map(|(name, metrics)| (format!("  {name}"), metrics));
     let first_defect = rows.len();
     rows.extend(defects);
@@ -47,7 +49,31 @@ pub fn evaluation_table(evaluation: &Evaluation) -> String {
     }
     text.push('\n');
     text += &block("at the threshold", &decisions, &rows, first_defect);
+    if let Some(gate) = &evaluation.gate {
+        text.push('\n');
+        text += &gate_block(gate);
+    }
     text
+}
+
+/// True conditions by what was told. Columns have numbers, those of the rows, so that many fit into a terminal.
+fn gate_block(gate: &GateAnswers) -> String {
+    let names = gate.conditions();
+    let n_digits = names.len().to_string().len();
+    let title = format!("condition told by the gate: {} of {} right", gate.n_right(), gate.n_images());
+    let numbers = (1..=names.len()).map(|number| number.to_string());
+    let others = ["abstained", "unknown"].map(str::to_owned);
+    let mut lines: Vec<Vec<String>> = vec![std::iter::once(title).chain(numbers).chain(others).collect()];
+    for (index, truth) in names.iter().enumerate() {
+        let Some(counts) = gate.by_truth.get(*truth) else {
+            lines.push(vec![format!("  {:>n_digits$} {} (no images)", index + 1, cut(truth))]);
+            continue;
+        };
+        let told = names.iter().map(|name| counts.n_told(name)).chain([counts.n_abstained, counts.n_unknown]);
+        let name = format!("  {:>n_digits$} {}", index + 1, cut(truth));
+        lines.push(std::iter::once(name).chain(told.map(|n| n.to_string())).collect());
+    }
+    aligned(&lines, names.len() + 2)
 }
 
 type Column = (&'static str, fn(&Metrics) -> String);
@@ -69,11 +95,16 @@ fn block(title: &str, columns: &[Column], rows: &[(String, &Metrics)], first_def
         let cells = columns.iter().map(|(_, cell)| cell(metrics));
         lines.push(std::iter::once(cut(name)).chain(cells).collect());
     }
+    aligned(&lines, columns.len())
+}
+
+/// The first cell of each line to the left, the others to the right; a line of one cell is a heading.
+fn aligned(lines: &[Vec<String>], n_columns: usize) -> String {
     let full_lines = || lines.iter().filter(|line| line.len() > 1);
     let width = |column: usize| full_lines().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..=columns.len()).map(width).collect();
+    let widths: Vec<usize> = (0..=n_columns).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
+    for line in lines {
         let mut row = format!("{:<1$}", line[0], widths[0]);
         for (cell, width) in line.iter().zip(&widths).skip(1) {
             row += &format!("  {cell:>width$}");
@@ -96,6 +127,7 @@ fn cut(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Told;
 
     fn metrics(auroc: f64) -> Metrics {
         Metrics {
@@ -153,6 +185,32 @@ by defect, against all normal images
         defects.per_condition.clear();
         let text = evaluation_table(&defects);
         assert!(!text.contains("by condition") && text.contains("by defect"));
+    }
+
+    #[test]
+    fn the_gates_answers_are_a_matrix_with_numbered_columns() {
+        let mut gate = GateAnswers::default();
+        for (truth, told) in [
+            ("bolt", Told::Condition("bolt")),
+            ("bolt", Told::Condition("washer")),
+            ("nut", Told::Condition("nut")),
+            ("nut", Told::Abstained),
+            ("nut", Told::Unknown),
+        ] {
+            gate.add(truth, told);
+        }
+        let mut evaluation = evaluation();
+        evaluation.gate = Some(gate);
+        evaluation.mean_of_conditions = Some(metrics(0.75));
+        let text = evaluation_table(&evaluation);
+        let expected = "
+condition told by the gate: 2 of 5 right  1  2  3  abstained  unknown
+  1 bolt                                  1  0  1          0        0
+  2 nut                                   0  1  0          1        1
+  3 washer (no images)
+";
+        assert!(text.ends_with(expected), "{text}");
+        assert!(text.contains("\n  mean, unweighted              1000          7  0.7500"), "{text}");
     }
 
     #[test]

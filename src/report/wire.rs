@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::eval::{Evaluation, MaskCount, Metrics};
+use crate::eval::{Evaluation, GateAnswers, MaskCount, Metrics, ToldCounts};
 
 /// The twin of [`Evaluation`] with the published key names.
 ///
@@ -15,9 +15,42 @@ pub struct EvaluationJson {
     #[serde(flatten)]
     overall: MetricsJson,
     per_condition: BTreeMap<String, MetricsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_of_conditions: Option<MetricsJson>,
     per_defect: BTreeMap<String, MetricsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     masks: Option<MasksJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateJson>,
+}
+
+/// What the gate told of images whose condition is known.
+#[derive(Clone, Debug, Serialize)]
+struct GateJson {
+    n_images: usize,
+    n_right: usize,
+    /// By true condition.
+    confusion: BTreeMap<String, ToldJson>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ToldJson {
+    /// Images called of each condition.
+    told: BTreeMap<String, usize>,
+    abstained: usize,
+    unknown: usize,
+}
+
+impl GateJson {
+    fn of(gate: &GateAnswers) -> Self {
+        let told = |ToldCounts { conditions, n_abstained, n_unknown }: &ToldCounts| ToldJson {
+            told: conditions.clone(),
+            abstained: *n_abstained,
+            unknown: *n_unknown,
+        };
+        let confusion = gate.by_truth.iter().map(|(truth, counts)| (truth.clone(), told(counts))).collect();
+        Self { n_images: gate.n_images(), n_right: gate.n_right(), confusion }
+    }
 }
 
 /// What the figures per pixel rest on.
@@ -47,8 +80,10 @@ impl From<&Evaluation> for EvaluationJson {
         Self {
             overall: part(&evaluation.overall),
             per_condition: parts(&evaluation.per_condition),
+            mean_of_conditions: evaluation.mean_of_conditions.as_ref().map(part),
             per_defect: parts(&evaluation.per_defect),
             masks: evaluation.masks.as_ref().map(MasksJson::of),
+            gate: evaluation.gate.as_ref().map(GateJson::of),
         }
     }
 }
@@ -120,6 +155,7 @@ impl MetricsJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Told;
 
     const KEYS: [&str; 12] = [
         "AUPRO",
@@ -173,6 +209,22 @@ mod tests {
             "n_anomalous": 2, "n_with_mask": 1, "n_empty": 0, "n_unusable": 0, "without_image": ["gt/9.png"],
         });
         assert_eq!(found["masks"], expected);
+    }
+
+    #[test]
+    fn the_mean_and_the_gates_answers_are_there_where_they_were_found() {
+        let mut gate = GateAnswers::default();
+        for told in [Told::Condition("nut"), Told::Condition("nut"), Told::Condition("bolt"), Told::Unknown] {
+            gate.add("nut", told);
+        }
+        let mean = Metrics { image_auroc: Some(0.5), ..Metrics::default() };
+        let found = object(&Evaluation { gate: Some(gate), mean_of_conditions: Some(mean), ..Evaluation::default() });
+        let expected = serde_json::json!({
+            "n_images": 4, "n_right": 2,
+            "confusion": {"nut": {"told": {"bolt": 1, "nut": 2}, "abstained": 0, "unknown": 1}},
+        });
+        assert_eq!(found["gate"], expected);
+        assert_eq!(found["mean_of_conditions"]["image_AUROC"], 0.5);
     }
 
     #[test]

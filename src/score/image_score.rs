@@ -12,7 +12,7 @@ pub const MAX_REWEIGHT_NEIGHBOURS: usize = 1000;
 /// How patch distances become the image score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ImageScore {
-    /// The largest patch distance (PatchCore's released code).
+    /// The largest patch distance (the released code of Roth et al., CVPR 2022).
     Max,
     /// The largest distance, weighted by how crowded the bank is around its nearest row
     /// (Roth et al., CVPR 2022, equations 6 and 7), with that many neighbours.

@@ -22,7 +22,7 @@ const TRUNCATE: f32 = 4.0;
 
 impl AnomalyMap {
     /// Draws patch distances `[n_rows * n_cols]` at the network's input size: bilinear (`align_corners = false`), then a
-    /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as PatchCore's released code does.
+    /// Gaussian of `sigma_px` whose borders repeat the edge pixel, as the released code of Roth et al. (CVPR 2022) does.
     #[must_use]
     pub fn draw(patches: &[f32], grid: Grid, height_px: usize, width_px: usize, sigma_px: f32) -> Self {
         if sigma_px > 0.0 {

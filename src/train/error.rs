@@ -95,6 +95,31 @@ pub enum TrainError {
         /// Images in all.
         n_images: usize,
     },
+    /// A bundle that takes no further conditions.
+    #[error("{what} takes no further conditions: fit again with the images of all of them")]
+    CannotGrow {
+        /// What does not.
+        what: String,
+    },
+    /// A condition that is to be added is there.
+    #[error("the bundle has a condition {name} already: give the new one another name, or fit again")]
+    KnownCondition {
+        /// Its name.
+        name: String,
+    },
+    /// A condition that is to be added has no name.
+    #[error(
+        "the condition to be added has no name: give it one (--domain NAME), or say what tells it (--conditions folder, or a CSV)"
+    )]
+    Unnamed,
+    /// Several products as if they were one.
+    #[error(
+        "the images are of {} products ({}), and one bank and one threshold for all of them suit none: tell them apart with --conditions folder, or give the folder of one product", products.len(), products.join(", ")
+    )]
+    SeveralProducts {
+        /// Their names, sorted.
+        products: Vec<String>,
+    },
     /// Nothing is to be fitted.
     #[error("no detector to fit: the plan needs one")]
     NoParts,

@@ -5,13 +5,16 @@
 //!         -> scores of normals that it does not know, under every view -> bundle
 //! ```
 
+mod add;
 mod error;
 mod fit;
 mod group;
 mod plan;
+mod products;
 mod recalibrate;
 mod split;
 
+pub use add::add_to;
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit};
 pub(crate) use fit::{digest, fit_on};

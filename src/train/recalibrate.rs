@@ -1,5 +1,6 @@
 //! A new threshold for a bank that stays as it is.
 
+use super::products::check_one_product;
 use super::{Failure, TrainError};
 use crate::bundle::{CalibrationEntry, Contents};
 use crate::condition::Policy;
@@ -48,6 +49,7 @@ pub fn recalibrate(
         return Err(TrainError::SeveralConditions { n_conditions: contents.manifest.conditions.len() });
     };
     let condition = condition.name.clone();
+    check_one_product(samples)?;
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], alpha)?;
     let old = contents.manifest.calibration.global.threshold;

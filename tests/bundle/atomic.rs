@@ -135,7 +135,7 @@ fn assert_fails_for_lack_of_space(path: &Path, old: &Contents) {
     let BundleError::Write { source, .. } = &error else { panic!("{error}") };
     assert!(matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge), "{error}");
     assert!(error.to_string().contains("free some space"), "{error}");
-    assert_eq!(rows(&Contents::read(path).unwrap()), rows(&old));
+    assert_eq!(rows(&Contents::read(path).unwrap()), rows(old));
     assert_eq!(names(path.parent().unwrap()), ["C.pcore"], "the temporary file is removed");
 }
 

@@ -27,6 +27,7 @@ mod list;
 mod memory;
 mod messages;
 mod mutations;
+mod products;
 mod readme;
 mod real_images;
 mod same_score;

@@ -31,7 +31,7 @@ pub(crate) fn pixels(seed: usize, is_warm: bool, has_defect: bool) -> Vec<u8> {
         let grain = (noise(seed * 100_003 + y * WIDTH + x) - 0.5) * 12.0;
         let is_inside =
             (DEFECT.0..DEFECT.0 + DEFECT_SIDE).contains(&y) && (DEFECT.1..DEFECT.1 + DEFECT_SIDE).contains(&x);
-        let mark = if has_defect && is_inside && (y / 2 + x / 2) % 2 == 0 { 90.0 } else { 0.0 };
+        let mark = if has_defect && is_inside && (y / 2 + x / 2).is_multiple_of(2) { 90.0 } else { 0.0 };
         (level + wave + grain + mark).clamp(0.0, 255.0) as u8
     };
     (0..HEIGHT * WIDTH).map(|at| value(at / WIDTH, at % WIDTH)).collect()

@@ -4,4 +4,5 @@
 
 mod claims;
 mod data;
+mod growing;
 mod toy;

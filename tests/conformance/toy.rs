@@ -2,7 +2,7 @@
 //! a detector takes, and that nothing of pcore has to know its name.
 
 use pcore::bank::{RowSource, Search};
-use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
+use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
     Admit, Asked, Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening,
@@ -25,6 +25,7 @@ pub(crate) const KIND: Kind = Kind {
     tensors,
     check: |_, _, _| Ok(()),
     facts: |_, _| vec![("toy".to_owned(), "a mean for each condition".to_owned())],
+    growth: None,
     open,
 };
 

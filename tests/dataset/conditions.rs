@@ -18,7 +18,15 @@ fn table(csv: &[u8]) -> (TempDir, PathBuf) {
 }
 
 fn sample(path: PathBuf) -> Sample {
-    Sample { name: path.display().to_string(), path, label: None, defect: None, mask: None, domain: None }
+    Sample {
+        name: path.display().to_string(),
+        path,
+        label: None,
+        defect: None,
+        mask: None,
+        domain: None,
+        product: None,
+    }
 }
 
 fn refusal(csv: &[u8]) -> DatasetError {

@@ -6,8 +6,12 @@
 #[path = "../support/skips.rs"]
 mod skips;
 
+mod cases;
 mod conditions;
 mod layouts;
+mod listing;
+mod products;
 #[path = "../support/shared.rs"]
 mod shared;
 mod synth_hdmap;
+mod trees;

@@ -134,6 +134,27 @@ fn the_program_speaks_through_its_console_and_says_a_cause_once() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A detector is a folder and a line in the registry: nothing else learns its name.
+#[test]
+fn no_detector_is_named_outside_its_folder_and_the_registry() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut n_checked = 0;
+    let mut wrong = vec![];
+    for path in sources(&root) {
+        let below = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        // The bank is that detector's memory; the registry and the list of modules name each once.
+        let may = ["detect/patchcore/", "bank/", "detect/registry.rs", "detect/mod.rs"];
+        if may.iter().any(|start| below.starts_with(start)) {
+            continue;
+        }
+        n_checked += 1;
+        let text = fs::read_to_string(&path).unwrap().to_lowercase();
+        wrong.extend(text.lines().filter(|line| line.contains("patchcore")).map(|line| format!("{below}: {line}")));
+    }
+    assert!(n_checked > 200, "only {n_checked} files");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn serde_stays_at_the_file_borders() {
     let borders = ["bundle", "report", "dataset"];

@@ -5,6 +5,7 @@ mod beside;
 mod folders;
 mod masks;
 mod named;
+mod products;
 mod split;
 mod tree;
 mod words;
@@ -13,8 +14,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DatasetError;
 use super::place::absolute;
+use super::{DatasetError, Product, Skipped};
 pub(super) use masks::MaskFinder;
 use masks::{MaskNames, MaskPlace};
 pub(super) use tree::SeenFromBelow;
@@ -51,6 +52,8 @@ pub enum Layout {
     RealIad,
     /// `Train`, `Test`, in each `Label` with the masks of the anomalous images.
     Dagm,
+    /// A folder for each product, each with `train` and `test`.
+    Products,
     /// Folders that were named.
     Named,
     /// A table says it of each image.
@@ -61,7 +64,7 @@ pub enum Layout {
 const N_ABOVE: usize = 4;
 
 /// Name for the command line, name for people, and what must be there.
-const NAMES: [(Layout, &str, &str, &str); 14] = [
+const NAMES: [(Layout, &str, &str, &str); 15] = [
     (Layout::Flat, "flat", "flat", "images"),
     (Layout::Good, "good", "good/", "a folder good"),
     (Layout::Mvtec, "mvtec", "MVTec AD", "train/good, test/good and test/DEFECT"),
@@ -76,6 +79,7 @@ const NAMES: [(Layout, &str, &str, &str); 14] = [
     (Layout::Kolektor2, "kolektor2", "KolektorSDD 2", "train and test, a mask such as 10000_GT.png beside each image"),
     (Layout::RealIad, "real-iad", "Real-IAD", "OK/S0001 and NG/DEFECT/S0001"),
     (Layout::Dagm, "dagm", "DAGM", "Train, Train/Label, Test and Test/Label"),
+    (Layout::Products, "products", "product tree", "two or more folders with train and test in each"),
 ];
 
 impl Layout {
@@ -203,6 +207,7 @@ pub(super) enum Rule {
     Beside(beside::Beside),
     Named(named::Named),
     Table(Box<split::SplitTable>),
+    Products(products::Products),
 }
 
 impl Rule {
@@ -216,6 +221,7 @@ impl Rule {
             Rule::Beside(beside) => beside.kind(place),
             Rule::Named(named) => named.kind(place, finder),
             Rule::Table(table) => table.kind(place, finder),
+            Rule::Products(products) => products.kind(place, finder),
         }
     }
 
@@ -228,6 +234,7 @@ impl Rule {
             Rule::Folders(sets) => sets.mask_places(place),
             Rule::Beside(beside) => beside.mask_places(place),
             Rule::Named(named) => named.mask_places(place),
+            Rule::Products(products) => products.mask_places(place),
         };
         finder.find(place, &places)
     }
@@ -239,7 +246,27 @@ impl Rule {
             Rule::Test(test) => test.mask_roots.clone(),
             Rule::Folders(sets) => sets.masks.clone(),
             Rule::Named(named) => named.masks.clone(),
+            Rule::Products(products) => products.mask_roots(),
         }
+    }
+
+    /// Whether the folders looked into should hold normal images alone, and are checked for what tells of others.
+    pub(super) fn is_checked(&self) -> bool {
+        match self {
+            Rule::Normals { check, .. } => *check,
+            Rule::Products(products) => products.are_normals(),
+            _ => false,
+        }
+    }
+
+    /// The product of the image at the absolute path `place`, in a tree of several.
+    pub(super) fn product(&self, place: &Path) -> Option<Product> {
+        if let Rule::Products(products) = self { products.product(place) } else { None }
+    }
+
+    /// Folders that are no part of the data set.
+    pub(super) fn passed_over(&self) -> &[Skipped] {
+        if let Rule::Products(products) = self { &products.passed_over } else { &[] }
     }
 }
 
@@ -257,6 +284,9 @@ pub(super) fn describe(
         return Ok(described);
     }
     if let Some(described) = tree::describe(root, domain, hints, purpose)? {
+        return Ok(described);
+    }
+    if let Some(described) = products::describe(root, domain, hints, purpose)? {
         return Ok(described);
     }
     if !hints.good.is_empty() {
@@ -289,18 +319,19 @@ pub(super) fn recognise_given(folder: &Path, hints: &LayoutHints) -> Result<Opti
     match recognise(folder, hints)? {
         Some(described) => Ok(Some(described)),
         None if !hints.good.is_empty() => named::describe(folder, hints).map(Some),
-        None => match hints.layout.filter(|layout| !tree::is_tree(*layout)) {
+        None => match hints.layout.filter(|layout| !tree::is_tree(*layout) && *layout != Layout::Products) {
             None | Some(Layout::Flat) => Ok(None),
             Some(layout) => Err(refuse(folder, layout)),
         },
     }
 }
 
-/// The layout of a tree of `train` and `test`, if `folder` is one.
+/// The layout of a tree of `train` and `test`, or of several, if `folder` is one.
 pub(super) fn tree_layout(folder: &Path) -> Option<Layout> {
     let describe = |purpose| tree::describe(folder, None, &LayoutHints::default(), purpose).ok().flatten();
     let found = describe(Purpose::Evaluate).or_else(|| describe(Purpose::Fit));
-    found.map(|described| described.layout)
+    let found = found.map(|described| described.layout);
+    found.or_else(|| products::is_tree_of_products(folder).then_some(Layout::Products))
 }
 
 /// The data set that a folder is a part of, where the folders above it say so.

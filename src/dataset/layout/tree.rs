@@ -213,6 +213,11 @@ impl TestFolder {
         }
     }
 
+    /// The last folder on the way to an image, below that of its label.
+    pub(super) fn inner(&self, place: &Path) -> Option<String> {
+        folders_below(&self.at, place).into_iter().skip(if self.is_3d { 2 } else { 1 }).last()
+    }
+
     pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
         let folders = folders_below(&self.at, place);
         let (Some(defect), Some(parent)) = (folders.first(), place.parent()) else { return vec![] };

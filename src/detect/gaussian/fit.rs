@@ -96,6 +96,7 @@ impl Method for Plan {
         let Options { scoring, shape, .. } = &self.options;
         let settings = Settings {
             shape: shape.to_string(),
+            shrinkage: self.options.shrinkage,
             image_score: scoring.image_score.to_string(),
             map_sigma_px: scoring.map_sigma_px,
             conditions: entries,
@@ -383,8 +384,8 @@ fn principal(shrunk: &Shrunk, dim: usize, share: f64) -> Result<Projection, Dete
     let (lower, _) = factorised(shrunk, dim);
     // The columns of its Cholesky factor and their opposites are as many rows with mean 0 and this covariance.
     let mut rows = vec![0.0f32; 2 * dim * dim];
-    for at in 0..dim * dim {
-        let value = lower[at] as f32;
+    for (at, value) in lower.iter().enumerate() {
+        let value = *value as f32;
         let place = at % dim * dim + at / dim;
         (rows[place], rows[dim * dim + place]) = (value, -value);
     }

@@ -11,7 +11,7 @@ pub(super) enum Law {
     /// One for all patches: the Mahalanobis distance `|W (x - mean)|`, where `W` is the inverse of the Cholesky factor of the
     /// covariance.
     Whole { mean: Vec<f32>, whitening: Arc<Projection> },
-    /// One for each place of the grid, on a few channels (PaDiM).
+    /// One for each place of the grid, on a few channels (`PaDiM`).
     Places { channels: Arc<[usize]>, means: Vec<f32>, factors: Vec<f32> },
     /// What the principal directions do not explain: the length of `x - mean` without its share along them.
     Residual { mean: Vec<f32>, directions: Projection },

@@ -131,7 +131,9 @@ mod tests {
     #[test]
     fn a_triangle_in_half_precision_stays_what_it_is() {
         for n in [1usize, 2, 5, 40] {
-            let value = |at: usize| (((at * 37 + 11) % 101) as f32 / 17.0 - 2.9) * if at % 3 == 0 { 1e-3 } else { 1.0 };
+            let value = |at: usize| {
+                (((at * 37 + 11) % 101) as f32 / 17.0 - 2.9) * if at.is_multiple_of(3) { 1e-3 } else { 1.0 }
+            };
             let packed: Vec<f32> =
                 (0..packed_len(n)).map(|at| if value(at) == 0.0 { 1.0 } else { value(at) }).collect();
             let (diagonal, shares) = halved(&packed, n);

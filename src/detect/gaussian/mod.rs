@@ -4,6 +4,7 @@
 //! as many bytes for a thousand images as for ten, and is fitted from its own images alone.
 
 mod fit;
+mod grow;
 mod law;
 mod linear;
 mod moments;
@@ -12,7 +13,8 @@ mod section;
 mod settings;
 
 use super::{
-    Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Kind, Method, Options, Scored, Scoring, View,
+    Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Growth, Kind, Method, Options, Scored, Scoring,
+    View,
 };
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
@@ -33,6 +35,7 @@ pub(super) const KIND: Kind = Kind {
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,
+    growth: Some(Growth { options: grow::options, join: grow::join }),
     open: section::open,
 };
 

@@ -11,9 +11,9 @@ use half::f16;
 use std::sync::Arc;
 
 const MEAN: &str = "mean";
-const SCALE: &str = "scale";
-const FACTOR: &str = "factor";
-const CHANNELS: &str = "channels";
+pub(super) const SCALE: &str = "scale";
+pub(super) const FACTOR: &str = "factor";
+pub(super) const CHANNELS: &str = "channels";
 const PLACE_MEAN: &str = "place_mean";
 const PLACE_SCALE: &str = "place_scale";
 const PLACE_FACTOR: &str = "place_factor";

@@ -1,7 +1,7 @@
 //! What a bundle says of it.
 
 use super::linear::shares_len;
-use crate::bundle::settings::{check_between, check_count, check_named, check_size, require};
+use crate::bundle::settings::{check_between, check_count, check_named, check_share, check_size, require};
 use crate::bundle::{Defect, MAX_MAP_SIGMA_PX, exact};
 use crate::detect::{DetectError, Scoring, Shape};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Settings {
     /// What a distribution is made of: `whole`, `places:100`, `residual:0.95`.
     pub(super) shape: String,
+    /// The share of shrinkage that was asked for; `None` for that of Ledoit and Wolf.
+    #[serde(with = "exact")]
+    pub(super) shrinkage: Option<f64>,
     /// The image score: `max`, `top:0.01`.
     pub(super) image_score: String,
     /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
@@ -60,6 +63,7 @@ impl Settings {
     pub(super) fn check(&self, n_conditions: usize) -> Result<(), Defect> {
         check_named("shape", &self.shape)?;
         check_named("image_score", &self.image_score)?;
+        self.shrinkage.map_or(Ok(()), |share| check_share("shrinkage", share))?;
         check_between("map_sigma_px", self.map_sigma_px, 0.0, MAX_MAP_SIGMA_PX)?;
         let found = self.conditions.len();
         require(found == n_conditions, found, || {
@@ -67,9 +71,7 @@ impl Settings {
         })?;
         for law in &self.conditions {
             check_count("conditions.n_patches", law.n_patches)?;
-            require((0.0..=1.0).contains(&law.shrinkage), law.shrinkage, || {
-                ("conditions.shrinkage".into(), "a share from 0 to 1".into())
-            })?;
+            check_share("conditions.shrinkage", law.shrinkage)?;
             check_size("conditions.factor", law.factor.saturating_add(1), n_conditions)?;
         }
         Ok(())

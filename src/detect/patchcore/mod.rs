@@ -32,6 +32,7 @@ pub(super) const KIND: Kind = Kind {
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,
+    growth: None,
     open: section::open,
 };
 

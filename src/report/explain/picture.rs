@@ -280,6 +280,8 @@ mod tests {
             by_condition: vec![found("cold", 2.0), found("warm", 1.0)],
         };
         Explanation {
+            parts: vec![],
+            shown_part: None,
             inspection: Inspection {
                 raw_score: 2.0,
                 calibrated_score: 5.0,

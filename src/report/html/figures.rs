@@ -204,12 +204,13 @@ impl<'a> Figures<'a> {
             ("False alarms", |m| percent(m.false_alarm_rate)),
         ]);
         let mut groups = vec![Group { heading: None, rows: vec![("All images", &evaluation.overall)] }];
-        for (heading, parts) in [
-            ("By condition", &evaluation.per_condition),
-            ("By defect, each against all normal images", &evaluation.per_defect),
+        for (heading, parts, mean) in [
+            ("By condition", &evaluation.per_condition, evaluation.mean_of_conditions.as_ref()),
+            ("By defect, each against all normal images", &evaluation.per_defect, None),
         ] {
             if !parts.is_empty() {
-                let rows = parts.iter().map(|(name, metrics)| (name.as_str(), metrics)).collect();
+                let mean = mean.map(|metrics| ("Mean, unweighted", metrics));
+                let rows = parts.iter().map(|(name, metrics)| (name.as_str(), metrics)).chain(mean).collect();
                 groups.push(Group { heading: Some(heading), rows });
             }
         }

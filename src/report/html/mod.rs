@@ -9,11 +9,13 @@
 //! into the program; [`markup`] says how texts in them are escaped.
 
 mod figures;
+mod gate;
 mod images;
 mod markup;
 mod threshold;
 
 use askama::Template;
+use gate::GateTable;
 
 use super::gallery::GalleryItem;
 use super::picture::ColourScale;
@@ -191,6 +193,7 @@ pub fn html_page(report: &Report) -> String {
         threshold_section: Threshold::of(report),
         charts_section: Charts::of(report),
         figures_section: report.evaluation.as_ref().map(Figures::of),
+        gate_section: report.evaluation.as_ref().and_then(|evaluation| evaluation.gate.as_ref()).map(GateTable::of),
         gallery_section: Gallery::of(report),
         images_section: Images::of(&report.images),
         facts_heading: "About this run",
@@ -216,6 +219,7 @@ struct Page<'a> {
     threshold_section: Option<Threshold<'a>>,
     charts_section: Option<Charts>,
     figures_section: Option<Figures<'a>>,
+    gate_section: Option<GateTable<'a>>,
     gallery_section: Option<Gallery<'a>>,
     images_section: Option<Images<'a>>,
     facts_heading: &'static str,

@@ -10,6 +10,7 @@ mod near_copies;
 mod room;
 
 use super::group::groups_by_rule;
+use super::products::check_one_product;
 use super::split::split;
 use super::{FitPlan, PartPlan, TrainError};
 use crate::bundle::Contents;
@@ -125,6 +126,9 @@ fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);
+    }
+    if plan.conditions == ConditionRule::None {
+        check_one_product(samples)?;
     }
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], plan.alpha)?;

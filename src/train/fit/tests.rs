@@ -31,7 +31,15 @@ fn shot(part: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
 }
 
 fn sample(folder: &Path, name: &str) -> Sample {
-    Sample { path: folder.join(name), name: name.to_owned(), label: None, defect: None, mask: None, domain: None }
+    Sample {
+        path: folder.join(name),
+        name: name.to_owned(),
+        label: None,
+        defect: None,
+        mask: None,
+        domain: None,
+        product: None,
+    }
 }
 
 /// Shots of so many parts, named `part_shot`.

@@ -346,7 +346,7 @@ fn truncated_and_missing_files_are_refused() {
         // The last byte of meta.json is a line end, which is no loss.
         for length in [0, 1, bytes.len() / 2, bytes.len() - 2] {
             fs::write(&path, &bytes[..length]).unwrap();
-            assert!(matches!(import(folder.path()), Err(_)), "{file} {length}");
+            assert!(import(folder.path()).is_err(), "{file} {length}");
             n_refused += 1;
         }
         fs::remove_file(&path).unwrap();

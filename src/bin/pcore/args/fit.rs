@@ -31,7 +31,7 @@ pub(crate) struct FitArgs {
     /// Folder of normal images, or a data set
     ///
     /// MVTec AD (2, 3D, LOCO), VisA, BTAD, anomalib Folder, Kolektor, Real-IAD, DAGM and HDMAP are recognised; the one that
-    /// was is said.
+    /// was is said. A folder of several products goes into one bundle with --conditions folder.
     #[arg(long, value_name = "DIR", help_heading = INPUT)]
     pub(crate) normal: PathBuf,
     /// Name of the product or domain; names the bundle, and chooses domain_X in an HDMAP tree
@@ -40,6 +40,12 @@ pub(crate) struct FitArgs {
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) bundle: Option<PathBuf>,
+    /// Add the conditions of these images to a bundle, which is replaced unless --bundle names another file
+    ///
+    /// For --detector gaussian: a condition is fitted from its own images alone, with the bundle's settings, and all others
+    /// stay what they are. --conditions tells the new conditions, or --domain names the one.
+    #[arg(long, value_name = "BUNDLE", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) add_to: Option<PathBuf>,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.
@@ -57,12 +63,8 @@ pub(crate) struct FitArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = METHOD)]
 pub(crate) struct MethodArgs {
-    /// How images are judged: patchcore, gaussian, or several of them with + between
-    ///
-    /// patchcore keeps a bank of normal patches and measures the distance to the nearest; gaussian keeps the mean and the
-    /// covariance of each condition's patches, far less to store, and compares with those. Of several the calibrated scores
-    /// are added; @ gives one an input size of its own: patchcore@128+patchcore@384 sees coarse and fine defects.
-    #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, value_parser = parse_detector, help_heading = METHOD)]
+    // What detectors there are, the registry says.
+    #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, value_parser = parse_detector, help = detectors(false), long_help = detectors(true), help_heading = METHOD)]
     pub(crate) detector: DetectorParts,
     /// Network that describes the patches (see `pcore devices`)
     #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
@@ -81,7 +83,7 @@ pub(crate) struct MethodArgs {
     /// What tells a training image's condition: none, p90, index:N, folder or a CSV
     ///
     /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
-    /// folder cold, the others warm; folder takes the name of an image's folder; a CSV has the columns path,condition.
+    /// folder cold, the others warm; folder takes the name of an image's folder (its product, where there are several); a CSV has the columns path,condition.
     #[arg(long, value_name = "RULE", default_value = "none", help_heading = INPUT)]
     pub(crate) conditions: ConditionRule,
     /// What tells the condition of a new image: auto, p90, knn or embedding
@@ -166,6 +168,22 @@ pub(crate) struct MethodArgs {
     /// Folder for the scratch file, which is always removed [default: the bundle's]
     #[arg(long, value_name = "DIR", help_heading = MACHINE, hide_short_help = true)]
     pub(crate) scratch: Option<PathBuf>,
+}
+
+/// The help of `--detector`.
+fn detectors(is_long: bool) -> String {
+    let methods: Vec<_> = Registry::built_in().kinds().iter().filter(|kind| kind.method.is_some()).collect();
+    let names: Vec<&str> = methods.iter().map(|kind| kind.name).collect();
+    let short = format!("How images are judged: {}, or several with + between them", names.join(", "));
+    if !is_long {
+        return short;
+    }
+    let summaries: Vec<String> = methods.iter().map(|kind| format!("{}: {}", kind.name, kind.summary)).collect();
+    let first = names.first().copied().unwrap_or_default();
+    format!(
+        "{short}\n\n{}. Of several the calibrated scores are added; @ gives one an input size of its own: {first}@128+{first}@384 sees coarse and fine defects.",
+        summaries.join("; ")
+    )
 }
 
 /// What image files do not say of their values.

@@ -29,7 +29,8 @@ pub(crate) struct BundleArgs {
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Option<Policy>,
     /// Who tells an image's condition: auto (a table, else the bundle's gate), own (the bundle's gate, whatever a table
-    /// says), oracle (only the table), random or inverse (for studies)
+    /// says), oracle (only the table), random or inverse (for studies). In `eval` of a tree of products without a table,
+    /// auto is the bundle's gate, and oracle takes the product whose folder an image lies in
     #[arg(long, value_name = "WHO", default_value = "auto")]
     pub(crate) gate: GateUse,
     /// Compare with held-out images of the same condition, with all of them, or with all of them by distances normalised

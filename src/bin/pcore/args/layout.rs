@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(ClapArgs)]
 pub(crate) struct LayoutArgs {
     /// How the files lie: flat, good, mvtec, mvtec-ad2, mvtec-3d, mvtec-loco, hdmap, visa, btad, folder, kolektor,
-    /// kolektor2, real-iad or dagm [default: recognised]
+    /// kolektor2, real-iad, dagm or products [default: recognised]
     #[arg(long, value_name = "NAME")]
     layout: Option<Layout>,
     /// Name of a folder that holds normal images, at any depth, instead of good and its like; can be repeated

@@ -132,9 +132,9 @@ mod tests {
     fn detectors_parse_alone_and_joined_and_unknown_ones_name_those_there_are() {
         let part = |kind: &str, size| DetectorPart { kind: kind.to_owned(), size };
         assert_eq!(parse_detector("gaussian"), Ok(DetectorParts(vec![part("gaussian", None)])));
-        let joined = vec![part("patchcore", Some((128, 128))), part("gaussian", Some((64, 96)))];
-        assert_eq!(parse_detector("patchcore@128+gaussian@64x96"), Ok(DetectorParts(joined)));
-        for bad in ["", "+", "patchcore+", "telepath", "combined", "patchcore@0", "patchcore@"] {
+        let joined = vec![part("gaussian", Some((128, 128))), part("gaussian", Some((64, 96)))];
+        assert_eq!(parse_detector("gaussian@128+gaussian@64x96"), Ok(DetectorParts(joined)));
+        for bad in ["", "+", "gaussian+", "telepath", "combined", "gaussian@0", "gaussian@"] {
             assert!(parse_detector(bad).is_err(), "{bad}");
         }
         assert!(parse_detector(&vec!["gaussian"; 17].join("+")).unwrap_err().contains("at most 16"));

@@ -4,6 +4,7 @@ use super::eval::{How, evaluate_listing};
 use super::fit::{fit_to, summary};
 use super::open::open_contents;
 use super::synth::simulate;
+use super::truth::Truth;
 use crate::Outcome;
 use crate::args::DemoArgs;
 use crate::console::{print_line, say};
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         ..FitPlan::default()
     };
     let bundle = args.dir.join("C.pcore");
-    let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, &args.run)?;
+    let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, (&args.run, None))?;
     if !args.run.json {
         print_line(&summary(&fitted.contents.manifest))?;
     }
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     let listing = dataset::labelled(&data.folder, None)?;
     // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
     let how = How {
-        table: None,
+        truth: &Truth::default(),
         calibration: Calibration::Condition,
         run: &args.run,
         out: Some(&args.dir),

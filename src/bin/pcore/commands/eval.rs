@@ -1,8 +1,9 @@
 //! `pcore eval`: a labelled dataset to figures.
 
-use super::open::{Opened, condition_table, open};
+use super::open::{Opened, open};
 use super::page::{self, Page, report_image};
 use super::results::Output;
+use super::truth::Truth;
 use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
@@ -12,8 +13,8 @@ use crate::output;
 use crate::run_info::RunInfo;
 use crate::terminal;
 use anyhow::{Context, Result};
-use pcore::dataset::{self, ConditionTable, Label, Listing, Sample, mark_output};
-use pcore::eval::{Evaluation, MaskCount, PixelPair, ScoredImage, evaluate, mask_at_input};
+use pcore::dataset::{self, Label, Listing, Sample, mark_output};
+use pcore::eval::{Evaluation, GateAnswers, MaskCount, PixelPair, ScoredImage, evaluate, mask_at_input};
 use pcore::image::{Image, Limits, read_mask_of};
 use pcore::infer::{Calibration, Inspection, inspect_all};
 use pcore::report::{EvaluationJson, ReportImage, evaluation_table};
@@ -27,9 +28,8 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     let listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
     let opened = open(&args.bundle, &args.run, &listing)?;
-    let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let how = How {
-        table: table.as_ref(),
+        truth: &Truth::of(&args.bundle, &listing, &opened.inspector)?,
         calibration: args.bundle.calibrate.into(),
         run: &args.run,
         out: args.out.as_deref(),
@@ -52,8 +52,8 @@ pub(super) struct Evaluated {
 
 /// How to evaluate.
 pub(super) struct How<'a> {
-    /// Known conditions; the gate tells the others.
-    pub(super) table: Option<&'a ConditionTable>,
+    /// Known conditions.
+    pub(super) truth: &'a Truth,
     pub(super) calibration: Calibration,
     pub(super) run: &'a RunArgs,
     /// Where to write everything, if anywhere.
@@ -63,11 +63,12 @@ pub(super) struct How<'a> {
 
 /// Scores every labelled image, computes the figures and, given a folder, writes everything there.
 pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>) -> Result<Evaluated> {
-    let How { table, calibration, run, out, title } = how;
+    let How { truth, calibration, run, out, title } = how;
     let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
     let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
         (vec![], vec![], vec![]);
     let mut masks = MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() };
+    let mut answers = GateAnswers::default();
     let mut n_failed = left_out::n_failures(listing);
     if let Some(folder) = out {
         mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
@@ -75,16 +76,21 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     let info = RunInfo::new("eval", opened, listing);
     let mut output = out.map(|folder| Output::begin(folder, info)).transpose()?;
     let start = Instant::now();
-    let ended =
-        inspect_all(&opened.inspector, &listing.samples, *table, *calibration, &run.pace(0), &Console::new(), |item| {
+    let ended = inspect_all(
+        &opened.inspector,
+        &listing.samples,
+        truth.table(),
+        *calibration,
+        &run.pace(0),
+        &Console::new(),
+        |item| {
             match &item.outcome {
                 Ok((image, inspection)) => {
                     let anomalous = item.sample.label == Some(Label::Anomalous);
-                    // The figures of a condition are those of the images that truly have it, where that is known.
-                    let known = table.and_then(|table| table.get(item.sample)).map(str::to_owned);
-                    let condition = known.or_else(|| inspection.condition.as_ref().map(ToString::to_string));
+                    let condition = truth.condition(item.sample, inspection);
+                    truth.count(&mut answers, item.sample, inspection);
                     if has_masks {
-                        match pixel_pair(item.sample, (image, inspection), anomalous, condition.clone()) {
+                        match pixel_pair((item.sample, *truth), (image, inspection), anomalous, condition.clone()) {
                             Ok(pair) => {
                                 if anomalous {
                                     masks.add(pair.as_ref().map(|pair| &*pair.mask));
@@ -106,7 +112,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
                         calibrated_score: inspection.calibrated_score,
                         verdict: inspection.verdict,
                         condition,
-                        defect: item.sample.defect.clone(),
+                        defect: truth.defect(item.sample),
                     });
                 }
                 Err(error) => {
@@ -118,7 +124,8 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
             images.push(report_image(item.sample, row));
             anyhow::Ok(())
-        });
+        },
+    );
     let ended = ended.and_then(|()| {
         for failed in left_out::failed_rows(listing) {
             output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
@@ -130,7 +137,12 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
     });
     let seconds = start.elapsed().as_secs_f64();
     let evaluation = match ended {
-        Ok(figures) => Evaluation { masks: Some(masks), ..figures },
+        Ok(figures) => Evaluation {
+            masks: Some(masks),
+            mean_of_conditions: truth.mean(&figures.per_condition),
+            gate: Some(answers).filter(|answers| answers.n_images() > 0),
+            ..figures
+        },
         Err(error) => {
             output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
             return Err(error);
@@ -144,7 +156,7 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             samples: &listing.samples,
             images,
             evaluation: Some(evaluation.clone()),
-            table: *table,
+            table: truth.table(),
             calibration: *calibration,
         };
         output.finish((n_images, n_failed), seconds, |folder, info| {
@@ -164,7 +176,7 @@ fn say_masks(masks: &MaskCount) {
 
 /// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
 fn pixel_pair(
-    sample: &Sample,
+    (sample, truth): (&Sample, &Truth),
     (image, inspection): (&Image, &Inspection),
     anomalous: bool,
     condition: Option<String>,
@@ -178,5 +190,5 @@ fn pixel_pair(
         None if anomalous => return Ok(None),
         None => vec![false; map.values.len()],
     };
-    Ok(Some(PixelPair { map: map.clone(), mask, condition, defect: sample.defect.clone() }))
+    Ok(Some(PixelPair { map: map.clone(), mask, condition, defect: truth.defect(sample) }))
 }

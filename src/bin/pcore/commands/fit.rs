@@ -10,7 +10,7 @@ use crate::output;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use pcore::bank::DescriptorSpec;
-use pcore::bundle::{self, ConformalEntry, FeaturesEntry, Manifest};
+use pcore::bundle::{self, ConformalEntry, Contents, FeaturesEntry, Manifest};
 use pcore::dataset::{self, Listing};
 use pcore::detect::{Options, PipelineSpec, Registry, Scoring};
 use pcore::image::Preprocessing;
@@ -21,11 +21,15 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
-    let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
+    let path = match &args.add_to {
+        Some(base) => args.bundle.clone().unwrap_or_else(|| base.clone()),
+        None => home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?,
+    };
     open::check_rule(&args.method.conditions)?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
-    let (fitted, seconds) = fit_to(&path, &listing, &plan, &args.run)?;
+    let base = args.add_to.as_deref().map(Contents::read).transpose()?;
+    let (fitted, seconds) = fit_to(&path, &listing, &plan, (&args.run, base.as_ref()))?;
     if args.run.json {
         let failed: Vec<_> = fitted.failures.iter().map(|f| json!({"path": f.name, "error": f.reason})).collect();
         let summary = json!({
@@ -41,8 +45,13 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// Fits, writes the bundle and remembers it; says on stderr what was left out.
-pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunArgs) -> Result<(Fitted, f64)> {
+/// Fits, or adds to the bundle `base`, writes the bundle and remembers it; says on stderr what was left out.
+pub(super) fn fit_to(
+    path: &Path,
+    listing: &Listing,
+    plan: &FitPlan,
+    (run, base): (&RunArgs, Option<&Contents>),
+) -> Result<(Fitted, f64)> {
     let start = std::time::Instant::now();
     check_place(path)?;
     let device = open::device(run)?;
@@ -54,8 +63,12 @@ pub(super) fn fit_to(path: &Path, listing: &Listing, plan: &FitPlan, run: &RunAr
     );
     left_out::tell(listing, "used");
     let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
-    let fitted = train::fit(&listing.samples, &plan, &device, &Console::new())
-        .with_context(|| format!("fitting on {}", listing.root.display()))?;
+    let console = Console::new();
+    let fitted = match base {
+        Some(base) => train::add_to(base, &listing.samples, &plan, &device, &console),
+        None => train::fit(&listing.samples, &plan, &device, &console),
+    };
+    let fitted = fitted.with_context(|| format!("fitting on {}", listing.root.display()))?;
     for failure in &fitted.failures {
         problem!("left out: {}: {}", failure.name, failure.reason);
     }

@@ -16,6 +16,7 @@ pub(crate) mod station;
 pub(crate) mod study;
 pub(crate) mod synth;
 pub(crate) mod tools;
+mod truth;
 pub(crate) mod weights;
 
 pub(crate) mod left_out;

@@ -8,7 +8,7 @@ use crate::output;
 use anyhow::{Context, Result, bail};
 use data_encoding::HEXLOWER;
 use pcore::condition::ConditionRule;
-use pcore::dataset::{self, Listing, mark_output};
+use pcore::dataset::{self, Layout, Listing, mark_output};
 use pcore::eval::study::{Plan, Run, Setup, Study, StudyData, StudyError, Tables};
 use pcore::model::OpenDevice;
 use pcore::report::study::{
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     }
     let train = dataset::normals(root, args.domain.as_deref())?;
     let test = dataset::labelled(root, args.domain.as_deref())?;
+    check_products(&train, &plan.conditions)?;
     listed::say(&train);
     listed::say(&test);
     let n_left_out = left_out::n_failures(&train) + left_out::n_failures(&test);
@@ -93,6 +94,17 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         print_line(&format!("tables and plots in {}  ({seconds:.1} s)", args.out.join("study.html").display()))?;
     }
     Ok(if data.failures.is_empty() && n_left_out == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Refuses several products that no condition keeps apart.
+fn check_products(train: &Listing, rule: &ConditionRule) -> Result<()> {
+    if train.layout == Layout::Products && !matches!(rule, ConditionRule::Folder | ConditionRule::Table(_)) {
+        bail!(
+            "{} holds several products, and the plan's conditions ({rule}) do not tell them apart: give the folder of one product, or --conditions folder",
+            train.root.display()
+        );
+    }
+    Ok(())
 }
 
 fn plan(args: &StudyArgs) -> Result<Plan> {

@@ -1,0 +1,199 @@
+//! Conditions that are added to a bundle, each from its own normal images alone.
+
+use super::{FitPlan, Fitted, PartPlan, TrainError, fit};
+use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Section};
+use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
+use crate::dataset::Sample;
+use crate::detect::{DetectError, View, open_features, pipeline_spec};
+use crate::flow::{Decoded, in_batches};
+use crate::image::Image;
+use crate::infer::{Inspector, convert};
+use crate::model::OpenDevice;
+use crate::progress::Progress;
+use crate::score::Conformal;
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// Adds the conditions of these images to a bundle. Distributions, scores and thresholds of the conditions that it has stay
+/// what they are, to the bit; what is said of images of no known condition follows from all of them.
+///
+/// Of `plan` count the conditions, groups, what is held out and how fast it goes; the rest is the bundle's.
+///
+/// # Errors
+/// [`TrainError::CannotGrow`] for a detector or a gate that has to be fitted again, [`TrainError::KnownCondition`] for one that is
+/// there already, and those of [`fit`].
+pub fn add_to(
+    base: &Contents,
+    samples: &[Sample],
+    plan: &FitPlan,
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainError> {
+    let kind = base.manifest.detector.kind.clone();
+    let growth = plan.registry.growth(&base.manifest.detector);
+    let growth = growth.ok_or_else(|| TrainError::CannotGrow { what: format!("the detector {kind}") })?;
+    let Some(features) = base.manifest.detector.lead() else {
+        return Err(TrainError::CannotGrow { what: format!("the detector {kind}") });
+    };
+    let options = (growth.options)(&base.manifest.detector)?;
+    let part = PartPlan { pipeline: pipeline_spec(features)?, method: plan.registry.method(&kind, &options)? };
+    let calibration = &base.manifest.calibration;
+    let plan = FitPlan { parts: vec![part], seed: base.manifest.seed, alpha: calibration.alpha, ..plan.clone() };
+    // Weights that are not those of the bundle are found before the work.
+    open_features(features, device)?;
+    if matches!(plan.conditions, ConditionRule::P90 { .. }) {
+        return Err(TrainError::CannotGrow { what: "a rule by two levels of brightness".to_owned() });
+    }
+    let mut fitted = fit(samples, &plan, device, progress)?;
+    if plan.conditions == ConditionRule::None {
+        name_only(&mut fitted.contents, plan.domain.as_deref().ok_or(TrainError::Unnamed)?);
+    }
+    let known = |name: &str| base.manifest.conditions.iter().any(|condition| condition.name == name);
+    if let Some(twice) = fitted.contents.manifest.conditions.iter().find(|condition| known(&condition.name)) {
+        return Err(TrainError::KnownCondition { name: twice.name.clone() });
+    }
+    let gate = gate(base, &fitted.contents, (samples, &plan), device, progress)?;
+    let Fitted { contents, failures, calibrating } = fitted;
+    let joined = join(base.clone(), contents, &gate, growth.join)?;
+    joined.check_with(&plan.registry)?;
+    Ok(Fitted { contents: joined, failures, calibrating })
+}
+
+/// Gives the one condition of a bundle a name.
+fn name_only(contents: &mut Contents, name: &str) {
+    contents.manifest.conditions.iter_mut().for_each(|condition| condition.name = name.to_owned());
+    let entries = std::mem::take(&mut contents.manifest.calibration.per_condition);
+    contents.manifest.calibration.per_condition = entries.into_values().map(|entry| (name.to_owned(), entry)).collect();
+}
+
+/// The gate with the new images as further examples. One without examples can't tell more conditions than before: then it
+/// tells none, and images are compared with all that are not named.
+fn gate(
+    base: &Contents,
+    added: &Contents,
+    (samples, plan): (&[Sample], &FitPlan),
+    device: &OpenDevice,
+    progress: &dyn Progress,
+) -> Result<Gate, TrainError> {
+    let before = convert::gate_of(base)?;
+    let learns_pooled = matches!(before, Gate::Embedding(_));
+    match &before {
+        Gate::Single | Gate::Abstain => {
+            progress.warn(
+                "the bundle's gate knows no example images, so it can't tell the new condition from the old ones: name the condition of each image, or images are compared with all conditions",
+            );
+            return Ok(Gate::Abstain);
+        }
+        Gate::P90 { .. } => {
+            return Err(TrainError::CannotGrow { what: "a gate by two levels of brightness".to_owned() });
+        }
+        Gate::Intensity(_) | Gate::Embedding(_) => {}
+    }
+    let inspector = Inspector::open_with(added.clone(), device, &plan.registry)?;
+    let flow = inspector.flow(&plan.pace())?;
+    let used: Vec<&Sample> = samples.iter().filter(|s| added.manifest.sources.contains(&s.name)).collect();
+    let paths: Vec<&Path> = used.iter().map(|sample| sample.path.as_path()).collect();
+    let (mut features, mut labels) = (vec![], vec![]);
+    let names = condition_of(&plan.conditions, &used, None)?;
+    let conditions = &added.manifest.conditions;
+    let of_name =
+        |name: &Option<String>| conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0);
+    let known: Vec<usize> = names.iter().map(of_name).collect();
+    progress.begin("gate", used.len());
+    in_batches(&paths, &flow, |range, decoded| {
+        let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
+        let borrowed: Vec<&Image> = images.iter().collect();
+        if learns_pooled {
+            let described = inspector.pipeline().describe(&borrowed)?;
+            features.extend((0..borrowed.len()).map(|i| Gate::pooled(described.image(i), described.dim)));
+        } else {
+            features.extend(borrowed.iter().map(|image| intensity_statistics(&image.luma()).to_vec()));
+        }
+        let n_before = base.manifest.conditions.len();
+        labels.extend(range.clone().map(|index| (n_before + known[index]) as u32));
+        progress.advance(range.len());
+        Ok::<_, TrainError>(())
+    })?;
+    progress.end();
+    Ok(match before {
+        Gate::Intensity(gate) => Gate::Intensity(gate.with(&features, &labels)?),
+        Gate::Embedding(gate) => Gate::Embedding(gate.with(&features, &labels)?),
+        Gate::Single | Gate::Abstain | Gate::P90 { .. } => before,
+    })
+}
+
+type JoinSections = fn(Section, &Section) -> Result<Section, DetectError>;
+
+/// Both bundles as one.
+fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections) -> Result<Contents, TrainError> {
+    let section = join(base.take_section(), &added.take_section())?;
+    let calibration = calibration(&base, &added)?;
+    let views: Vec<&str> = calibration.views.iter().map(String::as_str).collect();
+    let mut scores = vec![];
+    for view in &views {
+        scores.extend_from_slice(under(&base, view));
+        scores.extend_from_slice(under(&added, view));
+    }
+    let n_before = base.manifest.conditions.len() as u32;
+    let score_condition =
+        base.score_condition.iter().copied().chain(added.score_condition.iter().map(|c| c + n_before)).collect();
+    let (gate_points, gate_conditions) = convert::gate_tensors(gate);
+    let (old, new) = (base.manifest, added.manifest);
+    let mut hash = Sha256::new();
+    hash.update(&old.data_fingerprint);
+    hash.update(&new.data_fingerprint);
+    let manifest = crate::bundle::Manifest {
+        detector: section.entry,
+        conditions: [old.conditions, new.conditions].concat(),
+        condition_rule: new.condition_rule,
+        gate: convert::gate_entry(gate, &[]),
+        calibration,
+        // Where both have one, what no condition's normals exceed too often.
+        pixel_threshold: match (old.pixel_threshold, new.pixel_threshold) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        },
+        data_fingerprint: HEXLOWER.encode(&hash.finalize()),
+        sources: [old.sources, new.sources].concat(),
+        ..old
+    };
+    Ok(Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors: section.tensors })
+}
+
+/// The scores of a bundle under a view. One of a single condition has no policies to tell apart: there all are the same, and no
+/// smaller than among more conditions.
+fn under<'a>(contents: &'a Contents, view: &str) -> &'a [f32] {
+    let views = &contents.manifest.calibration.views;
+    contents.scores_under(views.iter().position(|own| own == view).unwrap_or(0))
+}
+
+fn calibration(base: &Contents, added: &Contents) -> Result<CalibrationEntry, TrainError> {
+    let (old, new) = (&base.manifest.calibration, &added.manifest.calibration);
+    let default = View::plain(Policy::default());
+    let others = Policy::ALL.into_iter().map(View::plain).filter(|view| *view != default);
+    let views: Vec<String> = std::iter::once(default).chain(others).map(|view| view.to_string()).collect();
+    let all = [under(base, &views[0]), under(added, &views[0])].concat();
+    let mut per_condition = old.per_condition.clone();
+    per_condition.extend(new.per_condition.clone());
+    // A single condition's threshold is that of all its images.
+    for (contents, calibration) in [(base, old), (added, new)] {
+        if let [only] = &contents.manifest.conditions[..] {
+            per_condition.entry(only.name.clone()).or_insert_with(|| calibration.global.clone());
+        }
+    }
+    let groups = match (&old.groups, &new.groups) {
+        (None, None) => None,
+        (one, other) => {
+            let n = |groups: &Option<GroupsEntry>, contents: &Contents| {
+                let n_images = contents.manifest.sources.len();
+                groups.as_ref().map_or((n_images, n_images), |groups| (groups.n_groups, groups.n_images))
+            };
+            let ((n_groups, n_images), (more_groups, more_images)) = (n(one, base), n(other, added));
+            let rule = one.as_ref().or(other.as_ref()).map_or_else(String::new, |groups| groups.rule.clone());
+            Some(GroupsEntry { rule, n_groups: n_groups + more_groups, n_images: n_images + more_images })
+        }
+    };
+    let global = convert::conformal_entry(&Conformal::of(&all, old.alpha)?);
+    Ok(CalibrationEntry { views, groups, global, per_condition, ..old.clone() })
+}
