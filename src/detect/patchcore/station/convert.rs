@@ -9,7 +9,7 @@ use crate::bundle::{
     FeaturesEntry, GateEntry, ImportedEntry, Manifest, PreprocessingEntry, SectionEntry, Tensors, UNKNOWN,
 };
 use crate::condition::{ConditionRule, Policy};
-use crate::detect::patchcore::NAME;
+use crate::detect::patchcore::fitted::NAME;
 use crate::detect::patchcore::section::{ROW_CONDITION, ROW_POSITION, ROW_SOURCE, ROWS};
 use crate::detect::patchcore::settings::{CoresetEntry, ScoreEntry, Settings};
 use crate::detect::{Metric, View};
