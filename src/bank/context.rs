@@ -114,7 +114,7 @@ fn mean_around(values: &[f32], grid: Grid, dim: usize, down: usize, across: usiz
         let n_rows = rows.len();
         vertical.fill(0.0);
         for source in rows {
-            super::descriptor::add(&mut vertical, &values[source * stride..][..stride]);
+            add(&mut vertical, &values[source * stride..][..stride]);
         }
         for col in 0..grid.n_cols {
             let cols = col.saturating_sub(across)..(col + across + 1).min(grid.n_cols);
@@ -122,10 +122,16 @@ fn mean_around(values: &[f32], grid: Grid, dim: usize, down: usize, across: usiz
             let cell = &mut place.out[(row * grid.n_cols + col) * place.out_dim + place.offset..][..dim];
             cell.fill(0.0);
             for source in cols {
-                super::descriptor::add(cell, &vertical[source * dim..][..dim]);
+                add(cell, &vertical[source * dim..][..dim]);
             }
             cell.iter_mut().for_each(|value| *value /= n);
         }
+    }
+}
+
+fn add(sum: &mut [f32], values: &[f32]) {
+    for (s, v) in sum.iter_mut().zip(values) {
+        *s += v;
     }
 }
 

@@ -160,12 +160,6 @@ fn neighbourhood_mean(values: &[f32], grid: Grid, dim: usize, side: usize, out: 
     }
 }
 
-pub(super) fn add(sum: &mut [f32], values: &[f32]) {
-    for (s, v) in sum.iter_mut().zip(values) {
-        *s += v;
-    }
-}
-
 /// Resizes a layer to the grid of the descriptors; the cells of `out` are `out_dim` apart.
 fn place(values: &[f32], from: Grid, dim: usize, out: &mut [f32], to: Grid, out_dim: usize) {
     let level = Level::best();

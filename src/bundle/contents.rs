@@ -1,8 +1,8 @@
 //! What a bundle holds, and the rules all its parts keep.
 
-use super::header::shorten;
 use super::section::PREFIX;
 use super::settings::{check_settings, require};
+use super::shown::shorten;
 use super::{
     Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, Values,
 };

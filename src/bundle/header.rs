@@ -6,6 +6,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::shown::{shorten, shorten_to};
 use super::unique::UniqueMap;
 use super::{Defect, Holds, MANIFEST_KEY, MAX_HEADER_BYTES, Manifest, TensorSpec};
 
@@ -18,9 +19,6 @@ const CHECKSUM_PREFIX: &str = r#"\"header_sha256\":\""#;
 
 /// Stands for the digits of the header checksum while it is computed.
 pub(super) const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Longest foreign text shown in a message.
-const MAX_SHOWN_CHARS: usize = 40;
 
 /// A header taken apart. Its tensors lie one after the other and fill the data exactly; nothing else is
 /// known of them yet.
@@ -155,19 +153,6 @@ pub(super) fn verify(text: &str) -> Result<(), Defect> {
     let (digits, found) = checksum(text)?;
     let expected = &text[digits];
     if *expected == found { Ok(()) } else { Err(Defect::HeaderChecksum { expected: shorten_to(expected, 64), found }) }
-}
-
-/// Foreign text cut to a length fit for a message.
-pub(crate) fn shorten(text: &str) -> String {
-    shorten_to(text, MAX_SHOWN_CHARS)
-}
-
-fn shorten_to(text: &str, max_chars: usize) -> String {
-    let mut shown: String = text.chars().take(max_chars).map(|c| if c.is_control() { '?' } else { c }).collect();
-    if shown.len() < text.len() {
-        shown.push_str("..");
-    }
-    shown
 }
 
 /// Where the digits of the header checksum stand, and what they should be: the SHA-256 of the header

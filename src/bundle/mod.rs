@@ -39,35 +39,41 @@
 //! are in `docs/adr/0003-bundle-format.md` and `docs/adr/0015-bundle-format-2.md`.
 
 mod contents;
+mod entry;
 mod error;
 pub(crate) mod exact;
+mod features;
 mod header;
 mod limits;
 mod manifest;
 mod read;
 mod section;
 pub(crate) mod settings;
+mod shown;
 mod signature;
+mod spec;
+mod tensors;
 pub(crate) mod unique;
 mod write;
 
 pub use crate::files::STALE_AFTER;
 pub use contents::{Contents, UNKNOWN};
+pub use entry::{MAX_PARTS, SectionEntry};
 pub use error::{BundleError, Defect};
-pub(crate) use header::shorten;
+pub use features::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry};
 pub use limits::{
     DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
     MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
 };
 pub use manifest::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DescriptorEntry, GateAxisEntry, GateEntry,
-    GroupsEntry, ImportedEntry, Manifest, PreprocessingEntry,
+    CalibrationEntry, ConditionEntry, ConformalEntry, GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, Manifest,
 };
 pub use read::{from_bytes, read};
-pub use section::{
-    FeaturesEntry, Holds, MAX_PARTS, Section, SectionEntry, Sections, TensorSpec, Tensors, TensorsOf, Upgraded, Values,
-};
+pub use section::{Section, Sections, Upgraded};
+pub(crate) use shown::shorten;
 pub use signature::{SignatureError, SigningKey, TrustedKey, read_signed, sign, signature_path};
+pub use spec::{Holds, TensorSpec};
+pub use tensors::{Tensors, TensorsOf, Values};
 pub use write::{may_replace, to_bytes, write};
 
 /// The format this pcore writes, and the newest it reads.

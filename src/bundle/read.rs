@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::contents::specs;
 use super::header::{self, Layout};
+use super::shown::shorten;
 use super::unique::{UniqueMap, UniqueValue};
 use super::{
     BundleError, Contents, Defect, FORMAT_VERSION, Holds, MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_MANIFEST_BYTES,
@@ -107,7 +108,7 @@ fn read_from(reader: &mut impl Read, n_bytes: u64, sections: &dyn Sections) -> R
     }
     let digest = format!("{:x}", sum.finalize());
     if digest != manifest.tensors_sha256 {
-        let expected = header::shorten(&manifest.tensors_sha256);
+        let expected = shorten(&manifest.tensors_sha256);
         return Err(Defect::TensorChecksum { expected, found: digest });
     }
     let mut contents = Contents::empty(manifest);
@@ -188,11 +189,9 @@ fn supported_version(manifest_json: &str) -> Result<u32, Defect> {
     match versions.format_version {
         0 => Err(Defect::UnknownFormat { found: 0 }),
         1..=FORMAT_VERSION => Ok(versions.format_version),
-        found => Err(Defect::NewerFormat {
-            found,
-            supported: FORMAT_VERSION,
-            writer: header::shorten(&versions.pcore_version),
-        }),
+        found => {
+            Err(Defect::NewerFormat { found, supported: FORMAT_VERSION, writer: shorten(&versions.pcore_version) })
+        }
     }
 }
 

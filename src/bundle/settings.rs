@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::header::shorten;
+use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
     FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,

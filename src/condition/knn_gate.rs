@@ -1,7 +1,7 @@
 //! A gate by example: an image has the condition of most of the training images nearest to it in a small space.
 
-use super::gate::KNOWN_FROM;
-use super::{Admission, ConditionError};
+use super::ConditionError;
+use super::admission::{Admission, KNOWN_FROM};
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use std::fmt;
 use std::num::NonZeroUsize;

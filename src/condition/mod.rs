@@ -1,6 +1,7 @@
 //! Conditions: the operating states (cold, warm) or products that images come in, the rules that name them, and the gates that
 //! tell them.
 
+mod admission;
 mod choose;
 mod error;
 mod gate;
@@ -11,9 +12,10 @@ mod labels;
 mod policy;
 mod rule;
 
+pub use admission::{Admission, KNOWN_FROM};
 pub(crate) use choose::{Chosen, Examples, choose};
 pub use error::ConditionError;
-pub use gate::{Admission, Gate, GateKind, KNOWN_DEVIATIONS, KNOWN_FROM, find_limit};
+pub use gate::{Gate, GateKind, KNOWN_DEVIATIONS, find_limit};
 pub use gate_use::GateUse;
 pub use intensity::{intensity_statistics, percentile_90};
 pub use knn_gate::{GATE_DIM, GateAxis, KNOWN_FACTOR, KnnGate, cross_validate, gate_accuracy};

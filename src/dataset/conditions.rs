@@ -14,10 +14,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::error::failed;
 use super::names::path_from_text;
 use super::place::absolute;
 use super::unicode::{composed, composed_path};
-use super::walk::failed;
 use super::{DatasetError, Listing, Sample};
 
 /// Length of a condition table: 256 MiB, several million lines.

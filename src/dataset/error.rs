@@ -1,5 +1,6 @@
 //! What can go wrong while looking for images.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Layout, OUTPUT_MARK, Shown, Skipped, skipped_groups};
@@ -239,4 +240,10 @@ fn own_output(path: &Path, owner: &Path) -> String {
     } else {
         format!("{path} is where pcore keeps its bundles; name the folder that holds the images")
     }
+}
+
+/// Adapts an I/O error.
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DatasetError + use<> {
+    let path = path.to_path_buf();
+    move |source| DatasetError::Io { action, path, source }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::failed;
 use super::place::{GROUND_TRUTH, absolute, domain_name, domain_of};
 use super::seen::Seen;
-use super::walk::{FoundFile, Walk, failed};
+use super::walk::{FoundFile, Walk};
 use super::{DatasetError, Label, Layout, LayoutHints, Listing, Why, listing};
 
 /// [`inputs_as`] without hints.

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::walk::failed;
+use super::error::failed;
 use super::{DatasetError, Label, Product};
 
 /// The folder of normal images.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::layout::{Described, Kind, MaskFinder, Part, Rule, Said};
+use super::layout::{Described, Kind, MaskFinder, Part, Said};
 use super::place::Role;
 use super::walk::{FoundFile, Walk};
 use super::{DatasetError, Label, Why};
@@ -83,10 +83,9 @@ pub(super) fn sort(
         sorted.roles.insert(found.place.clone(), Role { label: Some(label), defect, mask, product });
         walk.files.push(found);
     }
-    if let Rule::Table(table) = &described.rule
-        && let Some(first) = table.missing_masks.first()
-    {
-        let n = table.missing_masks.len();
+    let missing = described.rule.missing_masks();
+    if let Some(first) = missing.first() {
+        let n = missing.len();
         sorted.warnings.push(format!("{n} masks that the table names are not there, the first is {}", first.display()));
     }
     Ok(sorted)

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, content};
+use super::error::failed;
 use super::output::{Owners, is_marked, is_own_file};
 use super::place::absolute;
 use super::{DatasetError, Skipped, Why};
@@ -186,12 +187,6 @@ pub(super) fn require_folder(path: &Path) -> Result<(), DatasetError> {
         }
         Err(source) => Err(failed("open the folder", path)(source)),
     }
-}
-
-/// Adapts an I/O error.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DatasetError + use<> {
-    let path = path.to_path_buf();
-    move |source| DatasetError::Io { action, path, source }
 }
 
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {

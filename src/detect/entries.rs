@@ -7,8 +7,16 @@ use crate::image::Preprocessing;
 use crate::kernel::simd::Level;
 use crate::model::{BackboneSpec, Grid, OpenDevice};
 
+impl FeaturePipeline {
+    /// What a bundle says of it, where it gives descriptors of `dim` values on this grid.
+    #[must_use]
+    pub fn entry(&self, grid: Grid, dim: usize) -> FeaturesEntry {
+        features_entry(self, grid, dim)
+    }
+}
+
 /// What a bundle says of a pipeline that gives descriptors of `dim` values in this grid.
-pub(crate) fn features_entry(features: &FeaturePipeline, grid: Grid, dim: usize) -> FeaturesEntry {
+fn features_entry(features: &FeaturePipeline, grid: Grid, dim: usize) -> FeaturesEntry {
     FeaturesEntry {
         backbone: backbone_entry(features.backbone()),
         preprocessing: preprocessing_entry(features.preprocessing()),

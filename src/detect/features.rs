@@ -1,11 +1,10 @@
 //! Images to patch descriptors: the part that fitting and inference share.
 
-use super::{DetectError, features_entry};
+use super::DetectError;
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
-use crate::bundle::FeaturesEntry;
 use crate::flow::{Flow, Needs, Pace};
 use crate::image::{Image, Limits, Preprocessing, Reading};
-use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, Grid, ImageBatch, OpenDevice};
+use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, OpenDevice};
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
@@ -113,12 +112,6 @@ impl FeaturePipeline {
         device: &OpenDevice,
     ) -> Self {
         Self { source, preprocessing, descriptor, device: device.clone() }
-    }
-
-    /// What a bundle says of it, where it gives descriptors of `dim` values on this grid.
-    #[must_use]
-    pub fn entry(&self, grid: Grid, dim: usize) -> FeaturesEntry {
-        features_entry(self, grid, dim)
     }
 
     /// Where it runs.

@@ -1,9 +1,8 @@
 //! How a detector is fitted.
 
-use super::{Described, DetectError, Detector, FeaturePipeline, View};
+use super::{Described, DetectError, Detector, Distances, FeaturePipeline, View};
 use crate::condition::Admission;
 use crate::progress::Progress;
-use crate::score::AnomalyMap;
 use std::fmt;
 
 /// How a detector is fitted: its settings. Images, conditions, groups, holding out and calibration are the fit's own.
@@ -105,17 +104,6 @@ pub trait Fit: Send + Sync {
 
     /// The detector alone.
     fn into_detector(self: Box<Self>) -> Box<dyn Detector>;
-}
-
-/// What the distances of one image's patches come to.
-#[derive(Clone, Debug)]
-pub struct Distances {
-    /// The image score under each view.
-    pub raw_scores: Vec<f32>,
-    /// The distance of each patch under the first.
-    pub patches: Vec<f32>,
-    /// The map under the first.
-    pub map: AnomalyMap,
 }
 
 /// An error where the work is to stop.

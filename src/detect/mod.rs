@@ -3,9 +3,11 @@
 //! [`Detector`] is the contract, [`Method`] how one is fitted: reading, conditions, calibration, thresholds, verdicts, bundles
 //! and reports serve whatever keeps it. Each detector is a folder here and one line in the [`Registry`].
 
+mod built_in;
 mod combined;
 mod contract;
 mod described;
+mod distances;
 mod entries;
 mod error;
 mod features;
@@ -20,13 +22,14 @@ mod view;
 pub(crate) use combined::{FittedPart, joined, leave_out, levels_of};
 pub use contract::{Admit, Asked, Detector, PartScored, Scored};
 pub use described::Described;
-pub(crate) use entries::{backbone_entry, check_weights, features_entry, open_features, pipeline_spec, preprocessing};
+pub use distances::Distances;
+pub(crate) use entries::{backbone_entry, check_weights, open_features, pipeline_spec, preprocessing};
 pub use error::DetectError;
 pub use features::{FeaturePipeline, PipelineSpec};
 pub(crate) use features::{FeatureSource, Network};
 pub use file::sign;
 pub(crate) use method::go_on;
-pub use method::{Distances, Fit, FitSize, Method, Training};
+pub use method::{Fit, FitSize, Method, Training};
 pub use options::{DEFAULT_CORESET, DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
 pub use patchcore::station;
 pub use registry::{Growth, Kind, MethodOf, Open, Opening, Registry};

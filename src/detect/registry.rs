@@ -1,12 +1,9 @@
-//! The detectors there are.
+//! Kinds of detectors, and what a program knows of them.
 
-use super::{DetectError, Detector, FeaturePipeline, Method, Options, combined, gaussian, patchcore};
-use crate::bundle::{
-    Defect, FeaturesEntry, Manifest, Section, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded,
-};
-use serde_json::{Map, Value};
+use super::{DetectError, Detector, FeaturePipeline, Method, Options};
+use crate::bundle::{Defect, FeaturesEntry, Manifest, Section, SectionEntry, TensorSpec, TensorsOf};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Makes a section ready.
 pub type Open = fn(Section, &Manifest, &mut Opening<'_>) -> Result<Box<dyn Detector>, DetectError>;
@@ -32,9 +29,9 @@ pub struct Kind {
     pub summary: &'static str,
     /// How it is fitted with these settings; `None` for one that is made of others.
     pub method: Option<MethodOf>,
-    /// The tensors that its settings call for; see [`Sections::tensors`].
+    /// The tensors that its settings call for; see [`Sections::tensors`](crate::bundle::Sections::tensors).
     pub tensors: fn(&SectionEntry, &Manifest) -> Result<Vec<TensorSpec>, Defect>,
-    /// What their values must keep among each other; see [`Sections::check`].
+    /// What their values must keep among each other; see [`Sections::check`](crate::bundle::Sections::check).
     pub check: fn(&SectionEntry, TensorsOf<'_>, &Manifest) -> Result<(), Defect>,
     /// What its settings say, for people: names of at most twelve characters, and values.
     pub facts: fn(&SectionEntry, &Manifest) -> Vec<(String, String)>,
@@ -44,22 +41,13 @@ pub struct Kind {
     pub open: Open,
 }
 
-/// The built-in ones, the default first.
-const BUILT_IN: [Kind; 3] = [patchcore::KIND, gaussian::KIND, combined::KIND];
-
 /// The kinds of detectors that a program knows.
 #[derive(Clone)]
 pub struct Registry {
-    kinds: Vec<Kind>,
+    pub(super) kinds: Vec<Kind>,
 }
 
 impl Registry {
-    /// Those of pcore itself.
-    pub fn built_in() -> &'static Self {
-        static REGISTRY: OnceLock<Registry> = OnceLock::new();
-        REGISTRY.get_or_init(|| Self { kinds: BUILT_IN.to_vec() })
-    }
-
     /// These, and one more; it takes the place of one with the same name. `examples/custom_detector.rs` adds one.
     #[must_use]
     pub fn with(&self, kind: Kind) -> Self {
@@ -89,12 +77,6 @@ impl Registry {
         (kind.method.ok_or_else(unknown)?)(options)
     }
 
-    /// The method of the default detector with the default settings.
-    #[must_use]
-    pub fn default_method(&self) -> Arc<dyn Method> {
-        patchcore::default_method()
-    }
-
     /// The detector of a section.
     ///
     /// # Errors
@@ -115,13 +97,18 @@ impl Registry {
         self.kind(&entry.kind).ok().and_then(|kind| kind.growth)
     }
 
-    /// What the settings of a section say, for people.
+    /// What the settings of a section say, for people, then what those of its parts do, each after its number.
     #[must_use]
     pub fn facts(&self, entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
-        self.kind(&entry.kind).map_or_else(|_| vec![], |kind| (kind.facts)(entry, shared))
+        let own = self.kind(&entry.kind).map_or_else(|_| vec![], |kind| (kind.facts)(entry, shared));
+        let of_part = |(index, part): (usize, &SectionEntry)| {
+            let kind = (format!("part {}", index + 1), part.kind.clone());
+            std::iter::once(kind).chain(self.facts(part, shared)).collect::<Vec<_>>()
+        };
+        own.into_iter().chain(entry.parts.iter().enumerate().flat_map(of_part)).collect()
     }
 
-    fn kind(&self, name: &str) -> Result<&Kind, Defect> {
+    pub(super) fn kind(&self, name: &str) -> Result<&Kind, Defect> {
         let unknown = || Defect::UnknownDetector { kind: name.chars().take(40).collect(), known: self.names() };
         self.kinds.iter().find(|kind| kind.name == name).ok_or_else(unknown)
     }
@@ -134,20 +121,6 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.kinds.iter().map(|kind| kind.name)).finish()
-    }
-}
-
-impl Sections for Registry {
-    fn tensors(&self, entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
-        (self.kind(&entry.kind)?.tensors)(entry, shared)
-    }
-
-    fn check(&self, entry: &SectionEntry, tensors: TensorsOf<'_>, shared: &Manifest) -> Result<(), Defect> {
-        (self.kind(&entry.kind)?.check)(entry, tensors, shared)
-    }
-
-    fn upgrade(&self, manifest: Map<String, Value>) -> Result<Upgraded, Defect> {
-        patchcore::upgrade(manifest)
     }
 }
 

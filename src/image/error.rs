@@ -142,7 +142,7 @@ pub enum ImageError {
     },
     /// A pixel too large for the arithmetic behind it.
     #[error(
-        "pixel at row {row}, column {column}, channel {channel} is {value:e}, beyond {max:e}, where the network's arithmetic would overflow; repair or leave out the image, or give the range of its values", max = super::MAX_VALUE
+        "pixel at row {row}, column {column}, channel {channel} is {value:e}, beyond {max:e}, where the network's arithmetic would overflow; repair or leave out the image, or give the range of its values", max = super::bounds::MAX_VALUE
     )]
     TooLarge {
         /// Row from the top, from 0.

@@ -1,5 +1,6 @@
 //! From an image of any shape to the network's input, the same for fitting and inference.
 
+use super::bounds::MAX_INPUT_PX;
 use super::resample::{Axis, bilinear};
 use super::resize::nearest_index;
 use super::{Image, ImageError, Limits, Placement, Reading, Resize, ValueRange};
@@ -9,9 +10,6 @@ use std::num::NonZeroUsize;
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of the ImageNet training images per channel, in red, green, blue.
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
-/// Rows, columns and short side that a preprocessing may ask for.
-pub const MAX_INPUT_PX: usize = 8192;
-
 /// Reading, resize and normalisation in front of a network.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Preprocessing {

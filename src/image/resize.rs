@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ImageError, MAX_INPUT_PX};
+use super::ImageError;
+use super::bounds::MAX_INPUT_PX;
 
 /// Short side of `shortest-crop` when none is given: 256, the usual step before a 224 crop.
 pub const SHORTEST_PX: usize = 256;

@@ -1,11 +1,9 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
-use super::Inspector;
-use super::inspector::Levels;
-use crate::bundle::{ConformalEntry, Contents, FeaturesEntry, GateAxisEntry, GateEntry};
-use crate::condition::{Condition, GATE_DIM, Gate, GateAxis, GateUse, KnnGate, Policy};
-use crate::detect::{DetectError, FeaturePipeline, Registry, View, check_weights};
-use crate::model::Precision;
+use super::levels::Levels;
+use crate::bundle::{ConformalEntry, Contents, GateAxisEntry, GateEntry};
+use crate::condition::{GATE_DIM, Gate, GateAxis, KnnGate};
+use crate::detect::{DetectError, View};
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
@@ -13,34 +11,6 @@ use std::collections::BTreeMap;
 pub(crate) const CONSTANT: &str = "constant";
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
-
-/// The inspector of a bundle, with the features that `open` gives.
-pub(crate) fn inspector(
-    mut contents: Contents,
-    registry: &Registry,
-    open: &mut dyn FnMut(&FeaturesEntry) -> Result<FeaturePipeline, DetectError>,
-) -> Result<Inspector, DetectError> {
-    let manifest = &contents.manifest;
-    let dim = manifest.detector.lead().map_or(0, |features| features.descriptor.dim);
-    let gate = gate_of(&contents)?;
-    let (view, levels) = levels(&contents)?;
-    let precision = manifest.detector.lead().map_or("f32", |features| &features.backbone.precision);
-    let fitted_precision: Precision = DetectError::parse("backbone.precision", precision)?;
-    let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
-    let section = contents.take_section();
-    let mut checked = |entry: &FeaturesEntry| {
-        let features = open(entry)?;
-        check_weights(entry, &features)?;
-        Ok(features)
-    };
-    let detector = registry.open(section, &contents.manifest, &mut checked)?;
-    let offered = detector.views(&Policy::ALL);
-    if let Some(other) = levels.keys().find(|view| !offered.contains(view)) {
-        return Err(DetectError::NoView { view: other.to_string() });
-    }
-    let (gate_use, manifest) = (GateUse::default(), contents.manifest);
-    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy: view.policy, levels, manifest, dim })
-}
 
 /// The gate of a bundle.
 pub(crate) fn gate_of(contents: &Contents) -> Result<Gate, DetectError> {
@@ -51,7 +21,7 @@ pub(crate) fn gate_of(contents: &Contents) -> Result<Gate, DetectError> {
 
 /// The default view, and the calibration of every view: that of the default one as it stands in the manifest, the others'
 /// from their scores.
-fn levels(contents: &Contents) -> Result<(View, BTreeMap<View, Levels>), DetectError> {
+pub(super) fn levels(contents: &Contents) -> Result<(View, BTreeMap<View, Levels>), DetectError> {
     let calibration = &contents.manifest.calibration;
     let conditions = &contents.manifest.conditions;
     let parse = |name: &String| DetectError::parse::<View>("calibration.views", name);

@@ -1,12 +1,13 @@
 //! Images to inspections.
 
+use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
-use crate::bundle::{Contents, Manifest};
+use crate::bundle::Manifest;
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Registry, Scored, View, open_features};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View};
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Placement, Preprocessing, Reading};
-use crate::model::{OpenDevice, Precision};
+use crate::model::Precision;
 use crate::score::{AnomalyMap, Conformal, Verdict};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -61,15 +62,6 @@ pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
 }
 
-/// What the held-out normals score under one policy.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Levels {
-    /// All of them.
-    pub(super) global: Conformal,
-    /// Those of each condition; all of them where it has none.
-    pub(super) per_condition: Vec<Conformal>,
-}
-
 /// A fitted detector on a device, with what its scores mean.
 pub struct Inspector {
     pub(super) detector: Box<dyn Detector>,
@@ -87,23 +79,6 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Makes a bundle's contents ready on `device`.
-    ///
-    /// # Errors
-    /// [`DetectError::OtherWeights`] when the backbone's weights are not those of the fit, [`DetectError::UnknownEntry`]
-    /// for settings of a newer version, and whatever the backbone or the bank refuse.
-    pub fn open(contents: Contents, device: &OpenDevice) -> Result<Self, DetectError> {
-        Self::open_with(contents, device, Registry::built_in())
-    }
-
-    /// As [`Self::open`], of one of the detectors in `registry`.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and [`DetectError::Defect`] for a detector that is not there.
-    pub fn open_with(contents: Contents, device: &OpenDevice, registry: &Registry) -> Result<Self, DetectError> {
-        super::convert::inspector(contents, registry, &mut |entry| open_features(entry, device))
-    }
-
     /// What the bundle says of itself.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

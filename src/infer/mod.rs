@@ -9,6 +9,8 @@
 pub(crate) mod convert;
 mod explain;
 mod inspector;
+mod levels;
+pub(crate) mod open;
 mod stream;
 
 pub use explain::{

@@ -1,6 +1,7 @@
 //! Feature maps on the host.
 
-use super::{ModelError, guard};
+use super::ModelError;
+use super::failure::failed;
 use burn::tensor::Tensor;
 
 /// The patch grid of a feature map.
@@ -102,6 +103,6 @@ impl FeatureMap {
 
 /// The values of a tensor, row-major, on the host.
 fn host_values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    let data = tensor.try_into_data().map_err(|error| guard::failed(&format!("{error:?}")))?;
-    data.convert::<f32>().try_to_vec::<f32>().map_err(|error| guard::failed(&format!("{error:?}")))
+    let data = tensor.try_into_data().map_err(|error| failed(&format!("{error:?}")))?;
+    data.convert::<f32>().try_to_vec::<f32>().map_err(|error| failed(&format!("{error:?}")))
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::failure::failed;
 use super::{Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, ModelError};
 
 /// A network on a device that can be lost or run out of memory.
@@ -41,27 +42,11 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied()).unwrap_or_default()
 }
 
-/// The error for what a device said, with what helps most often.
-pub(super) fn failed(said: &str) -> ModelError {
-    let said = one_line(said);
-    ModelError::Device {
-        reason: format!(
-            "{said} (too little memory is a common cause: try a smaller `Pace::batch` or `PipelineSpec::preprocessing`)"
-        ),
-    }
-}
-
-/// What a device said over many lines, without the frame around it.
-pub(super) fn one_line(said: &str) -> String {
-    let frame = ["", "Caused by:", "Asked at:", "No backtrace available"];
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !frame.contains(line)).collect();
-    if lines.is_empty() { "it gave no reason".to_owned() } else { lines.join(": ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Precision;
     use super::*;
+    use crate::model::failure::one_line;
 
     struct Broken(BackboneSpec);
 

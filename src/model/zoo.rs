@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Tensor, TensorData};
-
 use super::dinov2::{self, DinoV2, DinoV2Config};
 use super::resnet::{self, ResNet, ResNetConfig};
 use super::weights::{NamedTensors, Origin, Parameter, WeightsError};
-use super::{Backbone, ImageBatch, ModelError, OpenDevice};
+use super::{Backbone, ModelError, OpenDevice};
 
 /// Names of the networks [`load`] knows.
 pub const NETWORKS: [&str; 12] = [
@@ -130,27 +128,6 @@ impl Canonical {
         let origin = self.origins.get(own).ok_or_else(|| WeightsError::NoSuchTensor { name: own.to_owned() })?;
         origin.values(tensors)
     }
-}
-
-/// Index of each requested layer among the available ones.
-pub(super) fn taps(network: &str, layers: &[String], available: &[String]) -> Result<Vec<usize>, ModelError> {
-    if layers.is_empty() {
-        return Err(ModelError::NoLayers { network: network.to_owned(), available: available.join(", ") });
-    }
-    let index = |layer: &String| {
-        available.iter().position(|name| name == layer).ok_or_else(|| ModelError::UnknownLayer {
-            layer: layer.clone(),
-            network: network.to_owned(),
-            available: available.join(", "),
-        })
-    };
-    layers.iter().map(index).collect()
-}
-
-/// The pixels of a batch on a device, `[n_images, 3, height_px, width_px]`.
-pub(super) fn pixels(images: &ImageBatch, device: &OpenDevice) -> Tensor<4> {
-    let shape = [images.n_images(), 3, images.height_px(), images.width_px()];
-    device.tensor(TensorData::new(images.pixels().to_vec(), shape))
 }
 
 fn architecture(name: &str) -> Result<Architecture, ModelError> {

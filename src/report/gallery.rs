@@ -1,6 +1,6 @@
 //! Which images are worth a look.
 
-use super::ReportImage;
+use super::report_image::ReportImage;
 use crate::score::Verdict;
 
 /// Why an image is shown. In the order of the page: what went wrong first.

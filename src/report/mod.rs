@@ -20,9 +20,11 @@ mod html;
 mod number;
 mod picture;
 mod picture_names;
+mod report_image;
 mod results;
 pub mod study;
 mod table;
+mod template;
 mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
@@ -32,13 +34,13 @@ pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{
-    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ReportImage, ThresholdNote, ThresholdSource,
-    html_page,
+    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,
 };
 pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
 pub use picture_names::picture_names;
+pub use report_image::ReportImage;
 pub use results::{CsvResults, JsonlResults, ResultRow};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

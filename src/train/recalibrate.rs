@@ -54,30 +54,7 @@ pub fn recalibrate(
     Conformal::of(&[], alpha)?;
     let old = contents.manifest.calibration.global.threshold;
     let inspector = Inspector::open(contents.clone(), device)?;
-    let (mut scores, mut maxima, mut failures, mut n_in_bank) = (vec![], vec![], vec![], 0);
-    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
-    let flow = inspector.flow(pace)?;
-    progress.begin("calibrating", samples.len());
-    in_batches(&files, &flow, |range, decoded| {
-        let n = range.len();
-        let mut images: Vec<&Image> = vec![];
-        for (sample, decoded) in samples[range].iter().zip(&decoded) {
-            match &decoded.image {
-                Ok(image) => images.push(image),
-                Err(error) => failures.push(Failure { name: sample.name.clone(), reason: error.to_string() }),
-            }
-        }
-        if !images.is_empty() {
-            for scored in inspector.score(&images, &[])? {
-                n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
-                scores.push(scored.raw_score());
-                maxima.push(scored.map.max());
-            }
-        }
-        progress.advance(n);
-        Ok::<_, TrainError>(())
-    })?;
-    progress.end();
+    let Scored { scores, maxima, failures, n_in_bank } = score(&inspector, samples, pace, progress)?;
     if scores.is_empty() {
         return Err(match failures.into_iter().next() {
             Some(first) => TrainError::NothingReadable { n_images: samples.len(), first: first.reason },
@@ -106,4 +83,46 @@ pub fn recalibrate(
     contents.scores = scores;
     contents.check()?;
     Ok(Recalibrated { contents, failures, n_in_bank, n_rejected_before })
+}
+
+/// What the images scored.
+struct Scored {
+    scores: Vec<f32>,
+    /// The largest value of each map.
+    maxima: Vec<f32>,
+    failures: Vec<Failure>,
+    n_in_bank: usize,
+}
+
+fn score(
+    inspector: &Inspector,
+    samples: &[Sample],
+    pace: &Pace,
+    progress: &dyn Progress,
+) -> Result<Scored, TrainError> {
+    let mut found = Scored { scores: vec![], maxima: vec![], failures: vec![], n_in_bank: 0 };
+    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
+    let flow = inspector.flow(pace)?;
+    progress.begin("calibrating", samples.len());
+    in_batches(&files, &flow, |range, decoded| {
+        let n = range.len();
+        let mut images: Vec<&Image> = vec![];
+        for (sample, decoded) in samples[range].iter().zip(&decoded) {
+            match &decoded.image {
+                Ok(image) => images.push(image),
+                Err(error) => found.failures.push(Failure { name: sample.name.clone(), reason: error.to_string() }),
+            }
+        }
+        if !images.is_empty() {
+            for scored in inspector.score(&images, &[])? {
+                found.n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
+                found.scores.push(scored.raw_score());
+                found.maxima.push(scored.map.max());
+            }
+        }
+        progress.advance(n);
+        Ok::<_, TrainError>(())
+    })?;
+    progress.end();
+    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! The rows that compete for the next pick.
 
-use super::Bounds;
+use super::bounds::Bounds;
 use crate::simd::{Level, squared_distances};
 use rayon::prelude::*;
 

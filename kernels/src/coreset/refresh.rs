@@ -1,6 +1,6 @@
 //! Rows catch up with the centres they have missed.
 
-use super::Bounds;
+use super::bounds::Bounds;
 use crate::simd::{Level, Product, Start, gemm_tile, scan_at_most, squared_distance};
 use rayon::prelude::*;
 

@@ -1,5 +1,7 @@
+use super::select::select;
 use super::*;
-use crate::simd::squared_distance;
+use crate::KernelError;
+use crate::simd::{Level, squared_distance};
 use proptest::prelude::*;
 
 /// One pass over all rows per pick.

@@ -1,7 +1,7 @@
 //! Rounding bounds of the expanded distance, after Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.1:
 //! a sum of `n` products computed in any order errs by at most `gamma_n = n u / (1 - n u)` times the sum of magnitudes.
 
-use super::Metric;
+use super::metric::Metric;
 
 /// Unit roundoff of `f32`.
 pub(super) const U: f64 = 5.960_464_477_539_063e-8;

@@ -7,8 +7,9 @@
 use super::bound::{TINY, direct_error, round_up};
 use super::candidates::Candidates;
 use super::codes::{Coded, Codes};
-use super::search::Found;
-use super::{Metric, PreparedRows, Wanted, norm_and_square};
+use super::found::{Found, Wanted};
+use super::metric::{Metric, norm_and_square};
+use super::rows::Rows;
 use crate::simd::{
     BYTE_PANEL, ByteLevel, ByteProduct, Lines, RowScale, STEPS, byte_tile, prefetch, scan_integers_at_most,
 };
@@ -62,7 +63,7 @@ struct Ruler {
 }
 
 impl Ruler {
-    fn new<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, codes: &Codes, k: usize) -> Option<Self> {
+    fn new<R: AsRef<[f32]> + Sync>(rows: &Rows<R>, codes: &Codes, k: usize) -> Option<Self> {
         let error = direct_error(rows.dim)?;
         let tiny = (rows.dim + 1) as f64 * TINY;
         let (relative, absolute) = match rows.metric {
@@ -161,7 +162,7 @@ impl Query<'_> {
     }
 
     /// Measures the candidates, those with the smallest lower bounds first; `None` where they are too many.
-    fn nearest<R: AsRef<[f32]> + Sync>(mut self, rows: &PreparedRows<R>, ruler: &Ruler) -> Option<Vec<Found>> {
+    fn nearest<R: AsRef<[f32]> + Sync>(mut self, rows: &Rows<R>, ruler: &Ruler) -> Option<Vec<Found>> {
         self.prune(ruler);
         if self.is_crowded {
             return None;
@@ -195,7 +196,7 @@ pub(super) fn batch(dim: usize) -> usize {
 
 /// The nearest rows of each query of a batch; `None` for those whose bounds leave too many rows to be worth it.
 pub(super) fn search<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
     (level, codes): (ByteLevel, &Codes),
     queries: &[f32],
     wanted: Wanted<'_>,
@@ -262,7 +263,7 @@ impl Batch<'_> {
 
 /// Queries with their codes, and these as panels; a query that cannot be coded counts as crowded.
 fn pack<'a, R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
     codes: &Codes,
     queries: &'a [f32],
     k: usize,

@@ -5,7 +5,7 @@
 //! triangle inequality the distance of two rows differs from that of their codes by at most the sum of both lengths.
 
 use super::bound::U;
-use super::{Metric, norm_and_square};
+use super::metric::{Metric, norm_and_square};
 use crate::simd::{BYTE_DEPTH, Level, Lines, STEPS, centred, quantize};
 use rayon::prelude::*;
 

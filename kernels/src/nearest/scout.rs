@@ -9,8 +9,9 @@
 
 use super::bound::{Bound, TINY, U, direct_error};
 use super::candidates::Smallest;
-use super::search::{Found, smallest};
-use super::{Metric, PreparedRows, Wanted, norm_and_square};
+use super::found::{Found, Wanted, smallest};
+use super::metric::{Metric, norm_and_square};
+use super::rows::Rows;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -102,7 +103,7 @@ pub(super) struct Helped {
 impl Helped {
     /// Has a scout made, and tries it; `None` where none can be made or where it can't be trusted.
     pub(super) fn new<R: AsRef<[f32]> + Sync>(
-        rows: &PreparedRows<R>,
+        rows: &Rows<R>,
         make: impl FnOnce(Scouted<'_>) -> Option<Arc<dyn Scout>>,
     ) -> Option<Self> {
         let groups = Groups::new(rows.n, rows.dim);
@@ -120,7 +121,7 @@ impl Helped {
     }
 
     /// Compares what the scout says of some rows with the truth.
-    fn is_right<R: AsRef<[f32]> + Sync>(&self, rows: &PreparedRows<R>) -> bool {
+    fn is_right<R: AsRef<[f32]> + Sync>(&self, rows: &Rows<R>) -> bool {
         let every = rows.n.div_ceil(TRIED_QUERIES);
         let queries: Vec<f32> = (0..rows.n).step_by(every).flat_map(|i| rows.row(i)).copied().collect();
         let Some(least) = self.ask(rows, &queries, None) else { return false };
@@ -141,7 +142,7 @@ impl Helped {
     /// The least value of each group for each query, as many as there must be.
     fn ask<R: AsRef<[f32]> + Sync>(
         &self,
-        rows: &PreparedRows<R>,
+        rows: &Rows<R>,
         queries: &[f32],
         offsets: Option<&[f32]>,
     ) -> Option<Vec<f32>> {
@@ -157,7 +158,7 @@ impl Helped {
     /// The nearest rows of each query, `None` for those that must be searched without help.
     pub(super) fn search<R: AsRef<[f32]> + Sync>(
         &self,
-        rows: &PreparedRows<R>,
+        rows: &Rows<R>,
         queries: &[f32],
         wanted: Wanted<'_>,
     ) -> Vec<Option<Vec<Found>>> {
@@ -178,7 +179,7 @@ impl Helped {
     /// The nearest rows of one query by the least values of the groups.
     fn nearest<R: AsRef<[f32]> + Sync>(
         &self,
-        rows: &PreparedRows<R>,
+        rows: &Rows<R>,
         query: &[f32],
         least: &[f32],
         wanted: Wanted<'_>,
@@ -219,7 +220,7 @@ impl Helped {
 
 /// What is added to the product of each row, padding included.
 fn offsets<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
     groups: Groups,
     is_searched: &(dyn Fn(usize) -> bool + Sync),
 ) -> Vec<f32> {
@@ -243,7 +244,7 @@ struct Ruler {
 
 impl Ruler {
     /// `None` where no rounding bound holds.
-    fn new<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, query: &[f32]) -> Option<Self> {
+    fn new<R: AsRef<[f32]> + Sync>(rows: &Rows<R>, query: &[f32]) -> Option<Self> {
         let norm = norm_and_square(query).0;
         let bound = Bound::new(rows.metric, rows.dim, rows.dim, norm, rows.largest_norm)?;
         Some(Self { metric: rows.metric, norm, bound, dim: rows.dim, direct: direct_error(rows.dim)? })
@@ -258,7 +259,7 @@ impl Ruler {
     /// Whether the least value of a group can be what was computed for these rows, all of the group that are searched.
     fn agrees<R: AsRef<[f32]> + Sync>(
         &self,
-        rows: &PreparedRows<R>,
+        rows: &Rows<R>,
         value: f32,
         measured: impl Iterator<Item = Found>,
     ) -> bool {

@@ -2,8 +2,13 @@
 
 use super::bound::{Bound, round_up};
 use super::candidates::Candidates;
-use super::{Metric, PreparedRows, Wanted, coarse, norm_and_square};
-use crate::simd::{Level, Product, Start, gemm_tile, prefetch, scan_at_most};
+use super::coarse;
+use super::codes::Codes;
+use super::found::{Found, Wanted, smallest};
+use super::metric::{Metric, norm_and_square};
+use super::rows::Rows;
+use super::scout::Helped;
+use crate::simd::{ByteLevel, Level, Product, Start, gemm_tile, prefetch, scan_at_most};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,9 +24,6 @@ const DIRECT_QUERIES: usize = 3;
 const DIRECT_ROWS: usize = 4096;
 /// Padding of the copied rows: keeps rows of a power-of-two length out of one cache set.
 const PADDING: usize = 16;
-
-/// A direct distance with its row.
-pub(super) type Found = (f32, u32);
 
 /// One query with its bounds and what was found so far.
 #[derive(Clone)]
@@ -52,26 +54,29 @@ impl Query<'_> {
 
 /// The `k` nearest rows of each query, ascending by direct measure, then by index.
 pub(super) fn search<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
+    codes: Option<&(ByteLevel, Codes)>,
+    helped: Option<&Helped>,
     queries: &[f32],
     wanted: Wanted<'_>,
 ) -> Vec<Vec<Found>> {
-    match &rows.helped {
-        Some(_) if queries.len() / rows.dim <= DIRECT_QUERIES => on_processor(rows, queries, wanted),
-        Some(helped) => {
-            complete(helped.search(rows, queries, wanted), queries, rows.dim, |rest| on_processor(rows, rest, wanted))
+    let here = |queries: &[f32]| on_processor(rows, codes, queries, wanted);
+    match helped {
+        Some(helped) if queries.len() / rows.dim > DIRECT_QUERIES => {
+            complete(helped.search(rows, queries, wanted), queries, rows.dim, here)
         }
-        None => on_processor(rows, queries, wanted),
+        _ => here(queries),
     }
 }
 
 /// The search on this processor: among codes where there are any.
 fn on_processor<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
+    codes: Option<&(ByteLevel, Codes)>,
     queries: &[f32],
     wanted: Wanted<'_>,
 ) -> Vec<Vec<Found>> {
-    let Some((level, codes)) = &rows.codes else { return in_floats(rows, queries, wanted) };
+    let Some((level, codes)) = codes else { return in_floats(rows, queries, wanted) };
     let search = |batch: &[f32]| {
         if batch.len() / rows.dim <= DIRECT_QUERIES {
             return in_floats(rows, batch, wanted);
@@ -96,7 +101,7 @@ fn complete(
 }
 
 /// The search by products of `f32`.
-fn in_floats<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], wanted: Wanted<'_>) -> Vec<Vec<Found>> {
+fn in_floats<R: AsRef<[f32]> + Sync>(rows: &Rows<R>, queries: &[f32], wanted: Wanted<'_>) -> Vec<Vec<Found>> {
     queries
         .chunks(QUERIES * rows.dim)
         .flat_map(|chunk| {
@@ -111,7 +116,7 @@ fn in_floats<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, queries: &[f32], wa
 
 /// Measures every row directly.
 fn direct<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
     query: &[f32],
     norm: f32,
     Wanted { k, is_searched, .. }: Wanted<'_>,
@@ -130,22 +135,8 @@ fn direct<R: AsRef<[f32]> + Sync>(
     smallest(all, k)
 }
 
-pub(super) fn smallest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
-    let order = |a: &Found, b: &Found| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-    if found.len() > k {
-        found.select_nth_unstable_by(k - 1, order);
-        found.truncate(k);
-    }
-    found.sort_unstable_by(order);
-    found
-}
-
 /// Selects candidates by blocked products, then measures them. `None` where no rounding bound holds.
-fn blocked<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
-    queries: &[f32],
-    wanted: Wanted<'_>,
-) -> Option<Vec<Vec<Found>>> {
+fn blocked<R: AsRef<[f32]> + Sync>(rows: &Rows<R>, queries: &[f32], wanted: Wanted<'_>) -> Option<Vec<Vec<Found>>> {
     let k = wanted.k;
     let fresh: Vec<Query<'_>> = queries
         .chunks(rows.dim)
@@ -188,7 +179,7 @@ fn blocked<R: AsRef<[f32]> + Sync>(
 }
 
 /// Direct distances of all candidates within reach.
-fn measure_candidates<R: AsRef<[f32]> + Sync>(rows: &PreparedRows<R>, query: &Query<'_>, k: usize) -> Vec<Found> {
+fn measure_candidates<R: AsRef<[f32]> + Sync>(rows: &Rows<R>, query: &Query<'_>, k: usize) -> Vec<Found> {
     let reach = query.reach();
     let near = query.candidates.lowers.iter().filter(|c| c.0 <= reach);
     let found: Vec<Found> = near.map(|&(_, row)| (rows.measure(query.values, query.norm, row as usize), row)).collect();
@@ -244,7 +235,7 @@ fn pack(level: Level, queries: &[f32], dim: usize) -> Vec<f32> {
 
 /// Products of one block of rows with all queries, and the candidates among them.
 fn scan_block<R: AsRef<[f32]> + Sync>(
-    rows: &PreparedRows<R>,
+    rows: &Rows<R>,
     packed: &[f32],
     range: std::ops::Range<usize>,
     queries: &mut [Query<'_>],

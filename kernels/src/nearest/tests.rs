@@ -1,5 +1,10 @@
+use super::found::Wanted;
+use super::metric::norm_and_square;
 use super::*;
+use crate::KernelError;
+use crate::simd::{ByteLevel, Level, dot, squared_distance};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Measures every pair and sorts.
 fn naive(rows: &[f32], queries: &[f32], dim: usize, metric: Metric, k: usize) -> Neighbours {
@@ -148,8 +153,12 @@ fn rows_unlike_each_other_are_found_by_their_codes_alone() {
         skipped!("this machine has no fast instructions for bytes");
         return;
     };
-    let found =
-        coarse::search(&prepared, (*level, codes), &queries, Wanted { k: 3, is_searched: &|_| true, is_all: true });
+    let found = coarse::search(
+        &prepared.rows,
+        (*level, codes),
+        &queries,
+        Wanted { k: 3, is_searched: &|_| true, is_all: true },
+    );
     assert!(found.iter().all(Option::is_some));
     // Many rows nearly as near as the nearest: the bounds can't tell them apart, and the answer is still right.
     let rows: Vec<f32> = (0..4000 * dim).map(|i| if i % dim == 0 { 1000.0 } else { (i as f32).sin() * 1e-3 }).collect();
@@ -158,7 +167,7 @@ fn rows_unlike_each_other_are_found_by_their_codes_alone() {
     assert_eq!(prepared.nearest(&query, 2).unwrap(), naive(&rows, &query, dim, Metric::Euclidean, 2));
     let (level, codes) = prepared.codes.as_ref().unwrap();
     let found =
-        coarse::search(&prepared, (*level, codes), &query, Wanted { k: 2, is_searched: &|_| true, is_all: true });
+        coarse::search(&prepared.rows, (*level, codes), &query, Wanted { k: 2, is_searched: &|_| true, is_all: true });
     assert!(found.iter().all(Option::is_none), "the crowd was measured");
 }
 
@@ -265,7 +274,7 @@ fn a_scout_answers_for_most_queries_and_a_faulty_one_is_not_believed() {
     let wanted = Wanted { k: 3, is_searched: &|_| true, is_all: true };
     let (prepared, helps) = helped(&rows, dim, Metric::Euclidean, Fault::None);
     assert!(helps);
-    let found = prepared.helped.as_ref().unwrap().search(&prepared, &queries, wanted);
+    let found = prepared.helped.as_ref().unwrap().search(&prepared.rows, &queries, wanted);
     assert!(found.iter().all(Option::is_some), "left to the search without help");
     let faults = [Fault::ShortProducts(14), Fault::ShortFactors, Fault::NotANumber, Fault::Missing, Fault::TooFew];
     for fault in faults {
@@ -287,7 +296,7 @@ fn a_scout_answers_for_most_queries_and_a_faulty_one_is_not_believed() {
         assert!(prepared.help(of_rows));
         let late: Arc<dyn Scout> = Arc::new(Plain {
             rows: rows.clone(),
-            offsets: prepared.squares.clone(),
+            offsets: prepared.rows.squares.clone(),
             groups: Groups { n_rows: n, block: n, size: 4 },
             dim,
             fault,

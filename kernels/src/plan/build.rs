@@ -1,9 +1,12 @@
 //! From a program to a plan for one image size: shapes and buffers.
 
+use super::error::PlanError;
 use super::graph::{NodeId, Window};
 use super::program::{Program, Work};
-use super::run::Shape;
-use super::{MAX_VALUES, PlanError};
+use super::shape::Shape;
+
+/// Largest number of values that one image may have at any place in the network.
+pub const MAX_VALUES: usize = 1 << 30;
 
 /// Mark of a value that is computed inside a step.
 const NONE: usize = usize::MAX;

@@ -1,7 +1,9 @@
 //! A convolution in NHWC order with everything that follows it: packed weights and the two ways to compute it.
 
 use super::graph::Window;
-use super::run::{Shape, chunks};
+use super::map::finish;
+use super::shape::{Shape, chunks};
+use super::task::{Settings, Task};
 use super::{split, winograd};
 use crate::packed::pack_panels;
 use crate::scratch::with_scratch;
@@ -16,12 +18,7 @@ const CONFLICT: usize = 512;
 
 /// A convolution, ready to run on images of any size.
 pub(super) struct PackedConv {
-    pub(super) level: Level,
-    pub(super) window: Window,
-    groups: usize,
-    pub(super) bias: Vec<f32>,
-    pub(super) low: f32,
-    pub(super) high: f32,
+    settings: Settings,
     weights: Weights,
 }
 
@@ -71,17 +68,17 @@ impl PackedConv {
         } else {
             Weights::Gemm(pack_gemm(level, weight, groups, from / groups, to / groups, window.size))
         };
-        Self { level, window, groups, bias, low, high, weights }
+        Self { settings: Settings { level, window, groups, bias, low, high }, weights }
     }
 
     pub(super) fn window(&self) -> Window {
-        self.window
+        self.settings.window
     }
 
     /// Values that a run holds at most beside images and results, on all threads together.
     pub(super) fn scratch_values(&self, [from, to]: [Shape; 2]) -> u64 {
         let threads = rayon::current_num_threads() as u64;
-        let [rows, _] = self.window.size;
+        let [rows, _] = self.settings.window.size;
         match &self.weights {
             Weights::Depthwise(_) => 0,
             // At least one row of windows, or the lines that a row of results needs: as parts and as sums.
@@ -104,7 +101,7 @@ impl PackedConv {
         out: &mut [f32],
         scratch: &mut Lines<f32>,
     ) {
-        let task = Task { conv: self, from, to, images, residual };
+        let task = Task { conv: &self.settings, from, to, images, residual };
         match &self.weights {
             Weights::Gemm(packed) => task.gemm(packed, out),
             Weights::Depthwise(packed) => task.depthwise(packed, out),
@@ -112,16 +109,6 @@ impl PackedConv {
             Weights::Winograd(packed) => winograd::run(&task, packed, out, scratch),
         }
     }
-}
-
-/// A convolution with the images it runs on.
-#[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
-    pub(super) conv: &'a PackedConv,
-    pub(super) from: Shape,
-    pub(super) to: Shape,
-    pub(super) images: &'a [f32],
-    pub(super) residual: Option<&'a [f32]>,
 }
 
 impl Task<'_> {
@@ -179,31 +166,6 @@ impl Task<'_> {
         });
     }
 
-    /// Copies the window of one output pixel: `[kernel rows, kernel columns, channels]`.
-    pub(super) fn gather(&self, image: &[f32], pixel: usize, channel: usize, channels: usize, row: &mut [f32]) {
-        let Window { size: [kh, kw], stride, pad } = self.conv.window;
-        let pixels = self.to.height * self.to.width;
-        let image = &image[pixel / pixels * self.from.len()..];
-        let pixel = pixel % pixels;
-        let (top, left) = (pixel / self.to.width * stride[0], pixel % self.to.width * stride[1]);
-        for (ky, row) in row.chunks_mut(kw * channels).enumerate().take(kh) {
-            let y = (top + ky).wrapping_sub(pad[0]);
-            let all = self.from.channels;
-            if y < self.from.height && left >= pad[1] && left - pad[1] + kw <= self.from.width && channels == all {
-                copy(&image[(y * self.from.width + left - pad[1]) * all..][..kw * all], row);
-                continue;
-            }
-            for (kx, values) in row.chunks_mut(channels).enumerate() {
-                let x = (left + kx).wrapping_sub(pad[1]);
-                if y < self.from.height && x < self.from.width {
-                    values.copy_from_slice(&image[(y * self.from.width + x) * all + channel..][..channels]);
-                } else {
-                    values.fill(0.0);
-                }
-            }
-        }
-    }
-
     fn depthwise(&self, packed: &[f32], out: &mut [f32]) {
         let conv = self.conv;
         let Window { size: [kh, kw], stride, pad } = conv.window;
@@ -224,17 +186,8 @@ impl Task<'_> {
                     }
                 }
             }
-            super::run::finish(conv.level, out, self.residual.map(|r| &r[i * line..]), conv.low, conv.high);
+            finish(conv.level, out, self.residual.map(|r| &r[i * line..]), conv.low, conv.high);
         });
-    }
-}
-
-/// Copies a few values; the lengths of the first layers of networks on RGB images without a call.
-fn copy(from: &[f32], to: &mut [f32]) {
-    match (from.first_chunk::<9>(), from.first_chunk::<21>(), from.len()) {
-        (Some(values), _, 9) => to.copy_from_slice(values),
-        (_, Some(values), 21) => to.copy_from_slice(values),
-        _ => to.copy_from_slice(from),
     }
 }
 

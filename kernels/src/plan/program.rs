@@ -1,9 +1,10 @@
 //! What a network computes at any image size: steps with everything fused and packed that does not depend on the size.
 
 use super::conv::{ConvSpec, PackedConv};
+use super::error::PlanError;
 use super::graph::{Conv, Graph, Node, NodeId, Window};
-use super::run::{Map, Pooling};
-use super::{Level, PlanError};
+use super::map::{Map, Pooling};
+use crate::simd::Level;
 
 /// The steps of a network in an order in which they can be run.
 pub(super) struct Program {

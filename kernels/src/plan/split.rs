@@ -1,8 +1,8 @@
 //! A convolution by tiles of bf16 parts: the image is split once, and a tile's rows are pixels of it side by side.
 
-use super::conv::Task;
 use super::graph::Window;
-use super::run::{Shape, chunks};
+use super::shape::{Shape, chunks};
+use super::task::Task;
 use crate::scratch::{with_parts, with_scratch};
 use crate::simd::{
     Finish, Level, Lines, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, split_pixels,
@@ -34,7 +34,7 @@ fn is_gathered(ci: usize) -> bool {
 
 /// Computes `out` with the packed weights, from gathered windows.
 fn run_gathered(task: &Task<'_>, packed: &[u16], out: &mut [f32]) {
-    let [kh, kw] = task.conv.window().size;
+    let [kh, kw] = task.conv.window.size;
     let depth = kh * kw * task.from.channels;
     let row = depth.next_multiple_of(SPLIT_STEPS);
     let co = task.to.channels;
@@ -68,11 +68,11 @@ pub(super) fn run(task: &Task<'_>, packed: &[u16], out: &mut [f32], scratch: &mu
         return run_gathered(task, packed, out);
     }
     // Pixels of a convolution of one tap have no neighbours, so all of them are one line, cut anywhere.
-    let is_flat = task.conv.window() == Window::square(1, 1, 0);
+    let is_flat = task.conv.window == Window::square(1, 1, 0);
     let n_images = out.len() / task.to.len();
     let lines = |shape: Shape| Shape { height: shape.height * shape.width, width: 1, ..shape };
     let (from, to) = if is_flat { (lines(task.from), lines(task.to)) } else { (task.from, task.to) };
-    let geometry = Geometry::new(from, to, task.conv.window());
+    let geometry = Geometry::new(from, to, task.conv.window);
     let n_rows = n_images * to.height;
     let threads = rayon::current_num_threads();
     if packed.len() > LARGE && to.channels.div_ceil(SPLIT_PANEL) >= 2 * threads {

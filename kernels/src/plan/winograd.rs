@@ -1,7 +1,7 @@
 //! Winograd's F(4x4, 3x3) of a convolution: transform tiles of the image, multiply, transform back.
 
-use super::conv::Task;
-use super::run::{Shape, chunks};
+use super::shape::{Shape, chunks};
+use super::task::Task;
 use crate::scratch::with_scratch;
 use crate::simd::{
     Ending, Level, Lines, Place, Product, Start, WINOGRAD_VALUES, gemm_tile, winograd_filters, winograd_input,

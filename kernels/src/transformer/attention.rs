@@ -1,6 +1,6 @@
 //! Softmax attention.
 
-use super::{PADDING, pack};
+use super::rows::{PADDING, pack};
 use crate::simd::{Level, Product, Start, exp_sum, gemm_tile, largest};
 use rayon::prelude::*;
 

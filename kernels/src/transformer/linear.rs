@@ -1,7 +1,7 @@
 //! Linear maps of rows and the norm before them.
 
+use super::rows::{Rows, pack, unconflicted};
 use super::tiles::{self, Tiled};
-use super::{CONFLICT, PADDING, pack};
 use crate::KernelError;
 use crate::packed::pack_panels;
 use crate::simd::{Finish, Level, Lines, Product, SPLIT_ROWS, Start, gemm_tile, normalize};
@@ -27,13 +27,6 @@ enum Panels {
     Whole(Vec<f32>),
     /// In parts, for tiles.
     Split(Lines<u16>),
-}
-
-/// Rows and the distance between their starts.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) stride: usize,
 }
 
 impl Linear {
@@ -134,25 +127,6 @@ pub(super) fn shares(level: Level, values: &mut [f32], dim: usize, tiles: usize)
         rest = after;
     }
     shares
-}
-
-/// Distance between the starts of rows of `dim` that the processor's cache takes well.
-pub(super) fn spread(dim: usize) -> usize {
-    if dim.is_multiple_of(CONFLICT) { dim + PADDING } else { dim }
-}
-
-/// The rows themselves, or a copy in `copy` where their length is bad for the cache.
-fn unconflicted<'a>(rows: Rows<'a>, dim: usize, copy: &'a mut Vec<f32>) -> Rows<'a> {
-    let stride = spread(dim);
-    if stride == dim {
-        return rows;
-    }
-    let n = rows.values.len() / rows.stride;
-    copy.resize(n * stride, 0.0);
-    for (copy, row) in copy.chunks_mut(stride).zip(rows.values.chunks(rows.stride)) {
-        copy[..dim].copy_from_slice(&row[..dim]);
-    }
-    Rows { values: copy, stride }
 }
 
 /// Scale and shift of a layer norm.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::simd::{exp_sum, largest};
+use crate::simd::{Level, exp_sum, gelu, largest};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,6 +1,6 @@
 //! Linear maps by tiles of bf16 parts ([`split_tiles`]): the rows of a task are split once, the weights when they are packed.
 
-use super::linear::Rows;
+use super::rows::Rows;
 use crate::scratch::{with_parts, with_scratch};
 use crate::simd::{
     Finish, Level, SPLIT_BLOCK, SPLIT_PANEL, SPLIT_ROWS, SPLIT_STEPS, SplitRows, finish_rows, split_pixels,

@@ -9,10 +9,13 @@ mod commands;
 mod console;
 mod home;
 mod message;
+mod outcome;
 mod output;
 mod run_info;
 mod signals;
 mod terminal;
+
+pub(crate) use outcome::{Outcome, is_broken_pipe};
 
 use args::{Args, Verb};
 use clap::Parser;
@@ -21,27 +24,6 @@ use pcore::kernel::simd::{INSTRUCTION_SETS, LIMIT_VARIABLE};
 use std::process::ExitCode;
 use std::time::Instant;
 use terminal::Tone;
-
-/// How a command that did its work can end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// All done.
-    Done,
-    /// Anomalies were found, and `--fail-on-anomaly` was asked for.
-    Anomalous,
-    /// Some inputs could not be used.
-    SomeFailed,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Done => Self::SUCCESS,
-            Outcome::Anomalous => Self::from(1),
-            Outcome::SomeFailed => Self::from(3),
-        }
-    }
-}
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -105,10 +87,4 @@ fn keep_caught_panics_quiet() {
             usual(panic);
         }
     }));
-}
-
-pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::masks::{MaskNames, MaskPlace};
+use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::names::{Layout, LayoutHints, is_wanted};
+use super::paths::{beside_image, folders_below, named_masks};
+use super::rule::{Described, Kind, Part, Rule, Said};
 use super::words::without_suffix;
-use super::{
-    Described, Kind, Layout, LayoutHints, Part, Rule, Said, beside_image, folders_below, is_wanted, named_masks,
-};
 use crate::dataset::DatasetError;
 use crate::dataset::place::absolute;
 use crate::dataset::walk::subfolders;
@@ -26,8 +26,8 @@ pub(in crate::dataset) struct Beside {
     masks: Option<PathBuf>,
 }
 
-impl Beside {
-    pub(super) fn kind(&self, place: &Path) -> Kind {
+impl Rule for Beside {
+    fn kind(&self, place: &Path, _finder: &mut MaskFinder) -> Kind {
         let folders = folders_below(&self.at, place);
         let is_label = |name: &String| self.folder.is_some_and(|folder| name == folder);
         let stem = place.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Beside {
         Kind::Image { part, said: Said::ByMask, defect: None }
     }
 
-    pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
+    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
         let Some(parent) = place.parent() else { return vec![] };
         let any = |folder: PathBuf| vec![MaskPlace { folder, names: MaskNames::Any }];
         match (&self.masks, self.folder) {
@@ -112,7 +112,7 @@ fn described(root: &Path, layout: Layout, detail: &str, beside: Beside) -> Resul
         detail: detail.to_owned(),
         at: absolute(root)?,
         walk: vec![root.to_path_buf()],
-        rule: Rule::Beside(beside),
+        rule: Box::new(beside),
         warnings: vec![],
     })
 }

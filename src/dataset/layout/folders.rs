@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::names::{Layout, LayoutHints, is_wanted};
+use super::paths::{beside_image, folders_below, named_masks};
+use super::rule::{Described, Kind, Part, Rule};
 use super::words::{ABNORMAL, MASKS, NORMAL, NORMAL_TEST, first_of, is_one_of};
-use super::{
-    Described, Kind, Layout, LayoutHints, Part, Rule, beside_image, folders_below, is_wanted, named_masks, split, tree,
-};
+use super::{split, tree};
 use crate::dataset::DatasetError;
 use crate::dataset::place::{GOOD, absolute};
 use crate::dataset::walk::subfolders;
@@ -23,8 +24,8 @@ pub(in crate::dataset) struct FolderSets {
     pub(super) same_stem: bool,
 }
 
-impl FolderSets {
-    pub(super) fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
+impl Rule for FolderSets {
+    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
         let is_in = |folders: &[PathBuf]| folders.iter().any(|folder| place.starts_with(folder));
         if is_in(&self.masks) {
             return Kind::Mask;
@@ -49,7 +50,7 @@ impl FolderSets {
         Kind::anomalous(Part::Test, inner.or(own))
     }
 
-    pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
+    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
         let Some(parent) = place.parent() else { return vec![] };
         let any = |folder: PathBuf| MaskPlace { folder, names: MaskNames::Any };
         let mut places = vec![];
@@ -67,6 +68,10 @@ impl FolderSets {
         let names = if self.same_stem { MaskNames::SameStem } else { MaskNames::Suffixed };
         places.push(beside_image(parent, names));
         places
+    }
+
+    fn mask_roots(&self) -> Vec<PathBuf> {
+        self.masks.clone()
     }
 }
 
@@ -154,7 +159,7 @@ fn from_sets(root: &Path, layout: Layout, detail: String, sets: FolderSets) -> R
         detail,
         at: absolute(root)?,
         walk: vec![root.to_path_buf()],
-        rule: Rule::Folders(sets),
+        rule: Box::new(sets),
         warnings: vec![],
     })
 }

@@ -12,7 +12,7 @@ const FIRST_EXTENSIONS: [&str; 4] = ["png", "bmp", "tif", "tiff"];
 
 /// A folder in which an image's mask may lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MaskPlace {
+pub(in crate::dataset) struct MaskPlace {
     pub(super) folder: PathBuf,
     /// What may be its name.
     pub(super) names: MaskNames,

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::names::{Layout, LayoutHints};
+use super::paths::{beside_image, folders_below, named_masks};
+use super::rule::{Described, Kind, Part, Rule};
 use super::words::{MASKS, is_one_of};
-use super::{Described, Kind, Layout, LayoutHints, Part, Rule, beside_image, folders_below, named_masks};
 use crate::dataset::DatasetError;
 use crate::dataset::place::absolute;
 use crate::dataset::walk::{Walk, subfolders};
@@ -20,8 +22,8 @@ pub(in crate::dataset) struct Named {
 /// What folders are called that keep images apart, and say nothing else.
 const PARTS: [&str; 7] = ["train", "training", "test", "testing", "validation", "val", "valid"];
 
-impl Named {
-    pub(super) fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
+impl Rule for Named {
+    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
         let folders = folders_below(&self.at, place);
         let is_mask_folder = |name: &String| is_one_of(name, &MASKS) && !self.good.contains(name);
         if self.masks.iter().any(|masks| place.starts_with(masks))
@@ -45,7 +47,7 @@ impl Named {
         }
     }
 
-    pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
+    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
         let folders = folders_below(&self.at, place);
         let any = |folder: PathBuf| MaskPlace { folder, names: MaskNames::Any };
         let mut places = vec![];
@@ -56,6 +58,10 @@ impl Named {
         }
         places.extend(place.parent().map(|parent| beside_image(parent, MaskNames::Suffixed)));
         places
+    }
+
+    fn mask_roots(&self) -> Vec<PathBuf> {
+        self.masks.clone()
     }
 }
 
@@ -81,7 +87,7 @@ pub(super) fn describe(root: &Path, hints: &LayoutHints) -> Result<Described, Da
         detail: hints.good.join(", "),
         at: at.clone(),
         walk: vec![root.to_path_buf()],
-        rule: Rule::Named(Named { at, good: hints.good.clone(), masks }),
+        rule: Box::new(Named { at, good: hints.good.clone(), masks }),
         warnings: vec![],
     })
 }

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::masks::{MaskFinder, MaskPlace};
-use super::{Described, Kind, Layout, LayoutHints, Purpose, Rule, folders_below, recognise, tree};
+use super::names::{Layout, LayoutHints};
+use super::recognise::recognise;
+use super::rule::{Described, Kind, Purpose, Rule};
+use super::tree;
 use crate::dataset::place::{TEST, TEST_PUBLIC, TRAIN, absolute};
 use crate::dataset::walk::{by_name, subfolders};
 use crate::dataset::{DatasetError, Product, Skipped, Why};
@@ -12,7 +15,7 @@ use crate::dataset::{DatasetError, Product, Skipped, Why};
 #[derive(Debug)]
 pub(in crate::dataset) struct Products {
     products: Vec<One>,
-    pub(super) passed_over: Vec<Skipped>,
+    passed_over: Vec<Skipped>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ pub(super) fn describe(
         at: absolute(root)?,
         walk: all().flat_map(|described| described.walk.iter().cloned()).collect(),
         warnings: all().flat_map(|described| described.warnings.iter().cloned()).collect(),
-        rule: Rule::Products(found),
+        rule: Box::new(found),
     }))
 }
 
@@ -106,37 +109,37 @@ impl Products {
     fn of(&self, place: &Path) -> Option<&One> {
         self.products.iter().find(|one| place.starts_with(&one.at))
     }
+}
 
-    pub(super) fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
+impl Rule for Products {
+    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
         match self.of(place) {
             Some(one) => one.described.rule.kind(place, finder),
             None => Kind::Unlabelled("in the folder of no product"),
         }
     }
 
-    pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
-        match self.of(place).map(|one| &one.described.rule) {
-            Some(Rule::Test(test)) => test.mask_places(place),
-            _ => vec![],
-        }
+    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
+        self.of(place).map_or_else(Vec::new, |one| one.described.rule.mask_places(place))
     }
 
-    pub(super) fn mask_roots(&self) -> Vec<PathBuf> {
+    fn mask_roots(&self) -> Vec<PathBuf> {
         self.products.iter().flat_map(|one| one.described.rule.mask_roots()).collect()
     }
 
     /// Whether these are folders of normal images alone, to be checked.
-    pub(super) fn are_normals(&self) -> bool {
-        self.products.iter().any(|one| matches!(one.described.rule, Rule::Normals { check: true, .. }))
+    fn is_checked(&self) -> bool {
+        self.products.iter().any(|one| one.described.rule.is_checked())
     }
 
     /// The product of an image, and the last folder on the way to it that no layout has a meaning for.
-    pub(super) fn product(&self, place: &Path) -> Option<Product> {
+    fn product(&self, place: &Path) -> Option<Product> {
         let One { name, walk, described, .. } = self.of(place)?;
-        let inner = match &described.rule {
-            Rule::Test(test) => test.inner(place),
-            _ => walk.iter().find(|folder| place.starts_with(folder)).and_then(|at| folders_below(at, place).pop()),
-        };
+        let inner = described.rule.inner(place, walk);
         Some(Product { name: name.clone(), inner })
+    }
+
+    fn passed_over(&self) -> &[Skipped] {
+        &self.passed_over
     }
 }

@@ -10,9 +10,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::masks::{MaskFinder, MaskNames};
+use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::names::Layout;
+use super::paths::beside_image;
+use super::rule::{Described, Kind, Normals, Part, Rule};
 use super::words::{ABNORMAL, NORMAL, is_one_of};
-use super::{Described, Kind, Layout, LayoutHints, Part, Purpose, Rule, beside_image, tree};
 use crate::dataset::DatasetError;
 use crate::dataset::conditions::{line_error, read_bytes, real_path};
 use crate::dataset::place::absolute;
@@ -27,9 +29,9 @@ pub(in crate::dataset) struct SplitTable {
     /// The masks that the table names, by their real paths.
     masks: HashSet<PathBuf>,
     /// What the folders say of masks that the table does not name.
-    below: Option<Rule>,
+    below: Option<Box<dyn Rule>>,
     /// Masks that the table names and that are not there.
-    pub(in crate::dataset) missing_masks: Vec<PathBuf>,
+    missing_masks: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,14 @@ struct Entry {
 }
 
 impl SplitTable {
-    pub(super) fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
+    /// Whether no line names an image that is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_path.is_empty()
+    }
+}
+
+impl Rule for SplitTable {
+    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
         let real = real_path(place).unwrap_or_else(|_| place.to_path_buf());
         match self.by_path.get(&real) {
             Some(Entry { part, is_normal: true, .. }) => Kind::normal(*part),
@@ -56,7 +65,7 @@ impl SplitTable {
         }
     }
 
-    pub(super) fn mask(&self, place: &Path, finder: &mut MaskFinder) -> Option<PathBuf> {
+    fn mask(&self, place: &Path, finder: &mut MaskFinder) -> Option<PathBuf> {
         let entry = self.by_path.get(&real_path(place).ok()?)?;
         match &entry.mask {
             Some(mask) => mask.is_file().then(|| finder.take(mask.clone())),
@@ -66,26 +75,18 @@ impl SplitTable {
             },
         }
     }
+
+    fn mask_places(&self, _place: &Path) -> Vec<MaskPlace> {
+        vec![]
+    }
+
+    fn missing_masks(&self) -> &[PathBuf] {
+        &self.missing_masks
+    }
 }
 
 fn folder_name(place: &Path) -> Option<String> {
     place.parent()?.file_name().map(|name| name.to_string_lossy().into_owned())
-}
-
-/// Describes `root` by the table that was named.
-pub(super) fn describe(root: &Path, table: &Path, hints: &LayoutHints) -> Result<Described, DatasetError> {
-    let without = LayoutHints { split: None, ..hints.clone() };
-    let below = match super::recognise(root, &without)? {
-        Some(described) => Some(described),
-        // A table of a tree of `train` and `test` may leave the masks to the tree.
-        None => tree::describe(root, None, &without, Purpose::Evaluate).unwrap_or(None),
-    };
-    let (rule, warnings) = read(root, table, below.map(|described| described.rule))?;
-    if rule.by_path.is_empty() {
-        let (path, reason) = (table.to_path_buf(), format!("no line names an image below {}", root.display()));
-        return Err(DatasetError::TableLine { path, line: 1, reason });
-    }
-    described(root, Layout::Split, table.display().to_string(), rule, warnings)
 }
 
 /// Adds the split that came with VisA, where it lies beside the products or in `root`, to what the folders say.
@@ -95,7 +96,7 @@ pub(super) fn of_visa(root: &Path, folders: Described) -> Result<Described, Data
     let Some(table) = table else { return Ok(folders) };
     let (layout, rule) = (folders.layout, folders.rule);
     let (rule, warnings) = read(root, &table, Some(rule))?;
-    if rule.by_path.is_empty() {
+    if rule.is_empty() {
         let warning = format!("{} names no image below {}, so it is not used", table.display(), root.display());
         let Some(rule) = rule.below else { return Err(DatasetError::NotFound { path: table }) };
         return Ok(Described { rule, warnings: vec![warning], ..folders_of(root, layout, folders.detail)? });
@@ -103,20 +104,20 @@ pub(super) fn of_visa(root: &Path, folders: Described) -> Result<Described, Data
     described(root, layout, VISA_SPLIT.to_owned(), rule, warnings)
 }
 
-fn described(
+pub(super) fn described(
     root: &Path,
     layout: Layout,
     detail: String,
     table: SplitTable,
     warnings: Vec<String>,
 ) -> Result<Described, DatasetError> {
-    let rule = Rule::Table(Box::new(table));
+    let rule = Box::new(table);
     Ok(Described { rule, warnings, ..folders_of(root, layout, detail)? })
 }
 
 fn folders_of(root: &Path, layout: Layout, detail: String) -> Result<Described, DatasetError> {
     let (at, walk) = (absolute(root)?, vec![root.to_path_buf()]);
-    Ok(Described { layout, detail, at, walk, rule: Rule::Normals { check: true, masks: None }, warnings: vec![] })
+    Ok(Described { layout, detail, at, walk, rule: Box::new(Normals { check: true, masks: None }), warnings: vec![] })
 }
 
 /// The columns of a table, by position.
@@ -150,7 +151,11 @@ impl Columns {
 }
 
 /// Reads the lines that name images below `root`. Paths are relative to the table's folder, the one above it, or the root.
-fn read(root: &Path, table: &Path, below: Option<Rule>) -> Result<(SplitTable, Vec<String>), DatasetError> {
+pub(super) fn read(
+    root: &Path,
+    table: &Path,
+    below: Option<Box<dyn Rule>>,
+) -> Result<(SplitTable, Vec<String>), DatasetError> {
     let bytes = read_bytes(table)?;
     let (place, folder) = (absolute(root)?, absolute(table)?);
     let bases: Vec<&Path> = folder.ancestors().skip(1).take(2).chain(place.ancestors().take(2)).collect();

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::names::{Layout, LayoutHints};
+use super::paths::{beside_image, folders_below, named_masks};
+use super::rule::{Described, Kind, Normals, Part, Purpose, Rule, Said};
 use super::words::{NORMAL, first_of, is_one_of};
-use super::{
-    Described, Kind, Layout, LayoutHints, Part, Purpose, Rule, Said, beside_image, folders_below, named_masks,
-};
 use crate::dataset::place::{GOOD, GROUND_TRUTH, TEST, TEST_PUBLIC, TRAIN, absolute};
 use crate::dataset::walk::subfolders;
 use crate::dataset::{DatasetError, domains};
@@ -73,7 +73,7 @@ pub(super) fn flat(root: &Path, hints: &LayoutHints, purpose: Purpose) -> Result
         return Err(DatasetError::NoGood { path: root.to_path_buf(), found: subfolders(root)? });
     }
     let mut described = normals(root, root.to_path_buf(), &[], Layout::Flat)?;
-    described.rule = Rule::Normals { check: hints.layout != Some(Layout::Flat), masks: named_masks(root, hints)? };
+    described.rule = Box::new(Normals { check: hints.layout != Some(Layout::Flat), masks: named_masks(root, hints)? });
     Ok(described)
 }
 
@@ -154,7 +154,7 @@ fn normals(root: &Path, folder: PathBuf, good: &[String], layout: Layout) -> Res
         detail: shown_below(root, &walk),
         at: absolute(root)?,
         walk,
-        rule: Rule::Normals { check: true, masks: None },
+        rule: Box::new(Normals { check: true, masks: None }),
         warnings: vec![],
     })
 }
@@ -168,7 +168,7 @@ fn test(
 ) -> Result<Described, DatasetError> {
     let at = absolute(&folder)?;
     let detail = shown_below(root, std::slice::from_ref(&folder));
-    let rule = Rule::Test(TestFolder::new(at.clone(), good, named_masks(root, hints)?));
+    let rule = Box::new(TestFolder::new(at.clone(), good, named_masks(root, hints)?));
     Ok(Described { layout, detail, at, walk: vec![folder], rule, warnings: vec![] })
 }
 
@@ -191,9 +191,11 @@ impl TestFolder {
         let is_3d = good.iter().any(|good| at.join(good).join(RGB).is_dir());
         TestFolder { at, good, mask_roots, is_shared, is_3d }
     }
+}
 
+impl Rule for TestFolder {
     /// The first folder below `test` decides.
-    pub(super) fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
+    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
         let folders = folders_below(&self.at, place);
         let Some(first) = folders.first() else { return Kind::Unlabelled("neither in good/ nor in a defect folder") };
         if is_one_of(first, &MASK_FOLDERS) || finder.is_beside_its_image(place) {
@@ -214,11 +216,11 @@ impl TestFolder {
     }
 
     /// The last folder on the way to an image, below that of its label.
-    pub(super) fn inner(&self, place: &Path) -> Option<String> {
+    fn inner(&self, place: &Path, _walk: &[PathBuf]) -> Option<String> {
         folders_below(&self.at, place).into_iter().skip(if self.is_3d { 2 } else { 1 }).last()
     }
 
-    pub(super) fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
+    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
         let folders = folders_below(&self.at, place);
         let (Some(defect), Some(parent)) = (folders.first(), place.parent()) else { return vec![] };
         let inside: PathBuf = folders.iter().skip(1).collect();
@@ -235,6 +237,10 @@ impl TestFolder {
         }
         places.push(beside_image(parent, MaskNames::Suffixed));
         places
+    }
+
+    fn mask_roots(&self) -> Vec<PathBuf> {
+        self.mask_roots.clone()
     }
 }
 

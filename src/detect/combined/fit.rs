@@ -1,6 +1,7 @@
 //! Fitted detectors become one.
 
-use super::{Combined, Joining, Level, PartLevels, finest, strongest};
+use super::fitted::{Combined, Level, PartLevels};
+use super::joining::{Joining, finest, strongest};
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
 use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};

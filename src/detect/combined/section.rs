@@ -1,12 +1,12 @@
 //! Between a bundle's section and the detector.
 
-use super::{Combined, Level, NAME, PartLevels};
+use super::fitted::{Combined, Level, NAME, PartLevels};
 use crate::bundle::settings::require;
 use crate::bundle::{
     Defect, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_SCORE, Manifest, Section, SectionEntry, TensorSpec, Tensors,
     TensorsOf, shorten,
 };
-use crate::detect::{DetectError, Detector, Opening, Registry, View};
+use crate::detect::{DetectError, Detector, Opening, View};
 use serde_json::{Value, json};
 
 const MEAN: &str = "level_mean";
@@ -52,13 +52,9 @@ pub(super) fn check(_entry: &SectionEntry, _tensors: TensorsOf<'_>, _shared: &Ma
     Ok(())
 }
 
-/// What its parts say, each with its number.
-pub(super) fn facts(entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
-    let of_part = |(index, part): (usize, &SectionEntry)| {
-        let kind = (format!("part {}", index + 1), part.kind.clone());
-        std::iter::once(kind).chain(Registry::built_in().facts(part, shared)).collect::<Vec<_>>()
-    };
-    entry.parts.iter().enumerate().flat_map(of_part).collect()
+/// Of its own it has no settings that tell anything; its parts have.
+pub(super) fn facts(_entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, String)> {
+    vec![]
 }
 
 pub(super) fn open(

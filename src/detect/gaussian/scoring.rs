@@ -1,6 +1,6 @@
 //! Distances to scores and maps.
 
-use super::Gaussian;
+use super::fitted::Gaussian;
 use super::law::Law;
 use crate::bank::{Describer, Search};
 use crate::condition::Admission;

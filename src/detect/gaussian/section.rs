@@ -1,6 +1,6 @@
 //! Between a bundle's section and the detector.
 
-use super::Gaussian;
+use super::fitted::Gaussian;
 use super::law::{Law, kernel, whitening};
 use super::linear::{halved, packed_len, shares_len, whole};
 use super::settings::{Settings, Sizes};

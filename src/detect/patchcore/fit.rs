@@ -1,8 +1,8 @@
 //! Normal images to a memory bank.
 
+use super::fitted::{NAME, PatchCore};
 use super::index;
 use super::settings::{CoresetEntry, ScoreEntry, Settings};
-use super::{NAME, PatchCore};
 use crate::bank::{
     BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, LocalDensity, MemoryBank, RowSource,
     normalise_rows, select_from,

@@ -1,6 +1,6 @@
 //! Distances to scores and maps.
 
-use super::PatchCore;
+use super::fitted::PatchCore;
 use crate::bank::{Describer, LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
 use crate::detect::{Admit, Asked, DetectError, Distances, Scored, Scoring, View};

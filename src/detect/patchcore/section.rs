@@ -1,6 +1,6 @@
 //! Between a bundle's section and the detector.
 
-use super::PatchCore;
+use super::fitted::PatchCore;
 use super::settings::{IndexEntry, Settings};
 use crate::bank::{BankRow, IndexKind, LocalDensity, MemoryBank};
 use crate::bundle::settings::require;

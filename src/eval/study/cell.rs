@@ -1,9 +1,8 @@
 //! One full configuration, as typed values and as text.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::StudyError;
+use super::{Axis, StudyError};
 use crate::bank::{Context, CoresetSize, DescriptorSpec};
 use crate::condition::{ConditionError, GateKind, GateUse, Policy};
 use crate::detect::{DEFAULT_CORESET, DetectError, Metric, Options, PipelineSpec, Registry, Scoring};
@@ -12,102 +11,6 @@ use crate::infer::Calibration;
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
 use crate::train::{DEFAULT_SIZE_PX, FitPlan, PartPlan};
-
-/// What a study can vary, in the order in which an image meets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Axis {
-    /// The method.
-    Detector,
-    /// The network.
-    Backbone,
-    /// Its layers: `all`, or names separated by commas.
-    Layers,
-    /// The network's input, `256x256`.
-    ImageSize,
-    /// How images get that size.
-    Resize,
-    /// Side of the square that each patch averages.
-    Neighbourhood,
-    /// `none`, or contexts separated by spaces.
-    Context,
-    /// `l2` or `cosine`.
-    Metric,
-    /// Rows kept, a share or a count.
-    Coreset,
-    /// Patch distances to image score.
-    ImageScore,
-    /// Bank images per condition: `all` or a number.
-    Shots,
-    /// What the gate learns from.
-    GateKind,
-    /// Which rows count.
-    Policy,
-    /// Which held-out normals a score is compared with.
-    Calibration,
-    /// Who tells an image's condition.
-    Gate,
-}
-
-impl Axis {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Detector,
-        Self::Backbone,
-        Self::Layers,
-        Self::ImageSize,
-        Self::Resize,
-        Self::Neighbourhood,
-        Self::Context,
-        Self::Metric,
-        Self::Coreset,
-        Self::ImageScore,
-        Self::Shots,
-        Self::GateKind,
-        Self::Policy,
-        Self::Calibration,
-        Self::Gate,
-    ];
-
-    /// Its name in plans and tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Detector => "detector",
-            Self::Backbone => "backbone",
-            Self::Layers => "layers",
-            Self::ImageSize => "image_size",
-            Self::Resize => "resize",
-            Self::Neighbourhood => "neighbourhood",
-            Self::Context => "context",
-            Self::Metric => "metric",
-            Self::Coreset => "coreset",
-            Self::ImageScore => "image_score",
-            Self::Shots => "shots",
-            Self::GateKind => "gate_kind",
-            Self::Policy => "policy",
-            Self::Calibration => "calibration",
-            Self::Gate => "gate",
-        }
-    }
-
-    /// Whether the fitted bank does not depend on it, so that runs may share one.
-    #[must_use]
-    pub fn is_chosen_at_inference(self) -> bool {
-        matches!(self, Self::Policy | Self::Calibration | Self::Gate)
-    }
-}
-
-impl FromStr for Axis {
-    type Err = StudyError;
-
-    fn from_str(text: &str) -> Result<Self, StudyError> {
-        Self::ALL
-            .into_iter()
-            .find(|axis| axis.name() == text)
-            .ok_or_else(|| StudyError::Axis { found: text.to_owned(), known: Self::ALL.map(Self::name).join(", ") })
-    }
-}
 
 /// One full configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,15 +86,10 @@ impl Cell {
             Axis::Backbone if text.is_empty() => return Err(expected("the name of a network")),
             Axis::Backbone => text.clone_into(&mut self.backbone),
             Axis::Layers => {
-                self.layers = if text == "all" { vec![] } else { text.split(',').map(str::to_owned).collect() };
-                if self.layers.iter().any(String::is_empty) {
-                    return Err(expected("all, or names of layers separated by commas"));
-                }
+                self.layers = layers(text).ok_or_else(|| expected("all, or names of layers separated by commas"))?;
             }
             Axis::ImageSize => {
-                let sides = text.split_once('x').and_then(|(h, w)| Some((h.parse().ok()?, w.parse().ok()?)));
-                let sides = sides.filter(|(h, w)| (1..=8192).contains(h) && (1..=8192).contains(w));
-                self.image_size = sides.ok_or_else(|| expected("HEIGHTxWIDTH, 1 to 8192 pixels each"))?;
+                self.image_size = sides(text).ok_or_else(|| expected("HEIGHTxWIDTH, 1 to 8192 pixels each"))?;
             }
             Axis::Resize => self.resize = text.parse().map_err(|e: crate::image::ImageError| bad(e.to_string()))?,
             Axis::Neighbourhood => {
@@ -204,32 +102,19 @@ impl Cell {
                 self.descriptor.context = parsed.map_err(|e: crate::bank::BankError| bad(e.to_string()))?;
             }
             Axis::Metric => {
-                self.metric = match text {
-                    "l2" => Metric::L2,
-                    "cosine" => Metric::Cosine,
-                    _ => return Err(expected("l2 or cosine")),
-                }
+                self.metric = metric(text).ok_or_else(|| expected("l2 or cosine"))?;
             }
             Axis::Coreset => self.coreset = text.parse().map_err(|e: crate::bank::BankError| bad(e.to_string()))?,
             Axis::ImageScore => {
                 self.image_score = text.parse().map_err(|e: crate::score::ScoreError| bad(e.to_string()))?;
             }
             Axis::Shots => {
-                self.shots = match text {
-                    "all" => None,
-                    n => Some(
-                        n.parse().ok().filter(|n| *n > 0).ok_or_else(|| expected("all, or a number of at least 1"))?,
-                    ),
-                }
+                self.shots = shots(text).ok_or_else(|| expected("all, or a number of at least 1"))?;
             }
             Axis::GateKind => self.gate_kind = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?,
             Axis::Policy => self.policy = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?,
             Axis::Calibration => {
-                self.calibration = match text {
-                    "condition" => Calibration::Condition,
-                    "global" => Calibration::Global,
-                    _ => return Err(expected("condition or global")),
-                }
+                self.calibration = calibration(text).ok_or_else(|| expected("condition or global"))?;
             }
             Axis::Gate => {
                 self.gate = text.parse().map_err(|e: ConditionError| bad(e.to_string()))?;
@@ -328,6 +213,38 @@ impl Cell {
             seed,
             ..common.clone()
         })
+    }
+}
+
+fn layers(text: &str) -> Option<Vec<String>> {
+    let names: Vec<String> = if text == "all" { vec![] } else { text.split(',').map(str::to_owned).collect() };
+    (!names.iter().any(String::is_empty)).then_some(names)
+}
+
+fn sides(text: &str) -> Option<(usize, usize)> {
+    let (height, width) = text.split_once('x')?;
+    let sides = (height.parse().ok()?, width.parse().ok()?);
+    ((1..=8192).contains(&sides.0) && (1..=8192).contains(&sides.1)).then_some(sides)
+}
+
+fn metric(text: &str) -> Option<Metric> {
+    match text {
+        "l2" => Some(Metric::L2),
+        "cosine" => Some(Metric::Cosine),
+        _ => None,
+    }
+}
+
+/// `None` for all.
+fn shots(text: &str) -> Option<Option<usize>> {
+    if text == "all" { Some(None) } else { text.parse().ok().filter(|n| *n > 0).map(Some) }
+}
+
+fn calibration(text: &str) -> Option<Calibration> {
+    match text {
+        "condition" => Some(Calibration::Condition),
+        "global" => Some(Calibration::Global),
+        _ => None,
     }
 }
 

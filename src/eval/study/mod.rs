@@ -10,6 +10,8 @@
 //! each image once per input size and resizing, and the fit, which runs that differ only in policy, calibration and gate
 //! share.
 
+mod answers;
+mod axis;
 mod cell;
 mod data;
 mod error;
@@ -17,17 +19,20 @@ mod features;
 mod figure;
 mod plan;
 mod resample;
+mod result;
 mod run;
 mod tables;
 mod verdict;
 
-pub use cell::{Axis, Cell};
+pub use axis::Axis;
+pub use cell::Cell;
 pub use data::{StudyData, TestImage};
 pub use error::StudyError;
 pub use figure::Figure;
 pub use plan::{
     Direction, Draft, DraftHypothesis, DraftStage, Hypothesis, MAX_CELLS, MAX_SEEDS, Plan, PlannedCell, Stage,
 };
-pub use run::{Run, Setup, Study};
+pub use result::Run;
+pub use run::{Setup, Study};
 pub use tables::{CellTable, Row, Tables};
 pub use verdict::{Answer, Finding};

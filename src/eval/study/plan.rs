@@ -162,22 +162,7 @@ impl Plan {
             if seeds.is_empty() || seeds.len() > MAX_SEEDS {
                 return refuse(place, format!("expected 1 to {MAX_SEEDS} seeds, found {}", seeds.len()));
             }
-            if let Some((axis, _)) = stage.vary.iter().find(|(_, values)| values.is_empty()) {
-                return refuse(place, format!("{} has no values", axis.name()));
-            }
-            let mut grid = vec![changed(&baseline, &stage.fixed)?];
-            for (axis, values) in &stage.vary {
-                if grid.len().saturating_mul(values.len()) > MAX_CELLS {
-                    return refuse(place, format!("more than {MAX_CELLS} combinations"));
-                }
-                let mut wider = Vec::with_capacity(grid.len() * values.len());
-                for cell in &grid {
-                    for value in values {
-                        wider.push(changed(cell, &[(*axis, value.clone())])?);
-                    }
-                }
-                grid = wider;
-            }
+            let grid = grid(&baseline, &stage.fixed, &stage.vary, &place)?;
             let mut members = vec![0];
             for cell in grid {
                 let index = cells.iter().position(|c| c.cell == cell).unwrap_or_else(|| {
@@ -204,26 +189,8 @@ impl Plan {
         if cells[0].seeds.is_empty() {
             return refuse("seeds".to_owned(), "expected at least one".to_owned());
         }
-        let find = |name: &str, which: &str, changes: &[(Axis, String)]| -> Result<usize, StudyError> {
-            let cell = changed(&baseline, changes)?;
-            cells.iter().position(|c| c.cell == cell).ok_or_else(|| StudyError::Plan {
-                place: format!("hypothesis '{name}'"),
-                reason: format!("no stage runs its cell {which}: {}", cell.difference(&baseline)),
-            })
-        };
-        let mut hypotheses = vec![];
-        for draft in draft.hypotheses {
-            let (a, b) = (find(&draft.name, "a", &draft.a)?, find(&draft.name, "b", &draft.b)?);
-            if !draft.margin.is_finite() || (draft.direction == Direction::Same && draft.margin <= 0.0) {
-                let reason = "a margin must be finite, and above 0 for the direction same".to_owned();
-                return refuse(format!("hypothesis '{}'", draft.name), reason);
-            }
-            if !cells[a].seeds.iter().any(|seed| cells[b].seeds.contains(seed)) {
-                let reason = "its two cells have no seed in common".to_owned();
-                return refuse(format!("hypothesis '{}'", draft.name), reason);
-            }
-            hypotheses.push(Hypothesis { draft, a, b });
-        }
+        let resolve = |draft| hypothesis(draft, &baseline, &cells);
+        let hypotheses = draft.hypotheses.into_iter().map(resolve).collect::<Result<_, _>>()?;
         Ok(Self { title, alpha, holdout, conditions, resamples, cells, stages, hypotheses })
     }
 
@@ -232,6 +199,51 @@ impl Plan {
     pub fn n_runs(&self) -> usize {
         self.cells.iter().map(|cell| cell.seeds.len()).sum()
     }
+}
+
+/// Every combination of what a stage varies.
+fn grid(
+    baseline: &Cell,
+    fixed: &[(Axis, String)],
+    vary: &[(Axis, Vec<String>)],
+    place: &str,
+) -> Result<Vec<Cell>, StudyError> {
+    let refuse = |reason: String| Err(StudyError::Plan { place: place.to_owned(), reason });
+    if let Some((axis, _)) = vary.iter().find(|(_, values)| values.is_empty()) {
+        return refuse(format!("{} has no values", axis.name()));
+    }
+    let mut grid = vec![changed(baseline, fixed)?];
+    for (axis, values) in vary {
+        if grid.len().saturating_mul(values.len()) > MAX_CELLS {
+            return refuse(format!("more than {MAX_CELLS} combinations"));
+        }
+        let mut wider = Vec::with_capacity(grid.len() * values.len());
+        for cell in &grid {
+            for value in values {
+                wider.push(changed(cell, &[(*axis, value.clone())])?);
+            }
+        }
+        grid = wider;
+    }
+    Ok(grid)
+}
+
+/// A hypothesis with the positions of its cells.
+fn hypothesis(draft: DraftHypothesis, baseline: &Cell, cells: &[PlannedCell]) -> Result<Hypothesis, StudyError> {
+    let refuse = |reason: String| StudyError::Plan { place: format!("hypothesis '{}'", draft.name), reason };
+    let find = |which: &str, changes: &[(Axis, String)]| -> Result<usize, StudyError> {
+        let cell = changed(baseline, changes)?;
+        let missing = || refuse(format!("no stage runs its cell {which}: {}", cell.difference(baseline)));
+        cells.iter().position(|c| c.cell == cell).ok_or_else(missing)
+    };
+    let (a, b) = (find("a", &draft.a)?, find("b", &draft.b)?);
+    if !draft.margin.is_finite() || (draft.direction == Direction::Same && draft.margin <= 0.0) {
+        return Err(refuse("a margin must be finite, and above 0 for the direction same".to_owned()));
+    }
+    if !cells[a].seeds.iter().any(|seed| cells[b].seeds.contains(seed)) {
+        return Err(refuse("its two cells have no seed in common".to_owned()));
+    }
+    Ok(Hypothesis { draft, a, b })
 }
 
 fn changed(cell: &Cell, changes: &[(Axis, String)]) -> Result<Cell, StudyError> {

@@ -9,17 +9,18 @@ use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::answers::{Answers, One};
 use super::features::{Recalled, Remembered};
-use super::{Cell, Plan, StudyData, StudyError};
-use crate::bank::{BankError, ByCondition, MemoryBank, Search};
+use super::{Cell, Plan, Run, StudyData, StudyError};
+use crate::bank::MemoryBank;
 use crate::bundle::Contents;
-use crate::condition::{Admission, ConditionRule, Policy};
+use crate::condition::{ConditionRule, Policy};
 use crate::dataset::Sample;
-use crate::detect::{DetectError, FeaturePipeline, Network, Registry, Scoring, View};
+use crate::detect::{DetectError, FeaturePipeline, Network, Registry};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Reading};
-use crate::infer::{Inspector, convert};
-use crate::model::{self, Grid, OpenDevice};
+use crate::infer::open;
+use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Silent};
 use crate::train::{FitPlan, Originals, TrainError, fit_on};
 
@@ -35,29 +36,6 @@ pub struct Setup<'a> {
     pub batch: usize,
     /// Memory that the process may take during a fit, in bytes; `None` for half of what is free.
     pub memory_bytes: Option<u64>,
-}
-
-/// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Run {
-    /// The cell's name.
-    pub cell: String,
-    /// The seed.
-    pub seed: u64,
-    /// The conditions of the bank.
-    pub conditions: Vec<String>,
-    /// Rows of the bank.
-    pub n_rows: usize,
-    /// Image scores.
-    pub raw: Vec<f32>,
-    /// The scores in standard deviations above the mean of held-out normals.
-    pub calibrated: Vec<f32>,
-    /// Raw scores above it are anomalous.
-    pub threshold: Vec<f32>,
-    /// The condition that the gate told, as a position in `conditions`.
-    pub told: Vec<Option<u32>>,
-    /// The condition of the row nearest to the worst patch.
-    pub nearest: Vec<u32>,
 }
 
 /// A plan, its data and the networks it needs.
@@ -283,7 +261,7 @@ impl<'a> Study<'a> {
 
     /// Scores the test images with one bank under everything that the group's cells ask for.
     fn measure(&self, contents: Contents, cell: &Cell, group: &Group) -> Result<Vec<Run>, StudyError> {
-        let inspector = convert::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
+        let inspector = open::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
         let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
         let scoring = cell.options().scoring;
         let empty = |(index, _): &(usize, Vec<u64>)| Run {
@@ -331,76 +309,5 @@ impl<'a> Study<'a> {
             }
         }
         Ok(runs)
-    }
-}
-
-/// One image under one cell.
-struct One {
-    raw: f32,
-    calibrated: f32,
-    threshold: f32,
-    told: Option<u32>,
-    nearest: u32,
-}
-
-/// One image under one bank; every search is done once.
-struct Answers<'a> {
-    inspector: &'a Inspector,
-    image: &'a Image,
-    /// `[n_patches, dim]`.
-    rows: &'a [f32],
-    grid: Grid,
-    given: Option<Admission>,
-    scoring: Scoring,
-    /// What all searches follow from, once one was asked for.
-    found: Option<ByCondition>,
-    /// Raw score and condition of the row nearest to the worst patch, by search.
-    searched: Vec<(Search, f32, u32)>,
-}
-
-impl Answers<'_> {
-    fn answer(&mut self, cell: &Cell) -> Result<One, DetectError> {
-        let admission = self.inspector.admit(cell.gate, self.given, self.image, self.rows);
-        let search = Search::under(cell.policy, admission, self.inspector.conditions().len());
-        let (raw, nearest) = self.search(search, (cell.policy, admission))?;
-        let judged = self.inspector.judge(cell.policy, cell.calibration, admission.condition, raw)?;
-        Ok(One {
-            raw,
-            calibrated: judged.calibrated_score,
-            threshold: judged.threshold,
-            told: admission.condition.map(|c| c as u32),
-            nearest,
-        })
-    }
-
-    fn search(&mut self, search: Search, (policy, admission): (Policy, Admission)) -> Result<(f32, u32), DetectError> {
-        if let Some((_, raw, nearest)) = self.searched.iter().find(|(s, _, _)| *s == search) {
-            return Ok((*raw, *nearest));
-        }
-        let Some(bank) = self.inspector.bank() else {
-            // Without rows the detector says itself, and nothing tells the condition of the nearest.
-            let (detector, view) = (self.inspector.detector(), View::plain(policy));
-            let raw = detector.score_described(self.rows, self.grid, admission, &[view])?.raw_scores[0];
-            let told = admission.condition.unwrap_or(0) as u32;
-            self.searched.push((search, raw, told));
-            return Ok((raw, told));
-        };
-        // As many neighbours as inspection asks for: the same bits.
-        let found = match self.found.take() {
-            Some(found) => found,
-            None => bank.nearest_by_condition(self.rows, self.scoring.map_neighbours, None)?,
-        };
-        let found = self.found.insert(found).under(search).ok_or(BankError::Empty)?;
-        let raw = self.scoring.image_score.of(self.rows, &found, bank)?;
-        let mut worst = 0;
-        for patch in 0..found.distances.len() / found.k {
-            if found.distances[patch * found.k] > found.distances[worst * found.k] {
-                worst = patch;
-            }
-        }
-        let row = found.indices[worst * found.k] as usize;
-        let nearest = bank.origins()[row].condition;
-        self.searched.push((search, raw, nearest));
-        Ok((raw, nearest))
     }
 }

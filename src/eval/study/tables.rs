@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::figure::{Ready, Truth};
 use super::resample::{Measured, Resamples, difference, interval};
 use super::verdict::judge;
-use super::{Figure, Finding, Plan, Run, StudyData};
+use super::{Figure, Finding, Hypothesis, Plan, Run, StudyData};
 use crate::eval::Interval;
 
 /// The figures of a cell on some of the test images.
@@ -73,57 +73,60 @@ impl Tables {
                 runs.map(|run| OfRun::measure(run, &truth, &resamples, &members)).collect()
             })
             .collect();
-        let cells = measured
-            .iter()
-            .enumerate()
-            .filter(|(_, runs)| !runs.is_empty())
-            .map(|(cell, runs)| CellTable {
-                cell,
-                n_rows: runs.iter().map(|r| r.n_rows as f64).sum::<f64>() / runs.len() as f64,
-                rows: parts
-                    .iter()
-                    .enumerate()
-                    .map(|(part, condition)| Row {
-                        condition: condition.map(|c| conditions[c].clone()),
-                        n_normal: (0..truth.anomalous.len())
-                            .filter(|i| members[part][*i] && !truth.anomalous[*i])
-                            .count(),
-                        n_anomalous: (0..truth.anomalous.len())
-                            .filter(|i| members[part][*i] && truth.anomalous[*i])
-                            .count(),
-                        figures: figures(|figure| {
-                            interval(&runs.iter().map(|r| &r.parts[part][&figure]).collect::<Vec<_>>())
-                        }),
-                        to_baseline: figures(|figure| compare(&measured, (cell, figure), (0, figure), part)),
-                    })
-                    .collect(),
-            })
-            .collect();
-        let findings = plan
-            .hypotheses
-            .iter()
-            .map(|hypothesis| {
-                let wanted = &hypothesis.draft.condition;
-                let part = match wanted {
-                    None => Some(0),
-                    Some(name) => conditions.iter().position(|c| c == name).map(|c| c + 1),
-                };
-                let (figure_a, figure_b) =
-                    (hypothesis.draft.figure, hypothesis.draft.figure_b.unwrap_or(hypothesis.draft.figure));
-                let of = |cell: usize, figure: Figure| {
-                    let part = part?;
-                    let runs: Vec<&Measured> = common(&measured, hypothesis.a, hypothesis.b, cell)
-                        .map(|run| &run.parts[part][&figure])
-                        .collect();
-                    interval(&runs)
-                };
-                let pair =
-                    part.and_then(|part| compare(&measured, (hypothesis.a, figure_a), (hypothesis.b, figure_b), part));
-                let n_seeds = common(&measured, hypothesis.a, hypothesis.b, hypothesis.a).count();
-                judge(hypothesis, of(hypothesis.a, figure_a), of(hypothesis.b, figure_b), pair, n_seeds)
-            })
-            .collect();
+        let parts = Parts { conditions, of: parts, members, truth };
+        let cells = (0..measured.len()).filter(|cell| !measured[*cell].is_empty());
+        let cells = cells.map(|cell| parts.table(cell, &measured)).collect();
+        let findings = plan.hypotheses.iter().map(|hypothesis| parts.finding(hypothesis, &measured)).collect();
         Self { cells, findings }
+    }
+}
+
+/// The test images as a whole and by condition.
+struct Parts {
+    conditions: Vec<String>,
+    /// All of them, then each condition.
+    of: Vec<Option<usize>>,
+    /// Which images are in each part.
+    members: Vec<Vec<bool>>,
+    truth: Truth,
+}
+
+impl Parts {
+    fn table(&self, cell: usize, measured: &[Vec<OfRun>]) -> CellTable {
+        let runs = &measured[cell];
+        let n = |part: usize, anomalous: bool| {
+            let truth = &self.truth.anomalous;
+            (0..truth.len()).filter(|i| self.members[part][*i] && truth[*i] == anomalous).count()
+        };
+        let row = |(part, condition): (usize, &Option<usize>)| Row {
+            condition: condition.map(|c| self.conditions[c].clone()),
+            n_normal: n(part, false),
+            n_anomalous: n(part, true),
+            figures: figures(|figure| interval(&runs.iter().map(|r| &r.parts[part][&figure]).collect::<Vec<_>>())),
+            to_baseline: figures(|figure| compare(measured, (cell, figure), (0, figure), part)),
+        };
+        CellTable {
+            cell,
+            n_rows: runs.iter().map(|r| r.n_rows as f64).sum::<f64>() / runs.len() as f64,
+            rows: self.of.iter().enumerate().map(row).collect(),
+        }
+    }
+
+    fn finding(&self, hypothesis: &Hypothesis, measured: &[Vec<OfRun>]) -> Finding {
+        let Hypothesis { draft, a, b } = hypothesis;
+        let part = match &draft.condition {
+            None => Some(0),
+            Some(name) => self.conditions.iter().position(|c| c == name).map(|c| c + 1),
+        };
+        let (figure_a, figure_b) = (draft.figure, draft.figure_b.unwrap_or(draft.figure));
+        let of = |cell: usize, figure: Figure| {
+            let part = part?;
+            let runs: Vec<&Measured> = common(measured, *a, *b, cell).map(|run| &run.parts[part][&figure]).collect();
+            interval(&runs)
+        };
+        let pair = part.and_then(|part| compare(measured, (*a, figure_a), (*b, figure_b), part));
+        let n_seeds = common(measured, *a, *b, *a).count();
+        judge(hypothesis, of(*a, figure_a), of(*b, figure_b), pair, n_seeds)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The directories of a TIFF, read before the decoder does: it takes memory for what an entry claims before it can be given
 //! limits, and knows nothing of previews and pages.
 
-use super::{FORMAT, ImageError};
+use super::error::FORMAT;
+use crate::image::ImageError;
 
 /// Directories that a file may have: far more than any stack of images, few enough to list.
 const MAX_DIRECTORIES: usize = 65_536;

@@ -1,22 +1,23 @@
 //! TIFF through the `tiff` crate, which keeps the samples' type and depth.
 
 mod directory;
+mod error;
 mod overlaid;
 mod page;
 mod samples;
 
+use ::tiff::ColorType;
 use ::tiff::decoder::{ChunkType, Decoder as TiffDecoder, DecodingResult, Limits as DecoderLimits};
 use ::tiff::tags::Tag;
-use ::tiff::{ColorType, TiffError};
 
+use self::error::{explain, malformed, unsupported};
 use self::overlaid::Overlaid;
-use self::samples::Levels;
+use self::samples::{Layout, Levels};
 use super::orient::Orientation;
 use super::{Image, ImageError, Limits, Reading};
 
 type Decoder<'a> = TiffDecoder<Overlaid<'a>>;
 
-const FORMAT: &str = "TIFF";
 /// Compression tag values read: none, LZW, Deflate (two codes) and PackBits. JPEG inside TIFF is
 /// left out because its inner header can claim a size of its own that no limit reaches.
 const COMPRESSIONS: [u16; 5] = [1, 5, 8, 32773, 32946];
@@ -46,17 +47,6 @@ const WHITE_IS_ZERO: u64 = 0;
 const BLACK_IS_ZERO: u64 = 1;
 const PALETTE: u64 = 3;
 const ORIENTATION: u16 = 274;
-
-/// How samples lie in the decoded buffer.
-struct Layout {
-    /// Samples per pixel in the buffer.
-    n_stored: usize,
-    /// Leading ones that are colour; the rest is alpha.
-    n_kept: usize,
-    bits: u8,
-    /// One plane per channel, one after the other, instead of interleaved channels.
-    planar: bool,
-}
 
 /// Decodes the one full-resolution page of a TIFF file, or the one asked for.
 pub(super) fn decode(bytes: &[u8], reading: &Reading) -> Result<Image, ImageError> {
@@ -178,26 +168,4 @@ fn check_chunks(decoder: &Decoder<'_>, planar: bool, height: u32, width: u32) ->
 
 fn optional<T: TryFrom<u64>>(decoder: &mut Decoder<'_>, tag: Tag) -> Result<Option<T>, ImageError> {
     decoder.find_tag_unsigned(tag).map_err(explain)
-}
-
-fn unsupported(found: String) -> ImageError {
-    ImageError::Unsupported { format: FORMAT, found }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "shaped for map_err")]
-fn explain(error: TiffError) -> ImageError {
-    match error {
-        TiffError::UnsupportedError(found) => {
-            unsupported(found.to_string().trim_end_matches(" is unsupported").to_owned())
-        }
-        TiffError::FormatError(_)
-        | TiffError::IoError(_)
-        | TiffError::LimitsExceeded
-        | TiffError::IntSizeError
-        | TiffError::UsageError(_) => malformed(error.to_string()),
-    }
-}
-
-fn malformed(reason: String) -> ImageError {
-    ImageError::Malformed { format: FORMAT, reason }
 }

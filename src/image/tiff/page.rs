@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use super::directory::{self, Directory};
-use super::{ImageError, unsupported};
+use super::error::unsupported;
+use crate::image::ImageError;
 
 /// Bits of the new subfile type: a reduced-resolution copy of another image, and a transparency mask.
 const NEW_SUBFILE_TYPE: u16 = 254;

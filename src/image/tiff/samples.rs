@@ -3,7 +3,7 @@
 use ::tiff::decoder::DecodingResult;
 
 use super::directory::Directory;
-use super::{FORMAT, Layout, unsupported};
+use super::error::{FORMAT, unsupported};
 use crate::image::value_range::keep_channels;
 use crate::image::{ImageError, ValueRange};
 
@@ -12,6 +12,17 @@ const MIN_SAMPLE_VALUE: u16 = 280;
 const S_MAX_SAMPLE_VALUE: u16 = 341;
 const S_MIN_SAMPLE_VALUE: u16 = 340;
 const COLOR_MAP: u16 = 320;
+
+/// How samples lie in the decoded buffer.
+pub(super) struct Layout {
+    /// Samples per pixel in the buffer.
+    pub(super) n_stored: usize,
+    /// Leading ones that are colour; the rest is alpha.
+    pub(super) n_kept: usize,
+    pub(super) bits: u8,
+    /// One plane per channel, one after the other, instead of interleaved channels.
+    pub(super) planar: bool,
+}
 
 /// What the stored values mean: the range given, or stated in the file.
 #[derive(Clone, Copy)]

@@ -1,7 +1,8 @@
 //! The GPU path through wgpu: Vulkan, Metal, DX12.
 
-use super::{DeviceChoice, ModelError, OpenDevice};
-use crate::model::guard;
+use super::choice::DeviceChoice;
+use super::opened::OpenDevice;
+use crate::model::{ModelError, failure};
 use burn::tensor::{Device, DeviceType, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -78,7 +79,7 @@ fn spare(device: &Device, n_pieces: usize, n_values: usize) -> Result<(), String
             // Reading a value makes the device do what it put off.
             #[allow(clippy::single_range_in_vec_init, reason = "one range per dimension, and there is one")]
             let last = piece.clone().slice([n_values - 1..n_values]);
-            last.try_into_data().map_err(|error| guard::one_line(&format!("{error:?}")))?;
+            last.try_into_data().map_err(|error| failure::one_line(&format!("{error:?}")))?;
             pieces.push(piece);
         }
         Ok(())

@@ -6,80 +6,16 @@ mod gpu;
 #[path = "no_gpu.rs"]
 mod gpu;
 
+mod choice;
+mod opened;
 mod rows;
 
-use super::{ModelError, Precision};
-use crate::kernel::simd::Level;
-use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
-use std::fmt;
-use std::str::FromStr;
+pub use choice::DeviceChoice;
+pub use opened::OpenDevice;
 
-/// Which device is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeviceChoice {
-    /// A graphics card if this binary can use one and the machine has one with a gigabyte to spare, else the CPU; never a
-    /// software adapter. [`OpenDevice::description`] says which, and why.
-    Auto,
-    /// The CPU on pcore's own kernels; a network they can't compute runs on burn-flex.
-    Cpu,
-    /// The CPU on burn-flex, the reference that pcore's kernels are held to.
-    Flex,
-    /// The slower ndarray CPU backend.
-    Ndarray,
-    /// A GPU through Vulkan, Metal or DX12: the first of [`adapters`], or the n-th.
-    Wgpu(Option<usize>),
-    /// An NVIDIA GPU through CUDA: the first, or the n-th.
-    Cuda(Option<usize>),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = ModelError;
-
-    fn from_str(text: &str) -> Result<Self, ModelError> {
-        let unknown = || ModelError::UnknownDevice { name: text.to_owned() };
-        let (kind, index) = match text.split_once(':') {
-            Some((kind, index)) => (kind, Some(index.parse::<usize>().map_err(|_not_a_number| unknown())?)),
-            None => (text, None),
-        };
-        match (kind, index) {
-            ("auto", None) => Ok(Self::Auto),
-            ("cpu", None) => Ok(Self::Cpu),
-            ("flex", None) => Ok(Self::Flex),
-            ("ndarray", None) => Ok(Self::Ndarray),
-            ("wgpu", index) => Ok(Self::Wgpu(index)),
-            ("cuda", index) => Ok(Self::Cuda(index)),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Flex => f.write_str("flex"),
-            Self::Ndarray => f.write_str("ndarray"),
-            Self::Wgpu(None) => f.write_str("wgpu"),
-            Self::Wgpu(Some(index)) => write!(f, "wgpu:{index}"),
-            Self::Cuda(None) => f.write_str("cuda"),
-            Self::Cuda(Some(index)) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
-/// A device that is ready for use.
-#[derive(Clone, Debug)]
-pub struct OpenDevice {
-    pub(super) device: Device,
-    /// Whether pcore's own kernels run what they can.
-    pub(super) kernels: bool,
-    precision: Precision,
-    description: String,
-    is_gpu: bool,
-}
+use super::ModelError;
+#[cfg(any(feature = "cuda", feature = "ndarray"))]
+use burn::tensor::Device;
 
 impl OpenDevice {
     /// Opens what was chosen.
@@ -96,72 +32,6 @@ impl OpenDevice {
             DeviceChoice::Wgpu(index) => gpu::wgpu(index),
             DeviceChoice::Cuda(index) => cuda(index),
         }
-    }
-
-    /// The CPU on pcore's own kernels, which every build has.
-    #[must_use]
-    pub fn cpu() -> Self {
-        let description = format!("cpu ({} threads, {})", rayon::current_num_threads(), Level::best().name());
-        Self { kernels: true, ..Self::on(Device::flex(), description, false) }
-    }
-
-    /// The CPU on burn-flex, which every build has.
-    #[must_use]
-    pub fn flex() -> Self {
-        let description = format!("flex ({} threads)", rayon::current_num_threads());
-        Self::on(Device::flex(), description, false)
-    }
-
-    /// A burn device.
-    fn on(device: Device, description: String, is_gpu: bool) -> Self {
-        Self { device, kernels: false, precision: Precision::F32, description, is_gpu }
-    }
-
-    /// The same device, its networks computing in `precision`.
-    ///
-    /// # Errors
-    /// [`ModelError::Precision`] for half precision on a CPU, or on a GPU that does not compute with 16 bits.
-    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
-        let refused = |reason: &str| Err(ModelError::Precision { reason: format!("{}: {reason}", self.description) });
-        match precision {
-            Precision::F32 => Ok(self),
-            Precision::F16 if !self.is_gpu => refused("only GPUs compute in half precision"),
-            Precision::F16 if !self.device.supports_dtype(precision.dtype()) => {
-                refused("this adapter, or its driver, does not compute with 16 bits")
-            }
-            Precision::F16 => {
-                let description = format!("{} in half precision", self.description);
-                Ok(Self { precision, description, ..self })
-            }
-        }
-    }
-
-    /// The numbers its networks compute with.
-    #[must_use]
-    pub fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// A tensor there, in the device's precision.
-    pub(super) fn tensor<const D: usize>(&self, data: TensorData) -> Tensor<D> {
-        Tensor::from_data(data, (&self.device, self.precision.dtype()))
-    }
-
-    /// A module there, its parameters in the device's precision.
-    pub(super) fn in_precision<M: Module>(&self, module: M) -> M {
-        self.precision.of(module)
-    }
-
-    /// Whether it is a GPU (or stands for one, as software adapters do), with memory of its own that can run out.
-    #[must_use]
-    pub fn is_gpu(&self) -> bool {
-        self.is_gpu
-    }
-
-    /// What was opened, for people.
-    #[must_use]
-    pub fn description(&self) -> &str {
-        &self.description
     }
 }
 
@@ -198,6 +68,7 @@ fn cuda(index: Option<usize>) -> Result<OpenDevice, ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Precision;
 
     #[test]
     fn device_names_round_trip() {

@@ -1,6 +1,8 @@
 //! What stands for the GPU path in a binary without one.
 
-use super::{DeviceChoice, ModelError, OpenDevice};
+use super::choice::DeviceChoice;
+use super::opened::OpenDevice;
+use crate::model::ModelError;
 
 /// No adapter.
 pub(super) fn adapters() -> Vec<OpenDevice> {

@@ -1,6 +1,6 @@
 //! Rows of a bank on a device, where it looks for those near a query.
 
-use super::OpenDevice;
+use super::opened::OpenDevice;
 use crate::kernel::{Groups, PreparedRows, Scout, Scouted};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use std::fmt;
@@ -13,7 +13,7 @@ impl OpenDevice {
     ///
     /// Whatever precision its networks compute in, products of rows are computed in `f32`.
     pub fn help<R: AsRef<[f32]> + Sync>(&self, rows: &mut PreparedRows<R>) -> bool {
-        self.is_gpu && rows.help(|rows| scout(&self.device, rows))
+        self.is_gpu() && rows.help(|rows| scout(&self.device, rows))
     }
 }
 

@@ -6,7 +6,7 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::DinoV2Config;
+use super::config::DinoV2Config;
 use super::load::{BlockWeights, Dense, EPSILON, Normed, Weights};
 use crate::model::weights;
 

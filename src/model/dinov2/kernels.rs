@@ -1,7 +1,7 @@
 //! A DINOv2 transformer on pcore's own CPU kernels.
 
+use super::config::{DinoV2Config, Tap};
 use super::load::{BlockWeights, Dense, EPSILON, Normed, Weights};
-use super::{DinoV2Config, Tap};
 use crate::kernel::KernelError;
 use crate::kernel::transformer::{Block, Linear, Norm, Workspace};
 use crate::model::{FeatureMap, Grid, ImageBatch, ModelError};

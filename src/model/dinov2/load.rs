@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::DinoV2Config;
+use super::config::DinoV2Config;
 use super::position::PositionTable;
 use crate::model::weights::{self as files, Digest, NamedTensors, Origin, Parameter, WeightsError};
 

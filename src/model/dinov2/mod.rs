@@ -32,6 +32,7 @@
 //! before it at load.
 
 mod blocks;
+mod config;
 mod kernels;
 mod load;
 mod position;
@@ -41,39 +42,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::TensorData;
 
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
+use super::inputs;
 use super::weights::NamedTensors;
 use super::{Backbone, BackboneSpec, FeatureMap, Footprint, Grid, ImageBatch, ModelError, OpenDevice};
 use blocks::Transformer;
+pub use config::DinoV2Config;
+use config::Tap;
 use kernels::Kernels;
 pub(crate) use load::{canonical, rehearse};
 use position::PositionTable;
 
 /// Interpolated position embeddings kept for sizes that come again.
 const SIZES_KEPT: usize = 4;
-
-/// The dimensions of a DINOv2 transformer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DinoV2Config {
-    /// Name in messages and in the spec.
-    pub name: String,
-    /// Length of a token.
-    pub dim: usize,
-    /// Number of blocks.
-    pub depth: usize,
-    /// Attention heads; divides `dim`.
-    pub n_heads: usize,
-    /// Register tokens: 0 or 4 in the published networks.
-    pub n_registers: usize,
-    /// Side of a patch in pixels.
-    pub patch: usize,
-}
-
-/// One requested layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tap {
-    block: usize,
-    normed: bool,
-}
 
 /// A DINOv2 transformer with weights, cut after its deepest requested block.
 #[derive(Debug)]
@@ -94,32 +74,6 @@ enum Engine {
     Burn { transformer: Box<Transformer>, device: OpenDevice },
 }
 
-impl DinoV2Config {
-    /// The configuration of a published network: `dinov2_vits14`, `dinov2_vitb14` or `dinov2_vitl14`, each also with
-    /// `_reg` for four registers.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        let (size, n_registers) = match name.strip_suffix("_reg") {
-            Some(size) => (size, 4),
-            None => (name, 0),
-        };
-        let (dim, depth, n_heads) = match size {
-            "dinov2_vits14" => (384, 12, 6),
-            "dinov2_vitb14" => (768, 12, 12),
-            "dinov2_vitl14" => (1024, 24, 16),
-            _ => return None,
-        };
-        Some(Self { name: name.to_owned(), dim, depth, n_heads, n_registers, patch: 14 })
-    }
-
-    /// Names of the layers that can be requested: `blocks.0`, ..., `norm:blocks.0`, ...
-    #[must_use]
-    pub fn layers(&self) -> Vec<String> {
-        let plain = (0..self.depth).map(|block| format!("blocks.{block}"));
-        plain.chain((0..self.depth).map(|block| format!("norm:blocks.{block}"))).collect()
-    }
-}
-
 impl DinoV2 {
     /// Builds the network from a weight file, up to the deepest of `layers`.
     ///
@@ -131,7 +85,7 @@ impl DinoV2 {
         layers: &[String],
         device: &OpenDevice,
     ) -> Result<Self, ModelError> {
-        let taps: Vec<Tap> = super::zoo::taps(&config.name, layers, &config.layers())?
+        let taps: Vec<Tap> = inputs::taps(&config.name, layers, &config.layers())?
             .into_iter()
             .map(|index| Tap { block: index % config.depth, normed: index >= config.depth })
             .collect();
@@ -193,7 +147,7 @@ impl Backbone for DinoV2 {
                 let shape = [1, grid.n_patches(), self.config.dim];
                 let positions = device.tensor(TensorData::new(positions.to_vec(), shape));
                 let keep = |block| self.taps.iter().any(|tap| tap.block == block);
-                let outputs = transformer.forward(super::zoo::pixels(images, device), positions, keep);
+                let outputs = transformer.forward(inputs::pixels(images, device), positions, keep);
                 let map = |tap: &Tap| {
                     let tokens = outputs[tap.block].clone()?;
                     let tokens = if tap.normed { transformer.norm.forward(tokens) } else { tokens };

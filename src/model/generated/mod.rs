@@ -134,7 +134,7 @@ impl Backbone for Generated {
         match &self.engine {
             Engine::Kernels(cnn) => cnn.features(images),
             Engine::Burn { module, device, taps } => {
-                maps(module.outputs(super::zoo::pixels(images, device)), taps, &self.spec.layers, images)
+                maps(module.outputs(super::inputs::pixels(images, device)), taps, &self.spec.layers, images)
             }
         }
     }

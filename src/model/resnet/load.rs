@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::config::ResNetConfig;
+use super::onnx;
 use super::plan::{ConvPlan, Plan};
-use super::{ResNetConfig, onnx};
 use crate::model::weights::{self, Digest, NamedTensors, Parameter, WeightsError};
 
 /// Added to the variance; torchvision and timm agree.

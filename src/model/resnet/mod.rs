@@ -13,6 +13,7 @@
 //! the graph from the input, whatever their names, with batch normalisation as nodes or folded.
 
 mod blocks;
+mod config;
 mod graph;
 mod load;
 mod onnx;
@@ -20,30 +21,15 @@ mod plan;
 
 use super::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use super::cnn::Cnn;
+use super::inputs;
 use super::weights::NamedTensors;
 use super::{Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, ModelError, OpenDevice};
 use blocks::Stages;
+pub use config::ResNetConfig;
 use plan::Plan;
 
 /// Smallest image side that is run: below it, `layer4` looks at padding more than at the image.
 const SMALLEST_SIDE_PX: usize = 32;
-
-/// The dimensions of a residual network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResNetConfig {
-    /// Name in messages and in the spec.
-    pub name: String,
-    /// Three convolutions per block (1 x 1, 3 x 3, 1 x 1) instead of two.
-    pub bottleneck: bool,
-    /// Blocks of each stage.
-    pub blocks: [usize; 4],
-    /// Channels of the first convolution.
-    pub stem: usize,
-    /// Channels of each stage; a bottleneck's output has four times as many.
-    pub planes: [usize; 4],
-    /// Factor on the inner channels of a bottleneck: 1, or 2 for the wide networks.
-    pub width: usize,
-}
 
 /// A residual network with weights, cut after its deepest requested layer.
 #[derive(Debug)]
@@ -64,36 +50,6 @@ enum Engine {
     },
 }
 
-impl ResNetConfig {
-    /// The configuration of a published network: `resnet18`, `resnet34`, `resnet50`, `resnet101`, `wide_resnet50_2`
-    /// or `wide_resnet101_2`.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        let (bottleneck, blocks, width) = match name {
-            "resnet18" => (false, [2, 2, 2, 2], 1),
-            "resnet34" => (false, [3, 4, 6, 3], 1),
-            "resnet50" => (true, [3, 4, 6, 3], 1),
-            "resnet101" => (true, [3, 4, 23, 3], 1),
-            "wide_resnet50_2" => (true, [3, 4, 6, 3], 2),
-            "wide_resnet101_2" => (true, [3, 4, 23, 3], 2),
-            _ => return None,
-        };
-        Some(Self { name: name.to_owned(), bottleneck, blocks, stem: 64, planes: [64, 128, 256, 512], width })
-    }
-
-    /// Names of the layers that can be requested.
-    #[must_use]
-    pub fn layers(&self) -> Vec<String> {
-        (1..=4).map(|stage| format!("layer{stage}")).collect()
-    }
-
-    /// Channels of a stage's output; `stage` counts from 0.
-    #[must_use]
-    pub fn dim(&self, stage: usize) -> usize {
-        self.planes[stage] * if self.bottleneck { 4 } else { 1 }
-    }
-}
-
 impl ResNet {
     /// Builds the network from a weight file, up to the deepest of `layers`.
     ///
@@ -106,7 +62,7 @@ impl ResNet {
         device: &OpenDevice,
     ) -> Result<Self, ModelError> {
         let available = config.layers();
-        let taps = super::zoo::taps(&config.name, layers, &available)?;
+        let taps = inputs::taps(&config.name, layers, &available)?;
         let depth = taps.iter().max().map_or(0, |deepest| deepest + 1);
         let plan = Plan::new(config, depth);
         let (convs, weights_sha256) = load::folded(config, &plan, tensors)?;
@@ -149,7 +105,7 @@ impl Backbone for ResNet {
         match &self.engine {
             Engine::Kernels(cnn) => cnn.features(images),
             Engine::Burn { stages, device, taps } => {
-                let outputs = stages.forward(super::zoo::pixels(images, device), taps);
+                let outputs = stages.forward(inputs::pixels(images, device), taps);
                 taps.iter().filter_map(|tap| outputs[*tap].clone()).map(FeatureMap::from_planes).collect()
             }
         }

@@ -1,6 +1,6 @@
 //! The convolutions of a residual network in the order in which they run.
 
-use super::ResNetConfig;
+use super::config::ResNetConfig;
 use crate::model::weights::Parameter;
 
 /// One convolution and the batch normalisation after it.

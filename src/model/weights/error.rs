@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::ManifestEntry;
+use super::published::ManifestEntry;
 
 /// Names listed per group in a message before the rest is only counted.
 const NAMES_SHOWN: usize = 8;

@@ -16,18 +16,22 @@ mod fetch;
 mod manifest;
 pub(crate) mod onnx;
 mod origin;
+mod published;
 mod pytorch;
 mod safetensors;
 mod source;
 mod store;
+mod stored;
 mod tensors;
 
 pub use error::{Mismatch, Misshapen, WeightsError};
 #[cfg(feature = "fetch")]
 pub use fetch::{Fetched, fetch};
-pub use manifest::{Manifest, ManifestEntry};
+pub use manifest::Manifest;
+pub use published::ManifestEntry;
 pub use store::{Added, Store, StoredWeights, Verdict};
-pub use tensors::{Dtype, NamedTensors};
+pub use stored::Dtype;
+pub use tensors::NamedTensors;
 
 pub(crate) use check::{Digest, Parameter, check, prefix};
 pub(crate) use origin::{Origin, transposed};

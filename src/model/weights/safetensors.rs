@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::WeightsError;
 use super::source::Source;
-use super::tensors::{Dtype, MAX_NAME_BYTES, MAX_TENSORS, StoredTensor};
+use super::stored::{Dtype, MAX_NAME_BYTES, MAX_TENSORS, StoredTensor};
 
 /// Largest JSON header accepted, in bytes (ViT-L/14 needs 40 kB).
 const MAX_HEADER_BYTES: u64 = 16 << 20;

@@ -81,17 +81,21 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
         marks.push(text(RIGHT, 14.0, Anchor::End, Role::Anomalous, label));
     }
     if let (Some(at), Some(threshold)) = (shown, threshold) {
-        let points = vec![(at, TOP - 5.0), (at, BOTTOM)];
-        marks.push(Mark::Line { points, width: 1.5, dashed: true, role: Role::Threshold });
-        let label = format!("threshold {}", short(threshold as f32));
-        let room = label.len() as f32 * 3.5;
-        let middle = at.clamp(LEFT + room, RIGHT - room);
-        marks.push(text(middle, TOP - 9.0, Anchor::Middle, Role::Text, label));
+        draw_threshold(&mut marks, at, threshold);
     }
     marks.push(text((LEFT + RIGHT) / 2.0, HEIGHT - 8.0, Anchor::Middle, Role::Muted, data.score_name.clone()));
     let description =
         format!("Histogram of {}: {} {name} and {} anomalous images", data.score_name, normal.len(), anomalous.len());
     Some(Scene { width: WIDTH, height: HEIGHT, description, marks })
+}
+
+fn draw_threshold(marks: &mut Vec<Mark>, at: f32, threshold: f64) {
+    let points = vec![(at, TOP - 5.0), (at, BOTTOM)];
+    marks.push(Mark::Line { points, width: 1.5, dashed: true, role: Role::Threshold });
+    let label = format!("threshold {}", short(threshold as f32));
+    let room = label.len() as f32 * 3.5;
+    let middle = at.clamp(LEFT + room, RIGHT - room);
+    marks.push(text(middle, TOP - 9.0, Anchor::Middle, Role::Text, label));
 }
 
 /// The range of all values with a little room; `None` without any.

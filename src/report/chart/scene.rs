@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use crate::report::html::rendered;
 use crate::report::picture::{ASCENT, text_width_px};
+use crate::report::template::rendered;
 use crate::report::{Picture, ReportError};
 
 /// Picture pixels per scene unit.

@@ -2,10 +2,11 @@
 
 use askama::Template;
 
-use super::{Report, ReportImage};
+use super::Report;
 use crate::eval::{Bootstrap, Evaluation, Metrics, auroc_interval, image_auroc, roc_curve};
 use crate::report::chart::{HistogramData, Scene, roc_chart, score_histogram};
 use crate::report::number::{figure, percent as spaced_percent};
+use crate::report::report_image::ReportImage;
 use crate::score::Verdict;
 
 /// Beyond this many images the interval is narrower than the figure's digits

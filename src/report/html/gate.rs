@@ -28,9 +28,9 @@ impl<'a> GateTable<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rendered;
     use super::*;
     use crate::eval::Told;
+    use crate::report::template::rendered;
 
     #[test]
     fn the_section_has_a_row_for_each_true_condition_and_escapes_names() {

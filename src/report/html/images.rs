@@ -5,10 +5,11 @@ use std::cmp::Ordering;
 use askama::Template;
 use data_encoding::{Display, Encoding};
 
-use super::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Outcome, Report, ReportImage};
+use super::{MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report};
 use crate::report::gallery::{GalleryGroup, GalleryItem};
 use crate::report::number::{short, tick};
 use crate::report::picture::colour;
+use crate::report::report_image::{Outcome, ReportImage};
 
 static BASE64: Encoding = data_encoding::BASE64;
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::eval::{ScoredImage, evaluate};
-use crate::report::{GalleryGroup, GalleryItem};
+use crate::report::{ColourScale, GalleryGroup, GalleryItem, ReportImage, ResultRow};
+use crate::score::Verdict;
 
 fn image(path: &str, score: f32, anomalous: bool) -> ReportImage {
     ReportImage {

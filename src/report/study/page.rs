@@ -5,8 +5,8 @@ use askama::Template;
 use crate::eval::Interval;
 use crate::eval::study::{Answer, CellTable, Figure, Finding, Plan, Row, Stage, Tables};
 use crate::report::chart::{NamedInterval, Scene, interval_chart};
-use crate::report::html::rendered;
 use crate::report::number::percent;
+use crate::report::template::rendered;
 
 /// Most cells that one chart shows.
 const MAX_IN_CHART: usize = 40;

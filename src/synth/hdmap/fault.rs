@@ -1,10 +1,11 @@
 //! A damaged planet tooth: a thin horizontal line, broken where the damage does not meet the ring tooth's contact.
 
+use std::ops::Range;
+
 use rand::Rng;
 use rand_distr::{Beta, Distribution, Gamma};
 
 use super::domain::Model;
-use super::map::Fault;
 use super::stream::normal;
 use super::{N_COLS, N_ROWS};
 
@@ -21,6 +22,15 @@ const LATER_IMPACTS: f64 = 0.35;
 const MIN_GAIN: f64 = 0.02;
 /// Spread of the strength between maps, as standard deviation of its logarithm.
 const STRENGTH_SPREAD: f64 = 0.25;
+
+/// A damaged planet tooth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Planet teeth (rows) that the line covers: one or two.
+    pub rows: Range<usize>,
+    /// Ring teeth (columns) at which it shows, ascending, never empty; the same for all rows.
+    pub columns: Vec<usize>,
+}
 
 /// A fault and what it does to each pixel, row-major: `value * (1 + rise) + impact * mean of the map`.
 pub(super) struct Drawn {

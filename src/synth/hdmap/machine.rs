@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use rand::Rng;
 
+use super::ring::cyclic_ar1;
 use super::stream::{Purpose, normal, stream};
-use super::texture::cyclic_ar1;
 use super::{HdmapPlan, N_COLS, N_ROWS};
 
 /// Correlation of a tooth signature when cold with the same signature when warm: the load moves along the tooth

@@ -1,9 +1,8 @@
 use std::fmt;
-use std::ops::Range;
 
 use rand::Rng;
 
-use super::fault::Drawn;
+use super::fault::{Drawn, Fault};
 use super::machine::Machine;
 use super::stream::{Purpose, stream};
 use super::texture::{background, warmth};
@@ -44,15 +43,6 @@ pub enum Label {
     Good,
     /// One damaged planet tooth.
     Fault,
-}
-
-/// A damaged planet tooth.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Planet teeth (rows) that the line covers: one or two.
-    pub rows: Range<usize>,
-    /// Ring teeth (columns) at which it shows, ascending, never empty; the same for all rows.
-    pub columns: Vec<usize>,
 }
 
 /// Computes one map of the plan.

@@ -14,13 +14,18 @@ mod fault;
 mod machine;
 mod map;
 mod plan;
+mod ring;
+mod split;
+mod state;
 mod stream;
 mod texture;
 mod tree;
 
 pub use domain::Domain;
-pub use map::{Condition, Fault, HealthMap, Label, generate};
-pub use plan::{HdmapPlan, MAX_MAPS_PER_SPLIT, Split};
+pub use fault::Fault;
+pub use map::{Condition, HealthMap, Label, generate};
+pub use plan::{HdmapPlan, MAX_MAPS_PER_SPLIT};
+pub use split::Split;
 pub use tree::{MANIFEST_FILE, PLAN_FILE, Summary, write_tree};
 
 /// Planet teeth: rows of a map.

@@ -4,6 +4,7 @@ use rand::Rng;
 
 use super::domain::Model;
 use super::machine::{Machine, modulation_weights};
+use super::ring::cyclic_ar1;
 use super::stream::{bounded, normal};
 use super::{N_COLS, N_ROWS};
 
@@ -72,18 +73,6 @@ pub(super) fn background(model: &Model, machine: &Machine, u: f64, faulty: bool,
         }
     }
     values
-}
-
-/// Turns white noise of variance 1 into a first-order autoregressive sequence of variance 1 that closes around the
-/// ring: the start is the state that the same innovations lead back to.
-pub(super) fn cyclic_ar1(values: &mut [f64; N_COLS], persistence: f64) {
-    let gain = (1.0 - persistence * persistence).sqrt();
-    let end = values.iter().fold(0.0, |state, value| persistence * state + gain * value);
-    let mut state = end / (1.0 - persistence.powi(N_COLS as i32));
-    for value in values {
-        state = persistence * state + gain * *value;
-        *value = state;
-    }
 }
 
 #[cfg(test)]

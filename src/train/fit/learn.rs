@@ -4,7 +4,6 @@ use super::describe::{DescribedImages, Describing};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
 use super::look::Glance;
-use super::{default_first, fitting_views};
 use crate::bank::RowSource;
 use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
@@ -201,4 +200,17 @@ impl Learning<'_> {
             held
         }
     }
+}
+
+/// The views that all parts have.
+fn fitting_views(of_parts: impl Iterator<Item = Vec<View>>) -> Vec<View> {
+    of_parts.reduce(|all, own| all.into_iter().filter(|view| own.contains(view)).collect()).unwrap_or_default()
+}
+
+/// The views that are calibrated, the plain one of the default policy first.
+fn default_first(mut views: Vec<View>) -> Vec<View> {
+    if let Some(at) = views.iter().position(|view| *view == View::plain(Policy::default())) {
+        views[..=at].rotate_right(1);
+    }
+    views
 }

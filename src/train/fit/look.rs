@@ -1,6 +1,6 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
-use super::Failure;
+use super::failure::Failure;
 use super::near_copies::Thumbnail;
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;

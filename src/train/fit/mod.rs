@@ -2,6 +2,7 @@
 
 mod contents;
 mod describe;
+mod failure;
 mod groups;
 mod held_out;
 mod learn;
@@ -17,12 +18,14 @@ use super::{FitPlan, PartPlan, TrainError};
 use crate::bundle::Contents;
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
-use crate::detect::{FeaturePipeline, PipelineSpec, View};
+use crate::detect::{FeaturePipeline, PipelineSpec};
 use crate::flow::Flow;
 use crate::image::Image;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
+pub use failure::Failure;
+
 use contents::Outcome;
 use groups::Groups;
 use learn::{Learned, Learning};
@@ -30,16 +33,6 @@ pub(crate) use look::digest;
 use look::{Labels, all_named, label, look};
 use room::Extent;
 use std::borrow::Borrow;
-
-/// A training image that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Failure {
-    /// Its name in the listing.
-    pub name: String,
-    /// Why.
-    pub reason: String,
-}
 
 /// What a fit made.
 #[derive(Debug)]
@@ -159,19 +152,6 @@ fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: u
     // As if of one condition: how many there are is not known yet.
     let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
     Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
-}
-
-/// The views that all parts have.
-fn fitting_views(of_parts: impl Iterator<Item = Vec<View>>) -> Vec<View> {
-    of_parts.reduce(|all, own| all.into_iter().filter(|view| own.contains(view)).collect()).unwrap_or_default()
-}
-
-/// The views that are calibrated, the plain one of the default policy first.
-fn default_first(mut views: Vec<View>) -> Vec<View> {
-    if let Some(at) = views.iter().position(|view| *view == View::plain(Policy::default())) {
-        views[..=at].rotate_right(1);
-    }
-    views
 }
 
 /// Refuses what can be told before any image is read.

@@ -1,8 +1,9 @@
 //! `pcore demo`: everything, on data made for it.
 
 use super::eval::{How, evaluate_listing};
-use super::fit::{fit_to, summary};
+use super::fit::fit_to;
 use super::open::open_contents;
+use super::summary::summary;
 use super::synth::simulate;
 use super::truth::Truth;
 use crate::Outcome;

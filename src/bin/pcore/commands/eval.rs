@@ -63,13 +63,9 @@ pub(super) struct How<'a> {
 
 /// Scores every labelled image, computes the figures and, given a folder, writes everything there.
 pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>) -> Result<Evaluated> {
-    let How { truth, calibration, run, out, title } = how;
-    let has_masks = listing.samples.iter().any(|s| s.mask.is_some());
-    let (mut scored, mut pixels, mut images): (Vec<ScoredImage>, Vec<PixelPair>, Vec<ReportImage>) =
-        (vec![], vec![], vec![]);
-    let mut masks = MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() };
-    let mut answers = GateAnswers::default();
-    let mut n_failed = left_out::n_failures(listing);
+    let How { truth, calibration, run, out, .. } = how;
+    let mut seen = Seen::new(listing, truth);
+    let mut images: Vec<ReportImage> = vec![];
     if let Some(folder) = out {
         mark_output(folder, &[]).with_context(|| format!("writing into {}", folder.display()))?;
     }
@@ -85,39 +81,10 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
         &Console::new(),
         |item| {
             match &item.outcome {
-                Ok((image, inspection)) => {
-                    let anomalous = item.sample.label == Some(Label::Anomalous);
-                    let condition = truth.condition(item.sample, inspection);
-                    truth.count(&mut answers, item.sample, inspection);
-                    if has_masks {
-                        match pixel_pair((item.sample, *truth), (image, inspection), anomalous, condition.clone()) {
-                            Ok(pair) => {
-                                if anomalous {
-                                    masks.add(pair.as_ref().map(|pair| &*pair.mask));
-                                }
-                                pixels.extend(pair);
-                            }
-                            Err(error) => {
-                                problem!("mask left out: {}", error_text(&error));
-                                masks.add_unusable();
-                                n_failed += 1;
-                            }
-                        }
-                    } else if anomalous {
-                        masks.add(None);
-                    }
-                    scored.push(ScoredImage {
-                        anomalous,
-                        raw_score: inspection.raw_score,
-                        calibrated_score: inspection.calibrated_score,
-                        verdict: inspection.verdict,
-                        condition,
-                        defect: truth.defect(item.sample),
-                    });
-                }
+                Ok((image, inspection)) => seen.add(item.sample, (image, inspection)),
                 Err(error) => {
                     problem!("left out: {error}");
-                    n_failed += 1;
+                    seen.n_failed += 1;
                 }
             }
             let row = page::row(&item);
@@ -126,46 +93,125 @@ pub(super) fn evaluate_listing(opened: &Opened, listing: &Listing, how: &How<'_>
             anyhow::Ok(())
         },
     );
+    let n_failed = seen.n_failed;
     let ended = ended.and_then(|()| {
         for failed in left_out::failed_rows(listing) {
             output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
             images.push(failed);
         }
         left_out::tell(listing, "used");
-        say_masks(&masks);
-        Ok(evaluate(&scored, &pixels)?)
+        seen.evaluation()
     });
     let seconds = start.elapsed().as_secs_f64();
     let evaluation = match ended {
-        Ok(figures) => Evaluation {
-            masks: Some(masks),
-            mean_of_conditions: truth.mean(&figures.per_condition),
-            gate: Some(answers).filter(|answers| answers.n_images() > 0),
-            ..figures
-        },
+        Ok(evaluation) => evaluation,
         Err(error) => {
             output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
             return Err(error);
         }
     };
-    if let (Some(output), Some(folder)) = (output, out) {
-        let n_images = images.len();
-        let json = serde_json::to_string_pretty(&EvaluationJson::from(&evaluation))? + "\n";
-        let page = Page {
-            title: title.clone(),
-            samples: &listing.samples,
-            images,
-            evaluation: Some(evaluation.clone()),
-            table: truth.table(),
-            calibration: *calibration,
-        };
-        output.finish((n_images, n_failed), seconds, |folder, info| {
-            page::write_text(&folder.join("evaluation.json"), &json)?;
-            page::write_report(folder, opened, info, page)
-        })?;
-        say!("written to {}", terminal::shown(folder));
+    let evaluated = Evaluated { evaluation, n_failed };
+    if let Some(output) = output {
+        write(output, (opened, listing, how), images, &evaluated, seconds)?;
     }
-    Ok(Evaluated { evaluation, n_failed })
+    Ok(evaluated)
+}
+
+/// Completes the files of results.
+fn write(
+    output: Output,
+    (opened, listing, how): (&Opened, &Listing, &How<'_>),
+    images: Vec<ReportImage>,
+    Evaluated { evaluation, n_failed }: &Evaluated,
+    seconds: f64,
+) -> Result<()> {
+    let How { truth, calibration, out, title, .. } = how;
+    let n_images = images.len();
+    let json = serde_json::to_string_pretty(&EvaluationJson::from(evaluation))? + "\n";
+    let page = Page {
+        title: title.clone(),
+        samples: &listing.samples,
+        images,
+        evaluation: Some(evaluation.clone()),
+        table: truth.table(),
+        calibration: *calibration,
+    };
+    output.finish((n_images, *n_failed), seconds, |folder, info| {
+        page::write_text(&folder.join("evaluation.json"), &json)?;
+        page::write_report(folder, opened, info, page)
+    })?;
+    out.iter().for_each(|folder| say!("written to {}", terminal::shown(folder)));
+    Ok(())
+}
+
+/// What the images said so far.
+struct Seen<'a> {
+    truth: &'a Truth,
+    has_masks: bool,
+    scored: Vec<ScoredImage>,
+    pixels: Vec<PixelPair>,
+    masks: MaskCount,
+    answers: GateAnswers,
+    /// Images and masks that could not be read.
+    n_failed: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn new(listing: &Listing, truth: &'a Truth) -> Self {
+        Self {
+            truth,
+            has_masks: listing.samples.iter().any(|s| s.mask.is_some()),
+            scored: vec![],
+            pixels: vec![],
+            masks: MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() },
+            answers: GateAnswers::default(),
+            n_failed: left_out::n_failures(listing),
+        }
+    }
+
+    fn add(&mut self, sample: &Sample, inspected: (&Image, &Inspection)) {
+        let (_, inspection) = inspected;
+        let anomalous = sample.label == Some(Label::Anomalous);
+        let condition = self.truth.condition(sample, inspection);
+        self.truth.count(&mut self.answers, sample, inspection);
+        if self.has_masks {
+            match pixel_pair((sample, self.truth), inspected, anomalous, condition.clone()) {
+                Ok(pair) => {
+                    if anomalous {
+                        self.masks.add(pair.as_ref().map(|pair| &*pair.mask));
+                    }
+                    self.pixels.extend(pair);
+                }
+                Err(error) => {
+                    problem!("mask left out: {}", error_text(&error));
+                    self.masks.add_unusable();
+                    self.n_failed += 1;
+                }
+            }
+        } else if anomalous {
+            self.masks.add(None);
+        }
+        self.scored.push(ScoredImage {
+            anomalous,
+            raw_score: inspection.raw_score,
+            calibrated_score: inspection.calibrated_score,
+            verdict: inspection.verdict,
+            condition,
+            defect: self.truth.defect(sample),
+        });
+    }
+
+    /// The figures of all of them.
+    fn evaluation(self) -> Result<Evaluation> {
+        say_masks(&self.masks);
+        let figures = evaluate(&self.scored, &self.pixels)?;
+        Ok(Evaluation {
+            masks: Some(self.masks),
+            mean_of_conditions: self.truth.mean(&figures.per_condition),
+            gate: Some(self.answers).filter(|answers| answers.n_images() > 0),
+            ..figures
+        })
+    }
 }
 
 /// Says what the figures per pixel rest on.

@@ -2,7 +2,7 @@
 
 use super::explain::{DEFAULT_FOLDER, Explainer};
 use super::levels::LevelWatch;
-use super::open::{condition_table, open};
+use super::open::{Opened, condition_table, open};
 use super::page::{self, Page, report_image};
 use super::pictures::{PictureNames, is_disk_full, write_below, write_bytes};
 use super::results::Output;
@@ -15,7 +15,7 @@ use crate::run_info::RunInfo;
 use crate::terminal::{self, Tone};
 use crate::{Outcome, is_broken_pipe};
 use anyhow::{Context, Result};
-use pcore::dataset::{self, Sample, Shown, mark_output};
+use pcore::dataset::{self, ConditionTable, Listing, Sample, Shown, mark_output};
 use pcore::image::{Image, write_png_grey8, write_tiff_f32};
 use pcore::infer::{ExplainPlan, Inspecting, Inspection, Item, inspect_and};
 use pcore::report::{DrawStyle, JsonlResults, ReportImage, ResultRow, draw_inspection};
@@ -35,70 +35,16 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     let opened = open(&args.bundle, &args.run, &listing)?;
     let table = condition_table(&args.bundle, &listing, &opened.inspector)?;
     let calibration = args.bundle.calibrate.into();
-    let pixel_threshold = opened.inspector.manifest().pixel_threshold;
     if let Some(folder) = &args.out {
         let pictures = if args.maps.is_empty() { &["overlays"][..] } else { &["overlays", "maps"] };
         mark_output(folder, pictures).with_context(|| format!("writing into {}", folder.display()))?;
     }
-    let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
-    let mut printer = Printer::new(args);
-    let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
-    let (normal, out) = (args.explain.normal.as_deref(), args.out.as_deref());
-    let explainer = args.explain.explain.then(|| Explainer::new(&opened, normal, out, !args.run.json));
-    let mut explainer = explainer.transpose()?;
-    let names = PictureNames::of(&listing.samples);
-    let run = RunInfo::new("infer", &opened, &listing);
-    let mut output = out.map(|folder| Output::begin(folder, run)).transpose()?;
-    let mut watch = LevelWatch::default();
-    let start = Instant::now();
-    let draw = |item: &Item<'_>| match out {
-        Some(folder) => write_pictures((folder, &names), item, pixel_threshold, &args.maps),
-        None => Ok(Pictures::default()),
-    };
-    let ended = inspect_and(
-        Inspecting {
-            inspector: &opened.inspector,
-            samples: &listing.samples,
-            table: table.as_ref(),
-            calibration,
-            explain: args.explain.explain.then_some(plan),
-        },
-        &args.run.pace(if out.is_some() { DRAWING_BYTES } else { 0 }),
-        &Console::new(),
-        draw,
-        |item, Pictures { overlay, error }| {
-            if let Ok((image, _)) = &item.outcome {
-                watch.look(image);
-            }
-            let row = ResultRow { overlay, picture_error: error, ..page::row(&item) };
-            output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
-            printer.print(&row)?;
-            if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
-                explainer.explain(&opened, &names, (item.sample, image), why)?;
-            }
-            images.push(report_image(item.sample, row));
-            anyhow::Ok(())
-        },
-    );
-    let seconds = start.elapsed().as_secs_f64();
-    let ended = ended.and_then(|()| {
-        for failed in left_out::failed_rows(&listing) {
-            output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
-            printer.print(&failed.row)?;
-            images.push(failed);
-        }
-        printer.finish()?;
-        explainer.map_or(Ok(()), Explainer::finish)
-    });
-    if let Err(error) = ended {
-        output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
-        return Err(error);
-    }
+    let Inspected { images, output, watch, seconds } = inspect(args, &opened, &listing, table.as_ref())?;
     let tally = Tally::of(&images);
     tally.tell(images.len(), seconds);
     watch.tell(opened.inspector.reading().range.is_some());
     left_out::tell(&listing, "inspected");
-    if let (Some(output), Some(folder)) = (output, out) {
+    if let (Some(output), Some(folder)) = (output, &args.out) {
         let title = format!("Inspection of {}", listing.root.display());
         let (samples, n_images) = (&listing.samples, images.len());
         let page = Page { title, samples, images, evaluation: None, table: table.as_ref(), calibration };
@@ -112,6 +58,75 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         (0, 1..) if args.fail_on_anomaly => Outcome::Anomalous,
         (0, _) => Outcome::Done,
     })
+}
+
+/// All images, inspected.
+struct Inspected {
+    images: Vec<ReportImage>,
+    /// The files of results, where they were asked for, to be completed.
+    output: Option<Output>,
+    watch: LevelWatch,
+    seconds: f64,
+}
+
+/// Inspects every image, and writes and prints what it says of each.
+fn inspect(args: &InferArgs, opened: &Opened, listing: &Listing, table: Option<&ConditionTable>) -> Result<Inspected> {
+    let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+    let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
+    let mut printer = Printer::new(args);
+    let plan = ExplainPlan { n_patches: args.explain.patches, n_matches: args.explain.matches };
+    let (normal, out) = (args.explain.normal.as_deref(), args.out.as_deref());
+    let explainer = args.explain.explain.then(|| Explainer::new(opened, normal, out, !args.run.json));
+    let mut explainer = explainer.transpose()?;
+    let names = PictureNames::of(&listing.samples);
+    let run = RunInfo::new("infer", opened, listing);
+    let mut output = out.map(|folder| Output::begin(folder, run)).transpose()?;
+    let mut watch = LevelWatch::default();
+    let start = Instant::now();
+    let draw = |item: &Item<'_>| match out {
+        Some(folder) => write_pictures((folder, &names), item, pixel_threshold, &args.maps),
+        None => Ok(Pictures::default()),
+    };
+    let ended = inspect_and(
+        Inspecting {
+            inspector: &opened.inspector,
+            samples: &listing.samples,
+            table,
+            calibration: args.bundle.calibrate.into(),
+            explain: args.explain.explain.then_some(plan),
+        },
+        &args.run.pace(if out.is_some() { DRAWING_BYTES } else { 0 }),
+        &Console::new(),
+        draw,
+        |item, Pictures { overlay, error }| {
+            if let Ok((image, _)) = &item.outcome {
+                watch.look(image);
+            }
+            let row = ResultRow { overlay, picture_error: error, ..page::row(&item) };
+            output.as_mut().map_or(Ok(()), |output| output.add(&row))?;
+            printer.print(&row)?;
+            if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
+                explainer.explain(opened, &names, (item.sample, image), why)?;
+            }
+            images.push(report_image(item.sample, row));
+            anyhow::Ok(())
+        },
+    );
+    let seconds = start.elapsed().as_secs_f64();
+    let ended = ended.and_then(|()| {
+        for failed in left_out::failed_rows(listing) {
+            output.as_mut().map_or(Ok(()), |output| output.add(&failed.row))?;
+            printer.print(&failed.row)?;
+            images.push(failed);
+        }
+        printer.finish()?;
+        explainer.map_or(Ok(()), Explainer::finish)
+    });
+    if let Err(error) = ended {
+        output.into_iter().for_each(|output| output.keep(listing.samples.len(), &error));
+        return Err(error);
+    }
+    Ok(Inspected { images, output, watch, seconds })
 }
 
 /// Bytes that pictures of an image take for each of its pixels while they are drawn: two maps of 32 bits, its colours, the

@@ -1,7 +1,7 @@
 //! `pcore inspect`: what a bundle holds.
 
-use super::fit::summary;
 use super::sign::read_trusted;
+use super::summary::summary;
 use crate::Outcome;
 use crate::args::InspectArgs;
 use crate::console::{print, print_line};

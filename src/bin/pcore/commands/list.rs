@@ -1,6 +1,6 @@
 //! `pcore list`: the bundles at hand.
 
-use super::fit::{Origin, threshold_line};
+use super::summary::{Origin, threshold_line};
 use crate::Outcome;
 use crate::args::ListArgs;
 use crate::console::{print, print_line};

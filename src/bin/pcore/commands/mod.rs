@@ -14,6 +14,7 @@ mod listed;
 pub(crate) mod sign;
 pub(crate) mod station;
 pub(crate) mod study;
+mod summary;
 pub(crate) mod synth;
 pub(crate) mod tools;
 mod truth;

@@ -1,8 +1,8 @@
 //! Opening a bundle for a verb that uses one.
 
-use super::fit::summary;
 use super::fitting;
 use super::sign::read_trusted;
+use super::summary::summary;
 use crate::args::{BundleArgs, RunArgs};
 use crate::console::{Console, detail, say, warning};
 use crate::home;

@@ -1,10 +1,6 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{
-    fit::{check_place, summary},
-    left_out, listed, open,
-    sign::read_trusted,
-};
+use super::{fit::check_place, left_out, listed, open, sign::read_trusted, summary::summary};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};

@@ -56,19 +56,8 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     let console = Console::new();
     let data =
         StudyData::read((train.samples, test.samples), args.values.reading(), &known, &plan.conditions, &console)?;
-    for failure in &data.failures {
-        problem!("left out: {}: {}", failure.name, failure.reason);
-    }
     let device = open::device(&args.run)?;
-    let n_truths = data.test.iter().filter(|t| t.condition.is_some()).count();
-    say!(
-        "{} cells, {} runs on {} training and {} test images ({n_truths} of known condition), device {}",
-        plan.cells.len(),
-        plan.n_runs(),
-        data.train.len(),
-        data.test.len(),
-        device.description()
-    );
+    tell(&plan, &data, &device);
     let setup = Setup {
         device: &device,
         cache: args.out.join("cache"),
@@ -80,10 +69,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     let (runs, n_computed) = finish(&study, &args.out, data.test.len(), &console)?;
     let tables = Tables::of(&plan, &data, &|cell, seed| runs.get(&study.key(cell, seed)));
     let facts = facts(&plan, &data, &device, &known);
-    write_text(&args.out.join("cells.csv"), &cells_csv(&plan, &tables)?)?;
-    write_text(&args.out.join("cells.jsonl"), &cells_jsonl(&plan, &tables)?)?;
-    write_text(&args.out.join("study.html"), &study_page(&plan, &tables, &facts))?;
-    write_text(&args.out.join("study.md"), &study_markdown(&plan, &tables))?;
+    write_tables(&args.out, &plan, &tables, &facts)?;
     let seconds = begun.elapsed().as_secs_f64();
     let info = run_json(&facts, &plan, n_computed, seconds);
     write_text(&args.out.join("run.json"), &(serde_json::to_string_pretty(&info)? + "\n"))?;
@@ -94,6 +80,29 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         print_line(&format!("tables and plots in {}  ({seconds:.1} s)", args.out.join("study.html").display()))?;
     }
     Ok(if data.failures.is_empty() && n_left_out == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Says what is to be done.
+fn tell(plan: &Plan, data: &StudyData, device: &OpenDevice) {
+    for failure in &data.failures {
+        problem!("left out: {}: {}", failure.name, failure.reason);
+    }
+    let n_truths = data.test.iter().filter(|t| t.condition.is_some()).count();
+    say!(
+        "{} cells, {} runs on {} training and {} test images ({n_truths} of known condition), device {}",
+        plan.cells.len(),
+        plan.n_runs(),
+        data.train.len(),
+        data.test.len(),
+        device.description()
+    );
+}
+
+fn write_tables(out: &Path, plan: &Plan, tables: &Tables, facts: &[(String, String)]) -> Result<()> {
+    write_text(&out.join("cells.csv"), &cells_csv(plan, tables)?)?;
+    write_text(&out.join("cells.jsonl"), &cells_jsonl(plan, tables)?)?;
+    write_text(&out.join("study.html"), &study_page(plan, tables, facts))?;
+    write_text(&out.join("study.md"), &study_markdown(plan, tables))
 }
 
 /// Refuses several products that no condition keeps apart.

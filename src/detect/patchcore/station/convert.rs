@@ -9,7 +9,7 @@ use crate::bundle::{
     FeaturesEntry, GateEntry, ImportedEntry, Manifest, PreprocessingEntry, SectionEntry, Tensors, UNKNOWN,
 };
 use crate::condition::{ConditionRule, Policy};
-use crate::detect::patchcore::NAME;
+use crate::detect::patchcore::fitted::NAME;
 use crate::detect::patchcore::section::{ROW_CONDITION, ROW_POSITION, ROW_SOURCE, ROWS};
 use crate::detect::patchcore::settings::{CoresetEntry, ScoreEntry, Settings};
 use crate::detect::{Metric, View};
@@ -48,6 +48,55 @@ pub fn preprocessing(meta: &StationMeta) -> PreprocessingEntry {
     }
 }
 
+/// The bank as it is: no row was left out, and only the nearest counts.
+fn settings(n_rows: usize) -> Settings {
+    Settings {
+        metric: Metric::Cosine,
+        coreset: CoresetEntry {
+            ratio: None,
+            n_picked: n_rows,
+            n_candidates: None,
+            projection: None,
+            seed: 0,
+            covering_radius: None,
+        },
+        index: None,
+        score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
+        density_neighbours: None,
+        rows_of_condition: vec![n_rows],
+    }
+}
+
+fn single_gate() -> GateEntry {
+    GateEntry {
+        kind: "single".to_owned(),
+        limit: None,
+        parameters: BTreeMap::new(),
+        axes: vec![],
+        n_points: 0,
+        known: vec![],
+        reach: None,
+        confusion: vec![],
+    }
+}
+
+/// The station's own threshold.
+fn constant(threshold: Option<f32>) -> CalibrationEntry {
+    CalibrationEntry {
+        method: "constant".to_owned(),
+        // No held-out image, no promise.
+        alpha: 1.0,
+        views: vec![View::plain(Policy::Mixed).to_string()],
+        groups: None,
+        global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
+        per_condition: BTreeMap::new(),
+    }
+}
+
+fn single_patches(dim: usize, grid: (usize, usize)) -> DescriptorEntry {
+    DescriptorEntry { neighbourhood: 1, context: vec![], dim, grid_rows: grid.0, grid_cols: grid.1 }
+}
+
 impl StationArtefact {
     /// The bundle that scores and decides as the station does: cosine distance of single patches, largest patch
     /// distance, constant threshold. The gallery is taken over bit by bit and both JSON texts are kept.
@@ -76,29 +125,9 @@ impl StationArtefact {
         let features = FeaturesEntry {
             backbone,
             preprocessing: preprocessing(&self.meta),
-            descriptor: DescriptorEntry {
-                neighbourhood: 1,
-                context: vec![],
-                dim: self.dim,
-                grid_rows: grid.0,
-                grid_cols: grid.1,
-            },
+            descriptor: single_patches(self.dim, grid),
         };
-        let settings = Settings {
-            metric: Metric::Cosine,
-            coreset: CoresetEntry {
-                ratio: None,
-                n_picked: n_rows,
-                n_candidates: None,
-                projection: None,
-                seed: 0,
-                covering_radius: None,
-            },
-            index: None,
-            score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
-            density_neighbours: None,
-            rows_of_condition: vec![n_rows],
-        };
+        let settings = settings(n_rows);
         let damaged = |defect: Defect| StationError::Bundle { defect: Box::new(defect) };
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
@@ -108,25 +137,8 @@ impl StationArtefact {
             detector: SectionEntry::new(NAME, Some(features), &settings).map_err(damaged)?,
             conditions: vec![ConditionEntry { name: ConditionRule::ONLY.to_owned(), n_images: 0 }],
             condition_rule: ConditionRule::None.to_string(),
-            gate: GateEntry {
-                kind: "single".to_owned(),
-                limit: None,
-                parameters: BTreeMap::new(),
-                axes: vec![],
-                n_points: 0,
-                known: vec![],
-                reach: None,
-                confusion: vec![],
-            },
-            calibration: CalibrationEntry {
-                method: "constant".to_owned(),
-                // No held-out image, no promise.
-                alpha: 1.0,
-                views: vec![View::plain(Policy::Mixed).to_string()],
-                groups: None,
-                global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
-                per_condition: BTreeMap::new(),
-            },
+            gate: single_gate(),
+            calibration: constant(threshold),
             // The image score is the largest patch distance, so the same cut marks the patches that decided.
             pixel_threshold: threshold,
             seed: 0,

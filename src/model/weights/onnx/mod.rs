@@ -10,19 +10,14 @@ use std::collections::BTreeMap;
 
 use super::WeightsError;
 use super::source::Source;
-use super::tensors::{Dtype, MAX_NAME_BYTES, MAX_RANK, MAX_TENSORS, StoredTensor};
+use super::stored::{Dtype, MAX_NAME_BYTES, MAX_RANK, MAX_TENSORS, StoredTensor};
 pub(crate) use graph::{Attribute, Graph, Node};
-use protobuf::{Field, Message};
+use protobuf::{FORMAT, Field, MAX_ITEMS, Message};
 
 /// Largest ONNX file accepted, in bytes: what protobuf allows.
 const MAX_BYTES: u64 = 2 << 30;
 /// Most nodes of a graph.
 const MAX_NODES: usize = 65_536;
-/// Most integers in one attribute, and most inputs or outputs of a node.
-const MAX_ITEMS: usize = 1024;
-/// Name in messages.
-const FORMAT: &str = "ONNX";
-
 /// Whether a file may be an ONNX model: field 1, the version of the format, comes first.
 pub(crate) fn looks_like(head: &[u8]) -> bool {
     matches!(head, [0x08, 1..=64, ..])

@@ -2,7 +2,13 @@
 //!
 //! <https://protobuf.dev/programming-guides/encoding/>. Nothing is copied; a field is a view of the message.
 
-use super::{FORMAT, MAX_ITEMS, WeightsError};
+use crate::model::weights::WeightsError;
+
+/// Most integers in one attribute, and most inputs or outputs of a node.
+pub(super) const MAX_ITEMS: usize = 1024;
+
+/// Name in messages.
+pub(super) const FORMAT: &str = "ONNX";
 
 /// One field of a message.
 pub(super) enum Field<'a> {

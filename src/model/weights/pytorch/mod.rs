@@ -5,6 +5,8 @@
 //! call outside a list of five is refused by name. Nothing is ever imported or run. Archives with compressed entries
 //! are refused, so no file can unfold to more than its own size.
 
+mod containers;
+mod error;
 mod operand;
 mod pickle;
 mod rebuild;
@@ -15,17 +17,15 @@ use std::collections::BTreeMap;
 
 use super::WeightsError;
 use super::source::Source;
-use super::tensors::{MAX_NAME_BYTES, MAX_TENSORS, StoredTensor};
+use super::stored::{MAX_NAME_BYTES, MAX_TENSORS, StoredTensor};
+use error::FORMAT;
 use pickle::Machine;
-use rebuild::TensorRef;
-use value::Value;
+use value::{TensorRef, Value};
 
 /// Largest pickle accepted, in bytes (that of ViT-L/14 has 60 kB).
 const MAX_PICKLE_BYTES: u64 = 8 << 20;
 /// Deepest nesting of dictionaries that is searched for tensors.
 const MAX_DEPTH: usize = 8;
-/// Name in messages.
-const FORMAT: &str = "PyTorch";
 /// First pickle of the format before PyTorch 1.6: protocol 2, this 80-bit number, stop.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// Protocol number in the second pickle.
@@ -102,12 +102,13 @@ fn read_legacy(source: &Source) -> Result<BTreeMap<String, StoredTensor>, Weight
         _ => return Err(WeightsError::unsupported(FORMAT, "unknown protocol of the format before PyTorch 1.6")),
     }
     let (system, value) = next()?;
-    if matches!(system.entry(&value, "little_endian"), Some(Value::Bool(false))) {
+    if matches!(system.containers.entry(&value, "little_endian"), Some(Value::Bool(false))) {
         return Err(WeightsError::unsupported(FORMAT, "the values are not little-endian"));
     }
     let (machine, value) = next()?;
     let (key_machine, keys) = next()?;
     let keys = key_machine
+        .containers
         .texts(&keys)
         .ok_or_else(|| WeightsError::malformed(FORMAT, "the storage keys are no list of strings"))?;
     let mut starts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -144,9 +145,9 @@ fn read_legacy(source: &Source) -> Result<BTreeMap<String, StoredTensor>, Weight
 fn tensors(
     machine: &Machine,
     root: &Value,
-    mut locate: impl FnMut(&rebuild::StorageRef) -> Result<(u64, u64), WeightsError>,
+    mut locate: impl FnMut(&value::StorageRef) -> Result<(u64, u64), WeightsError>,
 ) -> Result<BTreeMap<String, StoredTensor>, WeightsError> {
-    let Some(items) = machine.items(root) else {
+    let Some(items) = machine.containers.items(root) else {
         let reason = "the root is no dictionary of tensors; save with torch.save(model.state_dict(), ...)";
         return Err(WeightsError::unsupported(FORMAT, reason));
     };
@@ -179,7 +180,7 @@ fn tensors(
             let name = format!("{prefix}{key}");
             if let Value::Tensor(tensor) = value {
                 found.insert(name.clone(), place(&name, tensor, &mut locate)?);
-            } else if let Some(items) = machine.items(value) {
+            } else if let Some(items) = machine.containers.items(value) {
                 if depth == MAX_DEPTH {
                     return Err(WeightsError::TooLarge {
                         what: "nesting of dictionaries",
@@ -198,7 +199,7 @@ fn tensors(
 fn place(
     name: &str,
     tensor: &TensorRef,
-    locate: &mut impl FnMut(&rebuild::StorageRef) -> Result<(u64, u64), WeightsError>,
+    locate: &mut impl FnMut(&value::StorageRef) -> Result<(u64, u64), WeightsError>,
 ) -> Result<StoredTensor, WeightsError> {
     let count = StoredTensor::count(&tensor.shape)?;
     let (start, bytes) = locate(&tensor.storage)?;
@@ -219,8 +220,4 @@ fn place(
             format!("tensor \"{name}\" of shape {:?} reaches past its storage of {bytes} bytes", tensor.shape),
         )),
     }
-}
-
-fn bad(reason: &str) -> WeightsError {
-    WeightsError::malformed(FORMAT, reason)
 }

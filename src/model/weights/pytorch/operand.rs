@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use super::error::bad;
 use super::value::Value;
-use super::{WeightsError, bad};
+use crate::model::weights::WeightsError;
 
 /// Reads operands.
 pub(super) struct Reader<'a> {

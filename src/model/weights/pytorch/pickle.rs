@@ -6,13 +6,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::containers::{Containers, MAX_VALUES, limit};
+use super::error::{FORMAT, bad};
 use super::operand::Reader;
-use super::rebuild::{self, StorageRef};
-use super::value::Value;
-use super::{FORMAT, WeightsError, bad};
-
-/// Most values on the stack, on the memo, or in one container.
-const MAX_VALUES: usize = 1 << 20;
+use super::rebuild;
+use super::value::{StorageRef, Value};
+use crate::model::weights::WeightsError;
 
 /// State of the machine while a pickle runs, and the containers it leaves.
 #[derive(Debug, Default)]
@@ -20,8 +19,7 @@ pub(super) struct Machine {
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
-    dicts: Vec<Vec<(Value, Value)>>,
-    lists: Vec<Vec<Value>>,
+    pub(super) containers: Containers,
     storages: HashMap<Rc<str>, Rc<StorageRef>>,
 }
 
@@ -45,46 +43,9 @@ impl Machine {
         }
     }
 
-    /// The pairs of a dictionary.
-    pub(super) fn items(&self, value: &Value) -> Option<&[(Value, Value)]> {
-        if let Value::Dict(index) = value { self.dicts.get(*index).map(Vec::as_slice) } else { None }
-    }
-
-    /// The value a dictionary has for a text key.
-    pub(super) fn entry(&self, dict: &Value, key: &str) -> Option<&Value> {
-        self.items(dict)?.iter().find(|(k, _)| matches!(k, Value::Text(text) if **text == *key)).map(|(_, v)| v)
-    }
-
-    /// The strings of a list of strings.
-    pub(super) fn texts(&self, value: &Value) -> Option<Vec<Rc<str>>> {
-        let Value::List(index) = value else { return None };
-        self.lists.get(*index)?.iter().map(|v| if let Value::Text(t) = v { Some(Rc::clone(t)) } else { None }).collect()
-    }
-
-    /// The pairs of a list of two-element tuples or lists.
-    pub(super) fn pairs(&self, value: &Value) -> Option<Vec<(Value, Value)>> {
-        let Value::List(index) = value else { return None };
-        let pair = |value: &Value| {
-            let items = match value {
-                Value::Tuple(tuple) => &tuple.items,
-                Value::List(index) => self.lists.get(*index)?,
-                _ => return None,
-            };
-            if let [key, value] = items.as_slice() { Some((key.clone(), value.clone())) } else { None }
-        };
-        self.lists.get(*index)?.iter().map(pair).collect()
-    }
-
     /// A storage the pickle named.
     pub(super) fn storage(&self, key: &str) -> Option<&StorageRef> {
         self.storages.get(key).map(Rc::as_ref)
-    }
-
-    /// Adds a dictionary.
-    pub(super) fn new_dict(&mut self, items: Vec<(Value, Value)>) -> Result<Value, WeightsError> {
-        limit(self.dicts.len())?;
-        self.dicts.push(items);
-        Ok(Value::Dict(self.dicts.len() - 1))
     }
 
     fn step(&mut self, code: u8, reader: &mut Reader<'_>) -> Result<(), WeightsError> {
@@ -128,13 +89,13 @@ impl Machine {
             }
             0x85..=0x87 => self.tuple_of(usize::from(code - 0x84))?,
             b'}' => {
-                let dict = self.new_dict(Vec::new())?;
+                let dict = self.containers.new_dict(Vec::new())?;
                 self.stack.push(dict);
             }
             b']' => {
-                limit(self.lists.len())?;
-                self.lists.push(Vec::new());
-                self.stack.push(Value::List(self.lists.len() - 1));
+                limit(self.containers.lists.len())?;
+                self.containers.lists.push(Vec::new());
+                self.stack.push(Value::List(self.containers.lists.len() - 1));
             }
             b'a' => {
                 let item = self.pop()?;
@@ -190,7 +151,7 @@ impl Machine {
                 let Value::Class(class) = callable else {
                     return Err(bad("a call of something other than a function"));
                 };
-                let value = rebuild::reduce(self, &class.0, &class.1, &arguments.items)?;
+                let value = rebuild::reduce(&mut self.containers, &class.0, &class.1, &arguments.items)?;
                 self.stack.push(value);
             }
             // State set on an object: only the `_metadata` of an ordered dictionary is expected, and not needed.
@@ -247,7 +208,7 @@ impl Machine {
         let Some(Value::List(index)) = self.stack.last() else {
             return Err(bad("items appended to something other than a list"));
         };
-        let list = &mut self.lists[*index];
+        let list = &mut self.containers.lists[*index];
         limit(list.len() + items.len())?;
         list.extend(items);
         Ok(())
@@ -257,7 +218,7 @@ impl Machine {
         let Some(Value::Dict(index)) = self.stack.last() else {
             return Err(bad("items set on something other than a dictionary"));
         };
-        let dict = &mut self.dicts[*index];
+        let dict = &mut self.containers.dicts[*index];
         limit(dict.len() + items.len() / 2)?;
         let mut items = items.into_iter();
         while let Some(key) = items.next() {
@@ -292,15 +253,4 @@ impl Machine {
         }
         Ok(self.stack.split_off(mark))
     }
-}
-
-fn limit(count: usize) -> Result<(), WeightsError> {
-    if count >= MAX_VALUES {
-        return Err(WeightsError::TooLarge {
-            what: "number of pickled values",
-            limit: MAX_VALUES as u64,
-            found: count as u64 + 1,
-        });
-    }
-    Ok(())
 }

@@ -2,35 +2,11 @@
 
 use std::rc::Rc;
 
-use super::pickle::Machine;
-use super::value::Value;
-use super::{FORMAT, bad};
+use super::containers::Containers;
+use super::error::{FORMAT, bad};
+use super::value::{StorageRef, TensorRef, Value};
 use crate::model::weights::WeightsError;
-use crate::model::weights::tensors::{Dtype, MAX_RANK};
-
-/// A run of values in the file that tensors view.
-#[derive(Debug)]
-pub(super) struct StorageRef {
-    /// Name in the file.
-    pub(super) key: Rc<str>,
-    /// Element type.
-    pub(super) dtype: Dtype,
-    /// Number of elements.
-    pub(super) count: u64,
-}
-
-/// A tensor: a view of a storage.
-#[derive(Debug)]
-pub(super) struct TensorRef {
-    /// What it views.
-    pub(super) storage: Rc<StorageRef>,
-    /// First element.
-    pub(super) offset: u64,
-    /// Extents.
-    pub(super) shape: Vec<usize>,
-    /// Steps in elements.
-    pub(super) strides: Vec<usize>,
-}
+use crate::model::weights::stored::{Dtype, MAX_RANK};
 
 /// Whether a class or function may appear in a checkpoint at all.
 pub(super) fn is_known(module: &str, name: &str) -> bool {
@@ -47,17 +23,17 @@ pub(super) fn is_known(module: &str, name: &str) -> bool {
 
 /// Carries out one allowed call.
 pub(super) fn reduce(
-    machine: &mut Machine,
+    containers: &mut Containers,
     module: &str,
     name: &str,
     arguments: &[Value],
 ) -> Result<Value, WeightsError> {
     match (module, name, arguments) {
-        ("collections", "OrderedDict", []) => machine.new_dict(Vec::new()),
+        ("collections", "OrderedDict", []) => containers.new_dict(Vec::new()),
         // Python 2 wrote ordered dictionaries as a list of pairs.
         ("collections", "OrderedDict", [pairs]) => {
-            let items = machine.pairs(pairs).ok_or_else(|| bad("OrderedDict of something other than pairs"))?;
-            machine.new_dict(items)
+            let items = containers.pairs(pairs).ok_or_else(|| bad("OrderedDict of something other than pairs"))?;
+            containers.new_dict(items)
         }
         ("torch._utils", "_rebuild_tensor", [storage, offset, shape, strides])
         | ("torch._utils", "_rebuild_tensor_v2", [storage, offset, shape, strides, ..]) => {

@@ -2,11 +2,35 @@
 
 use std::rc::Rc;
 
-use super::WeightsError;
-use super::rebuild::{StorageRef, TensorRef};
+use crate::model::weights::WeightsError;
+use crate::model::weights::stored::Dtype;
 
 /// Deepest nesting of tuples.
 const MAX_TUPLE_DEPTH: usize = 16;
+
+/// A run of values in the file that tensors view.
+#[derive(Debug)]
+pub(super) struct StorageRef {
+    /// Name in the file.
+    pub(super) key: Rc<str>,
+    /// Element type.
+    pub(super) dtype: Dtype,
+    /// Number of elements.
+    pub(super) count: u64,
+}
+
+/// A tensor: a view of a storage.
+#[derive(Debug)]
+pub(super) struct TensorRef {
+    /// What it views.
+    pub(super) storage: Rc<StorageRef>,
+    /// First element.
+    pub(super) offset: u64,
+    /// Extents.
+    pub(super) shape: Vec<usize>,
+    /// Steps in elements.
+    pub(super) strides: Vec<usize>,
+}
 
 /// What a pickle can describe.
 #[derive(Debug, Clone)]

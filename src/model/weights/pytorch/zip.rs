@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{FORMAT, WeightsError, bad};
+use super::error::{FORMAT, bad};
+use crate::model::weights::WeightsError;
 use crate::model::weights::source::Source;
-use crate::model::weights::tensors::{MAX_NAME_BYTES, MAX_TENSORS};
+use crate::model::weights::stored::{MAX_NAME_BYTES, MAX_TENSORS};
 
 /// Most bytes at the end of an archive in which its end record can lie: the record and the longest comment.
 const MAX_END_BYTES: u64 = 22 + 65_535;

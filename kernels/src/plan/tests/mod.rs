@@ -1,92 +1,12 @@
+mod naive;
+
 use super::*;
+use crate::simd::Level;
+use naive::naive;
+use network::SIZES_KEPT;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// Evaluates a graph node by node in double precision; images are NCHW, values NHWC.
-fn naive(graph: &Graph, height: usize, width: usize, image: &[f32]) -> Vec<Vec<f64>> {
-    struct Value {
-        h: usize,
-        w: usize,
-        c: usize,
-        v: Vec<f64>,
-    }
-    impl Value {
-        fn at(&self, y: isize, x: isize, c: usize) -> Option<f64> {
-            let inside = y >= 0 && x >= 0 && (y as usize) < self.h && (x as usize) < self.w;
-            inside.then(|| self.v[(y as usize * self.w + x as usize) * self.c + c])
-        }
-    }
-    let weight = |i: usize| f64::from(graph.weights[i]);
-    let mut values: Vec<Value> = vec![];
-    for node in &graph.nodes {
-        let windows = |i: usize, window: Window, channels: usize, f: &dyn Fn(&Value, isize, isize, usize) -> f64| {
-            let from = &values[i];
-            let [h, w] = window.output(from.h, from.w).unwrap();
-            let mut v = vec![];
-            for y in 0..h {
-                for x in 0..w {
-                    let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
-                    let left = (x * window.stride[1]) as isize - window.pad[1] as isize;
-                    v.extend((0..channels).map(|c| f(from, top, left, c)));
-                }
-            }
-            Value { h, w, c: channels, v }
-        };
-        let map = |i: usize, f: &dyn Fn(usize, f64) -> f64| {
-            let from = &values[i];
-            let v = from.v.iter().enumerate().map(|(j, x)| f(j, *x)).collect();
-            Value { h: from.h, w: from.w, c: from.c, v }
-        };
-        let value = match *node {
-            Node::Input => {
-                let c = graph.in_channels;
-                let v = (0..height * width * c).map(|i| f64::from(image[i % c * height * width + i / c])).collect();
-                Value { h: height, w: width, c, v }
-            }
-            Node::Conv(conv) => {
-                let [kh, kw] = conv.window.size;
-                let ci = values[conv.input].c / conv.groups;
-                windows(conv.input, conv.window, conv.out_channels, &|from, top, left, o| {
-                    let group = o / (conv.out_channels / conv.groups);
-                    let mut sum = conv.bias.map_or(0.0, |b| weight(b + o));
-                    for i in 0..ci * kh * kw {
-                        let (c, ky, kx) = (i / (kh * kw), i / kw % kh, i % kw);
-                        let x = from.at(top + ky as isize, left + kx as isize, group * ci + c).unwrap_or(0.0);
-                        sum += x * weight(conv.weight + o * ci * kh * kw + i);
-                    }
-                    sum
-                })
-            }
-            Node::Affine { input, scale, shift } => {
-                let c = values[input].c;
-                map(input, &|i, x| x * weight(scale + i % c) + weight(shift + i % c))
-            }
-            Node::Clip { input, low, high } => map(input, &|_, x| x.max(f64::from(low)).min(f64::from(high))),
-            Node::Add { a, b } => map(a, &|i, x| x + values[b].v[i]),
-            Node::MaxPool { input, window } => windows(input, window, values[input].c, &|from, top, left, c| {
-                let [kh, kw] = window.size.map(|n| n as isize);
-                (0..kh * kw).filter_map(|i| from.at(top + i / kw, left + i % kw, c)).fold(f64::NEG_INFINITY, f64::max)
-            }),
-            Node::AveragePool { input, window, count_padding } => {
-                windows(input, window, values[input].c, &|from, top, left, c| {
-                    let [kh, kw] = window.size.map(|n| n as isize);
-                    let inside: Vec<f64> =
-                        (0..kh * kw).filter_map(|i| from.at(top + i / kw, left + i % kw, c)).collect();
-                    // These tests never slide a window beyond the padding.
-                    inside.iter().sum::<f64>() / if count_padding { (kh * kw) as f64 } else { inside.len() as f64 }
-                })
-            }
-            Node::GlobalAveragePool { input } => {
-                let from = &values[input];
-                let mean = |c| from.v.iter().skip(c).step_by(from.c).sum::<f64>() / (from.h * from.w) as f64;
-                Value { h: 1, w: 1, c: from.c, v: (0..from.c).map(mean).collect() }
-            }
-        };
-        values.push(value);
-    }
-    graph.outputs.iter().map(|&o| values[o].v.clone()).collect()
-}
 
 /// Collects nodes and random parameters.
 struct Maker {

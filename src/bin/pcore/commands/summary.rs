@@ -1,0 +1,106 @@
+//! A bundle in a few lines.
+
+use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest};
+use pcore::detect::Registry;
+
+/// A bundle in a few lines.
+pub(super) fn summary(manifest: &Manifest) -> String {
+    let Manifest { detector, conditions, gate, calibration, .. } = manifest;
+    let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
+    let facts = Registry::built_in().facts(detector, manifest);
+    lines.extend(facts.into_iter().map(|(name, value)| format!("{name:12} {value}")));
+    for condition in conditions.iter().filter(|_| conditions.len() > 1) {
+        lines.push(format!("condition    {}: {} images", condition.name, condition.n_images));
+    }
+    if let Some(limit) = gate.limit {
+        lines.push(format!("gate         {} at {limit:.4}", gate.kind));
+    }
+    if !gate.confusion.is_empty() {
+        let right = percent(pcore::condition::gate_accuracy(&gate.confusion));
+        lines.push(format!("gate         {}: right for {right} of the training images in cross-validation", gate.kind));
+    }
+    if conditions.len() > 1 {
+        lines.push(format!("policy       {}", calibration.views.first().map_or("", String::as_str)));
+    }
+    let many = calibration.per_condition.len() > 1;
+    let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
+    if let Some(groups) = &calibration.groups {
+        lines.push(format!("groups       {} of {} images, by {}", groups.n_groups, groups.n_images, groups.rule));
+    }
+    let of = Origin { method: &calibration.method, constant, is_grouped: calibration.groups.is_some() };
+    let line = |name: &str, entry| threshold_line(name, entry, of);
+    lines.push(line(if many { "all" } else { "" }, &calibration.global));
+    for (name, entry) in calibration.per_condition.iter().filter(|_| many) {
+        lines.push(line(name, entry));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// How images are described.
+fn described(features: &FeaturesEntry) -> Vec<String> {
+    let FeaturesEntry { backbone, preprocessing, descriptor } = features;
+    let layers = backbone.layers.join(", ");
+    let mut lines = vec![
+        match backbone.precision.as_str() {
+            "f32" => format!("backbone     {} ({layers})", backbone.name),
+            other => format!("backbone     {} ({layers}), computed in {other}", backbone.name),
+        },
+        format!(
+            "input        {} x {} pixels, {}; grid {} x {}",
+            preprocessing.height_px,
+            preprocessing.width_px,
+            preprocessing.resize,
+            descriptor.grid_rows,
+            descriptor.grid_cols
+        ),
+    ];
+    if let Some(range) = &preprocessing.range {
+        lines.push(format!("values       {range} become 0 and 1"));
+    }
+    if let Some(page) = preprocessing.page {
+        lines.push(format!("page         {page} of TIFF files with several"));
+    }
+    lines
+}
+
+/// Where a threshold comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) method: &'a str,
+    /// What a threshold is that does not come from images.
+    pub(super) constant: &'a str,
+    /// Whether groups of images calibrate, not images.
+    pub(super) is_grouped: bool,
+}
+
+/// The threshold, and what it promises.
+pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>) -> String {
+    let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+    let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
+    if of.method == "constant" {
+        return format!("threshold    {name}{threshold} {}, nothing is promised of false alarms", of.constant);
+    }
+    let promise = if entry.alpha >= entry.smallest_alpha {
+        format!("at most {} false alarms", percent(entry.alpha))
+    } else {
+        format!(
+            "at most {} false alarms; {} was asked for, which takes {} {}",
+            percent(entry.smallest_alpha),
+            percent(entry.alpha),
+            (1.0 / entry.alpha).ceil() - 1.0,
+            if of.is_grouped { "groups" } else { "images" }
+        )
+    };
+    let how = match (of.method, of.is_grouped) {
+        ("leave-one-out", false) => "normals, each left out in turn",
+        ("leave-one-out", true) => "groups of normals, each left out in turn",
+        (_, false) => "held-out normals",
+        (_, true) => "held-out groups of normals",
+    };
+    format!("threshold    {name}{threshold:.4} from {} {how}: {promise}", entry.n)
+}
+
+pub(super) fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}

@@ -1,0 +1,37 @@
+//! What is known once it is fitted.
+
+use crate::detect::{Detector, View};
+
+/// Its name in the registry.
+pub(super) const NAME: &str = "combined";
+
+/// Detectors and what their scores mean.
+pub(super) struct Combined {
+    pub(super) parts: Vec<Box<dyn Detector>>,
+    /// `[part][view]`.
+    pub(super) levels: Vec<Vec<PartLevels>>,
+    pub(super) views: Vec<View>,
+}
+
+/// Mean and standard deviation of held-out normals' scores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Level {
+    pub(crate) mean: f32,
+    /// Above 0.
+    pub(crate) std: f32,
+}
+
+/// What the scores of one part mean under one view.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PartLevels {
+    /// Of all images.
+    pub(crate) all: Level,
+    /// Of those of each condition; of all where there are too few.
+    pub(crate) per_condition: Vec<Level>,
+}
+
+impl PartLevels {
+    pub(super) fn of(&self, condition: Option<usize>) -> Level {
+        condition.and_then(|c| self.per_condition.get(c)).copied().unwrap_or(self.all)
+    }
+}

@@ -1,0 +1,58 @@
+//! It keeps the contract of detectors.
+
+use super::fitted::{NAME, PatchCore};
+use crate::bank::MemoryBank;
+use crate::bundle::Section;
+use crate::condition::{Admission, Policy};
+use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Scored, Scoring, View};
+use crate::image::Image;
+use crate::model::Grid;
+
+impl Detector for PatchCore {
+    fn kind(&self) -> &str {
+        NAME
+    }
+
+    fn features(&self) -> &FeaturePipeline {
+        &self.features
+    }
+
+    fn features_mut(&mut self) -> Vec<&mut FeaturePipeline> {
+        vec![&mut self.features]
+    }
+
+    fn views(&self, policies: &[Policy]) -> Vec<View> {
+        let plain = policies.iter().copied().map(View::plain);
+        plain.chain(policies.iter().copied().filter(|_| self.density.is_some()).map(View::by_density)).collect()
+    }
+
+    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
+        self.score_images(images, admit, asked)
+    }
+
+    fn score_described(
+        &self,
+        rows: &[f32],
+        grid: Grid,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Distances, DetectError> {
+        self.score_rows(rows, grid, admission, views)
+    }
+
+    fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
+    fn section(&self) -> Result<Section, DetectError> {
+        Ok(self.to_section())
+    }
+
+    fn memory_bank(&self) -> Option<&MemoryBank> {
+        Some(&self.bank)
+    }
+
+    fn is_searched_on_device(&self) -> bool {
+        self.is_searched_on_device
+    }
+}
