@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod cases;
 mod claims;
 mod data;
 mod growing;
+mod refusals;
 mod toy;

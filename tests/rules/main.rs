@@ -6,9 +6,12 @@
 #[path = "../support/skips.rs"]
 mod skips;
 
+mod circles;
 mod dependencies;
 mod documents;
 mod layers;
 mod licences;
+mod modules;
+mod sizes;
 mod skipping;
 mod sources;
