@@ -3,8 +3,9 @@
 //! The description names the tensors of the `.bpk` file that the burn module reads too, so that the weights are in the
 //! binary once. burn-onnx names a module's fields after the nodes of this same graph.
 
-use onnx_ir::node::batch_norm::BatchNormConfig;
+use onnx_ir::node::batch_norm::{BatchNormConfig, BatchNormalizationNode};
 use onnx_ir::node::clip::ClipInput;
+use onnx_ir::node::conv2d::Conv2dNode;
 use onnx_ir::node::padding::{AutoPad, PaddingConfig2d};
 use onnx_ir::{ArgType, Argument, Node, OnnxGraph};
 use std::collections::HashMap;
@@ -53,34 +54,10 @@ impl Blueprint {
         let input = from.node;
         let (text, channels, pooled) = match node {
             Node::Conv2d(conv) => {
-                let c = &conv.config;
-                plain(&c.auto_pad, c.dilation, false)?;
-                let shape = shape(conv.inputs.get(1))?;
-                let [out_channels, ..] = shape[..] else { return Err("its weight has no shape".to_owned()) };
-                let weight = self.parameter(&format!("{}.weight", conv.name), shape.iter().product());
-                let has_bias = conv.inputs.get(2).is_some_and(|bias| !bias.is_optional());
-                let bias = has_bias.then(|| self.parameter(&format!("{}.bias", conv.name), out_channels));
-                let window = window(c.kernel_size, c.stride, &c.padding);
-                let text = format!(
-                    "Node::Conv(Conv {{ input: {input}, weight: {weight}, bias: {bias:?}, out_channels: {out_channels}, \
-                     groups: {}, window: {window} }})",
-                    c.groups
-                );
+                let (text, out_channels) = self.convolution(conv, input)?;
                 (text, out_channels, false)
             }
-            Node::BatchNormalization(norm) => {
-                let BatchNormConfig::Static(config) = &norm.config else {
-                    return Err("its statistics are not constant".to_owned());
-                };
-                let n = from.channels;
-                let scale = self.len;
-                self.len += 2 * n;
-                self.parameters.push(format!(
-                    "Parameter {{ name: {:?}, len: {n}, epsilon: Some({:?}) }}",
-                    norm.name, config.epsilon
-                ));
-                (format!("Node::Affine {{ input: {input}, scale: {scale}, shift: {} }}", scale + n), n, from.pooled)
-            }
+            Node::BatchNormalization(norm) => (self.affine(norm, from)?, from.channels, from.pooled),
             Node::Relu(_) => {
                 (format!("Node::Clip {{ input: {input}, low: 0.0, high: f32::INFINITY }}"), from.channels, from.pooled)
             }
@@ -119,6 +96,37 @@ impl Blueprint {
         self.nodes.push(text);
         self.values.insert(output.name.clone(), Value { node: self.nodes.len() - 1, channels, pooled });
         Ok(())
+    }
+
+    /// A convolution, and its channels.
+    fn convolution(&mut self, conv: &Conv2dNode, input: usize) -> Result<(String, usize), String> {
+        let c = &conv.config;
+        plain(&c.auto_pad, c.dilation, false)?;
+        let shape = shape(conv.inputs.get(1))?;
+        let [out_channels, ..] = shape[..] else { return Err("its weight has no shape".to_owned()) };
+        let weight = self.parameter(&format!("{}.weight", conv.name), shape.iter().product());
+        let has_bias = conv.inputs.get(2).is_some_and(|bias| !bias.is_optional());
+        let bias = has_bias.then(|| self.parameter(&format!("{}.bias", conv.name), out_channels));
+        let window = window(c.kernel_size, c.stride, &c.padding);
+        let text = format!(
+            "Node::Conv(Conv {{ input: {input}, weight: {weight}, bias: {bias:?}, out_channels: {out_channels}, \
+             groups: {}, window: {window} }})",
+            c.groups
+        );
+        Ok((text, out_channels))
+    }
+
+    /// A batch normalisation.
+    fn affine(&mut self, norm: &BatchNormalizationNode, from: Value) -> Result<String, String> {
+        let BatchNormConfig::Static(config) = &norm.config else {
+            return Err("its statistics are not constant".to_owned());
+        };
+        let n = from.channels;
+        let scale = self.len;
+        self.len += 2 * n;
+        self.parameters
+            .push(format!("Parameter {{ name: {:?}, len: {n}, epsilon: Some({:?}) }}", norm.name, config.epsilon));
+        Ok(format!("Node::Affine {{ input: {}, scale: {scale}, shift: {} }}", from.node, scale + n))
     }
 
     /// The value an argument stands for; only images, no constants.

@@ -94,14 +94,6 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
 
 /// A manifest whose four writer-set fields are what the writer puts there, the checksums aside.
 fn manifest(n_rows: usize, dim: usize) -> Manifest {
-    let conformal = |n: usize, threshold| ConformalEntry {
-        n,
-        alpha: 0.01,
-        smallest_alpha: 1.0 / (n as f64 + 1.0),
-        threshold,
-        mean: Some(1.825),
-        std: Some(0.1),
-    };
     Manifest {
         format_version: FORMAT_VERSION,
         pcore_version: env!("CARGO_PKG_VERSION").into(),
@@ -109,25 +101,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         domain: Some("C".into()),
         detector: SectionEntry {
             kind: "patchcore".into(),
-            features: Some(FeaturesEntry {
-                backbone: BackboneEntry {
-                    name: "pcore_tiny".into(),
-                    layers: vec!["layer2".into(), "layer3".into()],
-                    weights_sha256: "ab".repeat(32),
-                    precision: "f16".into(),
-                    instruction_set: Some("avx2".into()),
-                },
-                preprocessing: PreprocessingEntry {
-                    range: None,
-                    page: None,
-                    resize: "stretch-bilinear".into(),
-                    height_px: 256,
-                    width_px: 192,
-                    mean: [0.485, 0.456, 0.406],
-                    std: [0.229, 0.224, 0.225],
-                },
-                descriptor: DescriptorEntry { neighbourhood: 3, context: vec![], dim, grid_rows: 8, grid_cols: 8 },
-            }),
+            features: Some(described(dim)),
             settings: settings(n_rows),
             parts: vec![],
         },
@@ -146,17 +120,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             reach: None,
             confusion: vec![],
         },
-        calibration: CalibrationEntry {
-            method: "split-conformal".into(),
-            alpha: 0.01,
-            views: vec!["mixed".into()],
-            groups: None,
-            global: conformal(5, None),
-            per_condition: BTreeMap::from([
-                ("cold".into(), conformal(2, Some(1.25))),
-                ("warm".into(), conformal(3, Some(3.125))),
-            ]),
-        },
+        calibration: calibration(),
         pixel_threshold: Some(2.0),
         seed: u64::MAX,
         data_fingerprint: "0".repeat(64),
@@ -164,6 +128,50 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         imported: None,
         tensors_sha256: String::new(),
         header_sha256: String::new(),
+    }
+}
+
+fn described(dim: usize) -> FeaturesEntry {
+    FeaturesEntry {
+        backbone: BackboneEntry {
+            name: "pcore_tiny".into(),
+            layers: vec!["layer2".into(), "layer3".into()],
+            weights_sha256: "ab".repeat(32),
+            precision: "f16".into(),
+            instruction_set: Some("avx2".into()),
+        },
+        preprocessing: PreprocessingEntry {
+            range: None,
+            page: None,
+            resize: "stretch-bilinear".into(),
+            height_px: 256,
+            width_px: 192,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        },
+        descriptor: DescriptorEntry { neighbourhood: 3, context: vec![], dim, grid_rows: 8, grid_cols: 8 },
+    }
+}
+
+fn calibration() -> CalibrationEntry {
+    let conformal = |n: usize, threshold| ConformalEntry {
+        n,
+        alpha: 0.01,
+        smallest_alpha: 1.0 / (n as f64 + 1.0),
+        threshold,
+        mean: Some(1.825),
+        std: Some(0.1),
+    };
+    CalibrationEntry {
+        method: "split-conformal".into(),
+        alpha: 0.01,
+        views: vec!["mixed".into()],
+        groups: None,
+        global: conformal(5, None),
+        per_condition: BTreeMap::from([
+            ("cold".into(), conformal(2, Some(1.25))),
+            ("warm".into(), conformal(3, Some(3.125))),
+        ]),
     }
 }
 

@@ -35,19 +35,21 @@ fn run_json(out: &Path) -> Value {
     serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap()
 }
 
-#[test]
-fn every_file_is_inspected_or_named_with_the_reason() {
-    #[derive(PartialEq, Debug)]
-    enum Expected {
-        Scored,
-        Failed,
-        Harmless,
-    }
-    use Expected::{Failed, Harmless, Scored};
+/// What becomes of a file.
+#[derive(PartialEq, Debug)]
+enum Expected {
+    Scored,
+    Failed,
+    Harmless,
+}
+use Expected::{Failed, Harmless, Scored};
+
+/// Files by name and content, what becomes of each, and what is said of it.
+fn files() -> Vec<(&'static str, Vec<u8>, Expected, &'static str)> {
     let picture = image();
     let at_start = |bytes: &[u8]| [bytes, &[0u8; 300]].concat();
     let dicom = [&[0u8; 128][..], b"DICM", &[0u8; 60]].concat();
-    let cases: Vec<(&str, Vec<u8>, Expected, &str)> = vec![
+    vec![
         ("a.tiff", picture.clone(), Scored, ""),
         ("b.TIF", picture.clone(), Scored, ""),
         ("c.jfif", picture.clone(), Scored, ""),
@@ -86,7 +88,12 @@ fn every_file_is_inspected_or_named_with_the_reason() {
         ("@eaDir/a.tiff", picture.clone(), Harmless, "operating system"),
         ("__MACOSX/a.tiff", picture.clone(), Harmless, "operating system"),
         ("ground_truth/a.tiff", picture.clone(), Harmless, "ground truth"),
-    ];
+    ]
+}
+
+#[test]
+fn every_file_is_inspected_or_named_with_the_reason() {
+    let cases = files();
     let folder = TempDir::new().unwrap();
     for (name, bytes, ..) in &cases {
         write(&folder.path().join("in"), name, bytes);

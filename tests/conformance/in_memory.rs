@@ -1,6 +1,6 @@
 //! Images in memory and the same in files make the same bundle.
 
-use crate::claims::{cases, normals, registry};
+use crate::cases::{cases, normals, registry};
 use pcore::bundle::{self, Contents};
 use pcore::image::{self, Image, Limits};
 use pcore::model::OpenDevice;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod cases;
 mod claims;
 mod data;
 mod growing;
 mod in_memory;
+mod refusals;
 mod toy;

@@ -44,13 +44,23 @@ fn case(layout: Layout, files: &'static [(&'static str, Use)]) -> Case {
 
 /// Every layout of `docs/layouts.md`.
 pub(crate) fn cases() -> Vec<Case> {
-    let split = |file: &str| LayoutHints { split: Some(file.into()), ..LayoutHints::default() };
+    [few(), mvtec(), like_mvtec(), visa(), folders(), beside(), products(), hinted()].into_iter().flatten().collect()
+}
+
+/// Folders of normal images, and of others beside them.
+fn few() -> Vec<Case> {
     vec![
         case(Layout::Flat, &[("a.png", Fit), ("cold/b.tif", Fit), ("notes.txt", Nothing)]),
         case(
             Layout::Good,
             &[("good/a.png", Both), ("crack/a.png", Bad("crack", None)), ("bad/b.png", Bad("bad", None))],
         ),
+    ]
+}
+
+/// MVTec AD, AD 2 and 3D-AD.
+fn mvtec() -> Vec<Case> {
+    vec![
         case(
             Layout::Mvtec,
             &[
@@ -95,6 +105,12 @@ pub(crate) fn cases() -> Vec<Case> {
                 ("test/hole/gt/000.png", Use::Mask),
             ],
         ),
+    ]
+}
+
+/// `train` and `test` of other publishers.
+fn like_mvtec() -> Vec<Case> {
+    vec![
         case(
             Layout::Loco,
             &[
@@ -133,6 +149,12 @@ pub(crate) fn cases() -> Vec<Case> {
                 ("ground_truth/ko/0000.png", Use::Mask),
             ],
         ),
+    ]
+}
+
+/// VisA, without and with its split.
+fn visa() -> Vec<Case> {
+    vec![
         case(
             Layout::Visa,
             &[
@@ -163,6 +185,12 @@ pub(crate) fn cases() -> Vec<Case> {
                 ],
             )
         },
+    ]
+}
+
+/// Folders of anomalib.
+fn folders() -> Vec<Case> {
+    vec![
         case(
             Layout::Folder,
             &[
@@ -186,6 +214,12 @@ pub(crate) fn cases() -> Vec<Case> {
             Layout::Folder,
             &[("OK/0.jpg", Fit), ("ok_test/1.jpg", Good), ("NG/0.jpg", Bad("NG", None)), ("other/2.jpg", Inspect)],
         ),
+    ]
+}
+
+/// Masks beside the images.
+fn beside() -> Vec<Case> {
+    vec![
         case(
             Layout::Kolektor,
             &[
@@ -229,25 +263,36 @@ pub(crate) fn cases() -> Vec<Case> {
                 ("Test/Label/0002_label.PNG", Use::Mask),
             ],
         ),
-        case(
-            Layout::Products,
-            &[
-                ("README.md", Nothing),
-                ("bottle/train/good/cold/000.png", Fit),
-                ("bottle/test/good/000.png", Good),
-                ("bottle/test/bent/000.png", Bad("bent", Some("bottle/ground_truth/bent/000_mask.png"))),
-                ("bottle/ground_truth/bent/000_mask.png", Use::Mask),
-                ("cable/train/ok/000.png", Fit),
-                ("cable/test/ok/000.png", Good),
-                ("cable/test/ko/000.png", Bad("ko", None)),
-                ("nut/train/good/rgb/000.png", Fit),
-                ("nut/train/good/xyz/000.tiff", Nothing),
-                ("nut/test/good/rgb/000.png", Good),
-                ("nut/test/bent/rgb/000.png", Bad("bent", Some("nut/test/bent/gt/000.png"))),
-                ("nut/test/bent/gt/000.png", Use::Mask),
-                ("papers/notes.txt", Nothing),
-            ],
-        ),
+    ]
+}
+
+/// Several products.
+fn products() -> Vec<Case> {
+    vec![case(
+        Layout::Products,
+        &[
+            ("README.md", Nothing),
+            ("bottle/train/good/cold/000.png", Fit),
+            ("bottle/test/good/000.png", Good),
+            ("bottle/test/bent/000.png", Bad("bent", Some("bottle/ground_truth/bent/000_mask.png"))),
+            ("bottle/ground_truth/bent/000_mask.png", Use::Mask),
+            ("cable/train/ok/000.png", Fit),
+            ("cable/test/ok/000.png", Good),
+            ("cable/test/ko/000.png", Bad("ko", None)),
+            ("nut/train/good/rgb/000.png", Fit),
+            ("nut/train/good/xyz/000.tiff", Nothing),
+            ("nut/test/good/rgb/000.png", Good),
+            ("nut/test/bent/rgb/000.png", Bad("bent", Some("nut/test/bent/gt/000.png"))),
+            ("nut/test/bent/gt/000.png", Use::Mask),
+            ("papers/notes.txt", Nothing),
+        ],
+    )]
+}
+
+/// What was said beforehand.
+fn hinted() -> Vec<Case> {
+    let split = |file: &str| LayoutHints { split: Some(file.into()), ..LayoutHints::default() };
+    vec![
         Case {
             hints: LayoutHints { good: vec!["gut".into()], ..LayoutHints::default() },
             ..case(

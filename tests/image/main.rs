@@ -14,3 +14,4 @@ mod image_bytes;
 #[path = "../golden/resize/parity.rs"]
 mod parity;
 mod resize;
+mod tiff_flavours;

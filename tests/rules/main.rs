@@ -6,10 +6,13 @@
 #[path = "../support/skips.rs"]
 mod skips;
 
+mod circles;
 mod dependencies;
 mod documents;
 mod layers;
 mod licences;
+mod modules;
 mod settings;
+mod sizes;
 mod skipping;
 mod sources;

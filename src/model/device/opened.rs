@@ -11,9 +11,9 @@ pub struct OpenDevice {
     pub(in crate::model) device: Device,
     /// Whether pcore's own kernels run what they can.
     pub(in crate::model) kernels: bool,
-    precision: Precision,
+    pub(super) precision: Precision,
     pub(super) description: String,
-    is_gpu: bool,
+    pub(super) is_gpu: bool,
 }
 
 impl OpenDevice {
