@@ -4,6 +4,7 @@ use super::describe::{DescribedImages, Describing};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
 use super::look::Glance;
+use super::room;
 use crate::bank::RowSource;
 use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
@@ -60,9 +61,15 @@ impl Learning<'_> {
         progress: &dyn Progress,
     ) -> Result<Learned, TrainError> {
         let room_bytes = flows[0].room_bytes;
-        flows.iter_mut().for_each(|flow| flow.room_bytes = flow.room_bytes.min(room_bytes));
         let (mut parts, mut gate) = (vec![], None);
-        for ((part, features), flow) in self.plan.parts.iter().zip(pipelines).zip(&flows) {
+        for (index, (part, features)) in self.plan.parts.iter().zip(pipelines).enumerate() {
+            let flow = &mut flows[index];
+            if index > 0 {
+                // What the parts before hold is held.
+                *flow = room::flow(self.plan, part, &features, self.samples.len())?;
+                flow.room_bytes = flow.room_bytes.min(room_bytes);
+            }
+            let flow = &*flow;
             let pools = gate.is_none() && self.gate_learns(level.as_ref());
             let (fitted, pooled, dim) = self.fit(part, features, (flow, pools), progress)?;
             if gate.is_none() {

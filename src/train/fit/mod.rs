@@ -19,7 +19,6 @@ use crate::bundle::Contents;
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
 use crate::detect::{FeaturePipeline, PipelineSpec};
-use crate::flow::Flow;
 use crate::image::Image;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
@@ -31,7 +30,7 @@ use groups::Groups;
 use learn::{Learned, Learning};
 pub(crate) use look::digest;
 use look::{Labels, all_named, label, look};
-use room::Extent;
+use room::flow;
 use std::borrow::Borrow;
 
 /// What a fit made.
@@ -144,14 +143,6 @@ pub(crate) fn fit_on(
     let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
     let contents = Outcome { learning: &learning, gate: &gate, views: &views, held: &held }.contents(&*detector)?;
     Ok(Fitted { contents, failures, calibrating })
-}
-
-/// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
-/// with all numbers once the images are known.
-fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
-    // As if of one condition: how many there are is not known yet.
-    let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
-    Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
 }
 
 /// Refuses what can be told before any image is read.

@@ -10,9 +10,9 @@
 //! method  what the method takes beside them, see `Method::peak_bytes`
 //! ```
 
-use crate::detect::{FitSize, Method};
+use crate::detect::{FeaturePipeline, FitSize, Method};
 use crate::flow::{Flow, SLACK, free_disk, own_memory};
-use crate::train::TrainError;
+use crate::train::{FitPlan, PartPlan, TrainError};
 use std::path::Path;
 
 /// What the process takes for itself, watched while the first batch is described.
@@ -55,6 +55,14 @@ pub(super) struct Extent<'a> {
     pub(super) n_patches: usize,
     pub(super) dim: usize,
     pub(super) n_conditions: usize,
+}
+
+/// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
+/// with all numbers once the images are known.
+pub(super) fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
+    // As if of one condition: how many there are is not known yet.
+    let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
+    Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
 }
 
 /// Where the descriptors go.
