@@ -18,7 +18,7 @@ pub struct Sample {
     /// Where to read it.
     pub path: PathBuf,
     /// Its path below [`Listing::root`], joined by `/`: how results name it. No two files of a listing
-    /// have the same; what is no Unicode is escaped as by [`path_text`], and `\\` in a name is `%5C`.
+    /// have the same; what is no Unicode is escaped as by [`path_text`](super::path_text), and `\\` in a name is `%5C`.
     pub name: String,
     /// Normal or anomalous, where the layout tells.
     pub label: Option<Label>,

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 ///
 /// # Errors
 /// [`TrainError::CannotGrow`] for a detector or a gate that has to be fitted again, [`TrainError::KnownCondition`] for one that is
-/// there already, and those of [`fit`].
+/// there already, and those of [`fit()`].
 pub fn add_to(
     base: &Contents,
     samples: &[Sample],

@@ -32,7 +32,7 @@ fn write_seeds() {
         ),
         ("weights_pytorch", pytorch()),
         ("weights_onnx", vec![onnx(true), onnx(false)]),
-        ("bundle", vec![pcore::bundle::to_bytes(&sample::small()).expect("a valid bundle")]),
+        ("bundle", vec![sample::small().to_bytes().expect("a valid bundle")]),
         ("station", station()),
         ("image_tiff", tiffs()),
         ("image_png", pngs()),

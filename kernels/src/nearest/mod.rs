@@ -3,7 +3,7 @@
 //! The squared distance is expanded to `|q|^2 + |b|^2 - 2 q.b`; the products are computed in blocks that stay in the
 //! second-level cache and compared with a running limit per query, so no distance matrix exists. The expansion loses
 //! digits, so its values only *select*: every row whose value lies within a rigorous rounding bound of the k-th best is
-//! measured again by [`squared_distance`], and these direct distances decide. Hence the
+//! measured again by [`squared_distance`](super::simd::squared_distance), and these direct distances decide. Hence the
 //! answer is that of the naive search, bit for bit, at every SIMD level, batch size and number of threads.
 //!
 //! Where the processor multiplies bytes faster than `f32`, the products are those of eight-bit codes, with a bound of what

@@ -1,6 +1,6 @@
 //! What a run found.
 
-/// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`].
+/// What one cell says of the test images with one seed. All lists are in the order of [`StudyData::test`](super::StudyData::test).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// The cell's name.

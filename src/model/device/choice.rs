@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[non_exhaustive]
 pub enum DeviceChoice {
     /// A graphics card if this binary can use one and the machine has one with a gigabyte to spare, else the CPU; never a
-    /// software adapter. [`OpenDevice::description`] says which, and why.
+    /// software adapter. [`OpenDevice::description`](super::OpenDevice::description) says which, and why.
     Auto,
     /// The CPU on pcore's own kernels; a network they can't compute runs on burn-flex.
     Cpu,
@@ -17,7 +17,7 @@ pub enum DeviceChoice {
     Flex,
     /// The slower ndarray CPU backend.
     Ndarray,
-    /// A GPU through Vulkan, Metal or DX12: the first of [`adapters`], or the n-th.
+    /// A GPU through Vulkan, Metal or DX12: the first of [`adapters`](super::adapters), or the n-th.
     Wgpu(Option<usize>),
     /// An NVIDIA GPU through CUDA: the first, or the n-th.
     Cuda(Option<usize>),

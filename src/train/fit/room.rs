@@ -59,7 +59,12 @@ pub(super) struct Extent<'a> {
 
 /// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
 /// with all numbers once the images are known.
-pub(super) fn flow(plan: &FitPlan, part: &PartPlan, features: &FeaturePipeline, n_images: usize) -> Result<Flow, TrainError> {
+pub(super) fn flow(
+    plan: &FitPlan,
+    part: &PartPlan,
+    features: &FeaturePipeline,
+    n_images: usize,
+) -> Result<Flow, TrainError> {
     // As if of one condition: how many there are is not known yet.
     let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
     Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)

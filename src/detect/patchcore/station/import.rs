@@ -32,8 +32,8 @@ pub struct ImportedStation {
 /// Reads the folder of a line station (see [the module](super)) and makes a bundle of it that runs on a network of this binary.
 ///
 /// # Errors
-/// [`StationError::Station`] where the files are damaged, contradict each other or do not fit the network;
-/// [`StationError::Infer`] where this binary has no such network or layer.
+/// [`StationError`] where the files are damaged, contradict each other or do not fit the network;
+/// [`StationError::Detect`] where this binary has no such network or layer.
 pub fn import(folder: &Path, options: &StationOptions, device: &OpenDevice) -> Result<ImportedStation, StationError> {
     let meta = read_meta(folder)?;
     let pipeline = open(&meta, options, device)?;
