@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Dependencies that no code names, and why they are there all the same.
-const NOT_NAMED: &[(&str, &str)] =
-    &[("regex-syntax", "gives `cargo build` the features of `cargo test`, so that burn is compiled once for both")];
+const NOT_NAMED: &[(&str, &str)] = &[
+    (
+        "proc-macro2",
+        "gives `cargo build` with a GPU the features of `cargo test`, so that burn is compiled once for both",
+    ),
+    ("regex-syntax", "gives `cargo build` the features of `cargo test`, so that burn is compiled once for both"),
+];
 
 fn metadata(arguments: &[&str]) -> Result<Value, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -84,7 +89,7 @@ fn every_direct_dependency_is_used_by_code_of_its_kind() {
             let kind = dependency["kind"].as_str();
             n_checked += 1;
             let is_named = names(&code_for(kind, folder), &name.replace('-', "_"));
-            match NOT_NAMED.iter().find(|(other, _)| *other == name) {
+            match NOT_NAMED.iter().find(|(other, _)| kind.is_none() && *other == name) {
                 None if !is_named => unused.push(format!("{}: {name} ({})", package["name"], kind.unwrap_or("normal"))),
                 Some((_, why)) if is_named => unused.push(format!("{name} is named, strike it off: {why}")),
                 _ => {}
