@@ -11,8 +11,7 @@ use pcore::bank::RowSource;
 use pcore::bundle::{self, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Scored, Scoring,
-    Training, View,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Scoring, Training, View,
 };
 use pcore::model::Grid;
 use pcore::{AnomalyMap, FitPlan, Image, Inspector, OpenDevice, Options, PartPlan, Progress, Registry, Silent};
@@ -106,19 +105,6 @@ impl Detector for Mean {
 
     fn views(&self, policies: &[Policy]) -> Vec<View> {
         policies.iter().copied().map(View::plain).collect()
-    }
-
-    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
-        let described = self.features.describe(images)?;
-        let one = |(index, image): (usize, &&Image)| {
-            let (rows, grid) = (described.image(index), described.grid);
-            let admission = admit(index, rows);
-            let Distances { raw_scores, patches, map } = self.score_described(rows, grid, admission, asked.views)?;
-            let placement = self.features.preprocessing().placement(image.height_px(), image.width_px());
-            let descriptors = asked.keep_descriptors.then(|| rows.to_vec());
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
-        };
-        images.iter().enumerate().map(one).collect()
     }
 
     fn score_described(

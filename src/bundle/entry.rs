@@ -39,6 +39,18 @@ impl SectionEntry {
         self.features.as_ref().or_else(|| self.parts.first().and_then(Self::lead))
     }
 
+    /// How it describes images itself.
+    ///
+    /// # Errors
+    /// [`Defect::Field`] where it says nothing of that.
+    pub fn described(&self) -> Result<&FeaturesEntry, Defect> {
+        self.features.as_ref().ok_or_else(|| Defect::Field {
+            field: "detector.features".to_owned(),
+            expected: "how images are described".to_owned(),
+            found: "nothing".to_owned(),
+        })
+    }
+
     /// All ways in which images are described, in the order of the parts.
     #[must_use]
     pub fn all_features(&self) -> Vec<&FeaturesEntry> {

@@ -1,12 +1,13 @@
 //! What every detector keeps.
 
 use super::{DetectError, Distances, FeaturePipeline, Scoring, View};
-use crate::bank::MemoryBank;
+use crate::bank::{Describer, MemoryBank};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
 use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
+use rayon::prelude::*;
 
 /// Tells the condition of an image of a batch, by its index and its descriptors `[n_patches, dim]`.
 pub type Admit<'a> = &'a (dyn Fn(usize, &[f32]) -> Admission + Sync);
@@ -34,11 +35,26 @@ pub trait Detector: Send + Sync {
     /// The ways in which it can be read, where `policies` can be told apart.
     fn views(&self, policies: &[Policy]) -> Vec<View>;
 
-    /// The answers to `images`, one for each.
+    /// The answers to `images`, one for each: each is described and then scored by [`Self::score_described`].
     ///
     /// # Errors
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
-    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError>;
+    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
+        let features = self.features().features(images)?;
+        let describer = Describer::new(&features, self.features().descriptor())?;
+        let (grid, input) = (describer.grid, self.features().preprocessing());
+        let one = |(i, image): (usize, &&Image)| {
+            // One image at a time: its descriptors are still in the cache when they are looked up.
+            let mut rows = vec![0.0; describer.image_len()];
+            describer.describe(i, &mut rows);
+            let admission = admit(i, &rows);
+            let Distances { raw_scores, patches, map } = self.score_described(&rows, grid, admission, asked.views)?;
+            let placement = input.placement(image.height_px(), image.width_px());
+            let descriptors = asked.keep_descriptors.then_some(rows);
+            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
+        };
+        images.par_iter().enumerate().map(one).collect()
+    }
 
     /// The same for the descriptors of one image, whose condition is told.
     ///

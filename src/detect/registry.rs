@@ -136,12 +136,7 @@ impl Opening<'_> {
     /// # Errors
     /// What the network refuses, and a [`Defect`] where the section names none.
     pub fn features(&mut self, entry: &SectionEntry) -> Result<FeaturePipeline, DetectError> {
-        let missing = || Defect::Field {
-            field: "detector.features".to_owned(),
-            expected: "how images are described".to_owned(),
-            found: "nothing".to_owned(),
-        };
-        (self.features)(entry.features.as_ref().ok_or_else(missing).map_err(DetectError::defect)?)
+        (self.features)(entry.described().map_err(DetectError::defect)?)
     }
 
     /// A part of the section.

@@ -5,10 +5,9 @@ use pcore::bank::{RowSource, Search};
 use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    Admit, Asked, Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening,
-    Options, Scored, Scoring, Training, View,
+    Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening, Options,
+    Scoring, Training, View,
 };
-use pcore::image::Image;
 use pcore::model::Grid;
 use pcore::progress::Progress;
 use pcore::score::AnomalyMap;
@@ -132,21 +131,6 @@ impl Detector for Toy {
 
     fn views(&self, policies: &[Policy]) -> Vec<View> {
         policies.iter().copied().map(View::plain).collect()
-    }
-
-    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
-        let described = self.features.describe(images)?;
-        let one = |(index, image): (usize, &&Image)| {
-            let rows = described.image(index);
-            let admission = admit(index, rows);
-            let Distances { raw_scores, patches, map } =
-                self.score_described(rows, described.grid, admission, asked.views)?;
-            let placement = self.features.preprocessing().placement(image.height_px(), image.width_px());
-            let descriptors = asked.keep_descriptors.then(|| rows.to_vec());
-            let (grid, parts) = (described.grid, vec![]);
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts })
-        };
-        images.iter().enumerate().map(one).collect()
     }
 
     fn score_described(

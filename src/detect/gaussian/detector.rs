@@ -3,8 +3,7 @@
 use super::fitted::{Gaussian, NAME};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Scored, Scoring, View};
-use crate::image::Image;
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Scoring, View};
 use crate::model::Grid;
 
 impl Detector for Gaussian {
@@ -22,10 +21,6 @@ impl Detector for Gaussian {
 
     fn views(&self, policies: &[Policy]) -> Vec<View> {
         policies.iter().copied().map(View::plain).collect()
-    }
-
-    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
-        self.score_images(images, admit, asked)
     }
 
     fn score_described(

@@ -1,10 +1,9 @@
 //! Conditions that are added later: each is a distribution of its own, the others stay as they are.
 
-use super::section::{FACTOR, SCALE};
+use super::section::SCALE;
 use super::settings::Settings;
 use crate::bundle::{Section, SectionEntry, Values};
 use crate::detect::{DetectError, Options};
-use serde_json::Value;
 
 /// The settings that a section was fitted with.
 pub(super) fn options(entry: &SectionEntry) -> Result<Options, DetectError> {
@@ -25,9 +24,8 @@ pub(super) fn join(first: Section, second: &Section) -> Result<Section, DetectEr
     }
     let dim = entry.features.as_ref().map_or(1, |features| features.descriptor.dim);
     let n_factors = tensors.numbers(SCALE).len() / dim.max(1);
-    let has_factors = tensors.get(FACTOR).is_some() || n_factors > 0;
     own.conditions.extend(added.conditions.into_iter().map(|mut law| {
-        law.factor += if has_factors { n_factors } else { 0 };
+        law.factor += n_factors;
         law
     }));
     // The random channels of places are those of the same seed; all else follows the first one's.
@@ -46,7 +44,6 @@ pub(super) fn join(first: Section, second: &Section) -> Result<Section, DetectEr
         let (expected, found) = ("the channels of the bundle".to_owned(), "others".to_owned());
         return Err(DetectError::Setting { setting: "channels of the added conditions", expected, found });
     }
-    let settings = SectionEntry::new(&entry.kind, None, &own).map_err(DetectError::defect)?.settings;
-    entry.settings = settings.into_iter().collect::<serde_json::Map<String, Value>>();
+    entry.settings = SectionEntry::new(&entry.kind, None, &own).map_err(DetectError::defect)?.settings;
     Ok(Section { entry, tensors })
 }

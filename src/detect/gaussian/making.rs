@@ -77,9 +77,9 @@ impl<'a> Making<'a> {
         (0..self.training.images.len()).filter(|index| self.training.condition(*index) == condition).collect()
     }
 
-    /// Those of them that are not of a fold; all for `None`.
-    fn without(&self, images: &[usize], fold: Option<usize>) -> Vec<usize> {
-        images.iter().copied().filter(|index| Some(self.fold(*index)) != fold).collect()
+    /// Those of them that are not of a fold.
+    fn without(&self, images: &[usize], fold: usize) -> Vec<usize> {
+        images.iter().copied().filter(|index| self.fold(*index) != fold).collect()
     }
 
     pub(super) fn add(&mut self, condition: usize) -> Result<(), DetectError> {
@@ -93,7 +93,7 @@ impl<'a> Making<'a> {
     fn add_places(&mut self, images: &[usize]) -> Result<(), DetectError> {
         let (parts, entry, law) = self.places(images)?;
         for fold in 0..self.n_folds {
-            let left = self.without(images, Some(fold));
+            let left = self.without(images, fold);
             let without = match left.len() {
                 0 => None,
                 n if n == images.len() => Some(Arc::clone(&law)),
@@ -118,7 +118,7 @@ impl<'a> Making<'a> {
                 .map(|index| Moments::of(&described.image(*index)?, &centre))
                 .collect::<Result<_, DetectError>>()?;
             for (index, sum) in some.iter().zip(&sums) {
-                of_fold[self.training.group(*index) % self.n_folds].add(sum);
+                of_fold[self.fold(*index)].add(sum);
             }
         }
         let mut all = Moments::none(self.dim);

@@ -2,13 +2,11 @@
 
 use super::fitted::Gaussian;
 use super::law::Law;
-use crate::bank::{Describer, Search};
+use crate::bank::Search;
 use crate::condition::Admission;
-use crate::detect::{Admit, Asked, DetectError, Distances, FeaturePipeline, Scored, Scoring, View};
-use crate::image::Image;
+use crate::detect::{DetectError, Distances, FeaturePipeline, Scoring, View};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// The distributions that an image is compared with.
@@ -22,28 +20,6 @@ pub(super) struct Compared<'a> {
 }
 
 impl Gaussian {
-    /// See [`Detector::score`](crate::detect::Detector::score).
-    pub(super) fn score_images(
-        &self,
-        images: &[&Image],
-        admit: Admit<'_>,
-        Asked { views, keep_descriptors }: Asked<'_>,
-    ) -> Result<Vec<Scored>, DetectError> {
-        let features = self.features.features(images)?;
-        let describer = Describer::new(&features, self.features.descriptor())?;
-        let (grid, input) = (describer.grid, self.features.preprocessing());
-        let one = |(i, image): (usize, &&Image)| {
-            let mut rows = vec![0.0; describer.image_len()];
-            describer.describe(i, &mut rows);
-            let admission = admit(i, &rows);
-            let Distances { raw_scores, patches, map } = self.score_rows(&rows, grid, admission, views)?;
-            let placement = input.placement(image.height_px(), image.width_px());
-            let descriptors = keep_descriptors.then_some(rows);
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
-        };
-        images.par_iter().enumerate().map(one).collect()
-    }
-
     pub(super) fn score_rows(
         &self,
         rows: &[f32],

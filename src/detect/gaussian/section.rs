@@ -20,11 +20,7 @@ const PLACE_FACTOR: &str = "place_factor";
 const DIRECTIONS: &str = "directions";
 
 fn sizes(entry: &SectionEntry, settings: &Settings) -> Result<Sizes, Defect> {
-    let descriptor = entry.features.as_ref().map(|features| &features.descriptor).ok_or_else(|| Defect::Field {
-        field: "detector.features".to_owned(),
-        expected: "how images are described".to_owned(),
-        found: "nothing".to_owned(),
-    })?;
+    let descriptor = &entry.described()?.descriptor;
     settings.sizes(descriptor.dim, descriptor.grid_rows.saturating_mul(descriptor.grid_cols))
 }
 

@@ -4,8 +4,7 @@ use super::fitted::{NAME, PatchCore};
 use crate::bank::MemoryBank;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Scored, Scoring, View};
-use crate::image::Image;
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Scoring, View};
 use crate::model::Grid;
 
 impl Detector for PatchCore {
@@ -24,10 +23,6 @@ impl Detector for PatchCore {
     fn views(&self, policies: &[Policy]) -> Vec<View> {
         let plain = policies.iter().copied().map(View::plain);
         plain.chain(policies.iter().copied().filter(|_| self.density.is_some()).map(View::by_density)).collect()
-    }
-
-    fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
-        self.score_images(images, admit, asked)
     }
 
     fn score_described(

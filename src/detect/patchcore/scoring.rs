@@ -1,38 +1,13 @@
 //! Distances to scores and maps.
 
 use super::fitted::PatchCore;
-use crate::bank::{Describer, LocalDensity, Neighbours, Search};
+use crate::bank::{LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
-use crate::detect::{Admit, Asked, DetectError, Distances, Scored, Scoring, View};
-use crate::image::Image;
+use crate::detect::{DetectError, Distances, Scoring, View};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
-use rayon::prelude::*;
 
 impl PatchCore {
-    /// See [`Detector::score`](crate::detect::Detector::score).
-    pub(super) fn score_images(
-        &self,
-        images: &[&Image],
-        admit: Admit<'_>,
-        Asked { views, keep_descriptors }: Asked<'_>,
-    ) -> Result<Vec<Scored>, DetectError> {
-        let features = self.features.features(images)?;
-        let describer = Describer::new(&features, self.features.descriptor())?;
-        let (grid, input) = (describer.grid, self.features.preprocessing());
-        let one = |(i, image): (usize, &&Image)| {
-            // One image at a time: its descriptors are still in the cache when they are looked up.
-            let mut rows = vec![0.0; describer.image_len()];
-            describer.describe(i, &mut rows);
-            let admission = admit(i, &rows);
-            let Distances { raw_scores, patches, map } = self.score_rows(&rows, grid, admission, views)?;
-            let placement = input.placement(image.height_px(), image.width_px());
-            let descriptors = keep_descriptors.then_some(rows);
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
-        };
-        images.par_iter().enumerate().map(one).collect()
-    }
-
     /// See [`Detector::score_described`](crate::detect::Detector::score_described).
     pub(super) fn score_rows(
         &self,

@@ -21,11 +21,7 @@ pub(super) const ROW_LIST: &str = "row_list";
 pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
     let settings: Settings = entry.settings()?;
     settings.check(shared.conditions.len())?;
-    let descriptor = entry.features.as_ref().map(|features| &features.descriptor).ok_or_else(|| Defect::Field {
-        field: "detector.features".to_owned(),
-        expected: "how images are described".to_owned(),
-        found: "nothing".to_owned(),
-    })?;
+    let descriptor = &entry.described()?.descriptor;
     let n = settings.coreset.n_picked;
     let n_patches = descriptor.grid_rows.saturating_mul(descriptor.grid_cols);
     let n_lists = settings.index.as_ref().map_or(0, |index| index.n_lists);

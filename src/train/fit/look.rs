@@ -10,6 +10,7 @@ use crate::image::{Image, Levels};
 use crate::progress::Progress;
 use crate::train::originals::Originals;
 use crate::train::{FitPlan, GroupRule, TrainError};
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -118,7 +119,7 @@ pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance<'_>]) -> String
         hash.update(sample.name.as_bytes());
         hash.update(glance.digest);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize())
 }
 
 /// Position of the 90th percentile among the intensity statistics.

@@ -1,5 +1,6 @@
 //! Between the files of the station and the contents of a bundle.
 
+use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
@@ -285,5 +286,5 @@ fn fingerprint(rows: &[f32], files: &BTreeMap<String, String>) -> String {
     for value in rows {
         hash.update(value.to_le_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize())
 }
