@@ -28,7 +28,7 @@
 //! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
 //!
 //! [`files`] -> [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`condition`], [`flow`] -> [`bank`] ->
-//! [`score`] -> [`bundle`] -> [`detect`] -> [`infer`] -> [`train`] -> [`eval`] -> [`report`] -> the `pcore` program.
+//! [`score`] -> [`bundle`] -> [`detect`] -> [`infer`] -> [`train`] -> [`eval`] -> [`report`] -> [`job`] -> the `pcore` program.
 
 #![forbid(unsafe_code)]
 #![recursion_limit = "512"]
@@ -66,6 +66,8 @@ pub mod train;
 
 pub mod eval;
 pub mod report;
+
+pub mod job;
 
 pub use bundle::{BundleError, Contents, Manifest};
 pub use condition::{Condition, ConditionRule, Policy};

@@ -16,6 +16,30 @@ pub trait Progress: Sync {
     fn is_cancelled(&self) -> bool {
         false
     }
+    /// Who or what asked it to stop, for the files of results; asked only where [`Self::is_cancelled`].
+    fn cancelled_by(&self) -> String {
+        "request".to_owned()
+    }
+}
+
+/// Part of a work whose stages are not told; whoever listens can stop it all the same.
+#[derive(Clone, Copy)]
+pub struct Quiet<'a>(pub &'a dyn Progress);
+
+impl Progress for Quiet<'_> {
+    fn begin(&self, _stage: &str, _total: usize) {}
+    fn advance(&self, _n: usize) {}
+    fn end(&self) {}
+    fn note(&self, _message: &str) {}
+    fn warn(&self, _message: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    fn cancelled_by(&self) -> String {
+        self.0.cancelled_by()
+    }
 }
 
 /// Ignores all progress.

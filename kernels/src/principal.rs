@@ -1,5 +1,6 @@
 //! Principal directions of rows: an orthonormal basis of the few directions in which they vary most.
 
+use super::project::transposed;
 use super::{KernelError, Projection, check_rows};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -93,11 +94,6 @@ impl Sample {
         let variance = centred.iter().map(|v| f64::from(*v).powi(2)).sum();
         Self { n, rows: centred, columns, variance }
     }
-}
-
-/// `[n, width]` as `[width, n]`.
-fn transposed(values: &[f32], width: usize) -> Vec<f32> {
-    (0..width).flat_map(|column| values.iter().skip(column).step_by(width).copied()).collect()
 }
 
 /// Makes the directions `[n, dim]` orthonormal, in place (Gram and Schmidt, each twice). One that depends on those before

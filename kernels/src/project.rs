@@ -64,8 +64,7 @@ impl Projection {
     /// As [`Self::apply`]; [`KernelError::OutOfRange`] without rows.
     pub fn gram(rows: &[f32], dim: usize) -> Result<Vec<f32>, KernelError> {
         let n = check_rows("rows", rows, dim)?;
-        let columns: Vec<f32> =
-            (0..dim).flat_map(|column| rows.iter().skip(column).step_by(dim.max(1)).copied()).collect();
+        let columns = transposed(rows, dim);
         Self::of_columns(&columns, n)?.apply(&columns)
     }
 
@@ -129,6 +128,11 @@ impl Projection {
         let width = self.level.panel_width();
         self.panels[(out / width * self.dim + from) * width + out % width]
     }
+}
+
+/// `[n, width]` as `[width, n]`.
+pub(crate) fn transposed(values: &[f32], width: usize) -> Vec<f32> {
+    (0..width).flat_map(|column| values.iter().skip(column).step_by(width).copied()).collect()
 }
 
 #[cfg(test)]

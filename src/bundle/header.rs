@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -172,7 +173,7 @@ fn checksum(text: &str) -> Result<(std::ops::Range<usize>, String), Defect> {
     sum.update(&text[..digits.start]);
     sum.update(NO_CHECKSUM);
     sum.update(&text[digits.end..]);
-    Ok((digits, format!("{:x}", sum.finalize())))
+    Ok((digits, HEXLOWER.encode(&sum.finalize())))
 }
 
 fn manifest_json(manifest: &Manifest) -> Result<String, Defect> {

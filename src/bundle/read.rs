@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use half::f16;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -106,7 +107,7 @@ fn read_from(reader: &mut impl Read, n_bytes: u64, sections: &dyn Sections) -> R
             found[index] = Some(values);
         }
     }
-    let digest = format!("{:x}", sum.finalize());
+    let digest = HEXLOWER.encode(&sum.finalize());
     if digest != manifest.tensors_sha256 {
         let expected = shorten(&manifest.tensors_sha256);
         return Err(Defect::TensorChecksum { expected, found: digest });

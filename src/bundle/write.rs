@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use half::f16;
 use sha2::{Digest, Sha256};
 
@@ -94,7 +95,7 @@ impl<'a> Sealed<'a> {
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             pcore_version: env!("CARGO_PKG_VERSION").into(),
-            tensors_sha256: format!("{:x}", sum.0.finalize()),
+            tensors_sha256: HEXLOWER.encode(&sum.0.finalize()),
             header_sha256: NO_CHECKSUM.into(),
             ..contents.manifest.clone()
         };

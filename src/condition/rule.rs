@@ -1,7 +1,7 @@
 //! Conditions: the named operating states (cold, warm; cell, module) that normal images come in.
 
 use super::ConditionError;
-use crate::dataset::composed;
+use crate::dataset::{ConditionTable, DatasetError, composed};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -58,6 +58,16 @@ impl ConditionRule {
     pub const LOW: &'static str = "cold";
     /// Name of the condition above it.
     pub const HIGH: &'static str = "warm";
+    /// Refuses a table that can't be read, before work is built on it.
+    ///
+    /// # Errors
+    /// What is wrong with the table.
+    pub fn check(&self) -> Result<(), DatasetError> {
+        match self {
+            Self::Table(path) => ConditionTable::read(path).map(drop),
+            Self::None | Self::P90 { .. } | Self::Index { .. } | Self::Folder => Ok(()),
+        }
+    }
     /// Name of the only condition where there is just one.
     pub const ONLY: &'static str = "all";
 }

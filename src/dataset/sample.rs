@@ -76,6 +76,14 @@ pub struct Listing {
     pub notes: Notes,
 }
 
+impl Listing {
+    /// How many of the files left out may be images, so that work on the rest has not done all it was asked for.
+    #[must_use]
+    pub fn n_failures(&self) -> usize {
+        self.skipped.iter().filter(|skipped| skipped.why.is_failure()).count()
+    }
+}
+
 /// What was noticed while a layout was recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

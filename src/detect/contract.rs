@@ -135,6 +135,12 @@ pub struct PartScored {
     pub share: f32,
 }
 
+/// The part that adds most to the score of the whole, the first of equals.
+pub(crate) fn strongest(shares: impl Iterator<Item = f32>) -> Option<usize> {
+    let shares: Vec<f32> = shares.collect();
+    (0..shares.len()).rev().max_by(|a, b| shares[*a].total_cmp(&shares[*b]))
+}
+
 impl Scored {
     /// The image score under the first view.
     #[must_use]

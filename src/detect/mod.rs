@@ -20,6 +20,7 @@ mod registry;
 mod view;
 
 pub(crate) use combined::{FittedPart, joined, leave_out, levels_of};
+pub(crate) use contract::strongest;
 pub use contract::{Admit, Asked, Detector, PartScored, Scored};
 pub use described::Described;
 pub use distances::Distances;

@@ -53,7 +53,8 @@ fn old_group_memory(system: &mut System) -> Option<u64> {
 }
 
 /// Memory that this process holds now and has held at most so far, in bytes; `None` where the system does not tell.
-pub(crate) fn own_memory() -> Option<(u64, u64)> {
+#[must_use]
+pub fn own_memory() -> Option<(u64, u64)> {
     let now = Some(own_process(&mut System::new())?.memory()).filter(|now| *now > 0)?;
     Some((now, most_memory(now)))
 }

@@ -7,8 +7,8 @@ mod room;
 mod scratch;
 
 pub(crate) use decode::{Decoded, Flow, Origin, in_batches};
-pub use machine::DEFAULT_MEMORY_BYTES;
-pub(crate) use machine::{free_disk, half_of_free_memory, own_memory};
+pub use machine::{DEFAULT_MEMORY_BYTES, own_memory};
+pub(crate) use machine::{free_disk, half_of_free_memory};
 pub use pace::{DEFAULT_BATCH, NoMemory, Pace};
 pub(crate) use pace::{Needs, SLACK};
 pub(crate) use room::Share;

@@ -46,8 +46,8 @@ pub enum ReportError {
     /// A row could not be written to `results.csv`.
     #[error("a row of results.csv could not be written: {0}")]
     Csv(#[from] csv::Error),
-    /// A row could not be written to `results.jsonl`.
-    #[error("a row of results.jsonl could not be written: {0}")]
+    /// Something has no form in JSON, or its output refused.
+    #[error("JSON could not be written: {0}")]
     Json(#[from] serde_json::Error),
     /// A file could not be written.
     #[error("the results could not be written: {0}")]

@@ -1,7 +1,7 @@
 //! What people and other programs get to see: result files, tables, pictures
 //! and the page.
 //!
-//! - [`CsvResults`], [`JsonlResults`]: one row per image, for machines.
+//! - [`CsvResults`], [`JsonlResults`]: one row per image, for machines; [`RunInfo`]: what made them.
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
 //! - [`draw_inspection`], [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
@@ -17,11 +17,15 @@ mod error;
 mod explain;
 mod gallery;
 mod html;
+mod json_text;
+mod left_out;
 mod number;
 mod picture;
 mod picture_names;
 mod report_image;
 mod results;
+mod rows;
+mod run_info;
 pub mod study;
 mod table;
 mod template;
@@ -36,11 +40,14 @@ pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,
 };
+pub use json_text::json_text;
+pub use left_out::LeftOut;
 pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
 pub use picture_names::picture_names;
 pub use report_image::ReportImage;
 pub use results::{CsvResults, JsonlResults, ResultRow};
+pub use run_info::{RunInfo, Used};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

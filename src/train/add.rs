@@ -4,10 +4,10 @@ use super::{FitPlan, Fitted, PartPlan, TrainError, fit};
 use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Section};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
-use crate::detect::{DetectError, View, open_features, pipeline_spec};
+use crate::detect::{DetectError, FeaturePipeline, View, go_on, open_features, pipeline_spec};
 use crate::flow::{Decoded, Origin, in_batches};
 use crate::image::Image;
-use crate::infer::{Inspector, convert};
+use crate::infer::convert;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -39,20 +39,16 @@ pub fn add_to(
     let part = PartPlan { pipeline: pipeline_spec(features)?, method: plan.registry.method(&kind, &options)? };
     let calibration = &base.manifest.calibration;
     let plan = FitPlan { parts: vec![part], seed: base.manifest.seed, alpha: calibration.alpha, ..plan.clone() };
-    // Weights that are not those of the bundle are found before the work.
-    open_features(features, device)?;
-    if matches!(plan.conditions, ConditionRule::P90 { .. }) {
-        return Err(TrainError::CannotGrow { what: "a rule by two levels of brightness".to_owned() });
-    }
+    // What can't be joined is found before the work: other weights, a gate, a name.
+    let pipeline = open_features(features, device)?;
+    let before = growing_gate(base)?;
+    check_names(base, samples, &plan)?;
     let mut fitted = fit(samples, &plan, device, progress)?;
-    if plan.conditions == ConditionRule::None {
-        name_only(&mut fitted.contents, plan.domain.as_deref().ok_or(TrainError::Unnamed)?);
+    if let (ConditionRule::None, Some(name)) = (&plan.conditions, &plan.domain) {
+        name_only(&mut fitted.contents, name);
     }
-    let known = |name: &str| base.manifest.conditions.iter().any(|condition| condition.name == name);
-    if let Some(twice) = fitted.contents.manifest.conditions.iter().find(|condition| known(&condition.name)) {
-        return Err(TrainError::KnownCondition { name: twice.name.clone() });
-    }
-    let gate = gate(base, &fitted.contents, (samples, &plan), device, progress)?;
+    let added = Added { n_before: base.manifest.conditions.len(), contents: &fitted.contents, samples, plan: &plan };
+    let gate = gate(before, &added, &pipeline, progress)?;
     let Fitted { contents, failures, calibrating } = fitted;
     let joined = join(base.clone(), contents, &gate, growth.join)?;
     joined.check_with(&plan.registry)?;
@@ -66,50 +62,78 @@ fn name_only(contents: &mut Contents, name: &str) {
     contents.manifest.calibration.per_condition = entries.into_values().map(|entry| (name.to_owned(), entry)).collect();
 }
 
+/// Refuses names that the bundle has already, and images without any.
+fn check_names(base: &Contents, samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
+    let names = match &plan.conditions {
+        ConditionRule::P90 { .. } => {
+            return Err(TrainError::CannotGrow { what: "a rule by two levels of brightness".to_owned() });
+        }
+        ConditionRule::None => vec![Some(plan.domain.clone().ok_or(TrainError::Unnamed)?)],
+        rule => condition_of(rule, &samples.iter().collect::<Vec<_>>(), None)?,
+    };
+    let known = |name: &String| base.manifest.conditions.iter().any(|condition| condition.name == *name);
+    match names.into_iter().flatten().find(known) {
+        Some(name) => Err(TrainError::KnownCondition { name }),
+        None => Ok(()),
+    }
+}
+
+/// The gate of a bundle that is to grow.
+fn growing_gate(base: &Contents) -> Result<Gate, TrainError> {
+    match convert::gate_of(base)? {
+        Gate::P90 { .. } => Err(TrainError::CannotGrow { what: "a gate by two levels of brightness".to_owned() }),
+        gate => Ok(gate),
+    }
+}
+
+/// Conditions fitted by themselves, to be joined.
+struct Added<'a> {
+    /// Conditions of the bundle that they are added to.
+    n_before: usize,
+    contents: &'a Contents,
+    samples: &'a [Sample],
+    plan: &'a FitPlan,
+}
+
 /// The gate with the new images as further examples. One without examples can't tell more conditions than before: then it
 /// tells none, and images are compared with all that are not named.
 fn gate(
-    base: &Contents,
-    added: &Contents,
-    (samples, plan): (&[Sample], &FitPlan),
-    device: &OpenDevice,
+    before: Gate,
+    added: &Added<'_>,
+    pipeline: &FeaturePipeline,
     progress: &dyn Progress,
 ) -> Result<Gate, TrainError> {
-    let before = convert::gate_of(base)?;
-    let learns_pooled = matches!(before, Gate::Embedding(_));
-    match &before {
-        Gate::Single | Gate::Abstain => {
+    let learns_pooled = match &before {
+        Gate::Single | Gate::Abstain | Gate::P90 { .. } => {
             progress.warn(
                 "the bundle's gate knows no example images, so it can't tell the new condition from the old ones: name the condition of each image, or images are compared with all conditions",
             );
             return Ok(Gate::Abstain);
         }
-        Gate::P90 { .. } => {
-            return Err(TrainError::CannotGrow { what: "a gate by two levels of brightness".to_owned() });
-        }
-        Gate::Intensity(_) | Gate::Embedding(_) => {}
-    }
-    let inspector = Inspector::open_with(added.clone(), device, &plan.registry)?;
-    let flow = inspector.flow(&plan.pace())?;
-    let used: Vec<&Sample> = samples.iter().filter(|s| added.manifest.sources.contains(&s.name)).collect();
+        Gate::Intensity(_) => false,
+        Gate::Embedding(_) => true,
+    };
+    let Added { n_before, contents: Contents { manifest, .. }, samples, plan } = added;
+    let flow = pipeline.flow(&plan.pace(), 0)?;
+    let used: Vec<&Sample> = samples.iter().filter(|s| manifest.sources.contains(&s.name)).collect();
     let files: Vec<Origin<'_>> = used.iter().map(|sample| Origin::File(&sample.path)).collect();
     let (mut features, mut labels) = (vec![], vec![]);
     let names = condition_of(&plan.conditions, &used, None)?;
-    let conditions = &added.manifest.conditions;
-    let of_name =
-        |name: &Option<String>| conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0);
+    let of_name = |name: &Option<String>| {
+        manifest.conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0)
+    };
     let known: Vec<usize> = names.iter().map(of_name).collect();
     progress.begin("gate", used.len());
     in_batches(&files, &flow, |range, decoded| {
+        go_on(progress)?;
         let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
         let borrowed: Vec<&Image> = images.iter().map(|image| &**image).collect();
         if learns_pooled {
-            let described = inspector.pipeline().describe(&borrowed)?;
+            let described = pipeline.describe(&borrowed)?;
             features.extend((0..borrowed.len()).map(|i| Gate::pooled(described.image(i), described.dim)));
         } else {
             features.extend(borrowed.iter().map(|image| intensity_statistics(&image.luma()).to_vec()));
         }
-        let n_before = base.manifest.conditions.len();
         labels.extend(range.clone().map(|index| (n_before + known[index]) as u32));
         progress.advance(range.len());
         Ok::<_, TrainError>(())
@@ -118,7 +142,7 @@ fn gate(
     Ok(match before {
         Gate::Intensity(gate) => Gate::Intensity(gate.with(&features, &labels)?),
         Gate::Embedding(gate) => Gate::Embedding(gate.with(&features, &labels)?),
-        Gate::Single | Gate::Abstain | Gate::P90 { .. } => before,
+        other => other,
     })
 }
 

@@ -7,5 +7,6 @@ mod claims;
 mod data;
 mod growing;
 mod in_memory;
+mod jobs;
 mod refusals;
 mod toy;

@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "train",
     "eval",
     "report",
+    "job",
 ];
 
 /// Module of each library file, its path and its code without comments and without its tests at the end.

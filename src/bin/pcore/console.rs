@@ -1,10 +1,12 @@
 //! What the program shows while it works. Results go to stdout, everything here to stderr.
 
+use crate::args::RunArgs;
 use crate::message::as_typed;
 use crate::signals;
 use crate::terminal::{self, Stdout, Tone};
 use indicatif::{ProgressBar, ProgressStyle};
 use pcore::dataset::Shown;
+use pcore::job::Context;
 use pcore::progress::Progress;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -156,6 +158,15 @@ impl Progress for Console {
     fn is_cancelled(&self) -> bool {
         signals::caught().is_some()
     }
+
+    fn cancelled_by(&self) -> String {
+        signals::caught().map_or("", signals::name).to_owned()
+    }
+}
+
+/// How jobs work for this program: they tell the console, and results name settings as they are typed.
+pub(crate) fn context<'a>(console: &'a Console, run: &RunArgs) -> Context<'a> {
+    Context { progress: console, pace: run.pace(), wording: |text| as_typed(text).into_owned() }
 }
 
 impl Drop for Console {

@@ -10,8 +10,6 @@ mod console;
 mod home;
 mod message;
 mod outcome;
-mod output;
-mod run_info;
 mod signals;
 mod terminal;
 

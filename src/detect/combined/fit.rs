@@ -1,12 +1,12 @@
 //! Fitted detectors become one.
 
 use super::fitted::{Combined, Level, PartLevels};
-use super::joining::{Joining, finest, strongest};
+use super::joining::Joining;
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
 use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};
 use crate::image::Placement;
-use crate::score::{AnomalyMap, Conformal, OWN_CALIBRATION_FROM};
+use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 
 /// A part with the descriptors that it was fitted to, as long as its images are left out in turn.
 pub(crate) struct FittedPart {
@@ -54,16 +54,10 @@ pub(crate) fn leave_out(
         let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
         found.push((distances, placement));
     }
-    let joining = Joining { levels, views };
-    let raw: Vec<&[f32]> = found.iter().map(|(distances, _)| &*distances.raw_scores).collect();
-    let (raw_scores, shares) = joining.scores(&raw, views, admission.condition)?;
-    let scales = joining.scales(views, admission.condition)?;
-    let maps: Vec<&AnomalyMap> = found.iter().map(|(distances, _)| &distances.map).collect();
-    let onto = finest(&maps);
-    let placed = found.iter().zip(&scales).map(|((distances, placement), scale)| (&distances.map, placement, *scale));
-    let map = AnomalyMap::summed(placed, &found[onto].1, (maps[onto].height_px, maps[onto].width_px));
-    let patches = found[strongest(&shares)].0.patches.clone();
-    Ok(Some(Distances { raw_scores, patches, map }))
+    let said: Vec<_> = found.iter().map(|(own, placement)| (&*own.raw_scores, &own.map, placement)).collect();
+    let joined = Joining { levels, views }.join(&said, views, admission.condition)?;
+    let patches = found.swap_remove(joined.strongest).0.patches;
+    Ok(Some(Distances { raw_scores: joined.raw_scores, patches, map: joined.map }))
 }
 
 /// The parts as one detector.

@@ -2,7 +2,8 @@
 
 use super::fitted::{Combined, Level, PartLevels};
 use crate::condition::Policy;
-use crate::detect::{DetectError, PartScored, Scored, View};
+use crate::detect::{DetectError, PartScored, Scored, View, strongest};
+use crate::image::Placement;
 use crate::score::AnomalyMap;
 
 /// Scores and maps of the parts, to become one.
@@ -22,7 +23,7 @@ impl Joining<'_> {
     }
 
     /// The sum of the parts' standardised scores under each view, and each part's share under the first.
-    pub(super) fn scores(
+    fn scores(
         &self,
         raw: &[&[f32]],
         views: &[View],
@@ -43,42 +44,55 @@ impl Joining<'_> {
     }
 
     /// What each part's map is divided by, under the first view.
-    pub(super) fn scales(&self, views: &[View], condition: Option<usize>) -> Result<Vec<f32>, DetectError> {
+    fn scales(&self, views: &[View], condition: Option<usize>) -> Result<Vec<f32>, DetectError> {
         (0..self.levels.len()).map(|part| Ok(self.level(part, views[0], condition)?.std)).collect()
     }
 }
 
-/// The part whose map has most pixels: the others are drawn onto it.
-pub(super) fn finest(maps: &[&AnomalyMap]) -> usize {
-    let size = |map: &AnomalyMap| map.height_px * map.width_px;
-    (0..maps.len()).rev().max_by_key(|part| size(maps[*part])).unwrap_or(0)
+/// What parts say of one image, as one.
+pub(super) struct Joined {
+    pub(super) raw_scores: Vec<f32>,
+    /// What each part adds to the first of them.
+    pub(super) shares: Vec<f32>,
+    pub(super) map: AnomalyMap,
+    /// The part whose map has most pixels: the others are drawn onto it.
+    pub(super) finest: usize,
+    /// The part that says most.
+    pub(super) strongest: usize,
 }
 
-/// The part that says most.
-pub(super) fn strongest(shares: &[f32]) -> usize {
-    (0..shares.len()).rev().max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap_or(0)
+impl Joining<'_> {
+    /// Joins the scores of each part under `views`, and its map with where the image lies in it.
+    pub(super) fn join(
+        &self,
+        parts: &[(&[f32], &AnomalyMap, &Placement)],
+        views: &[View],
+        condition: Option<usize>,
+    ) -> Result<Joined, DetectError> {
+        let raw: Vec<&[f32]> = parts.iter().map(|(raw, ..)| *raw).collect();
+        let (raw_scores, shares) = self.scores(&raw, views, condition)?;
+        let scales = self.scales(views, condition)?;
+        let size = |part: usize| parts[part].1.height_px * parts[part].1.width_px;
+        let finest = (0..parts.len()).rev().max_by_key(|part| size(*part)).unwrap_or(0);
+        let (_, onto, placement) = parts[finest];
+        let placed = parts.iter().zip(&scales).map(|((_, map, placement), scale)| (*map, *placement, *scale));
+        let map = AnomalyMap::summed(placed, placement, (onto.height_px, onto.width_px));
+        let strongest = strongest(shares.iter().copied()).unwrap_or(0);
+        Ok(Joined { raw_scores, shares, map, finest, strongest })
+    }
 }
 
 impl Combined {
-    fn joining(&self) -> Joining<'_> {
-        Joining { levels: &self.levels, views: &self.views }
-    }
-
-    pub(super) fn join(&self, mut parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
-        let joining = self.joining();
-        let condition = parts[0].admission.condition;
-        let raw: Vec<&[f32]> = parts.iter().map(|part| &*part.raw_scores).collect();
-        let (raw_scores, shares) = joining.scores(&raw, views, condition)?;
-        let scales = joining.scales(views, condition)?;
-        let maps: Vec<&AnomalyMap> = parts.iter().map(|part| &part.map).collect();
-        let onto = finest(&maps);
-        let placement = parts[onto].placement.clone();
-        let placed = parts.iter().zip(&scales).map(|(part, scale)| (&part.map, &part.placement, *scale));
-        let map = AnomalyMap::summed(placed, &placement, (parts[onto].map.height_px, parts[onto].map.width_px));
-        let top = strongest(&shares);
-        let (patches, grid) = (parts[top].patches.clone(), parts[top].grid);
-        let (admission, descriptors) = (parts[0].admission, parts[0].descriptors.clone());
-        let parts = parts.drain(..).zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
+    pub(super) fn join(&self, parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
+        let admission = parts[0].admission;
+        let said: Vec<_> = parts.iter().map(|part| (&*part.raw_scores, &part.map, &part.placement)).collect();
+        let joining = Joining { levels: &self.levels, views: &self.views };
+        let joined = joining.join(&said, views, admission.condition)?;
+        let placement = parts[joined.finest].placement.clone();
+        let (patches, grid) = (parts[joined.strongest].patches.clone(), parts[joined.strongest].grid);
+        let descriptors = parts[0].descriptors.clone();
+        let Joined { raw_scores, shares, map, .. } = joined;
+        let parts = parts.into_iter().zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
         Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts })
     }
 }

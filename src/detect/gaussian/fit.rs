@@ -3,7 +3,7 @@
 use super::factor::MOST_DIRECTIONS;
 use super::fitted::{Gaussian, NAME};
 use super::law::Law;
-use super::making::{Made, Making, N_FOLDS, making_folds};
+use super::making::{Made, Making, N_FOLDS};
 use super::scoring::Compared;
 use super::section;
 use super::settings::Settings;
@@ -96,7 +96,7 @@ impl Method for Plan {
         let laws = section::laws(&tensors, &settings, &sizes)?;
         let section = Section { entry, tensors };
         let detector = Gaussian { features, scoring: settings.scoring()?, laws, dim, section };
-        Ok(Box::new(FittedGaussian { detector, folds, n_folds: making_folds(training) }))
+        Ok(Box::new(FittedGaussian { detector, folds }))
     }
 }
 
@@ -104,7 +104,6 @@ impl Method for Plan {
 struct FittedGaussian {
     detector: Gaussian,
     folds: Vec<Vec<Option<Arc<Law>>>>,
-    n_folds: usize,
 }
 
 impl Fit for FittedGaussian {
@@ -120,7 +119,7 @@ impl Fit for FittedGaussian {
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
-        let laws = &self.folds[training.group(index) % self.n_folds];
+        let laws = &self.folds[training.group(index) % self.folds.len()];
         let Gaussian { scoring, features, dim, .. } = &self.detector;
         let compared = Compared { laws, dim: *dim, scoring: *scoring, features };
         compared.score(&training.described.image(index)?, training.described.grid(), admission, views)

@@ -165,17 +165,13 @@ impl<'a> Making<'a> {
     /// Keeps the distribution of a condition, with a factor of its own.
     fn keep(&mut self, shrunk: &Shrunk, n_patches: usize) -> Result<Arc<Law>, DetectError> {
         let (parts, n_directions, law) = self.law(shrunk)?;
-        let (factor, shrinkage) = match self.options.shape {
-            Shape::Whole => (self.n_factors(), shrunk.shrinkage),
-            Shape::Places(_) | Shape::Residual(_) => (0, 0.0),
+        let shrinkage = match self.options.shape {
+            Shape::Whole => shrunk.shrinkage,
+            Shape::Places(_) | Shape::Residual(_) => 0.0,
         };
         self.parts.push(parts);
-        self.entries.push(LawEntry { n_patches, shrinkage, factor, n_directions });
+        self.entries.push(LawEntry { n_patches, shrinkage, factor: 0, n_directions });
         Ok(law)
-    }
-
-    fn n_factors(&self) -> usize {
-        self.parts.iter().filter(|part| matches!(part, Parts::Whole { factor, .. } if !factor.is_empty())).count()
     }
 
     /// The distribution with this mean and covariance, and its number of directions.
@@ -195,10 +191,10 @@ impl<'a> Making<'a> {
 
     /// The conditions that were waiting get the covariance of all.
     pub(super) fn finish(mut self) -> Result<Made, DetectError> {
-        if !self.waiting.is_empty() {
+        let waiting = std::mem::take(&mut self.waiting);
+        let first_waiting = waiting.first().map(|(condition, _)| *condition);
+        if !waiting.is_empty() {
             let zero = vec![0.0; self.dim];
-            let mut shared: Option<usize> = None;
-            let waiting = std::mem::take(&mut self.waiting);
             for (variant, pooled) in std::mem::take(&mut self.pooled).into_iter().enumerate() {
                 let shrunk = pooled.shrunk(&zero, self.options.shrinkage);
                 let factor = factorised(&shrunk, self.dim).1;
@@ -210,29 +206,31 @@ impl<'a> Making<'a> {
                         self.folds[variant - 1][*condition] = law;
                         continue;
                     }
-                    let next = self.n_factors();
-                    let own = if shared.is_none() { factor.clone() } else { vec![] };
-                    self.entries[*condition].factor = *shared.get_or_insert(next);
+                    let own = if first_waiting == Some(*condition) { factor.clone() } else { vec![] };
                     self.entries[*condition].shrinkage = shrunk.shrinkage;
                     self.parts[*condition] = Parts::Whole { mean: mean.unwrap_or_default(), factor: own };
                 }
             }
-            self.in_order_of_factors();
         }
+        self.number_factors(first_waiting);
         let Self { parts, entries, folds, channels, .. } = self;
         Ok(Made { parts, entries, folds, channels })
     }
 
-    /// Factors stand in the order of the conditions that bring them.
-    fn in_order_of_factors(&mut self) {
-        let mut order = vec![];
-        for (part, entry) in self.parts.iter().zip(&self.entries) {
-            if matches!(part, Parts::Whole { factor, .. } if !factor.is_empty()) {
-                order.push(entry.factor);
+    /// The factors' numbers, in the order of the conditions; that of the first which waited is of all that did.
+    fn number_factors(&mut self, first_waiting: Option<usize>) {
+        let (mut n_factors, mut shared) = (0, 0);
+        for (condition, (part, entry)) in self.parts.iter().zip(&mut self.entries).enumerate() {
+            let Parts::Whole { factor, .. } = part else { continue };
+            if factor.is_empty() {
+                entry.factor = shared;
+                continue;
             }
-        }
-        for entry in &mut self.entries {
-            entry.factor = order.iter().position(|factor| *factor == entry.factor).unwrap_or(0);
+            if first_waiting == Some(condition) {
+                shared = n_factors;
+            }
+            entry.factor = n_factors;
+            n_factors += 1;
         }
     }
 
@@ -280,7 +278,7 @@ impl<'a> Making<'a> {
 }
 
 /// The number of folds: groups are left out whole.
-pub(super) fn making_folds(training: &Training<'_>) -> usize {
+fn making_folds(training: &Training<'_>) -> usize {
     let n_groups = training.group_of.iter().max().map_or(1, |last| last + 1);
     N_FOLDS.min(n_groups).max(1)
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::StudyError;
 use crate::condition::{ConditionRule, condition_of};
 use crate::dataset::{Label, Sample};
+use crate::detect::{DetectError, go_on};
 use crate::image::{self, Reading};
 use crate::progress::Progress;
 use crate::train::{Failure, digest};
@@ -37,12 +38,16 @@ pub struct StudyData {
     pub failures: Vec<Failure>,
 }
 
+/// Digest of an image's values, or why it can't be read.
+type Digested = Result<[u8; 32], String>;
+
 impl StudyData {
     /// Reads every image once, as `reading` says. `known`: what tells the true conditions of test images, [`ConditionRule::None`] for
     /// nothing; `taught`: what will tell those of the training images.
     ///
     /// # Errors
-    /// [`StudyError::Dataset`] for a table that can't be read, [`StudyError::NothingReadable`] without a test image.
+    /// [`StudyError::Dataset`] for a table that can't be read, [`StudyError::NothingReadable`] without a test image, and
+    /// [`DetectError::Cancelled`].
     pub fn read(
         (train, test): (Vec<Sample>, Vec<Sample>),
         reading: Reading,
@@ -61,15 +66,16 @@ impl StudyData {
         let mut hash = Sha256::new();
         let mut failures = vec![];
         progress.begin("reading", train.len() + test.len());
-        let digests = |samples: &[Sample]| -> Vec<Result<[u8; 32], String>> {
+        let digests = |samples: &[Sample]| -> Result<Vec<Digested>, DetectError> {
             let one = |sample: &Sample| {
+                go_on(progress)?;
                 let found = image::read_as(&sample.path, &reading).map(|image| digest(&image));
                 progress.advance(1);
-                found.map_err(|e| e.to_string())
+                Ok(found.map_err(|e| e.to_string()))
             };
             samples.par_iter().map(one).collect()
         };
-        let (of_train, of_test) = (digests(&train), digests(&test));
+        let (of_train, of_test) = (digests(&train)?, digests(&test)?);
         progress.end();
         let mut add = |name: &str, found: [u8; 32], label: &str, condition: Option<&str>| {
             for text in [name, label, condition.unwrap_or("")] {

@@ -16,12 +16,12 @@ use crate::bank::MemoryBank;
 use crate::bundle::Contents;
 use crate::condition::{ConditionRule, Policy};
 use crate::dataset::Sample;
-use crate::detect::{DetectError, FeaturePipeline, Network, Registry};
+use crate::detect::{DetectError, FeaturePipeline, Network, Registry, go_on};
 use crate::flow::half_of_free_memory;
 use crate::image::{self, Image, Reading};
 use crate::infer::open;
 use crate::model::{self, OpenDevice};
-use crate::progress::{Progress, Silent};
+use crate::progress::{Progress, Quiet};
 use crate::train::{FitPlan, Originals, TrainError, fit_on};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
@@ -129,7 +129,7 @@ impl<'a> Study<'a> {
     /// as it is there, with its key and the seconds it took. Runs that share a fit also share its time.
     ///
     /// # Errors
-    /// What `receive` returns, and what makes a cell fail.
+    /// What `receive` returns, what makes a cell fail, and [`DetectError::Cancelled`].
     pub fn run<E: From<StudyError>>(
         &self,
         is_done: &dyn Fn(&str) -> bool,
@@ -142,7 +142,7 @@ impl<'a> Study<'a> {
         progress.begin("study", groups.iter().map(work).sum());
         for group in &groups {
             let begun = Instant::now();
-            let runs = self.run_group(group)?;
+            let runs = self.run_group(group, &Quiet(progress))?;
             let n_runs = group.cells.iter().map(|(_, seeds)| seeds.len()).sum::<usize>();
             let seconds = begun.elapsed().as_secs_f64() / n_runs.max(1) as f64;
             for ((cell, seeds), run) in group.cells.iter().zip(runs) {
@@ -217,6 +217,7 @@ impl<'a> Study<'a> {
         let samples: Vec<&Sample> = self.data.train.iter().chain(self.data.test.iter().map(|t| &t.sample)).collect();
         progress.begin("features", wanted.len() * samples.len());
         for chunk in samples.chunks(self.setup.batch.max(1)) {
+            go_on(progress)?;
             // A training image that can't be read is left out by the fit too.
             let images: Vec<Image> =
                 chunk.par_iter().filter_map(|s| image::read_as(&s.path, &self.data.reading).ok()).collect();
@@ -232,20 +233,23 @@ impl<'a> Study<'a> {
         Ok(())
     }
 
-    fn run_group(&self, group: &Group) -> Result<Vec<Run>, StudyError> {
+    fn run_group(&self, group: &Group, progress: &dyn Progress) -> Result<Vec<Run>, StudyError> {
         let cell = &self.cells[group.first()];
         let mut policies: BTreeSet<Policy> = group.cells.iter().map(|(c, _)| self.cells[*c].policy).collect();
         // An image of no known condition is judged by it, whatever the policy.
         policies.insert(Policy::Mixed);
         let policies: Vec<Policy> = Policy::ALL.into_iter().filter(|p| policies.contains(p)).collect();
         let plan = self.fit_plan(cell, group.seed)?;
-        let failed = |e: TrainError| StudyError::Train {
-            cell: format!("{}, seed {}", self.plan.cells[group.first()].name, group.seed),
-            source: Box::new(e),
+        let failed = |error: TrainError| match error {
+            TrainError::Infer(error @ DetectError::Cancelled) => error.into(),
+            error => StudyError::Train {
+                cell: format!("{}, seed {}", self.plan.cells[group.first()].name, group.seed),
+                source: Box::new(error),
+            },
         };
         let train = Originals::files(&self.data.train);
-        let fitted = fit_on(&train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, &Silent).map_err(failed)?;
-        self.measure(fitted.contents, cell, group)
+        let fitted = fit_on(&train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, progress).map_err(failed)?;
+        self.measure(fitted.contents, cell, (group, progress))
     }
 
     /// That of a cell, for files that are read as all of the study are.
@@ -260,7 +264,12 @@ impl<'a> Study<'a> {
     }
 
     /// Scores the test images with one bank under everything that the group's cells ask for.
-    fn measure(&self, contents: Contents, cell: &Cell, group: &Group) -> Result<Vec<Run>, StudyError> {
+    fn measure(
+        &self,
+        contents: Contents,
+        cell: &Cell,
+        (group, progress): (&Group, &dyn Progress),
+    ) -> Result<Vec<Run>, StudyError> {
         let inspector = open::inspector(contents, Registry::built_in(), &mut |_| Ok(self.pipeline(cell)))?;
         let conditions: Vec<String> = inspector.conditions().iter().map(ToString::to_string).collect();
         let scoring = cell.options().scoring;
@@ -277,6 +286,7 @@ impl<'a> Study<'a> {
         };
         let mut runs: Vec<Run> = group.cells.iter().map(empty).collect();
         for chunk in self.data.test.chunks(self.setup.batch.max(1)) {
+            go_on(progress)?;
             let read = |t: &super::TestImage| image::read_as(&t.sample.path, &self.data.reading);
             let images: Vec<Image> =
                 chunk.par_iter().map(read).collect::<Result<_, _>>().map_err(DetectError::Image)?;

@@ -10,7 +10,7 @@ use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
 use crate::condition::{Condition, Policy};
-use crate::detect::{DetectError, Detector, PartScored, Scored};
+use crate::detect::{DetectError, Detector, PartScored, Scored, strongest};
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -146,8 +146,7 @@ impl Inspector {
         calibration: Calibration,
         plan: &ExplainPlan,
     ) -> Result<Explanation, DetectError> {
-        let shares = scored.parts.iter().enumerate();
-        let shown_part = shares.max_by(|(_, a), (_, b)| a.share.total_cmp(&b.share)).map(|(index, _)| index);
+        let shown_part = strongest(scored.parts.iter().map(|part| part.share));
         let detector = self.part(shown_part);
         let parts = self.detector.parts().iter().zip(&scored.parts).map(|(part, said)| PartShare::of(&**part, said));
         let parts = parts.collect();

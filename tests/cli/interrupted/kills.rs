@@ -264,7 +264,7 @@ fn check_results(
     }
     counts.add("kept rows compared with a whole run", partial.0.len() + json.0.len());
     let printed = if verb == 0 { output.stdout.iter().filter(|byte| **byte == b'\n').count() } else { 0 };
-    if let Some(said) = errors.lines().find_map(|line| line.strip_prefix("stopped after ")) {
+    if let Some(said) = errors.lines().find_map(|line| line.strip_prefix("note: stopped after ")) {
         let n: usize = said.split(' ').next().unwrap().parse().unwrap();
         assert_eq!((partial.0.len(), json.0.len()), (n, n), "{errors}");
         assert!(n >= printed, "{n} rows kept, {printed} printed");

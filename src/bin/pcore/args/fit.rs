@@ -253,8 +253,8 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// How many images at a time, in how much memory, by a caller that takes so many bytes for each pixel of an image.
-    pub(crate) fn pace(&self, pixel_bytes: u64) -> Pace {
-        Pace { batch: self.batch, memory_bytes: self.memory, pixel_bytes }
+    /// How many images at a time, in how much memory.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { batch: self.batch, memory_bytes: self.memory, pixel_bytes: 0 }
     }
 }

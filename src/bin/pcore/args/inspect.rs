@@ -113,6 +113,15 @@ pub(crate) enum MapFormat {
     Tiff,
 }
 
+impl From<MapFormat> for pcore::job::MapFormat {
+    fn from(arg: MapFormat) -> Self {
+        match arg {
+            MapFormat::Png => Self::Png,
+            MapFormat::Tiff => Self::Tiff,
+        }
+    }
+}
+
 /// `pcore bench`.
 #[derive(ClapArgs)]
 pub(crate) struct BenchArgs {

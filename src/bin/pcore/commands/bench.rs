@@ -10,7 +10,7 @@ use pcore::bank::{MemoryBank, describe};
 use pcore::condition::{Admission, Policy};
 use pcore::dataset::{self, Sample};
 use pcore::detect::{Detector, View};
-use pcore::flow::Pace;
+use pcore::flow::{Pace, own_memory};
 use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector, inspect_all};
 use pcore::kernel::Projection;
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         say!("the first {} of {} images are measured", samples.len(), listing.samples.len());
     }
     let bank = inspector.bank();
-    let pace = args.run.pace(0);
+    let pace = args.run.pace();
     let mut batches = vec![];
     for detector in leaves(inspector.detector()) {
         let network = detector
@@ -128,14 +128,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         start_ms,
         ceilings: ceilings()?,
         batches,
-        peak_memory_mib: peak_memory_mib(),
+        peak_memory_mib: own_memory().map(|(_, most)| most as f64 / f64::from(1u32 << 20)),
     };
     if args.run.json {
         print_line(&serde_json::to_string_pretty(&report)?)?;
     } else {
         print_table(&report)?;
     }
-    Ok(if left_out::n_failures(&listing) > 0 { Outcome::SomeFailed } else { Outcome::Done })
+    Ok(if listing.n_failures() > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
 struct Bench<'a> {
@@ -312,13 +312,6 @@ fn ceilings() -> Result<Ceilings> {
         matrix_gflops: 2.0 * (side as f64).powi(3) / product_s / 1e9,
         memory_gb_per_s: (CEILING_VALUES * size_of::<f32>()) as f64 / sum_s / 1e9,
     })
-}
-
-/// `VmHWM` of this process on Linux.
-fn peak_memory_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
 
 fn print_table(report: &Report) -> Result<()> {

@@ -1,21 +1,19 @@
 //! `pcore demo`: everything, on data made for it.
 
-use super::eval::{How, evaluate_listing};
+use super::eval::evaluate;
 use super::fit::fit_to;
 use super::open::open_contents;
 use super::summary::summary;
 use super::synth::simulate;
-use super::truth::Truth;
 use crate::Outcome;
 use crate::args::DemoArgs;
 use crate::console::{print_line, say};
-use crate::output;
 use anyhow::Result;
 use pcore::bundle::Contents;
 use pcore::condition::ConditionRule;
 use pcore::dataset::{self, Shown};
 use pcore::infer::Calibration;
-use pcore::report::{EvaluationJson, evaluation_table};
+use pcore::job::{self, EvaluateJob, FitJob, Truth};
 use pcore::synth::hdmap::{Domain, HdmapPlan};
 use pcore::train::FitPlan;
 
@@ -24,7 +22,7 @@ const ALPHA: f64 = 0.05;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
     let start = std::time::Instant::now();
-    output::check_folder(&args.dir)?;
+    job::check_folder(&args.dir)?;
     let simulation = HdmapPlan {
         n_train: args.train,
         n_test_good: args.test - args.test / 2,
@@ -41,37 +39,33 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         conditions: ConditionRule::P90 { limit: None },
         alpha: ALPHA,
         seed: args.seed,
-        batch: args.run.batch,
         ..FitPlan::default()
     };
     let bundle = args.dir.join("C.pcore");
-    let (fitted, _seconds) = fit_to(&bundle, &listing, &plan, (&args.run, None))?;
+    let job = FitJob { listing: &listing, plan: &plan, base: None, bundle: &bundle };
+    let done = fit_to(&job, &args.run)?;
     if !args.run.json {
-        print_line(&summary(&fitted.contents.manifest))?;
+        print_line(&summary(&done.fitted.contents.manifest))?;
     }
 
     say!("3/3  inspecting maps the fit has never seen");
     let begun = std::time::Instant::now();
     let opened = open_contents(Contents::read(&bundle)?, &bundle, ("just fitted", begun), &args.run)?;
     let listing = dataset::labelled(&data.folder, None)?;
-    // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
-    let how = How {
+    let work = EvaluateJob {
+        opened: &opened,
+        listing: &listing,
+        // The truth about cold and warm is only in the simulation: the gate must find it, so no table is handed over.
         truth: &Truth::default(),
         calibration: Calibration::Condition,
-        run: &args.run,
         out: Some(&args.dir),
-        title: "pcore demo: simulated gearbox, domain C".to_owned(),
+        title: "pcore demo: simulated gearbox, domain C",
     };
-    let evaluated = evaluate_listing(&opened, &listing, &how)?;
-    if args.run.json {
-        print_line(&serde_json::to_string_pretty(&EvaluationJson::from(&evaluated.evaluation))?)?;
-    } else {
-        print_line(&evaluation_table(&evaluated.evaluation))?;
-    }
+    let outcome = evaluate(&work, &args.run)?;
     say!(
         "open {} in a browser; all done in {:.0} s",
         Shown::path(&args.dir.join("report.html")),
         start.elapsed().as_secs_f64()
     );
-    Ok(if evaluated.n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(outcome)
 }

@@ -4,20 +4,20 @@ use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
 use crate::args::{DetectorPart, FitArgs, MethodArgs, RunArgs};
-use crate::console::{Console, print, print_line, problem, say, warning};
+use crate::console::{Console, context, print, print_line, say, warning};
 use crate::home;
 use crate::message::{as_typed, error_text};
-use crate::output;
 use crate::terminal;
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use pcore::bank::DescriptorSpec;
-use pcore::bundle::{self, Contents};
-use pcore::dataset::{self, Listing};
+use pcore::bundle::Contents;
+use pcore::dataset;
 use pcore::detect::{Options, PipelineSpec, Registry, Scoring};
 use pcore::image::Preprocessing;
-use pcore::train::{self, FitPlan, Fitted, PartPlan};
+use pcore::job::{self, FitDone, FitJob};
+use pcore::report::LeftOut;
+use pcore::train::{FitPlan, PartPlan};
 use serde_json::json;
-use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
@@ -26,36 +26,33 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         Some(base) => args.bundle.clone().unwrap_or_else(|| base.clone()),
         None => home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?,
     };
-    open::check_rule(&args.method.conditions)?;
+    args.method.conditions.check()?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
-    let (fitted, seconds) = fit_to(&path, &listing, &plan, (&args.run, base.as_ref()))?;
+    let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path };
+    let FitDone { fitted, seconds, .. } = fit_to(&job, &args.run)?;
     if args.run.json {
         let failed: Vec<_> =
             fitted.failures.iter().map(|f| json!({"path": f.name, "error": as_typed(&f.reason)})).collect();
         let summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
-            "left_out": left_out::left_out(&listing),
+            "left_out": LeftOut::of(&listing),
         });
         print_line(&serde_json::to_string_pretty(&summary)?)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
         print_line(&format!("bundle       {}  ({seconds:.1} s)", terminal::shown(&path)))?;
     }
-    let n_failed = fitted.failures.len() + left_out::n_failures(&listing);
+    let n_failed = fitted.failures.len() + listing.n_failures();
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// Fits, or adds to the bundle `base`, writes the bundle and remembers it; says on stderr what was left out.
-pub(super) fn fit_to(
-    path: &Path,
-    listing: &Listing,
-    plan: &FitPlan,
-    (run, base): (&RunArgs, Option<&Contents>),
-) -> Result<(Fitted, f64)> {
-    let start = std::time::Instant::now();
-    check_place(path)?;
+/// Fits, writes the bundle and remembers it; says on stderr what was left out.
+pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
+    let (listing, path) = (job.listing, job.bundle);
+    // Before a device is opened.
+    job::check_bundle(path)?;
     let device = open::device(run)?;
     say!(
         "fitting on {} images of {}, device {}",
@@ -64,43 +61,16 @@ pub(super) fn fit_to(
         device.description()
     );
     left_out::tell(listing, "used");
-    let plan = FitPlan { scratch: Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(path))), ..plan.clone() };
-    let console = Console::new();
-    let fitted = match base {
-        Some(base) => train::add_to(base, &listing.samples, &plan, &device, &console),
-        None => train::fit(&listing.samples, &plan, &device, &console),
-    };
-    let fitted = fitted.with_context(|| format!("fitting on {}", listing.root.display()))?;
-    for failure in &fitted.failures {
-        problem!("left out: {}: {}", failure.name, failure.reason);
-    }
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
-    }
-    fitted.contents.write(path)?;
+    let done = job::fit(job, &device, &context(&Console::new(), run))?;
     let remembered = home::remember(path)
-        .and_then(|()| home::remember_normals(&fitted.contents.manifest.data_fingerprint, &listing.root));
+        .and_then(|()| home::remember_normals(&done.fitted.contents.manifest.data_fingerprint, &listing.root));
     if let Err(error) = remembered {
         warning!(
             "the bundle is written, but can't be remembered ({}): name it with --bundle next time",
             error_text(&error)
         );
     }
-    Ok((fitted, start.elapsed().as_secs_f64()))
-}
-
-/// Finds out before the work whether the bundle can be written: its folder takes files, and nothing else has its name.
-pub(super) fn check_place(path: &Path) -> Result<()> {
-    if !bundle::may_replace(path).with_context(|| format!("opening {}", path.display()))? {
-        bail!("{} is no bundle and is not overwritten; remove it, or name another file with --bundle", path.display());
-    }
-    output::check_file(path)
-}
-
-/// The folder of a file, or the nearest above it that is there.
-fn existing_folder(path: &Path) -> PathBuf {
-    let here = || PathBuf::from(".");
-    path.ancestors().skip(1).find(|folder| folder.is_dir()).map_or_else(here, Path::to_owned)
+    Ok(done)
 }
 
 /// What was typed, as a plan.

@@ -1,18 +1,18 @@
 //! `pcore import` and `pcore export`: to and from the files of the .NET line station.
 
-use super::{fit::check_place, left_out, listed, open, sign::read_trusted, summary::summary};
+use super::{left_out, listed, open, sign::read_trusted, summary::summary};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
 use crate::console::{Console, print, print_line, problem, say, warning};
 use crate::home;
 use crate::message::as_typed;
-use crate::output;
 use anyhow::{Context, Result};
 use pcore::bundle::Contents;
 use pcore::dataset;
 use pcore::detect::station::{
     self, GALLERY_FILE, ImportedStation, META_FILE, StationArtefact, StationOptions, StationWarning, THRESHOLD_FILE,
 };
+use pcore::job;
 use pcore::train::{self, Recalibrated};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
     listing.iter().for_each(listed::say);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
-    check_place(&path)?;
+    job::check_bundle(&path)?;
     let device = open::device(&args.run)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),
@@ -31,10 +31,10 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
-        let pace = args.run.pace(0);
+        let pace = args.run.pace();
         let found = train::recalibrate(contents, &listing.samples, args.alpha, &pace, &device, &Console::new())
             .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
-        n_failed = found.failures.len() + left_out::n_failures(&listing);
+        n_failed = found.failures.len() + listing.n_failures();
         left_out::tell(&listing, "used");
         tell(&found);
         contents = found.contents;
@@ -56,7 +56,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
 }
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
-    output::check_folder(&args.out)?;
+    job::check_folder(&args.out)?;
     let (contents, _signer) = read_trusted(&args.bundle, &args.trust)?;
     let backbone = contents.manifest.detector.lead().map(|features| features.backbone.clone());
     let backbone = backbone.context("the bundle names no network")?;

@@ -3,8 +3,8 @@
 use crate::Outcome;
 use crate::args::{HdmapArgs, SynthArgs, SynthKind};
 use crate::console::{Console, print_line};
-use crate::output;
 use anyhow::Result;
+use pcore::job;
 use pcore::progress::Progress;
 use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
 use serde_json::json;
@@ -49,7 +49,7 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
 
 /// Writes the tree with a progress bar.
 pub(super) fn simulate(plan: &HdmapPlan, out: &Path) -> Result<Summary> {
-    output::check_folder(out)?;
+    job::check_folder(out)?;
     let console = Console::new();
     console.begin("simulating", plan.total());
     let mut before = 0;

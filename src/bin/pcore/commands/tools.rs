@@ -3,10 +3,10 @@
 use crate::Outcome;
 use crate::args::{Args, CompletionsArgs, ManualArgs};
 use crate::console::{print, print_line};
-use crate::output;
 use anyhow::{Context, Result, anyhow};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
+use pcore::job;
 
 /// Name of the program in scripts and pages.
 const PROGRAM: &str = "pcore";
@@ -22,7 +22,7 @@ pub(crate) fn manual(args: &ManualArgs) -> Result<Outcome> {
     let mut command = Args::command();
     command.build();
     if let Some(folder) = &args.out {
-        output::prepare_folder(folder)?;
+        job::prepare_folder(folder)?;
         for page in pages(&command) {
             let path = folder.join(format!("{}.1", page.get_display_name().unwrap_or(PROGRAM)));
             std::fs::write(&path, text(page)?).with_context(|| format!("writing {}", path.display()))?;

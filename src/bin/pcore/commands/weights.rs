@@ -4,8 +4,8 @@ use crate::Outcome;
 use crate::args::{WeightsAction, WeightsArgs};
 use crate::console::print_line;
 use crate::message::as_typed;
-use crate::output;
 use anyhow::Result;
+use pcore::job;
 use pcore::model::weights::{Added, Manifest, ManifestEntry, Store, StoredWeights, Verdict};
 use pcore::model::zoo;
 use serde_json::json;
@@ -69,7 +69,7 @@ fn added_json(name: &str, added: &Added) -> serde_json::Value {
 }
 
 fn add(store: &Store, file: &Path, name: &str, json: bool) -> Result<Outcome> {
-    output::check_folder(store.folder())?;
+    job::check_folder(store.folder())?;
     let added = store.add(file, name)?;
     if json {
         return say_json(&added_json(name, &added), Outcome::Done);

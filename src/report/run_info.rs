@@ -1,49 +1,83 @@
 //! The facts of a run, for `run.json` and the report.
 
-use crate::commands::left_out::{LeftOut, left_out};
-use crate::commands::open::Opened;
-use pcore::bundle::{FeaturesEntry, Manifest};
-use pcore::dataset::{Listing, path_text};
-use pcore::detect::Registry;
-use pcore::kernel::simd::Level;
+use super::LeftOut;
+use crate::bundle::{FeaturesEntry, Manifest};
+use crate::dataset::{Listing, path_text};
+use crate::detect::Registry;
+use crate::infer::Inspector;
+use crate::kernel::simd::Level;
+use crate::model::OpenDevice;
 use serde::Serialize;
+use std::path::Path;
+
+/// The bundle of a run, opened.
+#[derive(Clone, Copy)]
+pub struct Used<'a> {
+    /// The detector.
+    pub inspector: &'a Inspector,
+    /// What computes.
+    pub device: &'a OpenDevice,
+    /// The bundle's file.
+    pub path: &'a Path,
+    /// Why this one.
+    pub chosen_by: &'a str,
+}
 
 /// What one needs to know to repeat a run.
-#[derive(Serialize)]
-pub(crate) struct RunInfo {
-    pub(crate) pcore_version: &'static str,
-    pub(crate) command: &'static str,
-    pub(crate) bundle: String,
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RunInfo {
+    /// Version of the program.
+    pub pcore_version: &'static str,
+    /// What was done: `infer`, `eval`.
+    pub command: &'static str,
+    /// The bundle's file.
+    pub bundle: String,
     /// Why this bundle.
-    pub(crate) bundle_chosen_by: String,
-    pub(crate) backbone: String,
-    pub(crate) layers: Vec<String>,
-    pub(crate) weights_sha256: String,
-    pub(crate) data_fingerprint: String,
-    pub(crate) seed: u64,
-    pub(crate) device: String,
+    pub bundle_chosen_by: String,
+    /// Its network.
+    pub backbone: String,
+    /// The layers that describe images.
+    pub layers: Vec<String>,
+    /// SHA-256 of the weights.
+    pub weights_sha256: String,
+    /// SHA-256 over the training images.
+    pub data_fingerprint: String,
+    /// Seed of the fit.
+    pub seed: u64,
+    /// What computed.
+    pub device: String,
     /// Whether that device helped to search the bank; the answers are the same either way.
-    pub(crate) searched_on_device: bool,
-    /// The numbers the network computed with here, and in the fit.
-    pub(crate) precision: String,
-    pub(crate) fitted_precision: String,
-    /// The processor's instruction set here, and in the fit where that is known.
-    pub(crate) instruction_set: &'static str,
-    pub(crate) fitted_instruction_set: Option<String>,
-    /// Whether the run came to its end; what it was stopped by where it did not.
-    pub(crate) complete: bool,
-    pub(crate) stopped_by: Option<String>,
-    pub(crate) n_images: usize,
-    pub(crate) n_failed: usize,
+    pub searched_on_device: bool,
+    /// The numbers that the network computed with here.
+    pub precision: String,
+    /// Those of the fit.
+    pub fitted_precision: String,
+    /// The processor's instruction set here.
+    pub instruction_set: &'static str,
+    /// That of the fit, where it is known.
+    pub fitted_instruction_set: Option<String>,
+    /// Whether the run came to its end.
+    pub complete: bool,
+    /// What ended it before.
+    pub stopped_by: Option<String>,
+    /// Images with a row.
+    pub n_images: usize,
+    /// Those of them without a score.
+    pub n_failed: usize,
     /// What was found and not used, each with the reason.
-    pub(crate) left_out: Vec<LeftOut>,
-    pub(crate) seconds: f64,
-    pub(crate) ms_per_image: f64,
+    pub left_out: Vec<LeftOut>,
+    /// Time of the inspection, without start and report.
+    pub seconds: f64,
+    /// That time for each image, in milliseconds.
+    pub ms_per_image: f64,
 }
 
 impl RunInfo {
-    pub(crate) fn new(command: &'static str, opened: &Opened, listing: &Listing) -> Self {
-        let Opened { inspector, device, path, how } = opened;
+    /// Of a run of `command` that begins; it is complete only when [`Self::finish`] says so.
+    #[must_use]
+    pub fn new(command: &'static str, used: Used<'_>, listing: &Listing) -> Self {
+        let Used { inspector, device, path, chosen_by } = used;
         let manifest = inspector.manifest();
         let spec = inspector.pipeline().backbone();
         let fitted = manifest.detector.lead().map(|features| &features.backbone);
@@ -51,7 +85,7 @@ impl RunInfo {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
             bundle: path_text(path),
-            bundle_chosen_by: how.clone(),
+            bundle_chosen_by: chosen_by.to_owned(),
             backbone: spec.name.clone(),
             layers: spec.layers.clone(),
             weights_sha256: spec.weights_sha256.clone(),
@@ -67,13 +101,14 @@ impl RunInfo {
             stopped_by: None,
             n_images: 0,
             n_failed: 0,
-            left_out: left_out(listing),
+            left_out: LeftOut::of(listing),
             seconds: 0.0,
             ms_per_image: 0.0,
         }
     }
 
-    pub(crate) fn finish(&mut self, n_images: usize, n_failed: usize, seconds: f64) {
+    /// All is done, in `seconds`.
+    pub fn finish(&mut self, n_images: usize, n_failed: usize, seconds: f64) {
         self.complete = true;
         self.n_images = n_images;
         self.n_failed = n_failed;
@@ -82,7 +117,8 @@ impl RunInfo {
     }
 
     /// As the report shows them.
-    pub(crate) fn facts(&self, manifest: &Manifest) -> Vec<(String, String)> {
+    #[must_use]
+    pub fn facts(&self, manifest: &Manifest) -> Vec<(String, String)> {
         let fact = |name: &str, value: String| (name.to_owned(), value);
         let input = |features: &FeaturesEntry| {
             let p = &features.preprocessing;

@@ -1,18 +1,19 @@
 //! The true conditions of images that are measured on, and who tells them to the detector.
 
-use super::open::condition_table;
-use crate::args::BundleArgs;
-use crate::console::{say, warning};
-use anyhow::Result;
-use pcore::condition::GateUse;
-use pcore::dataset::{ConditionTable, Layout, Listing, Product, Sample};
-use pcore::eval::{GateAnswers, Metrics, Told};
-use pcore::infer::{Inspection, Inspector};
+use super::{JobError, known_conditions};
+use crate::condition::GateUse;
+use crate::dataset::{ConditionTable, Layout, Listing, Product, Sample};
+use crate::eval::{GateAnswers, Metrics, Told};
+use crate::infer::{Inspection, Inspector};
+use crate::progress::Progress;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What is known of conditions without asking the gate.
-#[derive(Default)]
-pub(super) struct Truth {
+///
+/// [`Truth::default`] knows nothing: the gate tells all conditions, and nobody asks whether it is right.
+#[derive(Debug, Default)]
+pub struct Truth {
     /// What the detector is told; the gate tells the others.
     table: Option<ConditionTable>,
     /// Each image is of the product whose folder it lies in, and a condition of the bundle is of one product too.
@@ -22,18 +23,29 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// By the table that was named, else by the products of a tree, else by a table that lies there.
-    pub(super) fn of(args: &BundleArgs, listing: &Listing, inspector: &Inspector) -> Result<Self> {
-        let by_product = listing.layout == Layout::Products && args.conditions.is_none();
+    /// By the table that is named, else by the products of a tree, else by a table that lies there
+    /// ([`known_conditions`]); `gate` tells the detector conditions that nothing else tells, as it is set to.
+    ///
+    /// # Errors
+    /// A table can't be read, or names none of the images.
+    pub fn of(
+        (named, gate): (Option<&Path>, GateUse),
+        listing: &Listing,
+        inspector: &Inspector,
+        progress: &dyn Progress,
+    ) -> Result<Self, JobError> {
+        let by_product = listing.layout == Layout::Products && named.is_none();
         let has_conditions = inspector.conditions().len() > 1;
-        let truth = Self { table: None, by_product, gate: args.gate, has_conditions };
+        let truth = Self { table: None, by_product, gate, has_conditions };
         if !by_product {
-            return Ok(Self { table: condition_table(args, listing, inspector)?, ..truth });
+            return Ok(Self { table: known_conditions(named, listing, inspector, progress)?, ..truth });
         }
-        warn_of_strange(listing, inspector);
-        if matches!(args.gate, GateUse::Auto | GateUse::Own) {
+        warn_of_strange(listing, inspector, progress);
+        if matches!(gate, GateUse::Auto | GateUse::Own) {
             if has_conditions {
-                say!("the bundle's gate tells the product of each image (--gate oracle takes the name of its folder)");
+                progress.note(
+                    "the bundle's gate tells the product of each image (`GateUse::Oracle` takes the name of its folder)",
+                );
             }
             return Ok(truth);
         }
@@ -92,11 +104,11 @@ impl Truth {
 }
 
 /// Says which products the bundle was not fitted on.
-fn warn_of_strange(listing: &Listing, inspector: &Inspector) {
+fn warn_of_strange(listing: &Listing, inspector: &Inspector, progress: &dyn Progress) {
     let products: BTreeSet<&str> = listing.samples.iter().filter_map(|s| Some(&*s.product.as_ref()?.name)).collect();
     let is_known = |name: &str| inspector.conditions().iter().any(|c| Product::of_condition(c.as_str()) == name);
     let strange: Vec<&str> = products.into_iter().filter(|name| !is_known(name)).collect();
     if !strange.is_empty() {
-        warning!("the bundle was fitted on no product called {}", strange.join(", "));
+        progress.warn(&format!("the bundle was fitted on no product called {}", strange.join(", ")));
     }
 }

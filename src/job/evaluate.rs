@@ -1,0 +1,203 @@
+//! A labelled data set to figures.
+
+use super::folder::ResultsFolder;
+use super::page::{self, Page};
+use super::place::write_made;
+use super::{Context, JobError, Opened, Truth};
+use crate::dataset::{Label, Listing, Sample, mark_output};
+use crate::eval::{Evaluation, GateAnswers, MaskCount, PixelPair, ScoredImage, evaluate as figures, mask_at_input};
+use crate::image::{Image, ImageError, Limits, read_mask_of};
+use crate::infer::{Calibration, Inspection, inspect_all};
+use crate::progress::Progress;
+use crate::report::{EvaluationJson, ReportImage, ResultRow, RunInfo, json_text};
+use std::path::Path;
+use std::time::Instant;
+
+/// What to evaluate, and where to.
+#[derive(Clone, Copy)]
+pub struct EvaluateJob<'a> {
+    /// What is measured.
+    pub opened: &'a Opened,
+    /// The labelled images.
+    pub listing: &'a Listing,
+    /// Known conditions.
+    pub truth: &'a Truth,
+    /// Which held-out normals an image is compared with.
+    pub calibration: Calibration,
+    /// Folder for `evaluation.json`, `results.csv`, `results.jsonl`, `run.json` and `report.html`, if anything is written.
+    pub out: Option<&'a Path>,
+    /// Heading of the page.
+    pub title: &'a str,
+}
+
+/// The figures.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Evaluated {
+    /// Of all images, and of each condition and defect.
+    pub evaluation: Evaluation,
+    /// Images and masks that could not be read.
+    pub n_failed: usize,
+}
+
+/// Scores every labelled image, computes the figures and, given a folder, writes everything there.
+///
+/// # Errors
+/// What makes every image fail, what can't be written, and [`JobError::Eval`] where scores have no place in a ranking.
+pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluated, JobError> {
+    let EvaluateJob { opened, listing, truth, calibration, out, title } = *job;
+    if let Some(folder) = out {
+        mark_output(folder, &[]).map_err(JobError::file("writing into", folder))?;
+    }
+    let info = RunInfo::new("eval", opened.used(), listing);
+    let mut results = out.map(|folder| ResultsFolder::begin(folder, info, context)).transpose()?;
+    let start = Instant::now();
+    let ended = score(job, context, results.as_mut());
+    let seconds = start.elapsed().as_secs_f64();
+    let (images, evaluated) = match ended {
+        Ok(done) => done,
+        Err(error) => {
+            results.into_iter().for_each(|results| results.keep(listing.samples.len(), &error));
+            return Err(error);
+        }
+    };
+    if let Some(results) = results {
+        let page = Page {
+            title: title.to_owned(),
+            samples: &listing.samples,
+            images: &images,
+            evaluation: Some(evaluated.evaluation.clone()),
+            table: truth.table(),
+            calibration,
+        };
+        results.finish((images.len(), evaluated.n_failed), seconds, |folder, info| {
+            write_made(&folder.join("evaluation.json"), json_text(&EvaluationJson::from(&evaluated.evaluation)))?;
+            page::write_report(folder, opened, info, page)
+        })?;
+    }
+    Ok(evaluated)
+}
+
+/// All but the pages.
+fn score(
+    job: &EvaluateJob<'_>,
+    context: &Context<'_>,
+    mut results: Option<&mut ResultsFolder<'_>>,
+) -> Result<(Vec<ReportImage>, Evaluated), JobError> {
+    let EvaluateJob { opened, listing, truth, calibration, .. } = *job;
+    let progress = context.progress;
+    let mut seen = Seen::new(listing, truth, progress);
+    let mut images: Vec<ReportImage> = vec![];
+    let (samples, table) = (&listing.samples, truth.table());
+    inspect_all(&opened.inspector, samples, table, calibration, &context.pace, progress, |item| {
+        match &item.outcome {
+            Ok((image, inspection)) => seen.add(item.sample, (image, inspection)),
+            Err(error) => {
+                progress.warn(&format!("left out: {error}"));
+                seen.n_failed += 1;
+            }
+        }
+        let row = ResultRow::of(&item, context.wording);
+        results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
+        images.push(ReportImage::of(item.sample, row));
+        Ok::<_, JobError>(())
+    })?;
+    for row in ResultRow::not_inspected(listing) {
+        results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
+        images.push(ReportImage { row, ..ReportImage::default() });
+    }
+    let n_failed = seen.n_failed;
+    Ok((images, Evaluated { evaluation: seen.evaluation()?, n_failed }))
+}
+
+/// What the images said so far.
+struct Seen<'a> {
+    truth: &'a Truth,
+    progress: &'a dyn Progress,
+    has_masks: bool,
+    scored: Vec<ScoredImage>,
+    pixels: Vec<PixelPair>,
+    masks: MaskCount,
+    answers: GateAnswers,
+    /// Images and masks that could not be read.
+    n_failed: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn new(listing: &Listing, truth: &'a Truth, progress: &'a dyn Progress) -> Self {
+        Self {
+            truth,
+            progress,
+            has_masks: listing.samples.iter().any(|s| s.mask.is_some()),
+            scored: vec![],
+            pixels: vec![],
+            masks: MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() },
+            answers: GateAnswers::default(),
+            n_failed: listing.n_failures(),
+        }
+    }
+
+    fn add(&mut self, sample: &Sample, inspected: (&Image, &Inspection)) {
+        let (_, inspection) = inspected;
+        let anomalous = sample.label == Some(Label::Anomalous);
+        let condition = self.truth.condition(sample, inspection);
+        self.truth.count(&mut self.answers, sample, inspection);
+        if self.has_masks {
+            match pixel_pair((sample, self.truth), inspected, anomalous, condition.clone()) {
+                Ok(pair) => {
+                    if anomalous {
+                        self.masks.add(pair.as_ref().map(|pair| &*pair.mask));
+                    }
+                    self.pixels.extend(pair);
+                }
+                Err(error) => {
+                    self.progress.warn(&format!("mask left out: {error}"));
+                    self.masks.add_unusable();
+                    self.n_failed += 1;
+                }
+            }
+        } else if anomalous {
+            self.masks.add(None);
+        }
+        self.scored.push(ScoredImage {
+            anomalous,
+            raw_score: inspection.raw_score,
+            calibrated_score: inspection.calibrated_score,
+            verdict: inspection.verdict,
+            condition,
+            defect: self.truth.defect(sample),
+        });
+    }
+
+    /// The figures of all of them; what those per pixel rest on is said.
+    fn evaluation(self) -> Result<Evaluation, JobError> {
+        self.progress.note(&format!("masks: {}", self.masks.summary()));
+        self.masks.warnings().iter().for_each(|warning| self.progress.warn(warning));
+        let figures = figures(&self.scored, &self.pixels)?;
+        Ok(Evaluation {
+            masks: Some(self.masks),
+            mean_of_conditions: self.truth.mean(&figures.per_condition),
+            gate: Some(self.answers).filter(|answers| answers.n_images() > 0),
+            ..figures
+        })
+    }
+}
+
+/// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
+fn pixel_pair(
+    (sample, truth): (&Sample, &Truth),
+    (image, inspection): (&Image, &Inspection),
+    anomalous: bool,
+    condition: Option<String>,
+) -> Result<Option<PixelPair>, ImageError> {
+    let map = &inspection.map;
+    let mask = match &sample.mask {
+        Some(path) => {
+            let mask = read_mask_of(path, image, &Limits::default())?;
+            mask_at_input(&mask, &inspection.placement, map.height_px, map.width_px)
+        }
+        None if anomalous => return Ok(None),
+        None => vec![false; map.values.len()],
+    };
+    Ok(Some(PixelPair { map: map.clone(), mask, condition, defect: truth.defect(sample) }))
+}

@@ -1,0 +1,68 @@
+//! Normal images to a bundle.
+
+use super::place::{check_bundle, prepare_folder_of};
+use super::{Context, JobError};
+use crate::bundle::{self, Contents};
+use crate::dataset::Listing;
+use crate::model::OpenDevice;
+use crate::train::{self, FitPlan, Fitted};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What to fit, and where to.
+#[derive(Clone, Copy)]
+pub struct FitJob<'a> {
+    /// The normal images.
+    pub listing: &'a Listing,
+    /// How.
+    pub plan: &'a FitPlan,
+    /// A bundle whose conditions stay as they are, and which gets those of the images besides
+    /// ([`add_to`](train::add_to)).
+    pub base: Option<&'a Contents>,
+    /// Where the bundle goes; one that is there is replaced.
+    pub bundle: &'a Path,
+}
+
+/// A fit that was written.
+#[non_exhaustive]
+pub struct FitDone {
+    /// What was fitted, and which images could not be read.
+    pub fitted: Fitted,
+    /// Time of all of it.
+    pub seconds: f64,
+}
+
+/// Fits and writes the bundle. Where the plan names no place for descriptors that memory does not hold, it is the bundle's
+/// folder. Batch and memory are those of `context`.
+///
+/// # Errors
+/// [`JobError::Fit`]; or the bundle can't be written: its place is looked at before the work.
+pub fn fit(job: &FitJob<'_>, device: &OpenDevice, context: &Context<'_>) -> Result<FitDone, JobError> {
+    let FitJob { listing, bundle: path, base, .. } = *job;
+    let start = Instant::now();
+    check_bundle(path)?;
+    job.plan.conditions.check()?;
+    let plan = FitPlan {
+        scratch: Some(job.plan.scratch.clone().unwrap_or_else(|| existing_folder(path))),
+        batch: context.pace.batch,
+        memory_bytes: context.pace.memory_bytes,
+        ..job.plan.clone()
+    };
+    let fitted = match base {
+        Some(base) => train::add_to(base, &listing.samples, &plan, device, context.progress),
+        None => train::fit(&listing.samples, &plan, device, context.progress),
+    };
+    let fitted = fitted.map_err(|source| JobError::Fit { root: listing.root.clone(), source: Box::new(source) })?;
+    for failure in &fitted.failures {
+        context.progress.warn(&format!("left out: {}: {}", failure.name, failure.reason));
+    }
+    prepare_folder_of(path)?;
+    bundle::write(path, &fitted.contents, &job.plan.registry)?;
+    Ok(FitDone { fitted, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// The folder of a file, or the nearest above it that is there.
+fn existing_folder(path: &Path) -> PathBuf {
+    let here = || PathBuf::from(".");
+    path.ancestors().skip(1).find(|folder| folder.is_dir()).map_or_else(here, Path::to_owned)
+}

@@ -1,0 +1,201 @@
+//! Images to scores, verdicts and pictures.
+
+use super::explain::Explainer;
+use super::folder::ResultsFolder;
+use super::levels::LevelWatch;
+use super::page::{self, Page};
+use super::pictures::{DRAWING_BYTES, Drawing, MapFormat, PictureNames, Pictures};
+use super::{Context, Explained, Explaining, JobError, Opened};
+use crate::dataset::{ConditionTable, Listing, mark_output};
+use crate::detect::DetectError;
+use crate::flow::Pace;
+use crate::image::Unusual;
+use crate::infer::{Calibration, Explanation, Inspecting, Item, inspect_and};
+use crate::report::{ReportImage, ResultRow, RunInfo};
+use crate::score::Verdict;
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Instant;
+
+/// What to inspect, and where to.
+#[derive(Clone, Copy)]
+pub struct InspectJob<'a> {
+    /// By what.
+    pub opened: &'a Opened,
+    /// The images.
+    pub listing: &'a Listing,
+    /// Known conditions, which overrule the gate.
+    pub table: Option<&'a ConditionTable>,
+    /// Which held-out normals an image is compared with.
+    pub calibration: Calibration,
+    /// Folder for `results.csv`, `results.jsonl`, `run.json`, `report.html` and `overlays/`, if anything is written.
+    pub out: Option<&'a Path>,
+    /// Anomaly maps at source resolution that are written too, in `maps/`.
+    pub maps: &'a [MapFormat],
+    /// What is explained, if anything.
+    pub explaining: Option<&'a Explaining>,
+}
+
+impl<'a> InspectJob<'a> {
+    /// Nothing is written, nothing explained, the gate tells conditions.
+    #[must_use]
+    pub fn new(opened: &'a Opened, listing: &'a Listing) -> Self {
+        let calibration = Calibration::default();
+        Self { opened, listing, table: None, calibration, out: None, maps: &[], explaining: None }
+    }
+}
+
+/// All images, inspected.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// What became of each, those at the end that the listing left out though they may be images.
+    pub images: Vec<ReportImage>,
+    /// Values of the images that lie elsewhere than the network expects them.
+    pub unusual: Vec<Unusual>,
+    /// What was explained, where that was asked for.
+    pub explained: Option<Explained>,
+    /// Time of the inspection, without the page.
+    pub seconds: f64,
+}
+
+impl Inspected {
+    fn count(&self, is: fn(&ResultRow) -> bool) -> usize {
+        self.images.iter().filter(|image| is(&image.row)).count()
+    }
+
+    /// Images without a score.
+    #[must_use]
+    pub fn n_failed(&self) -> usize {
+        self.count(|row| row.error.is_some())
+    }
+
+    /// Anomalous images.
+    #[must_use]
+    pub fn n_anomalous(&self) -> usize {
+        self.count(|row| row.verdict == Some(Verdict::Anomalous))
+    }
+
+    /// Images with a score whose pictures could not be written.
+    #[must_use]
+    pub fn n_undrawn(&self) -> usize {
+        self.count(|row| row.picture_error.is_some())
+    }
+}
+
+/// Why the images ended early: the job's reason, or the receiver's.
+enum Ended<E> {
+    Job(JobError),
+    Receiver(E),
+}
+
+impl<E> From<DetectError> for Ended<E> {
+    fn from(error: DetectError) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+impl<E> From<JobError> for Ended<E> {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
+/// Inspects every image, writes what is asked for, and hands each row with its explanation to `receive`, in order. An image
+/// that can't be read is a row with an error, and stops nothing.
+///
+/// # Errors
+/// What makes every image fail, what can't be written, and what `receive` returns; rows that were written by then stay, beside
+/// their places.
+pub fn inspect<E: From<JobError> + Display + Send>(
+    job: &InspectJob<'_>,
+    context: &Context<'_>,
+    mut receive: impl FnMut(&ResultRow, Option<&Explanation>) -> Result<(), E> + Send,
+) -> Result<Inspected, E> {
+    let InspectJob { opened, listing, out, .. } = *job;
+    if let Some(folder) = out {
+        let pictures = if job.maps.is_empty() { &["overlays"][..] } else { &["overlays", "maps"] };
+        mark_output(folder, pictures).map_err(JobError::file("writing into", folder))?;
+    }
+    let names = PictureNames::of(&listing.samples);
+    let explainer = job.explaining.map(Explainer::begin).transpose()?;
+    let run = RunInfo::new("infer", opened.used(), listing);
+    let mut results = out.map(|folder| ResultsFolder::begin(folder, run, context)).transpose()?;
+    let start = Instant::now();
+    let ended = inspect_rows(job, context, (&names, explainer, results.as_mut()), &mut receive);
+    let seconds = start.elapsed().as_secs_f64();
+    let keep = |results: Option<ResultsFolder<'_>>, why: &dyn Display| {
+        results.into_iter().for_each(|results| results.keep(listing.samples.len(), why));
+    };
+    let mut done = match ended {
+        Ok(done) => done,
+        Err(Ended::Job(error)) => {
+            keep(results, &error);
+            return Err(error.into());
+        }
+        Err(Ended::Receiver(error)) => {
+            keep(results, &format_args!("{error:#}"));
+            return Err(error);
+        }
+    };
+    done.seconds = seconds;
+    if let Some(results) = results {
+        let title = format!("Inspection of {}", listing.root.display());
+        let (samples, images, calibration) = (&listing.samples, &done.images[..], job.calibration);
+        let page = Page { title, samples, images, evaluation: None, table: job.table, calibration };
+        results.finish((images.len(), done.n_failed()), seconds, |folder, run| {
+            page::write_report(folder, opened, run, page)
+        })?;
+    }
+    Ok(done)
+}
+
+/// What one row after the other is written with.
+type Writers<'w, 'a> = (&'w PictureNames<'w>, Option<Explainer<'w>>, Option<&'w mut ResultsFolder<'a>>);
+
+/// All but the page.
+fn inspect_rows<E: Send>(
+    job: &InspectJob<'_>,
+    context: &Context<'_>,
+    (names, mut explainer, mut results): Writers<'_, '_>,
+    receive: &mut (impl FnMut(&ResultRow, Option<&Explanation>) -> Result<(), E> + Send),
+) -> Result<Inspected, Ended<E>> {
+    let InspectJob { opened, listing, table, calibration, out, maps, explaining } = *job;
+    let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+    let drawing = out.map(|folder| Drawing { folder, names, pixel_threshold, maps });
+    let what = Inspecting {
+        inspector: &opened.inspector,
+        samples: &listing.samples,
+        table,
+        calibration,
+        explain: explaining.map(|explaining| explaining.plan),
+    };
+    let pace = Pace { pixel_bytes: if drawing.is_some() { DRAWING_BYTES } else { 0 }, ..context.pace };
+    let wording = context.wording;
+    let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
+    let mut watch = LevelWatch::default();
+    let draw = |item: &Item<'_>| match &drawing {
+        Some(drawing) => drawing.draw(item, wording).map_err(Ended::Job),
+        None => Ok(Pictures::default()),
+    };
+    inspect_and(what, &pace, context.progress, draw, |item, Pictures { overlay, error }| {
+        if let Ok((image, _)) = &item.outcome {
+            watch.look(image);
+        }
+        let row = ResultRow { overlay, picture_error: error, ..ResultRow::of(&item, wording) };
+        results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
+        if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
+            explainer.explain(opened, names, (item.sample, image), why)?;
+        }
+        receive(&row, item.explanation.as_ref()).map_err(Ended::Receiver)?;
+        images.push(ReportImage::of(item.sample, row));
+        Ok(())
+    })?;
+    for row in ResultRow::not_inspected(listing) {
+        results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
+        receive(&row, None).map_err(Ended::Receiver)?;
+        images.push(ReportImage { row, ..ReportImage::default() });
+    }
+    let explained = explainer.map(Explainer::finish).transpose()?;
+    Ok(Inspected { images, unusual: watch.unusual(), explained, seconds: 0.0 })
+}

@@ -1,0 +1,64 @@
+//! Whole pieces of work, from images to files, without a terminal: what the program and any server call.
+//!
+//! | job | from | to |
+//! |---|---|---|
+//! | [`fit`] | normal images | a bundle |
+//! | [`inspect`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
+//! | [`evaluate`] | labelled images | figures, and the same folder |
+//! | [`study`](mod@study) | labelled images and a plan | tables and pages in a folder |
+//!
+//! A job checks its place before it works, tells how far it is and what it leaves out through the [`Progress`] of its
+//! [`Context`], stops where that says so, and leaves files that are whole at every moment: `run.json` says whether they are all
+//! there. Choosing a bundle, opening a device and telling results to people is left to the caller.
+//!
+//! ```no_run
+//! use pcore::bundle::Contents;
+//! use pcore::job::{self, Context, FitJob, InspectJob, JobError, Opened};
+//! use pcore::{FitPlan, OpenDevice};
+//! use std::path::Path;
+//!
+//! let (bundle, device, context) = (Path::new("part.pcore"), OpenDevice::cpu(), Context::default());
+//! let normals = pcore::dataset::normals("normal".as_ref(), None)?;
+//! job::fit(&FitJob { listing: &normals, plan: &FitPlan::default(), base: None, bundle }, &device, &context)?;
+//!
+//! let opened = Opened::open(Contents::read(bundle)?, bundle, "just fitted", device)?;
+//! let images = pcore::dataset::inputs(&["line1".into()], None)?;
+//! let work = InspectJob { out: Some(Path::new("results")), ..InspectJob::new(&opened, &images) };
+//! let done = job::inspect(&work, &context, |row, _why| {
+//!     println!("{}: {:?}", row.path, row.verdict);
+//!     Ok::<_, JobError>(())
+//! })?;
+//! println!("{} of {} anomalous", done.n_anomalous(), done.images.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Progress`]: crate::progress::Progress
+
+mod context;
+mod error;
+mod evaluate;
+mod explain;
+mod fit;
+mod folder;
+mod inspect;
+mod known;
+mod levels;
+mod opened;
+mod page;
+mod pictures;
+mod place;
+mod study;
+mod truth;
+
+pub use context::Context;
+pub use error::JobError;
+pub use evaluate::{EvaluateJob, Evaluated, evaluate};
+pub use explain::{Explained, Explaining};
+pub use fit::{FitDone, FitJob, fit};
+pub use inspect::{InspectJob, Inspected, inspect};
+pub use known::known_conditions;
+pub use opened::Opened;
+pub use pictures::MapFormat;
+pub use place::{check_bundle, check_file, check_folder, prepare_folder, read_at_most};
+pub use study::{StudyDone, StudyJob, study};
+pub use truth::Truth;
