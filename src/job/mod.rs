@@ -2,10 +2,10 @@
 //!
 //! | job | from | to |
 //! |---|---|---|
-//! | [`fit`] | normal images | a bundle |
-//! | [`inspect`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
-//! | [`evaluate`] | labelled images | figures, and the same folder |
-//! | [`study`](mod@study) | labelled images and a plan | tables and pages in a folder |
+//! | [`fit()`] | normal images | a bundle |
+//! | [`inspect()`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
+//! | [`evaluate()`] | labelled images | figures, and the same folder |
+//! | [`study()`] | labelled images and a plan | tables and pages in a folder |
 //!
 //! A job checks its place before it works, tells how far it is and what it leaves out through the [`Progress`] of its
 //! [`Context`], stops where that says so, and leaves files that are whole at every moment: `run.json` says whether they are all
