@@ -11,7 +11,7 @@ use pcore::bank::RowSource;
 use pcore::bundle::{self, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Scoring, Training, View,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Preset, Scoring, Training, View,
 };
 use pcore::model::Grid;
 use pcore::{AnomalyMap, FitPlan, Image, Inspector, OpenDevice, Options, PartPlan, Progress, Registry, Silent};
@@ -29,6 +29,7 @@ const KIND: Kind = Kind {
     },
     check: |_, _, _| Ok(()),
     facts: |_, _| vec![],
+    preset: |_| Preset::SINGLE,
     growth: None,
     open: |section, _, opening| Ok(Box::new(Mean { features: opening.features(&section.entry)?, section })),
 };
@@ -86,7 +87,8 @@ impl Mean {
         let largest = patches.iter().copied().fold(0.0, f32::max);
         let input = self.features.preprocessing();
         let map = AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, self.scoring().map_sigma_px);
-        Distances { raw_scores: vec![largest; views.len()], patches, map }
+        let other_maps = vec![map.clone(); views.len() - 1];
+        Distances { raw_scores: vec![largest; views.len()], patches, map, other_maps }
     }
 }
 

@@ -22,7 +22,10 @@ impl Projection {
     /// ascending.
     pub fn principal_sample(n: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
         let n_sampled = n.min(N_SAMPLED);
-        (0..n_sampled).map(move |i| i * n / n_sampled)
+        (0..n_sampled).map(move |i| {
+            let (from, to) = (i * n / n_sampled, (i + 1) * n / n_sampled);
+            from + scattered(i) % (to - from)
+        })
     }
 
     /// The orthonormal matrix of the first principal directions of `[n, dim]` rows: as many as hold `share` (0..1) of
@@ -94,6 +97,15 @@ impl Sample {
         let variance = centred.iter().map(|v| f64::from(*v).powi(2)).sum();
         Self { n, rows: centred, columns, variance }
     }
+}
+
+/// A number that follows from another and looks like none (the finaliser of `SplitMix64`; Steele, Lea and Flood, 2014).
+fn scattered(i: usize) -> usize {
+    let mut z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    // On every machine the same, also where an index has 32 bits.
+    ((z ^ (z >> 31)) >> 33) as usize
 }
 
 /// Makes the directions `[n, dim]` orthonormal, in place (Gram and Schmidt, each twice). One that depends on those before
@@ -210,8 +222,24 @@ mod tests {
         assert_eq!(Projection::principal_sample(0).len(), 0);
         assert!(Projection::principal_sample(N_SAMPLED).eq(0..N_SAMPLED));
         let found: Vec<usize> = Projection::principal_sample(7_200_000).collect();
-        assert_eq!((found.len(), found[0], found[4095]), (4096, 0, 4095 * 7_200_000 / 4096));
-        assert!(found.windows(2).all(|w| (1757..=1758).contains(&(w[1] - w[0]))));
+        assert_eq!(found.len(), 4096);
+        // One in each stratum, anywhere in it.
+        assert!(
+            found.iter().enumerate().all(|(i, row)| (i * 7_200_000 / 4096..(i + 1) * 7_200_000 / 4096).contains(row))
+        );
+        let late = found.iter().enumerate().filter(|(i, row)| **row - i * 7_200_000 / 4096 > 879).count();
+        assert!((1900..2200).contains(&late), "{late}");
+    }
+
+    /// Rows of images that follow each other: a sample at even steps would see some columns of the grid only.
+    #[test]
+    fn a_sample_of_images_sees_every_place_of_their_grid() {
+        for (n_images, n_cols) in [(240, 32), (180, 48), (500, 16)] {
+            let mut seen = vec![0usize; n_cols];
+            Projection::principal_sample(n_images * n_cols * n_cols).for_each(|row| seen[row % n_cols] += 1);
+            let even = 4096 / n_cols;
+            assert!(seen.iter().all(|n| (even / 2..2 * even).contains(n)), "{n_images} {n_cols}: {seen:?}");
+        }
     }
 
     #[test]

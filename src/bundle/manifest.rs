@@ -17,7 +17,8 @@ pub struct Manifest {
     pub format_version: u32,
     /// Version of the pcore that wrote the file. Set by the writer.
     pub pcore_version: String,
-    /// Name of the profile the detector was fitted with: `pcore`, `amazon`, `anomalib`, `onnxdemo`.
+    /// Name of the settings that the detector was fitted with: `fast`, `balanced`, `best`; `pcore` where they were chosen one by
+    /// one, `onnxdemo` of an imported one.
     pub profile: String,
     /// Name of the product or machine the bank belongs to, as given to the fit.
     pub domain: Option<String>,

@@ -1,7 +1,7 @@
 //! The detectors of pcore itself.
 
 use super::registry::Kind;
-use super::{Method, Registry, combined, gaussian, patchcore};
+use super::{Method, Options, Registry, combined, gaussian, patchcore};
 use crate::bundle::{Defect, Manifest, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded};
 use serde_json::{Map, Value};
 use std::sync::{Arc, OnceLock};
@@ -16,10 +16,10 @@ impl Registry {
         REGISTRY.get_or_init(|| Self { kinds: BUILT_IN.to_vec() })
     }
 
-    /// The method of the default detector with the default settings.
+    /// The method of the default detector with these settings.
     #[must_use]
-    pub fn default_method(&self) -> Arc<dyn Method> {
-        patchcore::default_method()
+    pub fn default_method(&self, options: &Options) -> Arc<dyn Method> {
+        patchcore::default_method(options)
     }
 }
 

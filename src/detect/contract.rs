@@ -48,10 +48,12 @@ pub trait Detector: Send + Sync {
             let mut rows = vec![0.0; describer.image_len()];
             describer.describe(i, &mut rows);
             let admission = admit(i, &rows);
-            let Distances { raw_scores, patches, map } = self.score_described(&rows, grid, admission, asked.views)?;
+            let Distances { raw_scores, patches, map, other_maps } =
+                self.score_described(&rows, grid, admission, asked.views)?;
             let placement = input.placement(image.height_px(), image.width_px());
             let descriptors = asked.keep_descriptors.then_some(rows);
-            Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts: vec![] })
+            let parts = vec![];
+            Ok(Scored { raw_scores, patches, grid, map, other_maps, placement, admission, descriptors, parts })
         };
         images.par_iter().enumerate().map(one).collect()
     }
@@ -116,7 +118,9 @@ pub struct Scored {
     pub grid: Grid,
     /// The anomaly map under the first view, at the network's input size.
     pub map: AnomalyMap,
-    /// Where the source pixels lie in that map.
+    /// The maps under the others, in their order.
+    pub other_maps: Vec<AnomalyMap>,
+    /// Where the source pixels lie in these maps.
     pub placement: Placement,
     /// The image's condition, which decided what it was compared with.
     pub admission: Admission,

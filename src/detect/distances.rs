@@ -11,4 +11,15 @@ pub struct Distances {
     pub patches: Vec<f32>,
     /// The map under the first.
     pub map: AnomalyMap,
+    /// The maps under the others, in their order: a detector made of several joins them under each view.
+    pub other_maps: Vec<AnomalyMap>,
+}
+
+impl Distances {
+    /// `raw_scores` and `maps` are those under each view; `None` without any.
+    pub(crate) fn of(raw_scores: Vec<f32>, patches: Vec<f32>, maps: Vec<AnomalyMap>) -> Option<Self> {
+        let mut maps = maps.into_iter();
+        let map = maps.next()?;
+        Some(Self { raw_scores, patches, map, other_maps: maps.collect() })
+    }
 }

@@ -16,6 +16,7 @@ mod gaussian;
 mod method;
 mod options;
 mod patchcore;
+mod quality;
 mod registry;
 mod view;
 
@@ -31,7 +32,8 @@ pub(crate) use features::{FeatureSource, Network};
 pub use file::sign;
 pub(crate) use method::go_on;
 pub use method::{Fit, FitSize, Method, Training};
-pub use options::{DEFAULT_CORESET, DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
+pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
 pub use patchcore::station;
+pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality};
 pub use registry::{Growth, Kind, MethodOf, Open, Opening, Registry};
 pub use view::View;

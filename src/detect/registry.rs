@@ -1,6 +1,6 @@
 //! Kinds of detectors, and what a program knows of them.
 
-use super::{DetectError, Detector, FeaturePipeline, Method, Options};
+use super::{DetectError, Detector, FeaturePipeline, Method, Options, Preset, Quality};
 use crate::bundle::{Defect, FeaturesEntry, Manifest, Section, SectionEntry, TensorSpec, TensorsOf};
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Kind {
     pub summary: &'static str,
     /// How it is fitted with these settings; `None` for one that is made of others.
     pub method: Option<MethodOf>,
+    /// What a quality sets for it.
+    pub preset: fn(Quality) -> Preset,
     /// The tensors that its settings call for; see [`Sections::tensors`](crate::bundle::Sections::tensors).
     pub tensors: fn(&SectionEntry, &Manifest) -> Result<Vec<TensorSpec>, Defect>,
     /// What their values must keep among each other; see [`Sections::check`](crate::bundle::Sections::check).
@@ -75,6 +77,12 @@ impl Registry {
         let unknown = || DetectError::UnknownDetector { found: name.to_owned(), known: known() };
         let kind = self.kinds.iter().find(|kind| kind.name == name).ok_or_else(unknown)?;
         (kind.method.ok_or_else(unknown)?)(options)
+    }
+
+    /// What a quality sets for the detector of this name; [`Preset::SINGLE`] for an unknown one.
+    #[must_use]
+    pub fn preset(&self, name: &str, quality: Quality) -> Preset {
+        self.kind(name).map_or(Preset::SINGLE, |kind| (kind.preset)(quality))
     }
 
     /// The detector of a section.

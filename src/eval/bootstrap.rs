@@ -58,22 +58,83 @@ pub fn auroc_difference_interval(
     anomalous: &[bool],
     settings: Bootstrap,
 ) -> Option<Interval> {
-    let estimate = image_auroc(scores_a, anomalous)? - image_auroc(scores_b, anomalous)?;
-    let (ranked_a, ranked_b) = (Ranked::of(scores_a), Ranked::of(scores_b));
-    interval(estimate, anomalous, settings, |weights| {
-        ranked_a.auroc(anomalous, weights) - ranked_b.auroc(anomalous, weights)
-    })
+    auroc_differences(&[scores_a], &[scores_b], anomalous, settings)?.interval(settings.confidence)
 }
 
-/// Draws the resamples as weights per image and takes the percentiles.
+/// The mean difference of two detectors' AUROCs on the same images and on resamples of them, each detector run several times
+/// (other seeds, other training images): `scores_a[run]` and `scores_b[run]` are the scores of all images.
+///
+/// `None` as for [`auroc_interval`], without runs, and where the numbers of runs differ.
+#[must_use]
+pub fn auroc_differences(
+    scores_a: &[&[f32]],
+    scores_b: &[&[f32]],
+    anomalous: &[bool],
+    settings: Bootstrap,
+) -> Option<Resampled> {
+    if scores_a.len() != scores_b.len() {
+        return None;
+    }
+    let pairs = || scores_a.iter().zip(scores_b);
+    let one = |(a, b): (&&[f32], &&[f32])| Some(image_auroc(a, anomalous)? - image_auroc(b, anomalous)?);
+    let estimate = mean(&pairs().map(one).collect::<Option<Vec<f64>>>()?)?;
+    let ranked: Vec<_> = pairs().map(|(a, b)| (Ranked::of(a), Ranked::of(b))).collect();
+    let figures = resampled(anomalous, settings, |weights| {
+        let difference = |(a, b): &(Ranked, Ranked)| a.auroc(anomalous, weights) - b.auroc(anomalous, weights);
+        ranked.iter().map(difference).sum::<f64>() / ranked.len() as f64
+    })?;
+    Some(Resampled { estimate, figures })
+}
+
+/// A figure, and what it is on resamples of the images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resampled {
+    /// On the images themselves.
+    pub estimate: f64,
+    /// On each resample.
+    pub figures: Vec<f64>,
+}
+
+impl Resampled {
+    /// The mean over data sets, whose resamples are independent; as many as the fewest have. `None` without any.
+    #[must_use]
+    pub fn mean_of(sets: &[Self]) -> Option<Self> {
+        let estimate = mean(&sets.iter().map(|set| set.estimate).collect::<Vec<_>>())?;
+        let n = sets.iter().map(|set| set.figures.len()).min()?;
+        let figure = |draw: usize| sets.iter().map(|set| set.figures[draw]).sum::<f64>() / sets.len() as f64;
+        Some(Self { estimate, figures: (0..n).map(figure).collect() })
+    }
+
+    /// The percentile interval; `None` without resamples, or with a confidence outside `(0, 1)`.
+    #[must_use]
+    pub fn interval(&self, confidence: f64) -> Option<Interval> {
+        if self.figures.is_empty() || !(confidence > 0.0 && confidence < 1.0) {
+            return None;
+        }
+        let mut ascending = self.figures.clone();
+        ascending.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - confidence) / 2.0;
+        let (low, high) = (percentile(&ascending, tail), percentile(&ascending, 1.0 - tail));
+        Some(Interval { estimate: self.estimate, low, high })
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
 fn interval(
     estimate: f64,
     anomalous: &[bool],
     settings: Bootstrap,
     figure: impl Fn(&[u32]) -> f64,
 ) -> Option<Interval> {
-    let confidence_fits = settings.confidence > 0.0 && settings.confidence < 1.0;
-    if settings.n_resamples == 0 || !confidence_fits {
+    Resampled { estimate, figures: resampled(anomalous, settings, figure)? }.interval(settings.confidence)
+}
+
+/// The figure on each resample, which is drawn as weights per image.
+fn resampled(anomalous: &[bool], settings: Bootstrap, figure: impl Fn(&[u32]) -> f64) -> Option<Vec<f64>> {
+    if settings.n_resamples == 0 {
         return None;
     }
     let members = |wanted: bool| -> Vec<usize> {
@@ -92,9 +153,7 @@ fn interval(
         }
         figures.push(figure(&weights));
     }
-    figures.sort_unstable_by(f64::total_cmp);
-    let tail = (1.0 - settings.confidence) / 2.0;
-    Some(Interval { estimate, low: percentile(&figures, tail), high: percentile(&figures, 1.0 - tail) })
+    Some(figures)
 }
 
 /// The images in ascending order of score, cut where the score changes.
@@ -223,6 +282,25 @@ mod tests {
         let (worse, _) = overlapping(200, 0.0);
         let found = auroc_difference_interval(&scores, &worse, &labels, Bootstrap::default()).unwrap();
         assert!(found.low > 0.0, "{found:?}");
+    }
+
+    #[test]
+    fn several_runs_and_several_sets_are_averaged() {
+        let (scores, labels) = overlapping(200, 0.3);
+        let (worse, _) = overlapping(200, 0.0);
+        let settings = Bootstrap { n_resamples: 100, ..Bootstrap::default() };
+        let once = auroc_differences(&[&scores], &[&worse], &labels, settings).unwrap();
+        // The same and nothing: half of it, resample by resample.
+        let twice = auroc_differences(&[&scores, &worse], &[&worse, &worse], &labels, settings).unwrap();
+        assert!(once.figures.iter().zip(&twice.figures).all(|(one, half)| (one / 2.0 - half).abs() < 1e-12));
+        let none = auroc_differences(&[&worse], &[&worse], &labels, settings).unwrap();
+        let mean = Resampled::mean_of(&[once.clone(), none]).unwrap();
+        assert!((mean.estimate - twice.estimate).abs() < 1e-12);
+        assert!(mean.figures.iter().zip(&twice.figures).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert_eq!(once.interval(0.95), auroc_difference_interval(&scores, &worse, &labels, settings));
+        assert_eq!(auroc_differences(&[&scores], &[], &labels, settings), None);
+        assert_eq!(auroc_differences(&[], &[], &labels, settings), None);
+        assert_eq!(Resampled::mean_of(&[]), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod study;
 mod twin;
 mod verdicts;
 
-pub use bootstrap::{Bootstrap, Interval, auroc_difference_interval, auroc_interval};
+pub use bootstrap::{Bootstrap, Interval, Resampled, auroc_difference_interval, auroc_differences, auroc_interval};
 pub use components::{Components, connected_components};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, Metrics, PixelPair, ScoredImage, evaluate};

@@ -68,19 +68,9 @@ impl AnomalyMap {
     ) -> Self {
         let mut values = vec![0.0; height_px * width_px];
         for (map, placement, scale) in maps {
-            let axis = |n: usize, size: usize, own: (f64, i64), other: (f64, i64)| -> Vec<Option<Lerp>> {
-                // Centre of a pixel here, in the source, and there.
-                let there = |at: usize| {
-                    let source = (at as f64 + 0.5 - other.1 as f64) / other.0;
-                    (source * own.0 + own.1 as f64 - 0.5) as f32
-                };
-                let is_seen = |at: f32| at > -0.5 && at < size as f32 - 0.5;
-                (0..n).map(there).map(|at| is_seen(at).then(|| Lerp::of(at, size))).collect()
-            };
-            let ((own_y, own_x), (own_top, own_left)) = (placement.scale(), placement.offset_px());
-            let ((onto_y, onto_x), (onto_top, onto_left)) = (onto.scale(), onto.offset_px());
-            let rows = axis(height_px, map.height_px, (own_y, own_top), (onto_y, onto_top));
-            let columns = axis(width_px, map.width_px, (own_x, own_left), (onto_x, onto_left));
+            let (row_of, column_of) = map.looked_up(placement, onto);
+            let rows: Vec<Option<Lerp>> = (0..height_px).map(row_of).collect();
+            let columns: Vec<Option<Lerp>> = (0..width_px).map(column_of).collect();
             values.par_chunks_mut(width_px.max(1)).zip(&rows).for_each(|(out, row)| {
                 let Some(row) = row else { return };
                 for (value, column) in out.iter_mut().zip(&columns) {
@@ -93,10 +83,51 @@ impl AnomalyMap {
         Self { values, height_px, width_px }
     }
 
+    /// What each of the maps adds to the pixel in this row and column of their sum ([`Self::summed`]).
+    #[must_use]
+    pub fn added_at(maps: &[(&Self, &Placement, f32)], onto: &Placement, (y, x): (usize, usize)) -> Vec<f32> {
+        let added = |(map, placement, scale): &(&Self, &Placement, f32)| {
+            let (row_of, column_of) = map.looked_up(placement, onto);
+            let at = row_of(y).zip(column_of(x));
+            at.map_or(0.0, |(row, column)| bilinear(&map.values, map.width_px, row, column) / scale)
+        };
+        maps.iter().map(added).collect()
+    }
+
+    /// Where rows and columns of an input in which the source lies as `onto` says lie in this map; `None` where it did not see
+    /// them.
+    fn looked_up(
+        &self,
+        placement: &Placement,
+        onto: &Placement,
+    ) -> (impl Fn(usize) -> Option<Lerp> + use<>, impl Fn(usize) -> Option<Lerp> + use<>) {
+        let axis = |size: usize, own: (f64, i64), other: (f64, i64)| {
+            move |at: usize| {
+                // Centre of a pixel here, in the source, and there.
+                let source = (at as f64 + 0.5 - other.1 as f64) / other.0;
+                let there = (source * own.0 + own.1 as f64 - 0.5) as f32;
+                let is_seen = there > -0.5 && there < size as f32 - 0.5;
+                is_seen.then(|| Lerp::of(there, size))
+            }
+        };
+        let ((own_y, own_x), (own_top, own_left)) = (placement.scale(), placement.offset_px());
+        let ((onto_y, onto_x), (onto_top, onto_left)) = (onto.scale(), onto.offset_px());
+        let rows = axis(self.height_px, (own_y, own_top), (onto_y, onto_top));
+        (rows, axis(self.width_px, (own_x, own_left), (onto_x, onto_left)))
+    }
+
     /// The largest value.
     #[must_use]
     pub fn max(&self) -> f32 {
         self.values.iter().copied().fold(0.0, f32::max)
+    }
+
+    /// Row and column of the largest value, the first of equals.
+    #[must_use]
+    pub fn peak(&self) -> (usize, usize) {
+        let larger = |best: usize, at: usize| if self.values[at] > self.values[best] { at } else { best };
+        let at = (0..self.values.len()).reduce(larger).unwrap_or(0);
+        (at / self.width_px.max(1), at % self.width_px.max(1))
     }
 
     /// Enlarging and blurring are both linear, along one axis at a time: a pixel is a weighted sum of the few patches

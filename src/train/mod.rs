@@ -21,5 +21,5 @@ pub use fit::{Failure, Fitted, fit, fit_images};
 pub(crate) use fit::{digest, fit_on};
 pub use group::{GroupRule, NamePattern};
 pub(crate) use originals::Originals;
-pub use plan::{DEFAULT_ALPHA, DEFAULT_HOLDOUT, DEFAULT_SIZE_PX, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, PartPlan};
+pub use plan::{DEFAULT_ALPHA, DEFAULT_HOLDOUT, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, PartPlan};
 pub use recalibrate::{Recalibrated, recalibrate};

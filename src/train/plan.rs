@@ -3,7 +3,7 @@
 use super::{GroupRule, TrainError};
 use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
-use crate::detect::{DetectError, Method, Options, PipelineSpec, Registry};
+use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Quality, Registry};
 use crate::flow::{DEFAULT_BATCH, Pace};
 use crate::image::{Preprocessing, Resize};
 use crate::model::DEFAULT_BACKBONE;
@@ -18,8 +18,7 @@ pub const DEFAULT_HOLDOUT: f64 = 0.2;
 pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 /// False alarms wanted among normal images.
 pub const DEFAULT_ALPHA: f64 = 0.01;
-/// Side of the square network input.
-pub const DEFAULT_SIZE_PX: usize = 256;
+
 /// Which normal images calibrate the threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -63,22 +62,23 @@ impl PartPlan {
     /// # Errors
     /// [`DetectError::UnknownDetector`], and what the method says of the settings.
     pub fn new(kind: &str, options: &Options) -> Result<Self, DetectError> {
-        Ok(Self { pipeline: default_pipeline(), method: Registry::built_in().method(kind, options)? })
+        Ok(Self { pipeline: default_pipeline(DEFAULT_SIDE_PX), method: Registry::built_in().method(kind, options)? })
     }
 }
 
 impl Default for PartPlan {
-    /// The default detector with the default settings, on the default network.
+    /// The default detector with the default settings, on the default network, at one scale.
     fn default() -> Self {
-        Self { pipeline: default_pipeline(), method: Registry::built_in().default_method() }
+        let method = Registry::built_in().default_method(&Options::default());
+        Self { pipeline: default_pipeline(DEFAULT_SIDE_PX), method }
     }
 }
 
-fn default_pipeline() -> PipelineSpec {
+fn default_pipeline(side_px: usize) -> PipelineSpec {
     PipelineSpec {
         backbone: DEFAULT_BACKBONE.to_owned(),
         layers: vec![],
-        preprocessing: Preprocessing::imagenet(DEFAULT_SIZE_PX, DEFAULT_SIZE_PX, Resize::StretchBilinear),
+        preprocessing: Preprocessing::imagenet(side_px, side_px, Resize::StretchBilinear),
         descriptor: DescriptorSpec::default(),
     }
 }
@@ -86,6 +86,8 @@ fn default_pipeline() -> PipelineSpec {
 /// Everything that decides what a fit makes of its images.
 #[derive(Clone, Debug)]
 pub struct FitPlan {
+    /// Name of these settings, stored with the bundle: a [`Quality`], or [`FitPlan::OWN`].
+    pub profile: String,
     /// Name stored with the bundle.
     pub domain: Option<String>,
     /// The detectors there are; pcore's own unless others were added.
@@ -121,6 +123,46 @@ pub struct FitPlan {
 }
 
 impl FitPlan {
+    /// The profile of settings that were chosen one by one.
+    pub const OWN: &'static str = "pcore";
+
+    /// The default detector on the default network, as this quality has it.
+    #[must_use]
+    pub fn of(quality: Quality) -> Self {
+        let registry = Registry::built_in();
+        let preset = registry.preset(registry.kinds()[0].name, quality);
+        let method = registry.default_method(&Options { coreset: preset.coreset, ..Options::default() });
+        let part = |side: &usize| PartPlan { pipeline: default_pipeline(*side), method: Arc::clone(&method) };
+        Self {
+            profile: quality.to_string(),
+            parts: preset.scales_px.iter().map(part).collect(),
+            ..Self::with(PartPlan::default())
+        }
+    }
+
+    /// One part, all else at its default.
+    #[must_use]
+    pub fn with(part: PartPlan) -> Self {
+        Self {
+            profile: Self::OWN.to_owned(),
+            domain: None,
+            registry: Registry::built_in().clone(),
+            parts: vec![part],
+            conditions: ConditionRule::None,
+            gate: GateKind::Auto,
+            shots: None,
+            references: None,
+            group: GroupRule::Auto,
+            holdout: Holdout::Auto,
+            alpha: DEFAULT_ALPHA,
+            threshold: None,
+            seed: 0,
+            batch: DEFAULT_BATCH,
+            memory_bytes: None,
+            scratch: None,
+        }
+    }
+
     /// How many images at a time, in how much memory.
     pub(crate) fn pace(&self) -> Pace {
         Pace { batch: self.batch, memory_bytes: self.memory_bytes, pixel_bytes: 0 }
@@ -140,23 +182,8 @@ impl FitPlan {
 }
 
 impl Default for FitPlan {
+    /// [`Quality::default`].
     fn default() -> Self {
-        Self {
-            domain: None,
-            registry: Registry::built_in().clone(),
-            parts: vec![PartPlan::default()],
-            conditions: ConditionRule::None,
-            gate: GateKind::Auto,
-            shots: None,
-            references: None,
-            group: GroupRule::Auto,
-            holdout: Holdout::Auto,
-            alpha: DEFAULT_ALPHA,
-            threshold: None,
-            seed: 0,
-            batch: DEFAULT_BATCH,
-            memory_bytes: None,
-            scratch: None,
-        }
+        Self::of(Quality::default())
     }
 }

@@ -20,7 +20,8 @@ impl Fixture {
             let fixture = Self { folder };
             let counts = ["--train", "40", "--good", "8", "--fault", "8", "--seed", "3"];
             expect(0, pcore(fixture.path()).args(["synth", "hdmap", "--out", "."]).args(counts));
-            expect(0, pcore(fixture.path()).args(["fit", "--domain", "C", "--normal", ".", "--conditions", "p90"]));
+            let fit = ["fit", "--domain", "C", "--normal", ".", "--conditions", "p90", "--quality", "fast"];
+            expect(0, pcore(fixture.path()).args(fit));
             fixture
         })
     }

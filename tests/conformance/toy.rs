@@ -5,7 +5,7 @@ use pcore::bank::{RowSource, Search};
 use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening, Options,
+    Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening, Options, Preset,
     Scoring, Training, View,
 };
 use pcore::model::Grid;
@@ -24,6 +24,7 @@ pub(crate) const KIND: Kind = Kind {
     tensors,
     check: |_, _, _| Ok(()),
     facts: |_, _| vec![("toy".to_owned(), "a mean for each condition".to_owned())],
+    preset: |_| Preset::SINGLE,
     growth: None,
     open,
 };
@@ -73,7 +74,8 @@ fn distances(
     views: &[View],
 ) -> Result<Option<Distances>, DetectError> {
     let dim = rows.len() / grid.n_patches();
-    let (mut raw_scores, mut first) = (vec![], None);
+    let (mut raw_scores, mut first, mut maps) = (vec![], None, vec![]);
+    let input = features.preprocessing();
     for view in views {
         if view.by_density {
             return Err(DetectError::NoView { view: view.to_string() });
@@ -100,13 +102,11 @@ fn distances(
         };
         let patches: Vec<f32> = rows.chunks_exact(dim).map(nearest).collect();
         raw_scores.push(patches.iter().copied().fold(0.0, f32::max));
+        maps.push(AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, 2.0));
         first = first.or(Some(patches));
     }
-    let input = features.preprocessing();
-    Ok(first.map(|patches| {
-        let map = AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, 2.0);
-        Distances { raw_scores, patches, map }
-    }))
+    let map = maps.remove(0);
+    Ok(first.map(|patches| Distances { raw_scores, patches, map, other_maps: maps }))
 }
 
 impl Toy {

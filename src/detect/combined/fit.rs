@@ -1,7 +1,7 @@
 //! Fitted detectors become one.
 
 use super::fitted::{Combined, Level, PartLevels};
-use super::joining::Joining;
+use super::joining::{Joining, Part};
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
 use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};
@@ -54,10 +54,11 @@ pub(crate) fn leave_out(
         let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
         found.push((distances, placement));
     }
-    let said: Vec<_> = found.iter().map(|(own, placement)| (&*own.raw_scores, &own.map, placement)).collect();
+    let said: Vec<Part<'_>> =
+        found.iter().map(|(own, placement)| Part::new(&own.map, &own.other_maps, placement)).collect();
     let joined = Joining { levels, views }.join(&said, views, admission.condition)?;
     let patches = found.swap_remove(joined.strongest).0.patches;
-    Ok(Some(Distances { raw_scores: joined.raw_scores, patches, map: joined.map }))
+    Ok(Distances::of(joined.raw_scores, patches, joined.maps))
 }
 
 /// The parts as one detector.

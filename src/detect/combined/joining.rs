@@ -1,8 +1,9 @@
 //! Scores and maps of parts become one.
 
 use super::fitted::{Combined, Level, PartLevels};
+use crate::bank::BankError;
 use crate::condition::Policy;
-use crate::detect::{DetectError, PartScored, Scored, View, strongest};
+use crate::detect::{DetectError, Distances, PartScored, Scored, View, strongest};
 use crate::image::Placement;
 use crate::score::AnomalyMap;
 
@@ -22,30 +23,50 @@ impl Joining<'_> {
         self.levels.get(part).and_then(|views| views.get(at)).map(|levels| levels.of(condition)).ok_or_else(missing)
     }
 
-    /// The sum of the parts' standardised scores under each view, and each part's share under the first.
-    fn scores(
+    /// Joins what the parts say under each of `views`: the maps, each divided by the deviation of its part's scores, are added,
+    /// and the score is the largest value of their sum, less what the parts' means come to.
+    pub(super) fn join(
         &self,
-        raw: &[&[f32]],
+        parts: &[Part<'_>],
         views: &[View],
         condition: Option<usize>,
-    ) -> Result<(Vec<f32>, Vec<f32>), DetectError> {
-        let (mut sums, mut shares) = (vec![0.0f32; views.len()], vec![]);
-        for (part, raw) in raw.iter().enumerate() {
-            for (at, view) in views.iter().enumerate() {
+    ) -> Result<Joined, DetectError> {
+        let size = |part: usize| parts[part].maps[0].height_px * parts[part].maps[0].width_px;
+        let finest = (0..parts.len()).rev().max_by_key(|part| size(*part)).unwrap_or(0);
+        let onto = parts[finest].placement;
+        let (mut raw_scores, mut shares, mut maps) = (vec![], vec![], vec![]);
+        for (at, view) in views.iter().enumerate() {
+            let (mut scaled, mut means) = (vec![], vec![]);
+            for (part, said) in parts.iter().enumerate() {
                 let Level { mean, std } = self.level(part, *view, condition)?;
-                let share = (raw[at] - mean) / std;
-                sums[at] += share;
-                if at == 0 {
-                    shares.push(share);
-                }
+                scaled.push((said.maps[at], said.placement, std));
+                means.push(mean / std);
             }
+            let size = (parts[finest].maps[at].height_px, parts[finest].maps[at].width_px);
+            let map = AnomalyMap::summed(scaled.iter().copied(), onto, size);
+            if at == 0 {
+                let added = AnomalyMap::added_at(&scaled, onto, map.peak());
+                shares = added.iter().zip(&means).map(|(added, mean)| added - mean).collect();
+            }
+            raw_scores.push(map.max() - means.iter().sum::<f32>());
+            maps.push(map);
         }
-        Ok((sums, shares))
+        let strongest = strongest(shares.iter().copied()).unwrap_or(0);
+        Ok(Joined { raw_scores, shares, maps, finest, strongest })
     }
+}
 
-    /// What each part's map is divided by, under the first view.
-    fn scales(&self, views: &[View], condition: Option<usize>) -> Result<Vec<f32>, DetectError> {
-        (0..self.levels.len()).map(|part| Ok(self.level(part, views[0], condition)?.std)).collect()
+/// What one part says.
+pub(super) struct Part<'a> {
+    /// Under each view.
+    maps: Vec<&'a AnomalyMap>,
+    /// Where the image lies in them.
+    placement: &'a Placement,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn new(first: &'a AnomalyMap, others: &'a [AnomalyMap], placement: &'a Placement) -> Self {
+        Self { maps: std::iter::once(first).chain(others).collect(), placement }
     }
 }
 
@@ -54,45 +75,27 @@ pub(super) struct Joined {
     pub(super) raw_scores: Vec<f32>,
     /// What each part adds to the first of them.
     pub(super) shares: Vec<f32>,
-    pub(super) map: AnomalyMap,
-    /// The part whose map has most pixels: the others are drawn onto it.
+    /// Under each view, at least one.
+    pub(super) maps: Vec<AnomalyMap>,
+    /// The part whose maps have most pixels: the others are drawn onto them.
     pub(super) finest: usize,
     /// The part that says most.
     pub(super) strongest: usize,
 }
 
-impl Joining<'_> {
-    /// Joins the scores of each part under `views`, and its map with where the image lies in it.
-    pub(super) fn join(
-        &self,
-        parts: &[(&[f32], &AnomalyMap, &Placement)],
-        views: &[View],
-        condition: Option<usize>,
-    ) -> Result<Joined, DetectError> {
-        let raw: Vec<&[f32]> = parts.iter().map(|(raw, ..)| *raw).collect();
-        let (raw_scores, shares) = self.scores(&raw, views, condition)?;
-        let scales = self.scales(views, condition)?;
-        let size = |part: usize| parts[part].1.height_px * parts[part].1.width_px;
-        let finest = (0..parts.len()).rev().max_by_key(|part| size(*part)).unwrap_or(0);
-        let (_, onto, placement) = parts[finest];
-        let placed = parts.iter().zip(&scales).map(|((_, map, placement), scale)| (*map, *placement, *scale));
-        let map = AnomalyMap::summed(placed, placement, (onto.height_px, onto.width_px));
-        let strongest = strongest(shares.iter().copied()).unwrap_or(0);
-        Ok(Joined { raw_scores, shares, map, finest, strongest })
-    }
-}
-
 impl Combined {
     pub(super) fn join(&self, parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
         let admission = parts[0].admission;
-        let said: Vec<_> = parts.iter().map(|part| (&*part.raw_scores, &part.map, &part.placement)).collect();
+        let said: Vec<Part<'_>> =
+            parts.iter().map(|part| Part::new(&part.map, &part.other_maps, &part.placement)).collect();
         let joining = Joining { levels: &self.levels, views: &self.views };
-        let joined = joining.join(&said, views, admission.condition)?;
-        let placement = parts[joined.finest].placement.clone();
-        let (patches, grid) = (parts[joined.strongest].patches.clone(), parts[joined.strongest].grid);
+        let Joined { raw_scores, shares, maps, finest, strongest } = joining.join(&said, views, admission.condition)?;
+        let placement = parts[finest].placement.clone();
+        let (patches, grid) = (parts[strongest].patches.clone(), parts[strongest].grid);
         let descriptors = parts[0].descriptors.clone();
-        let Joined { raw_scores, shares, map, .. } = joined;
         let parts = parts.into_iter().zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
-        Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts })
+        let joined = Distances::of(raw_scores, patches, maps);
+        let Distances { raw_scores, patches, map, other_maps } = joined.ok_or(DetectError::Bank(BankError::Empty))?;
+        Ok(Scored { raw_scores, patches, grid, map, other_maps, placement, admission, descriptors, parts })
     }
 }

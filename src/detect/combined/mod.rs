@@ -8,7 +8,7 @@ mod fitted;
 mod joining;
 mod section;
 
-use super::Kind;
+use super::{Kind, Preset};
 pub(crate) use fit::{FittedPart, joined, leave_out, levels_of};
 
 /// The registry's line. It is fitted by naming its parts: `A+B`.
@@ -16,6 +16,7 @@ pub(super) const KIND: Kind = Kind {
     name: fitted::NAME,
     summary: "several detectors as one",
     method: None,
+    preset: |_| Preset::SINGLE,
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,

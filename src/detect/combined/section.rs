@@ -13,8 +13,8 @@ const MEAN: &str = "level_mean";
 const STD: &str = "level_std";
 const VIEWS: &str = "views";
 const RULE: &str = "rule";
-/// The one rule there is: standardised scores are added.
-const SUM: &str = "sum";
+/// The one rule there is: standardised maps are added, and the largest value is the score.
+const MAP: &str = "map";
 
 /// The names of the views, once the settings are found to be those it has.
 fn views(entry: &SectionEntry) -> Result<Vec<String>, Defect> {
@@ -27,8 +27,8 @@ fn views(entry: &SectionEntry) -> Result<Vec<String>, Defect> {
         return Err(bad(&shorten(name), "no such setting", value));
     }
     let rule = entry.settings.get(RULE).unwrap_or(&Value::Null);
-    if rule != SUM {
-        return Err(bad(RULE, SUM, rule));
+    if rule != MAP {
+        return Err(bad(RULE, MAP, rule));
     }
     let found = entry.settings.get(VIEWS).unwrap_or(&Value::Null);
     let names: Option<Vec<String>> =
@@ -82,7 +82,7 @@ pub(super) fn open(
 
 pub(super) fn of(combined: &Combined) -> Result<Section, DetectError> {
     let names: Vec<String> = combined.views.iter().map(ToString::to_string).collect();
-    let mut entry = SectionEntry::new(NAME, None, &json!({VIEWS: names, RULE: SUM})).map_err(DetectError::defect)?;
+    let mut entry = SectionEntry::new(NAME, None, &json!({VIEWS: names, RULE: MAP})).map_err(DetectError::defect)?;
     let each = || combined.levels.iter().flatten().flat_map(|view| view.per_condition.iter().chain([&view.all]));
     let mut tensors = Tensors::default()
         .with_numbers(MEAN, each().map(|level| level.mean).collect())

@@ -16,7 +16,7 @@ mod scoring;
 mod section;
 mod settings;
 
-use super::{DetectError, Growth, Kind, Method, Options};
+use super::{DetectError, Growth, Kind, Method, Options, Preset};
 use fit::Plan;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ pub(super) const KIND: Kind = Kind {
     name: fitted::NAME,
     summary: "mean and covariance of normal patches, by condition",
     method: Some(method),
+    preset: |_| Preset::SINGLE,
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,

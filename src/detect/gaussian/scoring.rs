@@ -43,7 +43,8 @@ impl Compared<'_> {
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let mut known: Vec<Option<Vec<f32>>> = vec![None; self.laws.len()];
-        let (mut raw_scores, mut first) = (vec![], None);
+        let (mut raw_scores, mut first, mut maps) = (vec![], vec![], vec![]);
+        let input = self.features.preprocessing();
         for view in views {
             if view.by_density {
                 return Err(DetectError::NoView { view: view.to_string() });
@@ -52,14 +53,13 @@ impl Compared<'_> {
             let Some(patches) = self.nearest(rows, search, &mut known)? else { return Ok(None) };
             let score = self.scoring.image_score.of_patches(&patches);
             raw_scores.push(score.ok_or(DetectError::NoView { view: view.to_string() })?);
-            first = first.or(Some(patches));
+            let sigma_px = self.scoring.map_sigma_px;
+            maps.push(AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, sigma_px));
+            if first.is_empty() {
+                first = patches;
+            }
         }
-        let input = self.features.preprocessing();
-        let (height_px, width_px) = (input.height_px, input.width_px);
-        Ok(first.map(|patches| {
-            let map = AnomalyMap::draw(&patches, grid, height_px, width_px, self.scoring.map_sigma_px);
-            Distances { raw_scores, patches, map }
-        }))
+        Ok(Distances::of(raw_scores, first, maps))
     }
 
     /// The smallest distance of each patch among the conditions that count. `known`: distances to each condition so far.

@@ -11,7 +11,8 @@ mod section;
 mod settings;
 pub mod station;
 
-use super::{DetectError, Kind, Method, Options};
+use super::{DEFAULT_CORESET, DetectError, Kind, Method, Options, Preset, Quality};
+use crate::bank::CoresetSize;
 use fit::Plan;
 pub(super) use format1::upgrade;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(super) const KIND: Kind = Kind {
     name: fitted::NAME,
     summary: "distances to a memory bank of normal patches",
     method: Some(method),
+    preset,
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,
@@ -32,7 +34,17 @@ fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
     Ok(Arc::new(Plan::new(options)))
 }
 
-/// With the default settings.
-pub(super) fn default_method() -> Arc<dyn Method> {
-    Arc::new(Plan::new(&Options::default()))
+/// A defect has a size, and one input size sees one of them: two of them, chosen over five products ([ADR
+/// 18](../../../docs/adr/0018-scales.md)).
+fn preset(quality: Quality) -> Preset {
+    match quality {
+        Quality::Fast => Preset::SINGLE,
+        Quality::Balanced => Preset { scales_px: &[128, 384], coreset: DEFAULT_CORESET },
+        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03) },
+    }
+}
+
+/// One that takes all settings.
+pub(super) fn default_method(options: &Options) -> Arc<dyn Method> {
+    Arc::new(Plan::new(options))
 }

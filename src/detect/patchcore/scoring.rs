@@ -49,7 +49,7 @@ impl PatchCore {
         views: &[View],
         nearest: &dyn Fn(Search) -> Result<Option<Neighbours>, DetectError>,
     ) -> Result<Option<Distances>, DetectError> {
-        let (mut raw_scores, mut first) = (Vec::with_capacity(views.len()), None);
+        let (mut raw_scores, mut patches, mut maps) = (Vec::with_capacity(views.len()), vec![], vec![]);
         let mut searched: Vec<(Search, Neighbours)> = vec![];
         for view in views {
             let search = Search::under(view.policy, admission, self.n_conditions);
@@ -64,9 +64,13 @@ impl PatchCore {
             let normalised = if view.by_density { Some(normalised(plain, self.density(*view)?)) } else { None };
             let distances = normalised.as_ref().unwrap_or(plain);
             raw_scores.push(self.scoring.image_score.of(rows, distances, &self.bank)?);
-            first = first.or_else(|| Some(self.scoring.draw(distances, grid, self.features.preprocessing())));
+            let (distance, map) = self.scoring.draw(distances, grid, self.features.preprocessing());
+            maps.push(map);
+            if patches.is_empty() {
+                patches = distance;
+            }
         }
-        Ok(first.map(|(patches, map)| Distances { raw_scores, patches, map }))
+        Ok(Distances::of(raw_scores, patches, maps))
     }
 
     fn density(&self, view: View) -> Result<&LocalDensity, DetectError> {

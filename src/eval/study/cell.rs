@@ -5,12 +5,12 @@ use std::fmt;
 use super::{Axis, StudyError};
 use crate::bank::{Context, CoresetSize, DescriptorSpec};
 use crate::condition::{ConditionError, GateKind, GateUse, Policy};
-use crate::detect::{DEFAULT_CORESET, DetectError, Metric, Options, PipelineSpec, Registry, Scoring};
+use crate::detect::{DEFAULT_CORESET, DEFAULT_SIDE_PX, DetectError, Metric, Options, PipelineSpec, Registry, Scoring};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::Calibration;
 use crate::model::DEFAULT_BACKBONE;
 use crate::score::ImageScore;
-use crate::train::{DEFAULT_SIZE_PX, FitPlan, PartPlan};
+use crate::train::{FitPlan, PartPlan};
 
 /// One full configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ impl Default for Cell {
             detector: Registry::built_in().kinds()[0].name.to_owned(),
             backbone: DEFAULT_BACKBONE.to_owned(),
             layers: vec![],
-            image_size: (DEFAULT_SIZE_PX, DEFAULT_SIZE_PX),
+            image_size: (DEFAULT_SIDE_PX, DEFAULT_SIDE_PX),
             resize: Resize::StretchBilinear,
             descriptor: DescriptorSpec::default(),
             metric: Metric::L2,

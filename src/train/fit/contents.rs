@@ -28,7 +28,7 @@ impl Outcome<'_> {
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
-            profile: "pcore".to_owned(),
+            profile: plan.profile.clone(),
             domain: plan.domain.clone(),
             detector: entry,
             conditions: self.conditions(),

@@ -8,7 +8,7 @@ use super::values::{
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::condition::{ConditionRule, GateKind};
-use pcore::detect::{Metric, Registry, Shape};
+use pcore::detect::{Metric, Quality, Registry, Shape};
 use pcore::flow::Pace;
 use pcore::image::{Reading, Resize, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
@@ -72,9 +72,20 @@ pub(crate) struct MethodArgs {
     /// Layers of the network, comma-separated [default: all it offers]
     #[arg(long, value_name = "LAYERS", value_delimiter = ',', help_heading = METHOD, hide_short_help = true)]
     pub(crate) layers: Vec<String>,
-    /// Size of the network's input
-    #[arg(long, value_name = "HxW", default_value = "256x256", value_parser = parse_size, help_heading = METHOD)]
-    pub(crate) image_size: (usize, usize),
+    /// How much time an inspection may take: fast, balanced or best
+    ///
+    /// It sets the scales and the coreset, where they are not given; docs/quality.md has the figures of each.
+    #[arg(long, value_name = "QUALITY", value_parser = parse::<Quality>, default_value_t = Quality::default(), help_heading = METHOD)]
+    pub(crate) quality: Quality,
+    /// Sizes of the network's input, comma-separated, each with a bank of its own [default: as --quality has it]
+    ///
+    /// A defect has a size, and one input size sees one of them. The anomaly maps of all scales become one map, whose largest
+    /// value is the score. Sizes are HxW, or a side of a square.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = parse_size, conflicts_with = "image_size", help_heading = METHOD)]
+    pub(crate) scales: Vec<(usize, usize)>,
+    /// One size of the network's input: the same as --scales with one
+    #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD)]
+    pub(crate) image_size: Option<(usize, usize)>,
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
     #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
     pub(crate) resize: Resize,
@@ -92,11 +103,11 @@ pub(crate) struct MethodArgs {
     /// conditions, else the better of the two in cross-validation.
     #[arg(long, value_name = "KIND", value_parser = parse::<GateKind>, default_value = "auto", help_heading = METHOD, hide_short_help = true)]
     pub(crate) gate: GateKind,
-    /// Rows of the bank: a share (0.01) or a count (5000)
+    /// Rows of the bank: a share (0.01) or a count (5000) [default: as --quality has it]
     ///
     /// A share is one of all patches of the training images.
-    #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, default_value = "0.01", help_heading = METHOD)]
-    pub(crate) coreset: CoresetSize,
+    #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, help_heading = METHOD)]
+    pub(crate) coreset: Option<CoresetSize>,
     /// Values in which the coreset is chosen: pca, a number of random directions, or none
     ///
     /// pca takes the principal directions of the patches, a number such as 128 so many random ones, none all values.
@@ -183,7 +194,7 @@ fn detectors(is_long: bool) -> String {
     let summaries: Vec<String> = methods.iter().map(|kind| format!("{}: {}", kind.name, kind.summary)).collect();
     let first = names.first().copied().unwrap_or_default();
     format!(
-        "{short}\n\n{}. Of several the calibrated scores are added; @ gives one an input size of its own: {first}@128+{first}@384 sees coarse and fine defects.",
+        "{short}\n\n{}. Of several the calibrated maps are added; @ gives one an input size of its own: {first}@128+{first}@384 sees coarse and fine defects.",
         summaries.join("; ")
     )
 }

@@ -12,7 +12,7 @@ use anyhow::Result;
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset;
-use pcore::detect::{Options, PipelineSpec, Registry, Scoring};
+use pcore::detect::{DEFAULT_SIDE_PX, Options, PipelineSpec, Preset, Registry, Scoring};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
 use pcore::report::LeftOut;
@@ -85,24 +85,29 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         },
         descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
     };
+    let registry = Registry::built_in();
+    let preset = registry.preset(&method.detector.0[0].kind, method.quality);
     let mut options = Options::default();
     options.metric = method.metric.into();
     options.scoring =
         Scoring { image_score: method.image_score, map_neighbours: method.map_neighbours, map_sigma_px: method.sigma };
-    options.coreset = method.coreset;
+    options.coreset = method.coreset.unwrap_or(preset.coreset);
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
-    let part = |part: &DetectorPart| -> Result<PartPlan> {
-        let method_of = Registry::built_in().method(&part.kind, &options)?;
-        Ok(PartPlan { pipeline: pipeline(part.size.unwrap_or(method.image_size)), method: method_of })
+    let sized = sized(method, preset);
+    let part = |(kind, size): &(String, (usize, usize))| -> Result<PartPlan> {
+        Ok(PartPlan { pipeline: pipeline(*size), method: registry.method(kind, &options)? })
     };
-    let parts = method.detector.0.iter().map(part).collect::<Result<_>>()?;
+    let parts = sized.iter().map(part).collect::<Result<_>>()?;
+    let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
+    let is_preset = is_preset && matches!(&method.detector.0[..], [DetectorPart { size: None, .. }]);
     Ok(FitPlan {
+        profile: if is_preset { method.quality.to_string() } else { FitPlan::OWN.to_owned() },
         domain: domain.map(str::to_owned),
         parts,
-        registry: Registry::built_in().clone(),
+        registry: registry.clone(),
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
@@ -116,4 +121,18 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         memory_bytes: run.memory,
         scratch: method.scratch.clone(),
     })
+}
+
+/// The detectors, each with the size of its network's input.
+fn sized(method: &MethodArgs, preset: Preset) -> Vec<(String, (usize, usize))> {
+    let square = |side: &usize| (*side, *side);
+    let asked: Vec<(usize, usize)> = method.image_size.into_iter().chain(method.scales.iter().copied()).collect();
+    let own = |part: &DetectorPart| match (part.size, &asked[..], method.detector.0.len()) {
+        (Some(size), ..) => vec![size],
+        (None, [], 1) => preset.scales_px.iter().map(square).collect(),
+        (None, [], _) => vec![square(&DEFAULT_SIDE_PX)],
+        (None, asked, _) => asked.to_vec(),
+    };
+    let parts = method.detector.0.iter();
+    parts.flat_map(|part| own(part).into_iter().map(|size| (part.kind.clone(), size))).collect()
 }

@@ -1,0 +1,85 @@
+//! Named points of the measured trade between time and accuracy.
+
+use super::DetectError;
+use crate::bank::CoresetSize;
+use std::fmt;
+use std::str::FromStr;
+
+/// How much time an inspection may take for the sake of accuracy. What each means for a detector says its [`Preset`]; the figures
+/// are in docs/quality.md.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Quality {
+    /// The least time.
+    Fast,
+    /// What is right for most products.
+    #[default]
+    Balanced,
+    /// The best that was measured.
+    Best,
+}
+
+impl Quality {
+    /// All of them, the fastest first.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Balanced, Self::Best];
+}
+
+impl FromStr for Quality {
+    type Err = DetectError;
+
+    fn from_str(text: &str) -> Result<Self, DetectError> {
+        let bad = || DetectError::Setting {
+            setting: "quality",
+            expected: Self::ALL.map(|quality| quality.to_string()).join(", "),
+            found: text.to_owned(),
+        };
+        Self::ALL.into_iter().find(|quality| quality.to_string() == text).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fast => "fast",
+            Self::Balanced => "balanced",
+            Self::Best => "best",
+        })
+    }
+}
+
+/// What a quality sets for a detector, where nothing else is said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preset {
+    /// Sides of the square network inputs, one part of the detector for each.
+    pub scales_px: &'static [usize],
+    /// Rows to keep, for a detector that keeps any.
+    pub coreset: CoresetSize,
+}
+
+impl Preset {
+    /// One part, at the usual size, with the usual coreset.
+    pub const SINGLE: Self = Self { scales_px: &[DEFAULT_SIDE_PX], coreset: DEFAULT_CORESET };
+}
+
+/// Side of the square network input of a single part.
+pub const DEFAULT_SIDE_PX: usize = 256;
+/// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
+pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Registry;
+
+    #[test]
+    fn qualities_are_written_as_they_are_read_and_every_detector_has_scales_for_each() {
+        for quality in Quality::ALL {
+            assert_eq!(quality.to_string().parse::<Quality>().unwrap(), quality);
+            for kind in Registry::built_in().kinds() {
+                let scales = (kind.preset)(quality).scales_px;
+                assert!(!scales.is_empty() && scales.is_sorted(), "{} {quality}", kind.name);
+            }
+        }
+        assert!("good".parse::<Quality>().unwrap_err().to_string().contains("fast, balanced, best"));
+    }
+}
