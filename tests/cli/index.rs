@@ -10,7 +10,8 @@ fn an_index_states_its_recall_scores_the_same_in_every_batch_and_never_below_the
     let folder = TempDir::new().unwrap();
     let bundle = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let fit = |name: &str, index: &str| {
-        let args = ["fit", "--normal", ".", "--domain", "C", "--coreset", "0.05", "--conditions", "p90"];
+        let args =
+            ["fit", "--normal", ".", "--domain", "C", "--coreset", "0.05", "--conditions", "p90", "--quality", "fast"];
         expect(0, pcore(fixture.path()).args(args).args(["--index", index, "--bundle", &bundle(name)]))
     };
     fit("exact.pcore", "exact");

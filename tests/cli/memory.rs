@@ -47,7 +47,10 @@ fn maps(n: usize) -> TempDir {
 fn fit(folder: &Path, bundle: &str, args: &[&str]) -> Command {
     let mut command = pcore(folder);
     // What the process takes for itself grows with the threads.
-    command.env("RAYON_NUM_THREADS", "2").args(["fit", "--normal", "domain_C", "--bundle", bundle]).args(args);
+    command
+        .env("RAYON_NUM_THREADS", "2")
+        .args(["fit", "--normal", "domain_C", "--quality", "fast", "--bundle", bundle])
+        .args(args);
     command
 }
 
@@ -242,7 +245,7 @@ fn a_disk_that_fills_up_ends_the_fit_and_leaves_nothing() {
     let script = format!("trap '' XFSZ; ulimit -f 16384; exec '{program}' \"$@\"");
     let mut command = Command::new("sh");
     command.current_dir(folder.path()).env("PCORE_HOME", folder.path().join(".pcore")).env("RAYON_NUM_THREADS", "2");
-    command.args(["-c", &script, "sh", "fit", "--normal", "domain_C", "--bundle", "none.pcore"]);
+    command.args(["-c", &script, "sh", "fit", "--normal", "domain_C", "--quality", "fast", "--bundle", "none.pcore"]);
     command.args(["--memory", "400MiB", "--scratch", "scratch"]);
     let told = text(&expect(2, &mut command).stderr);
     assert!(told.contains("the scratch file in scratch can't be written"), "{told}");

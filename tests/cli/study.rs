@@ -133,7 +133,7 @@ fn scores_are_those_of_fit_and_eval_bit_for_bit() {
         command
             .env("PCORE_HOME", &home)
             .args(args)
-            .args(["--coreset", "60", "--bundle"])
+            .args(["--quality", "fast", "--coreset", "60", "--bundle"])
             .arg(folder.path().join(bundle));
         expect(0, command.args(extra));
     };

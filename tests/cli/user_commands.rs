@@ -139,7 +139,20 @@ fn a_coreset_chosen_from_a_sample_says_so() {
     let folder = tempfile::TempDir::new().unwrap();
     let bundle = folder.path().join("sampled.pcore");
     let mut fit = pcore(Fixture::get().path());
-    fit.args(["fit", "--domain", "C", "--normal", ".", "--coreset", "100", "--coreset-sample", "2000", "--bundle"]);
+    fit.args([
+        "fit",
+        "--domain",
+        "C",
+        "--normal",
+        ".",
+        "--image-size",
+        "256",
+        "--coreset",
+        "100",
+        "--coreset-sample",
+        "2000",
+        "--bundle",
+    ]);
     expect(0, fit.arg(&bundle));
     let output = expect(0, pcore(folder.path()).arg("inspect").arg(&bundle).arg("--json"));
     let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -45,13 +45,14 @@ fn images_that_use_little_of_their_range_are_said_and_a_range_makes_them_whole()
     // 60 of 65520 values a step: a twelve-bit camera whose samples were shifted up, and one whose samples were not.
     let (whole, low) = (make(65_520), make(4095));
     let fit = |folder: &TempDir, extra: &[&str]| {
-        let output = expect(0, pcore(folder.path()).args(["fit", "--normal", "good"]).args(extra));
+        let output = expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--quality", "fast"]).args(extra));
         text(&output.stderr)
     };
     assert!(!fit(&whole, &[]).contains("range"));
     let said = fit(&low, &[]);
     assert!(said.contains("warning") && said.contains("--range 0:4095"), "{said}");
-    let ranged = expect(0, pcore(low.path()).args(["fit", "--normal", "good", "--range", "0:4095"]));
+    let ranged =
+        expect(0, pcore(low.path()).args(["fit", "--normal", "good", "--quality", "fast", "--range", "0:4095"]));
     assert!(!text(&ranged.stderr).contains("warning"), "{}", text(&ranged.stderr));
     assert!(text(&ranged.stdout).contains("0:4095"), "{}", text(&ranged.stdout));
     // With its range the twelve-bit picture scores as the full one does, up to the rounding of the samples.
@@ -145,7 +146,7 @@ fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
     use pcore::flow::Pace;
     use pcore::infer::{Calibration, Inspector, inspect_all};
     let folder = folder_of(4, |path, i| write_float(path, i, 1.0, None));
-    expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
+    expect(0, pcore(folder.path()).args(["fit", "--normal", "good", "--quality", "fast", "--bundle", "b.pcore"]));
     let mut contents = Contents::read(&folder.path().join("b.pcore")).unwrap();
     // So small that a pixel of 1e10 leaves all bounds behind, and usual ones do not.
     contents.manifest.detector.features.as_mut().unwrap().preprocessing.std = [1e-12; 3];
@@ -178,7 +179,7 @@ fn a_score_that_is_not_finite_is_a_failure_of_its_image_alone() {
 #[test]
 fn infer_says_when_values_lie_elsewhere_than_the_network_expects_them() {
     let usual = folder_of(4, |path, i| write_u16(path, i as u32, 65_520));
-    expect(0, pcore(usual.path()).args(["fit", "--normal", "good", "--bundle", "b.pcore"]));
+    expect(0, pcore(usual.path()).args(["fit", "--normal", "good", "--quality", "fast", "--bundle", "b.pcore"]));
     let bundle = usual.path().join("b.pcore");
     let said = |folder: &TempDir| {
         text(&expect(0, pcore(folder.path()).args(["infer", "good", "--bundle"]).arg(&bundle)).stderr)

@@ -35,7 +35,7 @@ fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
 }
 
 /// A defect has a size, and one input size sees one of them: two of them, chosen over five products ([ADR
-/// 18](../../../docs/adr/0018-scales.md)).
+/// 19](../../../docs/adr/0019-scales.md)).
 fn preset(quality: Quality) -> Preset {
     match quality {
         Quality::Fast => Preset::SINGLE,

@@ -3,7 +3,7 @@
 use super::describe::{DescribedImages, Describing};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
-use super::look::Glance;
+use super::look::{Glance, n_ahead};
 use super::room;
 use crate::bank::RowSource;
 use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
@@ -15,6 +15,7 @@ use crate::flow::Flow;
 use crate::progress::Progress;
 use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
+use std::cmp::Reverse;
 
 /// The images of a fit.
 pub(super) struct Learning<'a> {
@@ -60,14 +61,16 @@ impl Learning<'_> {
         (level, policies): (Option<Gate>, &[Policy]),
         progress: &dyn Progress,
     ) -> Result<Learned, TrainError> {
-        let room_bytes = flows[0].room_bytes;
+        let (room_bytes, image_bytes) = (flows[0].room_bytes, flows[0].image_bytes);
         let (mut parts, mut gate) = (vec![], None);
         for (index, (part, features)) in self.plan.parts.iter().zip(pipelines).enumerate() {
             let flow = &mut flows[index];
             if index > 0 {
                 // What the parts before hold is held.
                 *flow = room::flow(self.plan, part, &features, self.samples.len())?;
-                flow.room_bytes = flow.room_bytes.min(room_bytes);
+                // The images are as large as they were; what is made of them may be larger.
+                let more_bytes = flow.image_bytes.saturating_sub(image_bytes) * n_ahead(flow);
+                flow.room_bytes = flow.room_bytes.min(room_bytes.saturating_add(more_bytes));
             }
             let flow = &*flow;
             let pools = gate.is_none() && self.gate_learns(level.as_ref());
@@ -80,7 +83,8 @@ impl Learning<'_> {
         let (gate, dim) = gate.ok_or(TrainError::NoParts)?;
         go_on(progress)?;
         let views = default_first(fitting_views(parts.iter().map(|part| part.fit.detector().views(policies))));
-        let flow = flows.iter().min_by_key(|flow| flow.batch).ok_or(TrainError::NoParts)?;
+        let flow =
+            flows.iter().min_by_key(|flow| (flow.batch, Reverse(flow.image_bytes))).ok_or(TrainError::NoParts)?;
         let passing = Passing { gate: &gate.gate, dim, views: &views, flow };
         let (detector, held) = match <[FittedPart; 1]>::try_from(parts) {
             Ok([part]) => self.alone(part, passing, progress)?,

@@ -73,8 +73,7 @@ pub(super) fn look<'a>(
     })?;
     progress.end();
     let mean = sum / readable.len().max(1) as u64;
-    let ahead = (2 * flow.batch + rayon::current_num_threads()) as u64;
-    flow.room_bytes = flow.room_bytes.min((mean * ahead).max(largest));
+    flow.room_bytes = flow.room_bytes.min((mean * n_ahead(flow)).max(largest));
     for unusual in Levels::unusual(glances.iter().map(|glance| glance.levels)) {
         progress.warn(&format!(
             "{}; give the range that becomes 0 to 1, such as `Preprocessing::range` {}",
@@ -88,6 +87,11 @@ pub(super) fn look<'a>(
         Some(_) | None if readable.is_empty() => Err(TrainError::TooFew { n_images: 0 }),
         Some(_) | None => Ok((readable, glances, failures)),
     }
+}
+
+/// Images that are decoded or at work at a time.
+pub(super) fn n_ahead(flow: &Flow) -> u64 {
+    (2 * flow.batch + rayon::current_num_threads()) as u64
 }
 
 /// Refuses images that are not those that were looked at: the bundle has to be of the images that its fingerprint names.

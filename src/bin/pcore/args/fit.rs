@@ -84,7 +84,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = parse_size, conflicts_with = "image_size", help_heading = METHOD)]
     pub(crate) scales: Vec<(usize, usize)>,
     /// One size of the network's input: the same as --scales with one
-    #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD)]
+    #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_size: Option<(usize, usize)>,
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
     #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
@@ -161,7 +161,7 @@ pub(crate) struct MethodArgs {
     ///
     /// Shots of one part and copies are left out together and count as one. auto finds near-copies; a CSV has the columns
     /// path,group; in name:PATTERN {} stands for the group, # for digits and * for anything, as in name:{}_#.
-    #[arg(long, value_name = "RULE", value_parser = parse::<GroupRule>, default_value = "auto", help_heading = CALIBRATION)]
+    #[arg(long, value_name = "RULE", value_parser = parse::<GroupRule>, default_value = "auto", help_heading = CALIBRATION, hide_short_help = true)]
     pub(crate) group: GroupRule,
     /// Normal images that set the threshold: a share (0.2), leave-one-out or auto
     ///
@@ -207,7 +207,7 @@ pub(crate) struct ValueArgs {
     ///
     /// For images that use a part of their type's range, or temperatures (280:340). Nothing is clipped
     /// [default: the whole range; floats as they are]
-    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true, help_heading = INPUT)]
+    #[arg(long, value_name = "MIN:MAX", allow_hyphen_values = true, help_heading = INPUT, hide_short_help = true)]
     pub(crate) range: Option<ValueRange>,
     /// Which page of TIFF files that hold several, from 1; previews and masks do not count
     #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
