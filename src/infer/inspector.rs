@@ -8,7 +8,7 @@ use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View}
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::Precision;
-use crate::score::{AnomalyMap, Conformal, Verdict};
+use crate::score::{AnomalyMap, Conformal, Region, Verdict};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
@@ -51,6 +51,11 @@ pub struct Inspection {
     pub map: AnomalyMap,
     /// Where the source pixels lie in that map.
     pub placement: Placement,
+    /// Values of the map above it are anomalous. `None` where there is no such limit: the bundle has none, or the distances are
+    /// normalised by local density ([`Calibration::Density`]), for which none was measured.
+    pub pixel_threshold: Option<f32>,
+    /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`].
+    pub regions: Vec<Region>,
 }
 
 /// What a raw score means.
@@ -76,6 +81,8 @@ pub struct Inspector {
     pub(super) manifest: Manifest,
     /// Values of a descriptor that the gate sees.
     pub(super) dim: usize,
+    /// Source pixels of a region at least.
+    pub(super) min_region_area_px: f64,
 }
 
 impl Inspector {
@@ -160,6 +167,12 @@ impl Inspector {
     #[must_use]
     pub fn reading(&self) -> Reading {
         self.pipeline().reading()
+    }
+
+    /// Leaves out of [`Inspection::regions`] what covers less than so many pixels of the source image; 0, as at first, leaves
+    /// out none. Scores and verdicts stay what they are.
+    pub fn set_min_region_area(&mut self, area_px: f64) {
+        self.min_region_area_px = area_px;
     }
 
     /// Chooses who tells the condition of an image.
@@ -321,7 +334,14 @@ impl Inspector {
         let raw_score = scored.raw_score();
         let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
             self.judge(self.policy, calibration, condition, raw_score)?;
+        let pixel_threshold = match calibration {
+            Calibration::Condition | Calibration::Global => self.manifest.pixel_threshold,
+            Calibration::Density => None,
+        };
+        let find = |limit| Region::find(&scored.map, &scored.placement, limit, self.min_region_area_px);
         Ok(Inspection {
+            pixel_threshold,
+            regions: pixel_threshold.map_or_else(Vec::new, find),
             raw_score,
             calibrated_score,
             threshold,

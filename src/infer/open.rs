@@ -51,5 +51,16 @@ pub(crate) fn inspector(
         return Err(DetectError::NoView { view: other.to_string() });
     }
     let (gate_use, manifest) = (GateUse::default(), contents.manifest);
-    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy: view.policy, levels, manifest, dim })
+    Ok(Inspector {
+        detector,
+        fitted_precision,
+        gate,
+        gate_use,
+        conditions,
+        policy: view.policy,
+        levels,
+        manifest,
+        dim,
+        min_region_area_px: 0.0,
+    })
 }

@@ -4,7 +4,7 @@ mod normals;
 mod place;
 
 pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
-pub use place::{PatchPlace, PixelBox};
+pub use place::PatchPlace;
 
 use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
