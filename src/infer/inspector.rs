@@ -4,13 +4,14 @@ use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Inside, Scored, View};
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::Precision;
 use crate::score::{AnomalyMap, Conformal, Region, Verdict};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// Which held-out normals an image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Inspection {
     pub map: AnomalyMap,
     /// Where the source pixels lie in that map.
     pub placement: Placement,
+    /// Which pixels of the map are looked at, where those are not all: it is 0 elsewhere.
+    pub inside: Option<Arc<Inside>>,
     /// Values of the map above it are anomalous. `None` where there is no such limit: the bundle has none, or the distances are
     /// normalised by local density ([`Calibration::Density`]), for which none was measured.
     pub pixel_threshold: Option<f32>,
@@ -338,8 +341,11 @@ impl Inspector {
             Calibration::Condition | Calibration::Global => self.manifest.pixel_threshold,
             Calibration::Density => None,
         };
-        let find = |limit| Region::find(&scored.map, &scored.placement, limit, self.min_region_area_px);
+        // What is not looked at is 0 in the map, and never anomalous.
+        let least = if scored.inside.is_some() { 0.0 } else { f32::MIN };
+        let find = |limit: f32| Region::find(&scored.map, &scored.placement, limit.max(least), self.min_region_area_px);
         Ok(Inspection {
+            inside: scored.inside,
             pixel_threshold,
             regions: pixel_threshold.map_or_else(Vec::new, find),
             raw_score,

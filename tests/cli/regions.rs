@@ -1,6 +1,7 @@
 //! Regions in the results.
 
 use crate::support::{Fixture, expect, pcore, rows, text};
+use pcore::image::write_png_grey8;
 use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
@@ -75,4 +76,66 @@ fn eval_has_the_same_columns_and_maps_by_local_density_have_no_regions() {
     };
     assert!(total(&run("plain", "condition")) >= 3);
     assert!(run("density", "density").iter().all(|row| row["n_regions"].is_empty()));
+}
+
+#[test]
+fn only_the_region_of_interest_is_learned_scored_and_measured() {
+    let (fixture, out) = (Fixture::get(), TempDir::new().unwrap());
+    // The maps have 31 x 95 pixels; the mask marks the upper third.
+    let mask = out.path().join("upper.png");
+    let bytes: Vec<u8> = (0..31 * 95).map(|i| if i < 10 * 95 { 255 } else { 0 }).collect();
+    write_png_grey8(&mask, &bytes, 31, 95).unwrap();
+    let bundle = out.path().join("roi.pcore");
+    let mut fit = pcore(fixture.path());
+    fit.args(["fit", "--normal", ".", "--domain", "C", "--roi", "10%,0%,60%,100%", "--roi", "0,0 94,0 47,31"]);
+    let fitted = text(&expect(0, fit.arg("--ignore").arg(&mask).arg("--bundle").arg(&bundle)).stdout);
+    assert!(fitted.contains("looked at    2 parts, without a mask of 31 x 95 pixels"), "{fitted}");
+    let shown = text(&expect(0, pcore(fixture.path()).arg("inspect").arg(&bundle)).stdout);
+    assert!(shown.contains("looked at    2 parts"), "{shown}");
+    let results = out.path().join("out");
+    let mut infer = pcore(fixture.path());
+    infer.args(["infer", "--json", "--domain", "C", "--bundle"]).arg(&bundle).arg(fixture.test_folder());
+    let found = rows(&expect(0, infer.arg("--out").arg(&results).args(["--maps", "tiff"])));
+    for row in found.values() {
+        for region in row["regions"].as_array().unwrap() {
+            // A pixel of the map is less than one of the gearbox' maps.
+            assert!(region["top"].as_u64().unwrap() >= 9, "{region}");
+        }
+    }
+    let plain =
+        rows(&expect(0, pcore(fixture.path()).args(["infer", "--json", "--domain", "C"]).arg(fixture.test_folder())));
+    assert!(plain.iter().any(|(name, row)| row["raw_score"] != found[name]["raw_score"]));
+    let mut eval = pcore(fixture.path());
+    let figures = text(&expect(0, eval.args(["eval", ".", "--domain", "C", "--json", "--bundle"]).arg(&bundle)).stdout);
+    let figures: Value = serde_json::from_str(&figures).unwrap();
+    assert!(figures["pixel_AUROC"].is_number(), "{figures}");
+}
+
+#[test]
+fn what_is_no_region_of_interest_is_refused_in_words_and_leaves_no_bundle() {
+    let (fixture, out) = (Fixture::get(), TempDir::new().unwrap());
+    let (black, square) = (out.path().join("black.png"), out.path().join("square.png"));
+    write_png_grey8(&black, &[0; 31 * 95], 31, 95).unwrap();
+    write_png_grey8(&square, &[255; 400], 20, 20).unwrap();
+    let bundle = out.path().join("none.pcore");
+    let refused = |arguments: &[&str]| {
+        let mut fit = pcore(fixture.path());
+        fit.args(["fit", "--normal", ".", "--domain", "C", "--bundle"]).arg(&bundle).args(arguments);
+        text(&expect(2, &mut fit).stderr)
+    };
+    let cases: [(&[&str], &str); 8] = [
+        (&["--roi", "0,0,96,10"], "--roi 0,0,96,10 reaches beyond the image, which has 95 x 31 pixels"),
+        (&["--roi", "0,0 9,9"], "at least three points"),
+        (&["--roi", "1,2,3"], "expected a rectangle"),
+        (&["--ignore", "0,0,0,9"], "--ignore the rectangle 0,0,0,9 has no area"),
+        (&["--ignore", black.to_str().unwrap()], "black.png marks no pixel"),
+        (&["--roi", square.to_str().unwrap()], "square.png"),
+        (&["--roi", "nowhere.png"], "nowhere.png"),
+        (&["--ignore", "0%,0%,100%,100%"], "none of the 1024 patches"),
+    ];
+    for (arguments, words) in cases {
+        let said = refused(arguments);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(!bundle.exists(), "{arguments:?}");
+    }
 }

@@ -4,7 +4,7 @@ use super::fitted::{Combined, Level, PartLevels};
 use super::joining::Joining;
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
-use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};
+use crate::detect::{Described, DetectError, Detector, Drawn, Fit, Inside, Training, View, leave_out_of};
 use crate::image::Placement;
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 
@@ -44,20 +44,21 @@ pub(crate) fn leave_out(
     training: &Training<'_>,
     index: usize,
     admission: Admission,
-) -> Result<Option<Distances>, DetectError> {
-    let mut found: Vec<(Distances, Placement)> = vec![];
+) -> Result<Option<Drawn>, DetectError> {
+    let mut found: Vec<(Drawn, Placement, Option<&Inside>)> = vec![];
     let (height_px, width_px) = training.size_px[training.images[index]];
     for FittedPart { fit, described } in parts {
         let Some(described) = described else { return Ok(None) };
         let own = Training { described, ..*training };
-        let Some(distances) = fit.leave_out(&own, index, admission, views)? else { return Ok(None) };
+        let Some(drawn) = leave_out_of(&**fit, &own, index, admission, views)? else { return Ok(None) };
         let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
-        found.push((distances, placement));
+        found.push((drawn, placement, described.inside(index)));
     }
-    let said: Vec<_> = found.iter().map(|(own, placement)| (&*own.raw_scores, &own.map, placement)).collect();
-    let joined = Joining { levels, views }.join(&said, views, admission.condition)?;
+    let said: Vec<_> = found.iter().map(|(own, placement, _)| (&*own.raw_scores, &own.map, placement)).collect();
+    let mut joined = Joining { levels, views }.join(&said, views, admission.condition)?;
+    found[joined.finest].2.iter().for_each(|inside| inside.clear(&mut joined.map));
     let patches = found.swap_remove(joined.strongest).0.patches;
-    Ok(Some(Distances { raw_scores: joined.raw_scores, patches, map: joined.map }))
+    Ok(Some(Drawn { raw_scores: joined.raw_scores, patches, map: joined.map }))
 }
 
 /// The parts as one detector.

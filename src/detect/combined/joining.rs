@@ -90,9 +90,11 @@ impl Combined {
         let joined = joining.join(&said, views, admission.condition)?;
         let placement = parts[joined.finest].placement.clone();
         let (patches, grid) = (parts[joined.strongest].patches.clone(), parts[joined.strongest].grid);
+        let inside = parts[joined.finest].inside.clone();
         let descriptors = parts[0].descriptors.clone();
-        let Joined { raw_scores, shares, map, .. } = joined;
+        let Joined { raw_scores, shares, mut map, .. } = joined;
+        inside.iter().for_each(|inside| inside.clear(&mut map));
         let parts = parts.into_iter().zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
-        Ok(Scored { raw_scores, patches, grid, map, placement, admission, descriptors, parts })
+        Ok(Scored { raw_scores, patches, grid, inside, map, placement, admission, descriptors, parts })
     }
 }

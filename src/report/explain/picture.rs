@@ -293,6 +293,7 @@ mod tests {
                 gate_confidence: 0.9,
                 map: AnomalyMap { values: vec![0.0], height_px: 1, width_px: 1 },
                 placement: placement.clone(),
+                inside: None,
                 pixel_threshold: None,
                 regions: vec![],
             },
