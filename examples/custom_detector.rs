@@ -11,10 +11,10 @@ use pcore::bank::RowSource;
 use pcore::bundle::{self, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Preset, Scoring, Training, View,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Patches, Preset, Scoring, Training,
+    View,
 };
-use pcore::model::Grid;
-use pcore::{AnomalyMap, FitPlan, Image, Inspector, OpenDevice, Options, PartPlan, Progress, Registry, Silent};
+use pcore::{FitPlan, Image, Inspector, OpenDevice, Options, PartPlan, Progress, Registry, Silent};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -81,14 +81,11 @@ struct Mean {
 
 impl Mean {
     /// There is one mean for all conditions, so that every view says the same.
-    fn distances(&self, rows: &[f32], mean: &[f32], grid: Grid, views: &[View]) -> Distances {
+    fn distances(&self, rows: &[f32], mean: &[f32], views: &[View]) -> Distances {
         let to_mean = |patch: &[f32]| patch.iter().zip(mean).map(|(v, m)| (v - m).powi(2)).sum::<f32>().sqrt();
         let patches: Vec<f32> = rows.chunks_exact(mean.len()).map(to_mean).collect();
         let largest = patches.iter().copied().fold(0.0, f32::max);
-        let input = self.features.preprocessing();
-        let map = AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, self.scoring().map_sigma_px);
-        let other_maps = vec![map.clone(); views.len() - 1];
-        Distances { raw_scores: vec![largest; views.len()], patches, map, other_maps }
+        Distances { raw_scores: vec![largest; views.len()], in_maps: vec![patches.clone(); views.len()], patches }
     }
 }
 
@@ -109,14 +106,8 @@ impl Detector for Mean {
         policies.iter().copied().map(View::plain).collect()
     }
 
-    fn score_described(
-        &self,
-        rows: &[f32],
-        grid: Grid,
-        _: Admission,
-        views: &[View],
-    ) -> Result<Distances, DetectError> {
-        Ok(self.distances(rows, self.section.tensors.numbers("mean"), grid, views))
+    fn score_described(&self, patches: Patches<'_>, _: Admission, views: &[View]) -> Result<Distances, DetectError> {
+        Ok(self.distances(patches.rows, self.section.tensors.numbers("mean"), views))
     }
 
     fn scoring(&self) -> Scoring {
@@ -143,7 +134,7 @@ impl Fit for Mean {
     ) -> Result<Option<Distances>, DetectError> {
         let Some(mean) = mean(training, Some(training.group(index)))? else { return Ok(None) };
         let rows = training.described.image(index)?;
-        Ok(Some(self.distances(&rows, &mean, training.described.grid(), views)))
+        Ok(Some(self.distances(&rows, &mean, views)))
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

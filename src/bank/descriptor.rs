@@ -99,6 +99,11 @@ impl<'a> Describer<'a> {
         self.layers[0].n_images()
     }
 
+    /// Values per descriptor.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// Values of the descriptors of an image.
     pub(crate) fn image_len(&self) -> usize {
         self.grid.n_patches() * self.dim

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SectionEntry, exact, unique};
+use super::{RoiEntry, SectionEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -32,6 +32,9 @@ pub struct Manifest {
     pub gate: GateEntry,
     /// Scores of held-out normal images and the thresholds drawn from them.
     pub calibration: CalibrationEntry,
+    /// Which part of every image is looked at; `None`, and left out of the file, where all of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roi: Option<RoiEntry>,
     /// Threshold of the anomaly map, for masks and contours; `None` where there is none.
     #[serde(with = "exact")]
     pub pixel_threshold: Option<f32>,

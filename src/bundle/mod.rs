@@ -47,6 +47,8 @@ mod header;
 mod limits;
 mod manifest;
 mod read;
+mod require;
+mod roi;
 mod section;
 pub(crate) mod settings;
 mod shown;
@@ -69,6 +71,7 @@ pub use manifest::{
     CalibrationEntry, ConditionEntry, ConformalEntry, GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, Manifest,
 };
 pub use read::{from_bytes, read};
+pub use roi::{MAX_CORNERS, RoiAreaEntry, RoiEntry, RoiMaskEntry};
 pub use section::{Section, Sections, Upgraded};
 pub(crate) use shown::shorten;
 pub use signature::{SignatureError, SigningKey, TrustedKey, read_signed, sign, signature_path};

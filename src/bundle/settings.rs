@@ -1,13 +1,13 @@
 //! What a manifest may say by itself: every field, within the limits of [`super::limits`].
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
+pub(crate) use super::require::require;
 use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
     FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,
-    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, SectionEntry,
+    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -24,6 +24,7 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
         check_named("domain", domain)?;
     }
     check_sha256("data_fingerprint", &manifest.data_fingerprint)?;
+    manifest.roi.as_ref().map_or(Ok(()), RoiEntry::check)?;
     check_score("pixel_threshold", manifest.pixel_threshold)?;
     check_detector(&manifest.detector)?;
     let names = check_conditions(&manifest.conditions)?;
@@ -222,17 +223,4 @@ pub(crate) fn check_between(field: &str, number: f32, least: f32, most: f32) -> 
 /// A limit as people write it.
 fn short(limit: f32) -> String {
     if limit == 0.0 || (1e-3..1e6).contains(&limit.abs()) { limit.to_string() } else { format!("{limit:e}") }
-}
-
-/// `Defect::Field` unless `holds`; `words` gives the field and what was expected of it.
-pub(crate) fn require(
-    holds: bool,
-    found: impl Display,
-    words: impl FnOnce() -> (String, String),
-) -> Result<(), Defect> {
-    if holds {
-        return Ok(());
-    }
-    let (field, expected) = words();
-    Err(Defect::Field { field, expected, found: shorten(&found.to_string()) })
 }

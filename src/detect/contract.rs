@@ -1,15 +1,16 @@
 //! What every detector keeps.
 
-use super::{DetectError, Distances, FeaturePipeline, Scoring, View};
-use crate::bank::{Describer, MemoryBank};
+use super::{DetectError, Distances, Drawn, FeaturePipeline, Inside, Patches, Scoring, View};
+use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
 use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
 use rayon::prelude::*;
+use std::sync::Arc;
 
-/// Tells the condition of an image of a batch, by its index and its descriptors `[n_patches, dim]`.
+/// Tells the condition of an image of a batch, by its index and the descriptors of the patches that are looked at, `[n, dim]`.
 pub type Admit<'a> = &'a (dyn Fn(usize, &[f32]) -> Admission + Sync);
 
 /// A fitted method. It turns images into scores and maps and decides nothing: conditions are told from outside, calibration
@@ -35,40 +36,43 @@ pub trait Detector: Send + Sync {
     /// The ways in which it can be read, where `policies` can be told apart.
     fn views(&self, policies: &[Policy]) -> Vec<View>;
 
-    /// The answers to `images`, one for each: each is described and then scored by [`Self::score_described`].
+    /// The answers to `images`, one for each: each is described, scored by [`Self::score_described`] and drawn. Of a region of
+    /// interest, which the features know, a detector gets the patches inside.
     ///
     /// # Errors
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
     fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
         let features = self.features().features(images)?;
         let describer = Describer::new(&features, self.features().descriptor())?;
-        let (grid, input) = (describer.grid, self.features().preprocessing());
+        let (grid, pipeline) = (describer.grid, self.features());
         let one = |(i, image): (usize, &&Image)| {
             // One image at a time: its descriptors are still in the cache when they are looked up.
             let mut rows = vec![0.0; describer.image_len()];
             describer.describe(i, &mut rows);
-            let admission = admit(i, &rows);
-            let Distances { raw_scores, patches, map, other_maps } =
-                self.score_described(&rows, grid, admission, asked.views)?;
-            let placement = input.placement(image.height_px(), image.width_px());
+            let size = (image.height_px(), image.width_px());
+            let inside = pipeline.inside(size, grid)?;
+            let own = inside.as_ref().map(|inside| inside.rows(&rows, describer.dim()));
+            let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, inside: inside.as_deref() };
+            let admission = admit(i, patches.rows);
+            let found = self.score_described(patches, admission, asked.views)?;
+            let Drawn { raw_scores, patches, map, other_maps } = found
+                .drawn((grid, inside.as_deref()), pipeline, self.scoring())
+                .ok_or(DetectError::Bank(BankError::Empty))?;
+            let placement = pipeline.preprocessing().placement(size.0, size.1);
             let descriptors = asked.keep_descriptors.then_some(rows);
             let parts = vec![];
-            Ok(Scored { raw_scores, patches, grid, map, other_maps, placement, admission, descriptors, parts })
+            Ok(Scored { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts })
         };
         images.par_iter().enumerate().map(one).collect()
     }
 
-    /// The same for the descriptors of one image, whose condition is told.
-    ///
-    /// # Shapes
-    /// `rows`: `[n_patches, dim]`, the patches of `grid` row by row.
+    /// What the patches of one image come to, whose condition is told.
     ///
     /// # Errors
     /// As [`Self::score`].
     fn score_described(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError>;
@@ -112,10 +116,12 @@ pub struct Asked<'a> {
 pub struct Scored {
     /// The image score under each view, unclamped.
     pub raw_scores: Vec<f32>,
-    /// Distance of each patch under the first view, row-major.
+    /// Distance of each patch of the grid under the first view, row-major; 0 for those that are not looked at.
     pub patches: Vec<f32>,
     /// Their grid.
     pub grid: Grid,
+    /// What is looked at, where that is a part of the image: patches of this grid, pixels of the map.
+    pub inside: Option<Arc<Inside>>,
     /// The anomaly map under the first view, at the network's input size.
     pub map: AnomalyMap,
     /// The maps under the others, in their order.
@@ -146,6 +152,13 @@ pub(crate) fn strongest(shares: impl Iterator<Item = f32>) -> Option<usize> {
 }
 
 impl Scored {
+    /// The distances of the patches that are looked at.
+    pub(crate) fn looked_at(&self) -> impl Iterator<Item = f32> + '_ {
+        // Of several parts the patches are those of one, the map that of another.
+        let inside = self.inside.as_deref().filter(|_| self.parts.is_empty());
+        Patches { rows: &[], grid: self.grid, inside }.places().map(|at| self.patches[at])
+    }
+
     /// The image score under the first view.
     #[must_use]
     pub fn raw_score(&self) -> f32 {

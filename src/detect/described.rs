@@ -1,5 +1,6 @@
 //! The descriptors of the images of a fit.
 
+use super::{Inside, Patches};
 use crate::bank::{BankError, RowSource};
 use crate::flow::ScratchFile;
 use crate::model::Grid;
@@ -7,13 +8,17 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Descriptors of many images, one grid after the other, in memory or in a file.
+/// Descriptors of many images, those of the patches that are looked at, one image after the other, in memory or in a file.
 pub struct Described {
     held: Held,
     dim: usize,
     grid: Grid,
-    n_rows: usize,
+    /// Where the rows of each image end.
+    ends: Vec<usize>,
+    /// What is looked at of each.
+    inside: Vec<Option<Arc<Inside>>>,
 }
 
 enum Held {
@@ -24,12 +29,16 @@ enum Held {
 impl Described {
     /// In memory, with room for so many images.
     pub(crate) fn in_memory(n_images: usize, grid: Grid, dim: usize) -> Self {
-        Self { held: Held::Memory(Vec::with_capacity(n_images * grid.n_patches() * dim)), dim, grid, n_rows: 0 }
+        Self::new(Held::Memory(Vec::with_capacity(n_images * grid.n_patches() * dim)), grid, dim)
     }
 
     /// In a file in `folder`.
     pub(crate) fn in_file(folder: &Path, grid: Grid, dim: usize) -> io::Result<Self> {
-        Ok(Self { held: Held::File(ScratchFile::new(folder)?), dim, grid, n_rows: 0 })
+        Ok(Self::new(Held::File(ScratchFile::new(folder)?), grid, dim))
+    }
+
+    fn new(held: Held, grid: Grid, dim: usize) -> Self {
+        Self { held, dim, grid, ends: vec![], inside: vec![] }
     }
 
     /// Where the file is, if there is one.
@@ -40,9 +49,10 @@ impl Described {
         }
     }
 
-    /// Adds the descriptors of one or more images.
-    pub(crate) fn push(&mut self, rows: &[f32]) -> io::Result<()> {
-        self.n_rows += rows.len() / self.dim;
+    /// Adds the descriptors of an image: of the patches inside, where that is known.
+    pub(crate) fn push(&mut self, rows: &[f32], inside: Option<Arc<Inside>>) -> io::Result<()> {
+        self.ends.push(self.n_rows() + rows.len() / self.dim);
+        self.inside.push(inside);
         match &mut self.held {
             Held::Memory(all) => {
                 all.extend_from_slice(rows);
@@ -61,19 +71,55 @@ impl Described {
     /// Images.
     #[must_use]
     pub fn n_images(&self) -> usize {
-        self.n_rows / self.grid.n_patches().max(1)
+        self.ends.len()
     }
 
     /// The descriptors of the `index`-th image.
     ///
     /// # Shapes
-    /// Result: `[n_patches, dim]`.
+    /// Result: `[n, dim]`, of the patches that are looked at.
     ///
     /// # Errors
     /// [`BankError::Rows`] where they can't be read.
     pub fn image(&self, index: usize) -> Result<Cow<'_, [f32]>, BankError> {
-        let n_patches = self.grid.n_patches();
-        self.rows(index * n_patches..(index + 1) * n_patches).map_err(BankError::Rows)
+        self.rows(self.rows_of(index)).map_err(BankError::Rows)
+    }
+
+    /// What is looked at of the `index`-th image; `None` for all of it.
+    #[must_use]
+    pub fn inside(&self, index: usize) -> Option<&Inside> {
+        self.inside[index].as_deref()
+    }
+
+    /// These descriptors of the `index`-th image, as a detector gets them.
+    #[must_use]
+    pub fn patches<'a>(&'a self, index: usize, rows: &'a [f32]) -> Patches<'a> {
+        Patches { rows, grid: self.grid, inside: self.inside(index) }
+    }
+
+    /// Which rows are those of the `index`-th image.
+    #[must_use]
+    pub fn rows_of(&self, index: usize) -> Range<usize> {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        start..self.ends[index]
+    }
+
+    /// The image that a row is of, and the index of its patch in the grid.
+    #[must_use]
+    pub fn origin(&self, row: usize) -> (usize, usize) {
+        let index = self.ends.partition_point(|end| *end <= row);
+        let at = row - self.rows_of(index).start;
+        (index, self.inside(index).map_or(at, |inside| inside.patches()[at] as usize))
+    }
+
+    /// The row of a patch of the grid of the `index`-th image, if it is looked at.
+    #[must_use]
+    pub fn row_at(&self, index: usize, place: usize) -> Option<usize> {
+        let at = match self.inside(index) {
+            None => Some(place),
+            Some(inside) => inside.patches().binary_search(&(place as u32)).ok(),
+        };
+        at.map(|at| self.rows_of(index).start + at)
     }
 
     /// These rows, in this order.
@@ -98,7 +144,7 @@ impl Described {
 
 impl RowSource for Described {
     fn n_rows(&self) -> usize {
-        self.n_rows
+        self.ends.last().copied().unwrap_or(0)
     }
 
     fn dim(&self) -> usize {

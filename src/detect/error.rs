@@ -101,6 +101,18 @@ pub enum DetectError {
         /// Its name.
         view: String,
     },
+    /// The region of interest holds nothing of an image.
+    #[error(
+        "none of the {n_patches} patches of an image of {width_px} x {height_px} pixels lies in the region of interest: a patch does when the centre of its cell does; choose a larger region (`FitPlan::roi`), ignore less (`FitPlan::ignore`), or see more of the image (`PipelineSpec::preprocessing`, `Preprocessing::resize`)"
+    )]
+    NothingInside {
+        /// Rows of the image.
+        height_px: usize,
+        /// Its columns.
+        width_px: usize,
+        /// Patches of its grid.
+        n_patches: usize,
+    },
     /// The bundle has no threshold.
     #[error(
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with `FitPlan::threshold`"
@@ -133,7 +145,9 @@ impl DetectError {
     /// Whether one image's values are the reason, so that others can be inspected all the same.
     pub(crate) fn is_of_one_image(&self) -> bool {
         match self {
-            Self::Image(_) | Self::Bank(BankError::Kernel(KernelError::NotFinite { .. })) => true,
+            Self::Image(_)
+            | Self::NothingInside { .. }
+            | Self::Bank(BankError::Kernel(KernelError::NotFinite { .. })) => true,
             Self::Bank(_)
             | Self::Bundle(_)
             | Self::Model(_)

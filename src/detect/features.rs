@@ -1,13 +1,13 @@
 //! Images to patch descriptors: the part that fitting and inference share.
 
-use super::DetectError;
+use super::{DetectError, Inside, Seen};
 use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
 use crate::flow::{Flow, Needs, Pace};
-use crate::image::{Image, Limits, Preprocessing, Reading};
-use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, ImageBatch, OpenDevice};
+use crate::image::{Image, Limits, Preprocessing, Reading, Roi};
+use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, Grid, ImageBatch, OpenDevice};
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What identifies a feature pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,14 @@ pub(crate) trait FeatureSource: Send + Sync {
     /// The network, where there is one.
     fn network(&self) -> Option<&dyn Backbone>;
 
-    /// The feature maps of `images`, preprocessed so, one map per layer of the spec.
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError>;
+    /// The feature maps of `images`, preprocessed so, one map per layer of the spec. Where `seen` says which pixels of the
+    /// input are looked at, the others are of the mean colour.
+    fn features(
+        &self,
+        images: &[&Image],
+        preprocessing: &Preprocessing,
+        seen: &[Option<Seen>],
+    ) -> Result<Vec<FeatureMap>, DetectError>;
 
     /// What a batch of `n` images takes, where that is known.
     fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError>;
@@ -59,12 +65,25 @@ impl FeatureSource for Network {
         Some(&*self.backbone)
     }
 
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
+    fn features(
+        &self,
+        images: &[&Image],
+        preprocessing: &Preprocessing,
+        seen: &[Option<Seen>],
+    ) -> Result<Vec<FeatureMap>, DetectError> {
         let Preprocessing { height_px, width_px, .. } = *preprocessing;
         let mut input = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         input.resize(images.len() * preprocessing.input_len()?, 0.0);
         let parts = input.par_chunks_mut(preprocessing.input_len()?);
-        parts.zip(images).try_for_each(|(part, image)| preprocessing.apply_to(image, part))?;
+        parts.zip(images).zip(seen).try_for_each(|((part, image), seen)| {
+            preprocessing.apply_to(image, part)?;
+            if let Some(seen) = seen {
+                let planes = part.chunks_exact_mut(seen.len());
+                planes
+                    .for_each(|plane| plane.iter_mut().zip(&**seen).filter(|(_, s)| !**s).for_each(|(v, _)| *v = 0.0));
+            }
+            Ok::<_, DetectError>(())
+        })?;
         let batch = ImageBatch::new(input, images.len(), height_px, width_px)?;
         let features = self.backbone.features(&batch)?;
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_pixels();
@@ -92,7 +111,14 @@ pub struct FeaturePipeline {
     preprocessing: Preprocessing,
     descriptor: DescriptorSpec,
     device: OpenDevice,
+    roi: Option<Arc<Roi>>,
+    /// What is looked at of images of the size that was asked for last.
+    seen: Mutex<Option<(ImageSize, Seen)>>,
+    inside: Mutex<Option<(ImageSize, Grid, Arc<Inside>)>>,
 }
+
+/// Rows and columns.
+type ImageSize = (usize, usize);
 
 impl FeaturePipeline {
     /// Opens the backbone on `device`.
@@ -111,7 +137,15 @@ impl FeaturePipeline {
         descriptor: DescriptorSpec,
         device: &OpenDevice,
     ) -> Self {
-        Self { source, preprocessing, descriptor, device: device.clone() }
+        Self {
+            source,
+            preprocessing,
+            descriptor,
+            device: device.clone(),
+            roi: None,
+            seen: Mutex::default(),
+            inside: Mutex::default(),
+        }
     }
 
     /// Where it runs.
@@ -145,6 +179,45 @@ impl FeaturePipeline {
     /// Chooses the full-resolution page of TIFF files.
     pub(crate) fn choose_page(&mut self, page: NonZeroUsize) {
         self.preprocessing.page = Some(page);
+    }
+
+    /// Chooses which part of every image is looked at.
+    pub(crate) fn set_roi(&mut self, roi: Option<Arc<Roi>>) {
+        (self.roi, self.seen, self.inside) = (roi, Mutex::default(), Mutex::default());
+    }
+
+    /// The pixels of the network's input that are looked at of images of `size`.
+    fn seen(&self, size: ImageSize) -> Option<Seen> {
+        let roi = self.roi.as_ref()?;
+        let mut last = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, seen)) = last.as_ref().filter(|(known, _)| *known == size) {
+            return Some(Arc::clone(seen));
+        }
+        let seen: Seen = Inside::cells(roi, (&self.preprocessing, size), None).into();
+        *last = Some((size, Arc::clone(&seen)));
+        Some(seen)
+    }
+
+    /// What is looked at of images of `size` (rows, columns) whose patches lie on `grid`; `None` where that is all of them.
+    ///
+    /// # Errors
+    /// [`DetectError::NothingInside`] where the region of interest holds no patch of such an image.
+    pub fn inside(&self, size: (usize, usize), grid: Grid) -> Result<Option<Arc<Inside>>, DetectError> {
+        let (Some(roi), Some(seen)) = (&self.roi, self.seen(size)) else { return Ok(None) };
+        let mut last = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, inside)) = last.as_ref().filter(|(known, under, _)| (*known, *under) == (size, grid)) {
+            return Ok(Some(Arc::clone(inside)));
+        }
+        let inside = Arc::new(Inside::of(roi, (&self.preprocessing, size), grid, seen));
+        if inside.patches().is_empty() {
+            return Err(DetectError::NothingInside {
+                height_px: size.0,
+                width_px: size.1,
+                n_patches: grid.n_patches(),
+            });
+        }
+        *last = Some((size, grid, Arc::clone(&inside)));
+        Ok(Some(inside))
     }
 
     /// How feature maps become descriptors.
@@ -212,6 +285,8 @@ impl FeaturePipeline {
 
     /// The feature maps of `images`, one per layer.
     pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, DetectError> {
-        self.source.features(images, &self.preprocessing)
+        let seen: Vec<Option<Seen>> =
+            images.iter().map(|image| self.seen((image.height_px(), image.width_px()))).collect();
+        self.source.features(images, &self.preprocessing, &seen)
     }
 }

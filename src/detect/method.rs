@@ -1,6 +1,6 @@
 //! How a detector is fitted.
 
-use super::{Described, DetectError, Detector, Distances, FeaturePipeline, View};
+use super::{Described, DetectError, Detector, Distances, Drawn, FeaturePipeline, View};
 use crate::condition::Admission;
 use crate::progress::Progress;
 use std::fmt;
@@ -104,6 +104,20 @@ pub trait Fit: Send + Sync {
 
     /// The detector alone.
     fn into_detector(self: Box<Self>) -> Box<dyn Detector>;
+}
+
+/// What [`Fit::leave_out`] says, with its map.
+pub(crate) fn leave_out_of(
+    fit: &dyn Fit,
+    training: &Training<'_>,
+    index: usize,
+    admission: Admission,
+    views: &[View],
+) -> Result<Option<Drawn>, DetectError> {
+    let (described, detector) = (training.described, fit.detector());
+    let of = (described.grid(), described.inside(index));
+    let found = fit.leave_out(training, index, admission, views)?;
+    Ok(found.and_then(|found| found.drawn(of, detector.features(), detector.scoring())))
 }
 
 /// An error where the work is to stop.

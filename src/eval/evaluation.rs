@@ -6,7 +6,9 @@ use super::{
     Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, MaskedMap, PixelRanking, average_precision,
     f1_max, image_auroc,
 };
+use crate::detect::Inside;
 use crate::score::{AnomalyMap, Verdict};
+use std::sync::Arc;
 
 /// What is known and what was found about one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +34,19 @@ pub struct PixelPair {
     pub map: AnomalyMap,
     /// `[height_px * width_px]`, true where defective; all false for a normal image.
     pub mask: Vec<bool>,
+    /// What is looked at; other pixels count neither as defective nor as normal.
+    pub inside: Option<Arc<Inside>>,
     /// The condition of its image.
     pub condition: Option<String>,
     /// The defect type of its image; `None` for a normal one.
     pub defect: Option<String>,
+}
+
+impl PixelPair {
+    fn masked(&self) -> MaskedMap<'_> {
+        let inside = self.inside.as_ref().map(|inside| inside.pixels());
+        MaskedMap { map: &self.map, mask: &self.mask, inside }
+    }
 }
 
 /// The figures of a set of images; `None` where undefined.
@@ -125,7 +136,7 @@ pub fn evaluate(images: &[ScoredImage], pixels: &[PixelPair]) -> Result<Evaluati
     if let Some(index) = images.iter().position(nan) {
         return Err(EvalError::NanScore { what: "image", index });
     }
-    let maps: Vec<MaskedMap<'_>> = pixels.iter().map(|pair| MaskedMap { map: &pair.map, mask: &pair.mask }).collect();
+    let maps: Vec<MaskedMap<'_>> = pixels.iter().map(PixelPair::masked).collect();
     let ranking = PixelRanking::new(&maps)?;
     let normal_map: Vec<bool> = pixels.iter().map(|pair| pair.defect.is_none() && !pair.mask.contains(&true)).collect();
 
@@ -198,6 +209,7 @@ mod tests {
         PixelPair {
             map: AnomalyMap { values: values.to_vec(), height_px: 1, width_px: 2 },
             mask: mask.to_vec(),
+            inside: None,
             condition: Some(condition.to_owned()),
             defect: defect.map(str::to_owned),
         }

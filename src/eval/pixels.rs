@@ -5,6 +5,7 @@
 //! or for a part of them, is one walk along the sorted list.
 
 use rayon::slice::ParallelSliceMut;
+use std::borrow::Cow;
 
 use super::{EvalError, connected_components, ranking::sortable};
 use crate::score::AnomalyMap;
@@ -19,6 +20,8 @@ pub struct MaskedMap<'a> {
     pub map: &'a AnomalyMap,
     /// True where the image is defective; all false for a normal image.
     pub mask: &'a [bool],
+    /// True where pixels count; `None` where all do.
+    pub inside: Option<&'a [bool]>,
 }
 
 /// A set of pixels that count alike: the background of one image, or one
@@ -53,7 +56,9 @@ impl PixelRanking {
         let mut segments: Vec<Segment> = Vec::new();
         for (image_idx, item) in maps.iter().enumerate() {
             let map = item.map;
-            for (what, found) in [("map", map.values.len()), ("mask", item.mask.len())] {
+            let n_inside = item.inside.map_or(item.mask.len(), <[bool]>::len);
+            let lengths = [("map", map.values.len()), ("mask", item.mask.len()), ("region of interest", n_inside)];
+            for (what, found) in lengths {
                 if map.height_px.checked_mul(map.width_px) != Some(found) {
                     return Err(EvalError::PixelCount {
                         what,
@@ -64,10 +69,15 @@ impl PixelRanking {
                     });
                 }
             }
+            let counts = |pixel: usize| item.inside.is_none_or(|inside| inside[pixel]);
             if map.values.iter().any(|value| value.is_nan()) {
                 return Err(EvalError::NanScore { what: "map", index: image_idx });
             }
-            let components = connected_components(item.mask, map.height_px, map.width_px)?;
+            let mask: Cow<'_, [bool]> = match item.inside {
+                None => Cow::Borrowed(item.mask),
+                Some(inside) => item.mask.iter().zip(inside).map(|(mask, inside)| *mask && *inside).collect(),
+            };
+            let components = connected_components(&mask, map.height_px, map.width_px)?;
             let first = segments.len();
             if u32::try_from(first + components.sizes.len()).is_err() {
                 return Err(EvalError::TooManyRegions { limit: u32::MAX });
@@ -75,14 +85,13 @@ impl PixelRanking {
             segments.push(Segment {
                 image_idx,
                 is_region: false,
-                n_pixels: item.mask.len() - components.sizes.iter().sum::<usize>(),
+                n_pixels: (0..mask.len()).filter(|pixel| counts(*pixel) && !mask[*pixel]).count(),
             });
             segments.extend(components.sizes.iter().map(|&n_pixels| Segment { image_idx, is_region: true, n_pixels }));
+            let counted = map.values.iter().zip(&components.labels).enumerate().filter(|(pixel, _)| counts(*pixel));
             keys.extend(
-                map.values
-                    .iter()
-                    .zip(&components.labels)
-                    .map(|(&value, &label)| u64::from(sortable(value)) << 32 | (first as u64 + u64::from(label))),
+                counted
+                    .map(|(_, (&value, &label))| u64::from(sortable(value)) << 32 | (first as u64 + u64::from(label))),
             );
         }
         keys.par_sort_unstable();
@@ -245,7 +254,7 @@ mod tests {
         // One row: two regions of 1 and 2 pixels, 4 background pixels.
         let map = map(&[9.0, 1.0, 2.0, 8.0, 5.0, 7.0, 0.0], 7);
         let mask = [true, false, false, true, true, false, false];
-        let item = MaskedMap { map: &map, mask: &mask };
+        let item = MaskedMap { map: &map, mask: &mask, inside: None };
         // Overlap .5 at 9, .75 at 8, FPR .25 at 7 (overlap .75), overlap 1 at 5,
         // then FPR .5 at 2 (overlap 1).
         close(aupro(&[item], 0.25).unwrap(), 0.75);
@@ -259,7 +268,7 @@ mod tests {
         let map = map(&[1.0; 10], 5);
         let mut mask = [false; 10];
         mask[3] = true;
-        let item = MaskedMap { map: &map, mask: &mask };
+        let item = MaskedMap { map: &map, mask: &mask, inside: None };
         close(aupro(&[item], 0.3).unwrap(), 0.15);
         close(aupro(&[item], 1.0).unwrap(), 0.5);
         close(pixel_auroc(&[item]).unwrap(), 0.5);
@@ -269,17 +278,36 @@ mod tests {
     fn background_of_normal_images_counts() {
         let faulty = map(&[5.0, 1.0], 2);
         let normal = map(&[9.0, 9.0, 9.0, 9.0], 4);
-        let items = [MaskedMap { map: &faulty, mask: &[true, false] }, MaskedMap { map: &normal, mask: &[false; 4] }];
+        let items = [
+            MaskedMap { map: &faulty, mask: &[true, false], inside: None },
+            MaskedMap { map: &normal, mask: &[false; 4], inside: None },
+        ];
         close(aupro(&items, 0.3).unwrap(), 0.0);
         close(aupro(&items[..1], 0.3).unwrap(), 1.0);
         close(pixel_auroc(&items).unwrap(), 0.2);
     }
 
     #[test]
+    fn pixels_that_do_not_count_are_as_if_they_were_not_there() {
+        // The lower row does not count: neither its background, nor the region that hangs down into it.
+        let values = [9.0, 1.0, 2.0, 8.0, 5.0, 7.0];
+        let mask = [true, false, false, true, true, false];
+        let (upper, both) = (map(&values, 6), map(&[&values[..], &[9.5; 6]].concat(), 6));
+        let both_mask = [&mask[..], &[true, true, false, false, true, false]].concat();
+        let inside: Vec<bool> = (0..12).map(|pixel| pixel < 6).collect();
+        let item = [MaskedMap { map: &both, mask: &both_mask, inside: Some(&inside) }];
+        let alone = [MaskedMap { map: &upper, mask: &mask, inside: None }];
+        close(pixel_auroc(&item).unwrap(), pixel_auroc(&alone).unwrap().unwrap());
+        close(aupro(&item, 0.3).unwrap(), aupro(&alone, 0.3).unwrap().unwrap());
+        let short = MaskedMap { inside: Some(&inside[1..]), ..item[0] };
+        assert!(matches!(pixel_auroc(&[short]), Err(EvalError::PixelCount { what: "region of interest", .. })));
+    }
+
+    #[test]
     fn maps_without_regions_or_without_background_are_undefined() {
         let one = map(&[1.0], 1);
         for mask in [[false], [true]] {
-            let item = MaskedMap { map: &one, mask: &mask };
+            let item = MaskedMap { map: &one, mask: &mask, inside: None };
             assert_eq!(pixel_auroc(&[item]).unwrap(), None);
             assert_eq!(aupro(&[item], 0.3).unwrap(), None);
         }
@@ -293,7 +321,7 @@ mod tests {
         let nan = map(&[1.0, f32::NAN], 2);
         let mut lying = good.clone();
         lying.height_px = 7;
-        let item = |map, mask| MaskedMap { map, mask };
+        let item = |map, mask| MaskedMap { map, mask, inside: None };
         let size = pixel_auroc(&[item(&good, &[true][..])]);
         assert!(matches!(size, Err(EvalError::PixelCount { what: "mask", .. })));
         let size = pixel_auroc(&[item(&lying, &[true, false][..])]);
@@ -316,7 +344,7 @@ mod tests {
         let values: Vec<f32> = (0..2_000_000).map(|_| (next() % 5000) as f32).collect();
         let mask: Vec<bool> = values.iter().map(|&v| v + (next() % 3000) as f32 > 6500.0).collect();
         let map = map(&values, 2000);
-        let found = pixel_auroc(&[MaskedMap { map: &map, mask: &mask }]).unwrap();
+        let found = pixel_auroc(&[MaskedMap { map: &map, mask: &mask, inside: None }]).unwrap();
         assert_eq!(found, image_auroc(&values, &mask));
     }
 
@@ -334,7 +362,7 @@ mod tests {
                 (map(&values, *width), pixels[..n].iter().map(|pixel| pixel.1).collect())
             }).collect();
             let items: Vec<MaskedMap<'_>> = pairs.iter()
-                .map(|(map, mask)| MaskedMap { map, mask })
+                .map(|(map, mask)| MaskedMap { map, mask, inside: None })
                 .collect();
             let part: Vec<MaskedMap<'_>> = items.iter().zip(&kept)
                 .filter_map(|(item, &kept)| kept.then_some(*item))

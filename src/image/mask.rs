@@ -55,11 +55,18 @@ impl Mask {
         if (self.height_px, self.width_px) == (height_px, width_px) {
             return Ok(self);
         }
-        let (mask, image) = ((self.height_px, self.width_px), (height_px, width_px));
-        if !is_scaled(mask, image) && !is_scaled(image, mask) {
-            return Err(ImageError::MaskFrame { mask, image });
-        }
+        self.fits_frame(height_px, width_px)?;
         Ok(self.resize_nearest(height_px, width_px))
+    }
+
+    /// Whether its sides have the ratio of those of an image, within rounding.
+    ///
+    /// # Errors
+    /// [`ImageError::MaskFrame`] if they have not.
+    pub(crate) fn fits_frame(&self, height_px: usize, width_px: usize) -> Result<(), ImageError> {
+        let (mask, image) = ((self.height_px, self.width_px), (height_px, width_px));
+        let fits = mask == image || is_scaled(mask, image) || is_scaled(image, mask);
+        if fits { Ok(()) } else { Err(ImageError::MaskFrame { mask, image }) }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Resize;
 use super::resample::Axis;
+use super::{PixelBox, Resize};
 
 /// The affine relation between source image and network input, per axis.
 ///
@@ -91,6 +91,23 @@ impl Placement {
         self.columns.input_range()
     }
 
+    /// Source coordinate of the upper edge of input row `y`, counted so that source row `i` covers `i..i + 1`; within the
+    /// source.
+    pub fn source_edge_y(&self, y: usize) -> f64 {
+        self.rows.source_edge(y)
+    }
+
+    /// Source coordinate of the left edge of input column `x`; see [`Placement::source_edge_y`].
+    pub fn source_edge_x(&self, x: usize) -> f64 {
+        self.columns.source_edge(x)
+    }
+
+    /// Source pixels that these rows and columns of the input cover, wholly or in part; at least one.
+    pub fn source_box(&self, rows: Range<usize>, columns: Range<usize>) -> PixelBox {
+        let (rows, columns) = (self.rows.source_under(rows), self.columns.source_under(columns));
+        PixelBox { top_px: rows.start, left_px: columns.start, height_px: rows.len(), width_px: columns.len() }
+    }
+
     /// The resampling of rows and of columns that fills those ranges.
     pub(super) fn axes(&self) -> (Axis, Axis) {
         (self.rows.axis(), self.columns.axis())
@@ -131,6 +148,20 @@ impl AxisPlacement {
             index.clamp(0, self.n_source as i128) as usize
         };
         first_at_or_above(0)..first_at_or_above(self.n_input as i128)
+    }
+
+    fn source_edge(&self, input: usize) -> f64 {
+        let resized = (input as i64 - self.offset_px) as f64;
+        (resized * self.n_source as f64 / self.n_resized as f64).clamp(0.0, self.n_source as f64)
+    }
+
+    /// In integers, so that edges are exact.
+    fn source_under(&self, input: Range<usize>) -> Range<usize> {
+        let (n_source, n_resized) = (self.n_source as i128, self.n_resized as i128);
+        let scaled = |edge: usize| (edge as i128 - i128::from(self.offset_px)) * n_source;
+        let first = scaled(input.start).div_euclid(n_resized).clamp(0, n_source - 1);
+        let end = (scaled(input.end) + n_resized - 1).div_euclid(n_resized).clamp(first + 1, n_source);
+        first as usize..end as usize
     }
 
     fn input_range(&self) -> Range<usize> {

@@ -4,13 +4,14 @@ use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Inside, Scored, View};
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Placement, Preprocessing, Reading};
 use crate::model::Precision;
-use crate::score::{AnomalyMap, Conformal, Verdict};
+use crate::score::{AnomalyMap, Conformal, Region, Verdict};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// Which held-out normals an image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,13 @@ pub struct Inspection {
     pub map: AnomalyMap,
     /// Where the source pixels lie in that map.
     pub placement: Placement,
+    /// Which pixels of the map are looked at, where those are not all: it is 0 elsewhere.
+    pub inside: Option<Arc<Inside>>,
+    /// Values of the map above it are anomalous. `None` where there is no such limit: the bundle has none, or the distances are
+    /// normalised by local density ([`Calibration::Density`]), for which none was measured.
+    pub pixel_threshold: Option<f32>,
+    /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`].
+    pub regions: Vec<Region>,
 }
 
 /// What a raw score means.
@@ -76,6 +84,8 @@ pub struct Inspector {
     pub(super) manifest: Manifest,
     /// Values of a descriptor that the gate sees.
     pub(super) dim: usize,
+    /// Source pixels of a region at least.
+    pub(super) min_region_area_px: f64,
 }
 
 impl Inspector {
@@ -160,6 +170,12 @@ impl Inspector {
     #[must_use]
     pub fn reading(&self) -> Reading {
         self.pipeline().reading()
+    }
+
+    /// Leaves out of [`Inspection::regions`] what covers less than so many pixels of the source image; 0, as at first, leaves
+    /// out none. Scores and verdicts stay what they are.
+    pub fn set_min_region_area(&mut self, area_px: f64) {
+        self.min_region_area_px = area_px;
     }
 
     /// Chooses who tells the condition of an image.
@@ -321,7 +337,17 @@ impl Inspector {
         let raw_score = scored.raw_score();
         let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
             self.judge(self.policy, calibration, condition, raw_score)?;
+        let pixel_threshold = match calibration {
+            Calibration::Condition | Calibration::Global => self.manifest.pixel_threshold,
+            Calibration::Density => None,
+        };
+        // What is not looked at is 0 in the map, and never anomalous.
+        let least = if scored.inside.is_some() { 0.0 } else { f32::MIN };
+        let find = |limit: f32| Region::find(&scored.map, &scored.placement, limit.max(least), self.min_region_area_px);
         Ok(Inspection {
+            inside: scored.inside,
+            pixel_threshold,
+            regions: pixel_threshold.map_or_else(Vec::new, find),
             raw_score,
             calibrated_score,
             threshold,

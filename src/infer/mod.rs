@@ -13,9 +13,9 @@ mod levels;
 pub(crate) mod open;
 mod stream;
 
+pub use crate::image::PixelBox;
 pub use explain::{
-    ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PartShare, PatchPlace, PixelBox,
-    SAME_PATCH,
+    ExplainPlan, ExplainedPatch, Explanation, Match, NormalImages, NormalPatch, PartShare, PatchPlace, SAME_PATCH,
 };
 pub use inspector::{Calibration, Inspection, Inspector};
 pub use stream::{Inspecting, Item, inspect_all, inspect_and};

@@ -6,6 +6,7 @@ use crate::bundle::{Contents, FeaturesEntry};
 use crate::condition::{Condition, GateUse, Policy};
 use crate::detect::{DetectError, FeaturePipeline, Registry, check_weights, open_features};
 use crate::model::{OpenDevice, Precision};
+use std::sync::Arc;
 
 impl Inspector {
     /// Makes a bundle's contents ready on `device`.
@@ -45,11 +46,24 @@ pub(crate) fn inspector(
         check_weights(entry, &features)?;
         Ok(features)
     };
-    let detector = registry.open(section, &contents.manifest, &mut checked)?;
+    let mut detector = registry.open(section, &contents.manifest, &mut checked)?;
+    let roi = contents.manifest.roi.as_ref().map(|entry| Arc::new(entry.roi()));
+    detector.features_mut().into_iter().for_each(|features| features.set_roi(roi.clone()));
     let offered = detector.views(&Policy::ALL);
     if let Some(other) = levels.keys().find(|view| !offered.contains(view)) {
         return Err(DetectError::NoView { view: other.to_string() });
     }
     let (gate_use, manifest) = (GateUse::default(), contents.manifest);
-    Ok(Inspector { detector, fitted_precision, gate, gate_use, conditions, policy: view.policy, levels, manifest, dim })
+    Ok(Inspector {
+        detector,
+        fitted_precision,
+        gate,
+        gate_use,
+        conditions,
+        policy: view.policy,
+        levels,
+        manifest,
+        dim,
+        min_region_area_px: 0.0,
+    })
 }

@@ -191,7 +191,7 @@ fn pixel_pair(
     condition: Option<String>,
 ) -> Result<Option<PixelPair>, ImageError> {
     let map = &inspection.map;
-    let mask = match &sample.mask {
+    let mut mask = match &sample.mask {
         Some(path) => {
             let mask = read_mask_of(path, image, &Limits::default())?;
             mask_at_input(&mask, &inspection.placement, map.height_px, map.width_px)
@@ -199,5 +199,8 @@ fn pixel_pair(
         None if anomalous => return Ok(None),
         None => vec![false; map.values.len()],
     };
-    Ok(Some(PixelPair { map: map.clone(), mask, condition, defect: truth.defect(sample) }))
+    let inside = inspection.inside.clone();
+    // A defect elsewhere is none that could be found.
+    inside.iter().for_each(|inside| mask.iter_mut().zip(inside.pixels()).for_each(|(mask, inside)| *mask &= inside));
+    Ok(Some(PixelPair { map: map.clone(), mask, inside, condition, defect: truth.defect(sample) }))
 }

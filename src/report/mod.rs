@@ -11,6 +11,7 @@
 //! bytes in memory.
 
 mod chart;
+mod csv_row;
 mod csv_text;
 mod drawn;
 mod error;
@@ -23,6 +24,7 @@ mod number;
 mod picture;
 mod picture_names;
 mod report_image;
+mod result_row;
 mod results;
 mod rows;
 mod run_info;
@@ -47,7 +49,8 @@ pub use picture::{
 };
 pub use picture_names::picture_names;
 pub use report_image::ReportImage;
-pub use results::{CsvResults, JsonlResults, ResultRow};
+pub use result_row::{RegionRow, ResultRow};
+pub use results::{CsvResults, JsonlResults};
 pub use run_info::{RunInfo, Used};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

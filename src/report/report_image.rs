@@ -1,6 +1,6 @@
 //! An image of the report, and what became of it.
 
-use super::results::ResultRow;
+use super::result_row::ResultRow;
 use crate::score::Verdict;
 
 /// One image of the report.

@@ -1,63 +1,15 @@
 //! One row per image: `results.csv` and `results.jsonl`.
 
-use std::io::Write;
-
-use serde::{Serialize, Serializer};
-
-use super::{ReportError, csv_text};
+use super::csv_row::{COLUMNS, CsvRow};
+use super::{ReportError, ResultRow};
 use crate::dataset::Shown;
-use crate::score::Verdict;
-
-/// What is recorded about one image; a failed one has an error and no scores.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct ResultRow {
-    /// As it was given, in the form of [`path_text`](crate::dataset::path_text).
-    pub path: String,
-    /// Score as measured.
-    pub raw_score: Option<f32>,
-    /// Calibrated score, the one that is compared with the threshold.
-    pub score: Option<f32>,
-    /// What it was compared with.
-    pub threshold: Option<f32>,
-    /// `normal` or `anomalous`.
-    #[serde(serialize_with = "verdict_word")]
-    pub verdict: Option<Verdict>,
-    /// The condition the threshold belongs to.
-    pub condition: Option<String>,
-    /// How sure the gate was of the condition, in `[0, 1]`.
-    pub gate_confidence: Option<f32>,
-    /// The image was far from the training images of every condition, so it has none.
-    pub unknown_condition: Option<bool>,
-    /// Time spent on the image, in milliseconds.
-    pub ms: Option<f64>,
-    /// Why the image could not be inspected.
-    pub error: Option<String>,
-    /// Where its overlay is, below the folder of results, its parts joined by `/`.
-    pub overlay: Option<String>,
-    /// Why a picture of it could not be written; its scores are as good as any.
-    pub picture_error: Option<String>,
-}
-
-const COLUMNS: [&str; 12] = [
-    "path",
-    "raw_score",
-    "score",
-    "threshold",
-    "verdict",
-    "condition",
-    "gate_confidence",
-    "unknown_condition",
-    "ms",
-    "error",
-    "overlay",
-    "picture_error",
-];
+use std::io::Write;
 
 /// Writes `results.csv`: a header, then one line per row (RFC 4180 quoting).
 ///
 /// Each row goes to the output in one piece, as soon as it is written. Floats are the shortest text that reads back as the
 /// same value; missing values are empty cells. Text that a spreadsheet would take for a formula has a `'` before it
-/// ([`csv_text()`]); `results.jsonl` has it as it is.
+/// ([`csv_text()`](super::csv_text())); `results.jsonl` has it as it is.
 pub struct CsvResults<W: Write> {
     output: W,
 }
@@ -79,16 +31,7 @@ impl<W: Write> CsvResults<W> {
     ///
     /// [`ReportError::Io`] if the output refuses.
     pub fn write(&mut self, row: &ResultRow) -> Result<(), ReportError> {
-        let text = |text: &Option<String>| text.as_deref().map(|text| csv_text(text).into_owned());
-        let row = ResultRow {
-            path: csv_text(&row.path).into_owned(),
-            condition: text(&row.condition),
-            error: text(&row.error),
-            overlay: text(&row.overlay),
-            picture_error: text(&row.picture_error),
-            ..row.clone()
-        };
-        Ok(self.output.write_all(&csv_line(|writer| writer.serialize(row))?)?)
+        Ok(self.output.write_all(&csv_line(|writer| writer.serialize(CsvRow::of(row)))?)?)
     }
 
     /// The output, to look at.
@@ -162,14 +105,11 @@ impl<W: Write> JsonlResults<W> {
     }
 }
 
-// The signature is serde's.
-fn verdict_word<S: Serializer>(verdict: &Option<Verdict>, serializer: S) -> Result<S::Ok, S::Error> {
-    verdict.map(Verdict::as_str).serialize(serializer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::{RegionRow, csv_text};
+    use crate::score::Verdict;
     use proptest::prelude::*;
 
     fn row(path: &str, score: f32) -> ResultRow {
@@ -186,6 +126,16 @@ mod tests {
             error: None,
             overlay: Some("overlays/a.png.png".to_owned()),
             picture_error: None,
+            regions: Some(vec![RegionRow {
+                left: 4,
+                top: 2,
+                width: 3,
+                height: 1,
+                area: 2.5,
+                peak: 1.5,
+                mean: 1.25,
+                polygon: vec![[4.0, 2.0], [6.5, 2.0], [6.5, 3.0]],
+            }]),
         }
     }
 
@@ -217,11 +167,13 @@ mod tests {
             ..ResultRow::default()
         };
         let expected = "\
-path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error,overlay,picture_error
-a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,
-\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF,,
+path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error,overlay,picture_error,n_regions,region_left,region_top,region_width,region_height,region_area,region_peak
+a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,,1,4,2,3,1,2.5,1.5
+\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF,,,,,,,,,
+c.png,,,,,,,,,,,,0,,,,,,
 ";
-        assert_eq!(csv_text_of(&[row("a.png", 2.2), failed]), expected);
+        let plain = ResultRow { path: "c.png".to_owned(), regions: Some(vec![]), ..ResultRow::default() };
+        assert_eq!(csv_text_of(&[row("a.png", 2.2), failed, plain]), expected);
         assert_eq!(csv_text_of(&[]).lines().count(), 1);
     }
 
@@ -255,9 +207,11 @@ a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,
     fn jsonl_has_one_object_per_line() {
         let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
         let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\
-\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null,\"overlay\":\"overlays/a.png.png\",\"picture_error\":null}";
+\"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null,\"overlay\":\"overlays/a.png.png\",\"picture_error\":null,\
+\"regions\":[{\"left\":4,\"top\":2,\"width\":3,\"height\":1,\"area\":2.5,\"peak\":1.5,\"mean\":1.25,\"polygon\":[[4.0,2.0],[6.5,2.0],[6.5,3.0]]}]}";
         assert_eq!(text.lines().next().unwrap(), expected);
         assert_eq!(text.lines().count(), 2);
+        assert!(text.ends_with("\"regions\":null}\n"));
     }
 
     #[test]

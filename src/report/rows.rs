@@ -1,8 +1,10 @@
 //! What became of an image, as a row of results and as an image of the report.
 
-use super::{ReportImage, ResultRow};
+use super::{RegionRow, ReportImage, ResultRow};
 use crate::dataset::{Label, Listing, Sample, Skipped, path_text};
+use crate::image::PixelBox;
 use crate::infer::{Inspection, Item};
+use crate::score::Region;
 
 impl ResultRow {
     /// The row of an outcome; `wording` turns an error of the library into the words of whoever reads the rows.
@@ -26,6 +28,7 @@ impl ResultRow {
             gate_confidence: Some(inspection.gate_confidence),
             unknown_condition: Some(inspection.is_unknown_condition),
             ms: Some(ms),
+            regions: inspection.pixel_threshold.map(|_| inspection.regions.iter().map(RegionRow::of).collect()),
             ..Self::default()
         }
     }
@@ -39,6 +42,14 @@ impl ResultRow {
             Self { path, error, ..Self::default() }
         };
         listing.skipped.iter().filter(|skipped| skipped.why.is_failure()).map(row).collect()
+    }
+}
+
+impl RegionRow {
+    fn of(region: &Region) -> Self {
+        let PixelBox { top_px: top, left_px: left, height_px: height, width_px: width } = region.bounds;
+        let (area, polygon) = (region.area_px, region.polygon.clone());
+        Self { left, top, width, height, area, peak: region.peak, mean: region.mean, polygon }
     }
 }
 

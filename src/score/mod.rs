@@ -1,9 +1,11 @@
-//! Patch distances become an image score, an anomaly map and a verdict.
+//! Patch distances become an image score, an anomaly map with its regions, and a verdict.
 
 mod calibration;
 mod error;
 mod image_score;
 mod map;
+mod outline;
+mod region;
 mod verdict;
 
 pub use calibration::Conformal;
@@ -11,4 +13,5 @@ pub(crate) use calibration::OWN_CALIBRATION_FROM;
 pub use error::ScoreError;
 pub use image_score::{ImageScore, MAX_REWEIGHT_NEIGHBOURS};
 pub use map::AnomalyMap;
+pub use region::Region;
 pub use verdict::{VERDICT_TOLERANCE, Verdict};

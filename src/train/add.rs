@@ -1,18 +1,19 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
 use super::{FitPlan, Fitted, PartPlan, TrainError, fit};
-use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Section};
+use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, RoiEntry, Section};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::{DetectError, FeaturePipeline, View, go_on, open_features, pipeline_spec};
 use crate::flow::{Decoded, Origin, in_batches};
-use crate::image::Image;
+use crate::image::{Image, RoiArea, RoiShape};
 use crate::infer::convert;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Adds the conditions of these images to a bundle. Distributions, scores and thresholds of the conditions that it has stay
 /// what they are, to the bit; what is said of images of no known condition follows from all of them.
@@ -38,9 +39,19 @@ pub fn add_to(
     let options = (growth.options)(&base.manifest.detector)?;
     let part = PartPlan { pipeline: pipeline_spec(features)?, method: plan.registry.method(&kind, &options)? };
     let calibration = &base.manifest.calibration;
-    let plan = FitPlan { parts: vec![part], seed: base.manifest.seed, alpha: calibration.alpha, ..plan.clone() };
+    let roi = base.manifest.roi.as_ref().map(RoiEntry::roi).unwrap_or_default();
+    let shapes = |areas: Vec<RoiArea>| areas.into_iter().map(RoiShape::Area).collect();
+    let plan = FitPlan {
+        parts: vec![part],
+        roi: shapes(roi.inside.clone()),
+        ignore: shapes(roi.ignored.clone()),
+        seed: base.manifest.seed,
+        alpha: calibration.alpha,
+        ..plan.clone()
+    };
     // What can't be joined is found before the work: other weights, a gate, a name.
-    let pipeline = open_features(features, device)?;
+    let mut pipeline = open_features(features, device)?;
+    pipeline.set_roi(base.manifest.roi.is_some().then(|| Arc::new(roi)));
     let before = growing_gate(base)?;
     check_names(base, samples, &plan)?;
     let mut fitted = fit(samples, &plan, device, progress)?;
@@ -130,7 +141,12 @@ fn gate(
         let borrowed: Vec<&Image> = images.iter().map(|image| &**image).collect();
         if learns_pooled {
             let described = pipeline.describe(&borrowed)?;
-            features.extend((0..borrowed.len()).map(|i| Gate::pooled(described.image(i), described.dim)));
+            for (index, image) in borrowed.iter().enumerate() {
+                let inside = pipeline.inside((image.height_px(), image.width_px()), described.grid)?;
+                let all = described.image(index);
+                let own = inside.map(|inside| inside.rows(all, described.dim));
+                features.push(Gate::pooled(own.as_deref().unwrap_or(all), described.dim));
+            }
         } else {
             features.extend(borrowed.iter().map(|image| intensity_statistics(&image.luma()).to_vec()));
         }

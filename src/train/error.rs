@@ -5,6 +5,7 @@ use crate::bundle::Defect;
 use crate::condition::ConditionError;
 use crate::dataset::DatasetError;
 use crate::detect::DetectError;
+use crate::image::RoiError;
 use crate::score::ScoreError;
 use std::path::PathBuf;
 
@@ -49,6 +50,22 @@ pub enum TrainError {
     Changed {
         /// The image.
         path: PathBuf,
+    },
+    /// A region of interest that is none.
+    #[error("{setting} {source}")]
+    Roi {
+        /// What was set.
+        setting: &'static str,
+        /// What is wrong with it.
+        source: Box<RoiError>,
+    },
+    /// The region of interest holds nothing of a training image.
+    #[error("{name}: {source}")]
+    Outside {
+        /// The image.
+        name: String,
+        /// What it holds.
+        source: Box<DetectError>,
     },
     /// Too few images to hold one out.
     #[error(

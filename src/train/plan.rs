@@ -5,7 +5,7 @@ use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
 use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Quality, Registry};
 use crate::flow::{DEFAULT_BATCH, Pace};
-use crate::image::{Preprocessing, Resize};
+use crate::image::{Preprocessing, Resize, Roi, RoiError, RoiShape};
 use crate::model::DEFAULT_BACKBONE;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -94,6 +94,11 @@ pub struct FitPlan {
     pub registry: Registry,
     /// What is fitted, at least one part.
     pub parts: Vec<PartPlan>,
+    /// What is looked at of every image: patches elsewhere are neither learned nor scored. All of it without any. Pixels are
+    /// those of the first image that can be read; other sizes are scaled.
+    pub roi: Vec<RoiShape>,
+    /// What is not looked at, though it may lie there.
+    pub ignore: Vec<RoiShape>,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -148,6 +153,8 @@ impl FitPlan {
             domain: None,
             registry: Registry::built_in().clone(),
             parts: vec![part],
+            roi: vec![],
+            ignore: vec![],
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,
@@ -161,6 +168,20 @@ impl FitPlan {
             memory_bytes: None,
             scratch: None,
         }
+    }
+
+    /// What is looked at of images of `size` (rows, columns), and of all others; `None` for all of them.
+    ///
+    /// # Errors
+    /// [`TrainError::Roi`].
+    pub fn region_of_interest(&self, size: (usize, usize)) -> Result<Option<Roi>, TrainError> {
+        let areas = |shapes: &[RoiShape], setting: &'static str| {
+            let named = |source: RoiError| TrainError::Roi { setting, source: Box::new(source) };
+            shapes.iter().map(|shape| shape.area(size).map_err(named)).collect::<Result<Vec<_>, _>>()
+        };
+        let roi =
+            Roi { inside: areas(&self.roi, "`FitPlan::roi`")?, ignored: areas(&self.ignore, "`FitPlan::ignore`")? };
+        Ok((roi != Roi::default()).then_some(roi))
     }
 
     /// How many images at a time, in how much memory.

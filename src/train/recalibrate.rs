@@ -115,7 +115,7 @@ fn score(
         }
         if !images.is_empty() {
             for scored in inspector.score(&images, &[])? {
-                found.n_in_bank += usize::from(scored.patches.iter().any(|d| *d < SAME_PATCH));
+                found.n_in_bank += usize::from(scored.looked_at().any(|d| d < SAME_PATCH));
                 found.scores.push(scored.raw_score());
                 found.maxima.push(scored.map.max());
             }

@@ -38,7 +38,10 @@ fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents 
     let mut part = PartPlan::new("patchcore", &options).unwrap();
     part.pipeline.preprocessing = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
     part.pipeline.descriptor.context = vec!["h:1,2".parse().unwrap()];
-    let plan = FitPlan { domain: Some("C".into()), parts: vec![part], conditions, gate, ..FitPlan::default() };
+    let roi = vec!["0%,0%,100%,95%".parse().unwrap()];
+    let ignore = vec!["0,0 4,0 0,4".parse().unwrap()];
+    let plan =
+        FitPlan { domain: Some("C".into()), parts: vec![part], roi, ignore, conditions, gate, ..FitPlan::default() };
     fit(&samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents
 }
 

@@ -121,6 +121,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
             confusion: vec![],
         },
         calibration: calibration(),
+        roi: None,
         pixel_threshold: Some(2.0),
         seed: u64::MAX,
         data_fingerprint: "0".repeat(64),

@@ -30,6 +30,7 @@ mod mutations;
 mod products;
 mod readme;
 mod real_images;
+mod regions;
 mod same_score;
 #[path = "../support/shared.rs"]
 mod shared;

@@ -5,7 +5,7 @@ use crate::data::{DEFECT, DEFECT_SIDE, HEIGHT, WIDTH, image};
 use pcore::bundle::{self};
 use pcore::condition::Policy;
 use pcore::detect::DetectError;
-use pcore::image::Image;
+use pcore::image::{Image, PixelBox};
 use pcore::infer::{Calibration, ExplainPlan};
 use pcore::model::OpenDevice;
 use pcore::progress::{Progress, Silent};
@@ -120,6 +120,33 @@ fn the_map_is_hottest_where_the_defect_is_in_the_source() {
             let near = |at: usize, start: usize| at + 8 >= start && at <= start + DEFECT_SIDE + 8;
             assert!(near(y, DEFECT.0) && near(x, DEFECT.1), "{}: hottest at row {y}, column {x}", case.name);
         }
+    }
+}
+
+#[test]
+fn a_region_holds_the_defect_and_normal_images_have_few() {
+    let centre = (DEFECT.0 + DEFECT_SIDE / 2, DEFECT.1 + DEFECT_SIDE / 2);
+    for (case, contents) in all() {
+        let mut inspector = open(contents).unwrap();
+        let defects: Vec<Image> = (0..8).map(|i| image(7300 + i, i % 2 == 1, true)).collect();
+        let found = inspect(&inspector, &defects.iter().collect::<Vec<_>>());
+        for one in &found {
+            let worst = one.regions.first().unwrap_or_else(|| panic!("{}: no region", case.name));
+            let PixelBox { top_px, left_px, height_px, width_px } = worst.bounds;
+            let is_inside =
+                (top_px..top_px + height_px).contains(&centre.0) && (left_px..left_px + width_px).contains(&centre.1);
+            assert!(is_inside, "{}: {:?}", case.name, worst.bounds);
+            assert_eq!(worst.peak, one.map.max(), "{}", case.name);
+            assert!(worst.area_px <= (height_px * width_px) as f64, "{}", case.name);
+        }
+        let normals: Vec<Image> = (0..20).map(|i| image(7400 + i, i % 2 == 1, false)).collect();
+        let normals = inspect(&inspector, &normals.iter().collect::<Vec<_>>());
+        let n_with = normals.iter().filter(|one| !one.regions.is_empty()).count();
+        assert!(n_with <= 8, "{}: {n_with} of 20 normal images have regions", case.name);
+        // A least area leaves regions out, and changes nothing else.
+        inspector.set_min_region_area((HEIGHT * WIDTH + 1) as f64);
+        let again = &inspect(&inspector, &[&defects[0]])[0];
+        assert!(again.regions.is_empty() && bits(again) == bits(&found[0]), "{}", case.name);
     }
 }
 

@@ -5,12 +5,10 @@ use pcore::bank::{RowSource, Search};
 use pcore::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors};
 use pcore::condition::{Admission, Policy};
 use pcore::detect::{
-    Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening, Options, Preset,
-    Scoring, Training, View,
+    Described, DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Kind, Method, Opening, Options,
+    Patches, Preset, Scoring, Training, View,
 };
-use pcore::model::Grid;
 use pcore::progress::Progress;
-use pcore::score::AnomalyMap;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -67,15 +65,12 @@ fn mean(training: &Training<'_>, condition: usize, left_out: Option<usize>) -> R
 }
 
 fn distances(
-    rows: &[f32],
+    (rows, dim): (&[f32], usize),
     means: &[Option<Vec<f32>>],
-    (grid, features): (Grid, &FeaturePipeline),
     admission: Admission,
     views: &[View],
 ) -> Result<Option<Distances>, DetectError> {
-    let dim = rows.len() / grid.n_patches();
-    let (mut raw_scores, mut first, mut maps) = (vec![], None, vec![]);
-    let input = features.preprocessing();
+    let (mut raw_scores, mut in_maps) = (vec![], vec![]);
     for view in views {
         if view.by_density {
             return Err(DetectError::NoView { view: view.to_string() });
@@ -102,17 +97,19 @@ fn distances(
         };
         let patches: Vec<f32> = rows.chunks_exact(dim).map(nearest).collect();
         raw_scores.push(patches.iter().copied().fold(0.0, f32::max));
-        maps.push(AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, 2.0));
-        first = first.or(Some(patches));
+        in_maps.push(patches);
     }
-    let map = maps.remove(0);
-    Ok(first.map(|patches| Distances { raw_scores, patches, map, other_maps: maps }))
+    let first: Option<Vec<f32>> = in_maps.first().cloned();
+    Ok(first.map(|patches| Distances { raw_scores, patches, in_maps }))
 }
 
 impl Toy {
+    fn dim(&self) -> usize {
+        self.section.entry.features.as_ref().map_or(1, |features| features.descriptor.dim)
+    }
+
     fn means(&self) -> Vec<Option<Vec<f32>>> {
-        let dim = self.section.entry.features.as_ref().map_or(1, |features| features.descriptor.dim);
-        self.section.tensors.numbers("mean").chunks_exact(dim).map(|mean| Some(mean.to_vec())).collect()
+        self.section.tensors.numbers("mean").chunks_exact(self.dim()).map(|mean| Some(mean.to_vec())).collect()
     }
 }
 
@@ -135,17 +132,16 @@ impl Detector for Toy {
 
     fn score_described(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
-        let found = distances(rows, &self.means(), (grid, &self.features), admission, views)?;
+        let found = distances((patches.rows, self.dim()), &self.means(), admission, views)?;
         found.ok_or(DetectError::NoThreshold)
     }
 
     fn scoring(&self) -> Scoring {
-        Scoring::default()
+        Scoring { map_sigma_px: 2.0, ..Scoring::default() }
     }
 
     fn section(&self) -> Result<Section, DetectError> {
@@ -195,7 +191,7 @@ impl Fit for Toy {
         let without = |condition| mean(training, condition, Some(training.group(index)));
         let means = (0..training.n_conditions).map(without).collect::<Result<Vec<_>, _>>()?;
         let rows = training.described.image(index)?;
-        distances(&rows, &means, (training.described.grid(), &self.features), admission, views)
+        distances((&rows, self.dim()), &means, admission, views)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

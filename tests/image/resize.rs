@@ -238,3 +238,29 @@ fn masks_shrink_and_grow_by_the_nearest_pixel() {
     // floor(0.5 * 3) = 1: the middle column; floor(0.5 * 2) = 1: the lower row.
     assert_eq!(mask.resize_nearest(1, 1).values, [true]);
 }
+
+#[test]
+fn the_pixels_of_the_source_under_a_part_of_the_input_are_those_it_shows() {
+    for resize in [Resize::StretchBilinear, Resize::FitPad, Resize::ShortestCrop { shortest_px: 72 }] {
+        for (height, width) in [(31, 95), (1, 1), (3, 200), (64, 64), (480, 641)] {
+            let placement = plain(resize, 64, 64).placement(height, width);
+            let (rows, columns) = (placement.input_rows(), placement.input_columns());
+            // Each pixel of the input, and all of them together, from edge to edge.
+            for row in rows.clone() {
+                let found = placement.source_box(row..row + 1, columns.clone());
+                let (top, bottom) = (placement.source_edge_y(row), placement.source_edge_y(row + 1));
+                let end = (found.top_px + found.height_px) as f64;
+                assert!(found.top_px as f64 <= top + 1e-9 && bottom <= end + 1e-9, "{resize:?} {height} {row}");
+                assert!(
+                    found.top_px as f64 + 1.0 > top - 1e-9 && bottom > end - 1.0 - 1e-9,
+                    "{resize:?} {height} {row}"
+                );
+            }
+            let all = placement.source_box(rows, columns);
+            let (seen_rows, seen_columns) = (placement.source_rows(), placement.source_columns());
+            assert!(all.top_px <= seen_rows.start && all.top_px + all.height_px >= seen_rows.end);
+            assert!(all.left_px <= seen_columns.start && all.left_px + all.width_px >= seen_columns.end);
+            assert!(all.top_px + all.height_px <= height && all.left_px + all.width_px <= width);
+        }
+    }
+}

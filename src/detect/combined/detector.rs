@@ -4,9 +4,8 @@ use super::fitted::{Combined, NAME};
 use super::section;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Scored, Scoring, View};
+use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Patches, Scored, Scoring, View};
 use crate::image::Image;
-use crate::model::Grid;
 
 impl Detector for Combined {
     fn kind(&self) -> &str {
@@ -44,8 +43,7 @@ impl Detector for Combined {
     /// Descriptors are those of one part: there is no such thing for several.
     fn score_described(
         &self,
-        _rows: &[f32],
-        _grid: Grid,
+        _patches: Patches<'_>,
         _admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {

@@ -4,7 +4,7 @@ use super::fitted::{Combined, Level, PartLevels};
 use super::joining::{Joining, Part};
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
-use crate::detect::{Described, DetectError, Detector, Distances, Fit, Training, View};
+use crate::detect::{Described, DetectError, Detector, Drawn, Fit, Inside, Training, View, leave_out_of};
 use crate::image::Placement;
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
 
@@ -44,21 +44,23 @@ pub(crate) fn leave_out(
     training: &Training<'_>,
     index: usize,
     admission: Admission,
-) -> Result<Option<Distances>, DetectError> {
-    let mut found: Vec<(Distances, Placement)> = vec![];
+) -> Result<Option<Drawn>, DetectError> {
+    let mut found: Vec<(Drawn, Placement, Option<&Inside>)> = vec![];
     let (height_px, width_px) = training.size_px[training.images[index]];
     for FittedPart { fit, described } in parts {
         let Some(described) = described else { return Ok(None) };
         let own = Training { described, ..*training };
-        let Some(distances) = fit.leave_out(&own, index, admission, views)? else { return Ok(None) };
+        let Some(drawn) = leave_out_of(&**fit, &own, index, admission, views)? else { return Ok(None) };
         let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
-        found.push((distances, placement));
+        found.push((drawn, placement, described.inside(index)));
     }
-    let said: Vec<Part<'_>> =
-        found.iter().map(|(own, placement)| Part::new(&own.map, &own.other_maps, placement)).collect();
+    let said: Vec<Part<'_>> = found
+        .iter()
+        .map(|(own, placement, inside)| Part::new((&own.map, &own.other_maps), placement, *inside))
+        .collect();
     let joined = Joining { levels, views }.join(&said, views, admission.condition)?;
     let patches = found.swap_remove(joined.strongest).0.patches;
-    Ok(Distances::of(joined.raw_scores, patches, joined.maps))
+    Ok(Drawn::of(joined.raw_scores, patches, joined.maps))
 }
 
 /// The parts as one detector.

@@ -3,7 +3,7 @@
 use super::fitted::{Combined, Level, PartLevels};
 use crate::bank::BankError;
 use crate::condition::Policy;
-use crate::detect::{DetectError, Distances, PartScored, Scored, View, strongest};
+use crate::detect::{DetectError, Drawn, Inside, PartScored, Scored, View, strongest};
 use crate::image::Placement;
 use crate::score::AnomalyMap;
 
@@ -43,7 +43,8 @@ impl Joining<'_> {
                 means.push(mean / std);
             }
             let size = (parts[finest].maps[at].height_px, parts[finest].maps[at].width_px);
-            let map = AnomalyMap::summed(scaled.iter().copied(), onto, size);
+            let mut map = AnomalyMap::summed(scaled.iter().copied(), onto, size);
+            parts[finest].inside.iter().for_each(|inside| inside.clear(&mut map));
             if at == 0 {
                 let added = AnomalyMap::added_at(&scaled, onto, map.peak());
                 shares = added.iter().zip(&means).map(|(added, mean)| added - mean).collect();
@@ -62,11 +63,17 @@ pub(super) struct Part<'a> {
     maps: Vec<&'a AnomalyMap>,
     /// Where the image lies in them.
     placement: &'a Placement,
+    /// What is looked at, where that is a part of the image.
+    inside: Option<&'a Inside>,
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(first: &'a AnomalyMap, others: &'a [AnomalyMap], placement: &'a Placement) -> Self {
-        Self { maps: std::iter::once(first).chain(others).collect(), placement }
+    pub(super) fn new(
+        (first, others): (&'a AnomalyMap, &'a [AnomalyMap]),
+        placement: &'a Placement,
+        inside: Option<&'a Inside>,
+    ) -> Self {
+        Self { maps: std::iter::once(first).chain(others).collect(), placement, inside }
     }
 }
 
@@ -87,15 +94,16 @@ impl Combined {
     pub(super) fn join(&self, parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
         let admission = parts[0].admission;
         let said: Vec<Part<'_>> =
-            parts.iter().map(|part| Part::new(&part.map, &part.other_maps, &part.placement)).collect();
+            parts.iter().map(|p| Part::new((&p.map, &p.other_maps), &p.placement, p.inside.as_deref())).collect();
         let joining = Joining { levels: &self.levels, views: &self.views };
         let Joined { raw_scores, shares, maps, finest, strongest } = joining.join(&said, views, admission.condition)?;
         let placement = parts[finest].placement.clone();
+        let inside = parts[finest].inside.clone();
         let (patches, grid) = (parts[strongest].patches.clone(), parts[strongest].grid);
         let descriptors = parts[0].descriptors.clone();
         let parts = parts.into_iter().zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
-        let joined = Distances::of(raw_scores, patches, maps);
-        let Distances { raw_scores, patches, map, other_maps } = joined.ok_or(DetectError::Bank(BankError::Empty))?;
-        Ok(Scored { raw_scores, patches, grid, map, other_maps, placement, admission, descriptors, parts })
+        let joined = Drawn::of(raw_scores, patches, maps);
+        let Drawn { raw_scores, patches, map, other_maps } = joined.ok_or(DetectError::Bank(BankError::Empty))?;
+        Ok(Scored { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts })
     }
 }

@@ -3,8 +3,7 @@
 use super::fitted::{Gaussian, NAME};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Scoring, View};
-use crate::model::Grid;
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
 
 impl Detector for Gaussian {
     fn kind(&self) -> &str {
@@ -25,12 +24,11 @@ impl Detector for Gaussian {
 
     fn score_described(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
-        self.score_rows(rows, grid, admission, views)
+        self.score_patches(patches, admission, views)
     }
 
     fn scoring(&self) -> Scoring {

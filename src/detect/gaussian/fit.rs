@@ -120,9 +120,10 @@ impl Fit for FittedGaussian {
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let laws = &self.folds[training.group(index) % self.folds.len()];
-        let Gaussian { scoring, features, dim, .. } = &self.detector;
-        let compared = Compared { laws, dim: *dim, scoring: *scoring, features };
-        compared.score(&training.described.image(index)?, training.described.grid(), admission, views)
+        let Gaussian { scoring, dim, .. } = &self.detector;
+        let compared = Compared { laws, dim: *dim, image_score: scoring.image_score };
+        let rows = training.described.image(index)?;
+        compared.score(training.described.patches(index, &rows), admission, views)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

@@ -2,7 +2,7 @@
 
 use super::linear::{packed_len, unpacked};
 use crate::bank::BankError;
-use crate::detect::DetectError;
+use crate::detect::{DetectError, Patches};
 use crate::kernel::{KernelError, Projection};
 use std::sync::Arc;
 
@@ -36,16 +36,17 @@ pub(super) fn whitening(factor: &[f32], dim: usize) -> Result<Projection, Detect
 }
 
 impl Law {
-    /// The distance of each patch of an image `[n_patches, dim]`.
-    pub(super) fn distances(&self, rows: &[f32], dim: usize) -> Result<Vec<f32>, DetectError> {
-        let found = self.unchecked(rows, dim)?;
+    /// The distance of each of these patches of an image.
+    pub(super) fn distances(&self, patches: Patches<'_>, dim: usize) -> Result<Vec<f32>, DetectError> {
+        let found = self.unchecked(patches, dim)?;
         match found.iter().position(|v| !v.is_finite()) {
             Some(row) => Err(kernel(KernelError::NotFinite { what: "distances", row })),
             None => Ok(found),
         }
     }
 
-    fn unchecked(&self, rows: &[f32], dim: usize) -> Result<Vec<f32>, DetectError> {
+    fn unchecked(&self, patches: Patches<'_>, dim: usize) -> Result<Vec<f32>, DetectError> {
+        let rows = patches.rows;
         match self {
             Self::Whole { mean, whitening } => {
                 let white = whitening.apply(&centred(rows, mean)).map_err(kernel)?;
@@ -58,8 +59,8 @@ impl Law {
                 Ok(rest.map(|(row, along)| (square(row) - square(along)).max(0.0).sqrt() as f32).collect())
             }
             Self::Places { channels, means, factors } => {
-                let d = channels.len();
-                let places = means.chunks_exact(d).zip(factors.chunks_exact(packed_len(d)));
+                let (d, packed) = (channels.len(), packed_len(channels.len()));
+                let of_place = |place: usize| (&means[place * d..][..d], &factors[place * packed..][..packed]);
                 let mut own = vec![0.0; d];
                 let mut distance = |(row, (mean, factor)): (&[f32], (&[f32], &[f32]))| {
                     own.iter_mut().zip(channels.iter().zip(mean)).for_each(|(v, (c, m))| *v = row[*c] - m);
@@ -71,7 +72,7 @@ impl Law {
                     }
                     sum.sqrt() as f32
                 };
-                Ok(rows.chunks_exact(dim).zip(places).map(&mut distance).collect())
+                Ok(rows.chunks_exact(dim).zip(patches.places().map(of_place)).map(&mut distance).collect())
             }
         }
     }

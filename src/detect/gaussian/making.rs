@@ -27,6 +27,14 @@ pub(super) struct Made {
     pub(super) channels: Arc<[usize]>,
 }
 
+/// The distribution of a place of the grid.
+struct Place {
+    mean: Vec<f32>,
+    factor: Vec<f32>,
+    /// `None` where no image looks at it.
+    shrinkage: Option<f64>,
+}
+
 /// The distributions while they are made.
 pub(super) struct Making<'a> {
     options: &'a Options,
@@ -251,27 +259,31 @@ impl<'a> Making<'a> {
     fn places(&self, images: &[usize]) -> Result<(Parts, LawEntry, Arc<Law>), DetectError> {
         let (described, d) = (self.training.described, self.channels.len());
         let n_patches = described.grid().n_patches();
-        let of_place = |place: usize| -> Result<(Vec<f32>, Vec<f32>, f64), DetectError> {
-            let at: Vec<usize> = images.iter().map(|index| index * n_patches + place).collect();
+        // A place that no image looks at has a distribution that nothing is compared with.
+        let of_place = |place: usize| -> Result<Place, DetectError> {
+            let at: Vec<usize> = images.iter().filter_map(|index| described.row_at(*index, place)).collect();
             let rows = described.gather(&at)?;
             let own: Vec<f32> =
                 rows.chunks_exact(self.dim).flat_map(|row| self.channels.iter().map(|c| row[*c])).collect();
-            let n = images.len() as f64;
+            let n = at.len().max(1) as f64;
             let centre: Vec<f32> = (0..d)
                 .map(|k| (own.iter().skip(k).step_by(d).map(|v| f64::from(*v)).sum::<f64>() / n) as f32)
                 .collect();
-            let shrunk = Moments::of(&own, &centre)?.shrunk(&centre, self.options.shrinkage);
-            Ok((narrow(&shrunk.mean), factorised(&shrunk, d).1, shrunk.shrinkage))
+            let moments = if at.is_empty() { Moments::none(d) } else { Moments::of(&own, &centre)? };
+            let shrunk = moments.shrunk(&centre, self.options.shrinkage);
+            let shrinkage = (!at.is_empty()).then_some(shrunk.shrinkage);
+            Ok(Place { mean: narrow(&shrunk.mean), factor: factorised(&shrunk, d).1, shrinkage })
         };
         let found: Vec<_> = (0..n_patches).into_par_iter().map(of_place).collect::<Result<_, DetectError>>()?;
-        let shrinkage = found.iter().map(|(_, _, shrinkage)| shrinkage).sum::<f64>() / n_patches as f64;
+        let n_used = found.iter().filter(|place| place.shrinkage.is_some()).count();
+        let shrinkage = found.iter().filter_map(|place| place.shrinkage).sum::<f64>() / n_used.max(1) as f64;
         let (mut means, mut factors) = (Vec::with_capacity(n_patches * d), vec![]);
-        for (mean, factor, _) in found {
+        for Place { mean, factor, .. } in found {
             means.extend(mean);
             factors.extend(factor);
         }
         let law = Law::Places { channels: Arc::clone(&self.channels), means: means.clone(), factors: factors.clone() };
-        let n_patches = images.len() * n_patches;
+        let n_patches = images.iter().map(|index| described.rows_of(*index).len()).sum();
         let entry = LawEntry { n_patches, shrinkage, factor: 0, n_directions: 0 };
         Ok((Parts::Places { means, factors }, entry, Arc::new(law)))
     }

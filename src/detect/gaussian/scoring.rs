@@ -4,9 +4,8 @@ use super::fitted::Gaussian;
 use super::law::Law;
 use crate::bank::Search;
 use crate::condition::Admission;
-use crate::detect::{DetectError, Distances, FeaturePipeline, Scoring, View};
-use crate::model::Grid;
-use crate::score::AnomalyMap;
+use crate::detect::{DetectError, Distances, Patches, View};
+use crate::score::ImageScore;
 use std::sync::Arc;
 
 /// The distributions that an image is compared with.
@@ -15,21 +14,19 @@ pub(super) struct Compared<'a> {
     /// Of each condition; `None` where nothing is left of it.
     pub(super) laws: &'a [Option<Arc<Law>>],
     pub(super) dim: usize,
-    pub(super) scoring: Scoring,
-    pub(super) features: &'a FeaturePipeline,
+    pub(super) image_score: ImageScore,
 }
 
 impl Gaussian {
-    pub(super) fn score_rows(
+    pub(super) fn score_patches(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
         let laws: Vec<Option<Arc<Law>>> = self.laws.iter().cloned().map(Some).collect();
-        let compared = Compared { laws: &laws, dim: self.dim, scoring: self.scoring, features: &self.features };
-        compared.score(rows, grid, admission, views)?.ok_or(DetectError::Bank(crate::bank::BankError::Empty))
+        let compared = Compared { laws: &laws, dim: self.dim, image_score: self.scoring.image_score };
+        compared.score(patches, admission, views)?.ok_or(DetectError::Bank(crate::bank::BankError::Empty))
     }
 }
 
@@ -37,35 +34,30 @@ impl Compared<'_> {
     /// What the distances of one image come to; `None` where a view has nothing to compare with.
     pub(super) fn score(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let mut known: Vec<Option<Vec<f32>>> = vec![None; self.laws.len()];
-        let (mut raw_scores, mut first, mut maps) = (vec![], vec![], vec![]);
-        let input = self.features.preprocessing();
+        let (mut raw_scores, mut in_maps) = (vec![], vec![]);
         for view in views {
             if view.by_density {
                 return Err(DetectError::NoView { view: view.to_string() });
             }
             let search = Search::under(view.policy, admission, self.laws.len());
-            let Some(patches) = self.nearest(rows, search, &mut known)? else { return Ok(None) };
-            let score = self.scoring.image_score.of_patches(&patches);
+            let Some(distances) = self.nearest(patches, search, &mut known)? else { return Ok(None) };
+            let score = self.image_score.of_patches(&distances);
             raw_scores.push(score.ok_or(DetectError::NoView { view: view.to_string() })?);
-            let sigma_px = self.scoring.map_sigma_px;
-            maps.push(AnomalyMap::draw(&patches, grid, input.height_px, input.width_px, sigma_px));
-            if first.is_empty() {
-                first = patches;
-            }
+            in_maps.push(distances);
         }
-        Ok(Distances::of(raw_scores, first, maps))
+        let first = in_maps.first().cloned();
+        Ok(first.map(|patches| Distances { raw_scores, patches, in_maps }))
     }
 
     /// The smallest distance of each patch among the conditions that count. `known`: distances to each condition so far.
     fn nearest(
         &self,
-        rows: &[f32],
+        patches: Patches<'_>,
         search: Search,
         known: &mut [Option<Vec<f32>>],
     ) -> Result<Option<Vec<f32>>, DetectError> {
@@ -79,7 +71,7 @@ impl Compared<'_> {
             let Some(law) = law else { continue };
             let distances = match &mut known[condition] {
                 Some(distances) => distances,
-                none => none.insert(law.distances(rows, self.dim)?),
+                none => none.insert(law.distances(patches, self.dim)?),
             };
             let counted = distances.iter().map(|d| d * factor);
             nearest = Some(match nearest {

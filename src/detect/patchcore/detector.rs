@@ -4,8 +4,7 @@ use super::fitted::{NAME, PatchCore};
 use crate::bank::MemoryBank;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Scoring, View};
-use crate::model::Grid;
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
 
 impl Detector for PatchCore {
     fn kind(&self) -> &str {
@@ -27,12 +26,11 @@ impl Detector for PatchCore {
 
     fn score_described(
         &self,
-        rows: &[f32],
-        grid: Grid,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
-        self.score_rows(rows, grid, admission, views)
+        self.score_rows(patches.rows, admission, views)
     }
 
     fn scoring(&self) -> Scoring {

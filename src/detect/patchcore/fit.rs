@@ -32,7 +32,7 @@ impl Plan {
     /// means the same in all of them. A condition that the others cover keeps at least one row of its own.
     fn pick(&self, training: &Training<'_>, progress: &dyn Progress) -> Result<Coreset, DetectError> {
         let described = training.described;
-        let (n_rows, n_patches) = (described.n_rows(), described.grid().n_patches());
+        let n_rows = described.n_rows();
         let Options { coreset, coreset_space, coreset_sample, .. } = self.options;
         progress.begin("coreset", coreset.of(n_rows));
         let step = &mut |n| progress.advance(n);
@@ -42,7 +42,7 @@ impl Plan {
             let n = found.indices.len();
             progress.note(&format!("coreset: only {n} different patches, all of them are kept"));
         }
-        let condition_of = |index: u32| training.condition(index as usize / n_patches);
+        let condition_of = |row: u32| training.condition(described.origin(row as usize).0);
         for condition in 0..training.n_conditions {
             if !found.indices.iter().any(|i| condition_of(*i) == condition) {
                 found.indices.extend((0..n_rows as u32).find(|i| condition_of(*i) == condition));
@@ -118,9 +118,9 @@ impl Method for Plan {
         let picked = self.pick(training, progress)?;
         let indices: Vec<usize> = picked.indices.iter().map(|i| *i as usize).collect();
         let origin = |candidate: &usize| {
-            let index = candidate / grid.n_patches();
-            let position = (candidate % grid.n_patches()) as u32;
-            BankRow { condition: training.condition(index) as u32, source: training.images[index] as u32, position }
+            let (index, place) = described.origin(*candidate);
+            let (condition, source) = (training.condition(index) as u32, training.images[index] as u32);
+            BankRow { condition, source, position: place as u32 }
         };
         let origins: Vec<BankRow> = indices.iter().map(origin).collect();
         let mut bank = MemoryBank::new(described.gather(&indices)?, dim, origins, self.options.metric.into())?;
@@ -155,7 +155,7 @@ impl Fit for PatchCore {
     ) -> Result<Option<Distances>, DetectError> {
         let rows = &*training.described.image(index)?;
         let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
-        self.score_without(rows, training.described.grid(), admission, views, &is_left_out)
+        self.score_without(rows, admission, views, &is_left_out)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

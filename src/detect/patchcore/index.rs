@@ -33,9 +33,9 @@ pub(super) fn build(
         .into_par_iter()
         .map(|i| {
             let image = i * training.images.len() / asked;
-            let n_patches = training.described.grid().n_patches();
-            let n = n_patches.min(N_PATCHES);
-            let patches: Vec<usize> = (0..n).map(|p| image * n_patches + p * n_patches / n).collect();
+            let rows = training.described.rows_of(image);
+            let n = rows.len().min(N_PATCHES);
+            let patches: Vec<usize> = (0..n).map(|p| rows.start + p * rows.len() / n).collect();
             let queries = training.described.gather(&patches)?;
             let is_own = |source: u32| training.group_of[source as usize] == training.group(image);
             let found = searched.probes_to_others(&queries, &is_own)?;

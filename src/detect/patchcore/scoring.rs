@@ -3,16 +3,13 @@
 use super::fitted::PatchCore;
 use crate::bank::{LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
-use crate::detect::{DetectError, Distances, Scoring, View};
-use crate::model::Grid;
-use crate::score::AnomalyMap;
+use crate::detect::{DetectError, Distances, View};
 
 impl PatchCore {
     /// See [`Detector::score_described`](crate::detect::Detector::score_described).
     pub(super) fn score_rows(
         &self,
         rows: &[f32],
-        grid: Grid,
         admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
@@ -24,7 +21,7 @@ impl PatchCore {
             Some(nearest) => Ok(nearest),
             None => self.bank.nearest_in(rows, k, search),
         };
-        let found = self.distances(rows, grid, admission, views, &|search| Ok(Some(nearest(search)?)))?;
+        let found = self.distances(rows, admission, views, &|search| Ok(Some(nearest(search)?)))?;
         found.ok_or(DetectError::Bank(crate::bank::BankError::Empty))
     }
 
@@ -32,24 +29,22 @@ impl PatchCore {
     pub(super) fn score_without(
         &self,
         rows: &[f32],
-        grid: Grid,
         admission: Admission,
         views: &[View],
         is_left_out: &(dyn Fn(u32) -> bool + Sync),
     ) -> Result<Option<Distances>, DetectError> {
         let others = self.bank.nearest_by_condition_without(rows, self.scoring.map_neighbours, is_left_out)?;
-        self.distances(rows, grid, admission, views, &|search| Ok(others.under(search)))
+        self.distances(rows, admission, views, &|search| Ok(others.under(search)))
     }
 
     fn distances(
         &self,
         rows: &[f32],
-        grid: Grid,
         admission: Admission,
         views: &[View],
         nearest: &dyn Fn(Search) -> Result<Option<Neighbours>, DetectError>,
     ) -> Result<Option<Distances>, DetectError> {
-        let (mut raw_scores, mut patches, mut maps) = (Vec::with_capacity(views.len()), vec![], vec![]);
+        let (mut raw_scores, mut patches, mut in_maps) = (Vec::with_capacity(views.len()), vec![], vec![]);
         let mut searched: Vec<(Search, Neighbours)> = vec![];
         for view in views {
             let search = Search::under(view.policy, admission, self.n_conditions);
@@ -64,13 +59,13 @@ impl PatchCore {
             let normalised = if view.by_density { Some(normalised(plain, self.density(*view)?)) } else { None };
             let distances = normalised.as_ref().unwrap_or(plain);
             raw_scores.push(self.scoring.image_score.of(rows, distances, &self.bank)?);
-            let (distance, map) = self.scoring.draw(distances, grid, self.features.preprocessing());
-            maps.push(map);
+            let (distance, in_map) = of_patches(distances);
+            in_maps.push(in_map);
             if patches.is_empty() {
                 patches = distance;
             }
         }
-        Ok(Distances::of(raw_scores, patches, maps))
+        Ok((!in_maps.is_empty()).then_some(Distances { raw_scores, patches, in_maps }))
     }
 
     fn density(&self, view: View) -> Result<&LocalDensity, DetectError> {
@@ -84,12 +79,9 @@ fn normalised(nearest: &Neighbours, density: &LocalDensity) -> Neighbours {
     nearest
 }
 
-impl Scoring {
-    /// The distance of each patch, and the map.
-    fn draw(&self, nearest: &Neighbours, grid: Grid, input: &crate::image::Preprocessing) -> (Vec<f32>, AnomalyMap) {
-        let mean = |distances: &[f32]| distances.iter().sum::<f32>() / distances.len() as f32;
-        let in_map: Vec<f32> = nearest.distances.chunks_exact(nearest.k).map(mean).collect();
-        let map = AnomalyMap::draw(&in_map, grid, input.height_px, input.width_px, self.map_sigma_px);
-        (nearest.distances.iter().step_by(nearest.k).copied().collect(), map)
-    }
+/// The distance of each patch, and its value in the map.
+fn of_patches(nearest: &Neighbours) -> (Vec<f32>, Vec<f32>) {
+    let mean = |distances: &[f32]| distances.iter().sum::<f32>() / distances.len() as f32;
+    let in_map = nearest.distances.chunks_exact(nearest.k).map(mean).collect();
+    (nearest.distances.iter().step_by(nearest.k).copied().collect(), in_map)
 }

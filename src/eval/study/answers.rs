@@ -3,7 +3,7 @@
 use super::Cell;
 use crate::bank::{BankError, ByCondition, Search};
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Scoring, View};
+use crate::detect::{DetectError, Patches, Scoring, View};
 use crate::image::Image;
 use crate::infer::Inspector;
 use crate::model::Grid;
@@ -54,7 +54,7 @@ impl Answers<'_> {
         let Some(bank) = self.inspector.bank() else {
             // Without rows the detector says itself, and nothing tells the condition of the nearest.
             let (detector, view) = (self.inspector.detector(), View::plain(policy));
-            let raw = detector.score_described(self.rows, self.grid, admission, &[view])?.raw_scores[0];
+            let raw = detector.score_described(Patches::all(self.rows, self.grid), admission, &[view])?.raw_scores[0];
             let told = admission.condition.unwrap_or(0) as u32;
             self.searched.push((search, raw, told));
             return Ok((raw, told));

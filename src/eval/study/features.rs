@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::StudyError;
-use crate::detect::{DetectError, FeatureSource, Network};
+use crate::detect::{DetectError, FeatureSource, Network, Seen};
 use crate::image::{Image, Preprocessing};
 use crate::model::{Backbone, BackboneSpec, FeatureMap, Footprint, Grid};
 use crate::train::digest;
@@ -93,7 +93,7 @@ impl Remembered {
             return Ok(());
         }
         let asked: Vec<&Image> = missing.iter().map(|i| images[*i]).collect();
-        let found = self.network.features(&asked, preprocessing)?;
+        let found = self.network.features(&asked, preprocessing, &vec![None; asked.len()])?;
         for (slot, index) in missing.into_iter().enumerate() {
             let path = &files[index];
             write(path, &to_bytes(&found, slot))
@@ -114,7 +114,7 @@ impl Remembered {
         let missing: Vec<usize> = (0..images.len()).filter(|i| found[*i].is_none()).collect();
         if !missing.is_empty() {
             let asked: Vec<&Image> = missing.iter().map(|i| images[*i]).collect();
-            let maps = self.network.features(&asked, preprocessing)?;
+            let maps = self.network.features(&asked, preprocessing, &vec![None; asked.len()])?;
             for (slot, index) in missing.into_iter().enumerate() {
                 let bytes = to_bytes(&maps, slot);
                 // Without room on the disk the study goes on, just slower.
@@ -160,7 +160,14 @@ impl FeatureSource for Recalled {
         None
     }
 
-    fn features(&self, images: &[&Image], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
+    /// Remembered are those of whole images; studies look at nothing less.
+    fn features(
+        &self,
+        images: &[&Image],
+        preprocessing: &Preprocessing,
+        seen: &[Option<Seen>],
+    ) -> Result<Vec<FeatureMap>, DetectError> {
+        debug_assert!(seen.iter().all(Option::is_none));
         self.all.features(images, preprocessing, &self.taps)
     }
 

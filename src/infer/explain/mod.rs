@@ -4,13 +4,13 @@ mod normals;
 mod place;
 
 pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
-pub use place::{PatchPlace, PixelBox};
+pub use place::PatchPlace;
 
 use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
 use crate::condition::{Condition, Policy};
-use crate::detect::{DetectError, Detector, PartScored, Scored, strongest};
+use crate::detect::{DetectError, Detector, Inside, PartScored, Patches, Scored, strongest};
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -157,7 +157,8 @@ impl Inspector {
         let (rows, grid) = (own.descriptors.take().unwrap_or_default(), own.grid);
         let dim = rows.len() / grid.n_patches().max(1);
         let search = Search::under(self.policy, own.admission, self.conditions.len());
-        let chosen = top_patches(&own.patches, grid, detector.features().descriptor().neighbourhood, plan.n_patches);
+        let neighbourhood = detector.features().descriptor().neighbourhood;
+        let chosen = top_patches(&own.patches, (grid, own.inside.as_deref()), neighbourhood, plan.n_patches);
         let input = detector.features().preprocessing();
         let size = (image.height_px(), image.width_px());
         let mut patches = Vec::with_capacity(chosen.len());
@@ -221,8 +222,13 @@ impl PartShare {
 }
 
 /// The `n` largest distances, no two nearer than `neighbourhood` patches in both directions; ties to the lower index.
-fn top_patches(distances: &[f32], grid: Grid, neighbourhood: usize, n: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..distances.len()).collect();
+fn top_patches(
+    distances: &[f32],
+    (grid, inside): (Grid, Option<&Inside>),
+    neighbourhood: usize,
+    n: usize,
+) -> Vec<usize> {
+    let mut order: Vec<usize> = Patches { rows: &[], grid, inside }.places().collect();
     order.sort_by(|a, b| distances[*b].total_cmp(&distances[*a]).then(a.cmp(b)));
     let at = |index: usize| (index / grid.n_cols, index % grid.n_cols);
     let mut chosen: Vec<usize> = vec![];
@@ -250,10 +256,10 @@ mod tests {
     fn overlapping_patches_are_shown_once() {
         let grid = Grid { n_rows: 3, n_cols: 5 };
         let distances = [9.0, 8.0, 7.0, 6.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 10.0];
-        assert_eq!(top_patches(&distances, grid, 1, 3), [14, 0, 1]);
-        assert_eq!(top_patches(&distances, grid, 3, 9), [14, 0]);
-        assert_eq!(top_patches(&distances, grid, 2, 4), [14, 0, 2, 4]);
-        assert!(top_patches(&distances, grid, 3, 0).is_empty());
+        assert_eq!(top_patches(&distances, (grid, None), 1, 3), [14, 0, 1]);
+        assert_eq!(top_patches(&distances, (grid, None), 3, 9), [14, 0]);
+        assert_eq!(top_patches(&distances, (grid, None), 2, 4), [14, 0, 2, 4]);
+        assert!(top_patches(&distances, (grid, None), 3, 0).is_empty());
     }
 
     proptest! {
@@ -266,7 +272,7 @@ mod tests {
             let apart = |a: usize, b: usize| {
                 (a / 6).abs_diff(b / 6).max((a % 6).abs_diff(b % 6)) >= neighbourhood
             };
-            let found = top_patches(&distances, grid, neighbourhood, n);
+            let found = top_patches(&distances, (grid, None), neighbourhood, n);
             prop_assert!(found.windows(2).all(|w| distances[w[0]] >= distances[w[1]]));
             for (i, a) in found.iter().enumerate() {
                 prop_assert!(found[..i].iter().all(|b| apart(*a, *b)));

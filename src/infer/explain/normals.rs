@@ -1,9 +1,9 @@
 //! The training images behind the rows of a bank, where they are still there.
 
-use super::{Match, PatchPlace, PixelBox};
+use super::{Match, PatchPlace};
 use crate::bank::normalise_rows;
 use crate::detect::{DetectError, Detector};
-use crate::image::{self, Image};
+use crate::image::{self, Image, PixelBox};
 use crate::infer::Inspector;
 use crate::kernel::Metric;
 use std::collections::HashMap;

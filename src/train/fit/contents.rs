@@ -4,7 +4,9 @@ use super::TrainError;
 use super::held_out::HeldOut;
 use super::learn::Learning;
 use super::look::fingerprint;
-use crate::bundle::{CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, Section};
+use crate::bundle::{
+    CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, RoiEntry, Section,
+};
 use crate::condition::{Chosen, ConditionRule};
 use crate::detect::{Detector, View};
 use crate::infer::convert;
@@ -35,6 +37,7 @@ impl Outcome<'_> {
             condition_rule: rule_name(&plan.conditions),
             gate: convert::gate_entry(&gate.gate, &gate.confusion),
             calibration: self.calibration()?,
+            roi: learning.roi.as_deref().map(RoiEntry::of),
             pixel_threshold: Conformal::of(&maxima, plan.alpha)?.threshold,
             seed: plan.seed,
             data_fingerprint: fingerprint(learning.samples, learning.glances),

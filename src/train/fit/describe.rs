@@ -2,9 +2,10 @@
 
 use super::look::{Glance, check_unchanged};
 use super::room::{Base, Extent, Place, Watch};
+use crate::bank::PatchDescriptors;
 use crate::condition::Gate;
 use crate::dataset::Sample;
-use crate::detect::{Described, DetectError, FeaturePipeline, Method, go_on};
+use crate::detect::{Described, DetectError, FeaturePipeline, Inside, Method, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::model::Grid;
@@ -12,6 +13,7 @@ use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Descriptors of the images that are learned from, and what a gate may learn from them.
 pub(super) struct DescribedImages {
@@ -58,23 +60,48 @@ impl Describing<'_> {
             let mut descriptors = self.features.describe(&borrowed)?;
             drop((pixels, shares));
             let (grid, dim) = (descriptors.grid, descriptors.dim);
-            let per_image = grid.n_patches() * dim;
-            if self.pools {
-                let of_batch = descriptors.rows.par_chunks_exact(per_image).map(|rows| Gate::pooled(rows, dim));
-                pooled.extend(of_batch.collect::<Vec<_>>());
-            }
-            self.method.prepare(&mut descriptors.rows, dim);
+            let inside = seen.iter().map(|of| self.inside(*of, grid)).collect::<Result<Vec<_>, _>>()?;
+            let kept = self.keep(&mut descriptors, &inside);
             let all = match &mut found {
                 Some(all) => all,
                 None => found.insert(self.room(grid, dim, plan, &base, progress)?),
             };
-            push(all, &descriptors.rows)?;
+            let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
+            for ((rows, inside), (n_values, of_image)) in per_image.zip(inside).zip(kept) {
+                push(all, &rows[..n_values], inside)?;
+                pooled.extend(of_image);
+            }
             progress.advance(range.len());
             Ok::<_, TrainError>(())
         })?;
         progress.end();
         let described = found.ok_or(TrainError::Bank(crate::bank::BankError::Empty))?;
         Ok(DescribedImages { described, pooled })
+    }
+
+    /// What is looked at of an image.
+    fn inside(&self, (sample, glance): (&Sample, &Glance<'_>), grid: Grid) -> Result<Option<Arc<Inside>>, TrainError> {
+        let named = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
+        self.features.inside(glance.size_px, grid).map_err(named)
+    }
+
+    /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of
+    /// each, and what a gate learns from them.
+    fn keep(
+        &self,
+        descriptors: &mut PatchDescriptors,
+        inside: &[Option<Arc<Inside>>],
+    ) -> Vec<(usize, Option<Vec<f32>>)> {
+        let (n_patches, dim) = (descriptors.grid.n_patches(), descriptors.dim);
+        let images = descriptors.rows.par_chunks_exact_mut(n_patches * dim).zip(inside);
+        let keep = |(rows, inside): (&mut [f32], &Option<Arc<Inside>>)| {
+            let n_values = inside.as_ref().map_or(rows.len(), |inside| inside.bring_forward(rows, dim));
+            let own = &mut rows[..n_values];
+            let pooled = self.pools.then(|| Gate::pooled(own, dim));
+            self.method.prepare(own, dim);
+            (n_values, pooled)
+        };
+        images.map(keep).collect()
     }
 
     /// Room for the descriptors of all images.
@@ -102,8 +129,8 @@ impl Describing<'_> {
     }
 }
 
-fn push(described: &mut Described, rows: &[f32]) -> Result<(), TrainError> {
-    let pushed = described.push(rows);
+fn push(described: &mut Described, rows: &[f32], inside: Option<Arc<Inside>>) -> Result<(), TrainError> {
+    let pushed = described.push(rows, inside);
     let folder = || described.folder().unwrap_or(Path::new(".")).to_owned();
     pushed.map_err(|source| TrainError::Scratch { folder: folder(), source })
 }

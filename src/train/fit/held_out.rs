@@ -3,7 +3,7 @@
 use super::look::{Glance, check_unchanged};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
-use crate::detect::{Asked, DetectError, Detector, Distances, Training, View, go_on};
+use crate::detect::{Asked, DetectError, Detector, Drawn, Training, View, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
@@ -62,7 +62,7 @@ pub(super) fn calibrate(
 }
 
 /// What would be said of the image of this index, so admitted, had it never been seen.
-pub(super) type LeaveOut<'a> = &'a (dyn Fn(usize, Admission) -> Result<Option<Distances>, DetectError> + Sync);
+pub(super) type LeaveOut<'a> = &'a (dyn Fn(usize, Admission) -> Result<Option<Drawn>, DetectError> + Sync);
 
 /// Scores each image that the detector learned from as if it had never seen any of its group. Empty where there is only one
 /// group.
@@ -81,7 +81,7 @@ pub(super) fn leave_each_out(
             let condition = training.condition(index);
             let found = leave_out(index, Admission::certain(condition))?;
             progress.advance(1);
-            Ok(found.map(|Distances { raw_scores, map, .. }| HeldOut {
+            Ok(found.map(|Drawn { raw_scores, map, .. }| HeldOut {
                 image: training.images[index],
                 raw_scores,
                 map_maximum: map.max(),

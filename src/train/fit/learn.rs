@@ -9,19 +9,23 @@ use crate::bank::RowSource;
 use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, Detector, FeaturePipeline, FittedPart, Training, View, go_on, joined, leave_out, levels_of,
+    Described, Detector, FeaturePipeline, FittedPart, Training, View, go_on, joined, leave_out, leave_out_of, levels_of,
 };
 use crate::flow::Flow;
+use crate::image::Roi;
 use crate::progress::Progress;
 use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 /// The images of a fit.
 pub(super) struct Learning<'a> {
     pub(super) plan: &'a FitPlan,
     pub(super) samples: &'a [&'a Sample],
     pub(super) glances: &'a [Glance<'a>],
+    /// What is looked at of each, where that is not all.
+    pub(super) roi: Option<Arc<Roi>>,
     /// Rows and columns of each.
     pub(super) size_px: Vec<(usize, usize)>,
     /// The condition of each.
@@ -189,7 +193,7 @@ impl Learning<'_> {
             return self.calibrate(part.fit.detector(), passing, progress);
         };
         let training = self.training(described);
-        let leave = |index, admission| part.fit.leave_out(&training, index, admission, passing.views);
+        let leave = |index, admission| leave_out_of(&*part.fit, &training, index, admission, passing.views);
         Ok(self.one_per_group(leave_each_out(&leave, &training, progress)?))
     }
 

@@ -32,6 +32,7 @@ pub(crate) use look::digest;
 use look::{Labels, all_named, label, look};
 use room::flow;
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 /// What a fit made.
 #[derive(Debug)]
@@ -121,10 +122,12 @@ pub(crate) fn fit_on(
 ) -> Result<Fitted, TrainError> {
     check(&originals.samples, plan)?;
     let mut open = |part: &PartPlan| open(&part.pipeline);
-    let pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+    let mut pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
     let flow_of = |(part, features)| flow(plan, part, features, originals.samples.len());
     let mut flows = plan.parts.iter().zip(&pipelines).map(flow_of).collect::<Result<Vec<_>, _>>()?;
     let (samples, mut glances, failures) = look(originals, plan, &mut flows[0], progress)?;
+    let roi = plan.region_of_interest(glances[0].size_px)?.map(Arc::new);
+    pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
     let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
     let is_reference: Option<Vec<bool>> =
         plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
@@ -135,7 +138,8 @@ pub(crate) fn fit_on(
     let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
     let size_px: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
     let (label, conditions) = (&*label, &*conditions);
-    let learning = Learning { plan, samples: &samples, glances: &glances, size_px, label, conditions, groups, split };
+    let (samples_of, glances) = (&*samples, &*glances);
+    let learning = Learning { plan, samples: samples_of, glances, roi, size_px, label, conditions, groups, split };
     let Learned { detector, gate, views, held } = learning.learn(pipelines, flows, (level, policies), progress)?;
     if plan.threshold.is_none() && held.is_empty() {
         return Err(TrainError::TooFew { n_images: samples.len() });

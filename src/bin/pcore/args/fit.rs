@@ -10,7 +10,7 @@ use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::condition::{ConditionRule, GateKind};
 use pcore::detect::{Metric, Quality, Registry, Shape};
 use pcore::flow::Pace;
-use pcore::image::{Reading, Resize, ValueRange};
+use pcore::image::{Reading, Resize, RoiShape, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout};
@@ -46,6 +46,16 @@ pub(crate) struct FitArgs {
     /// stay what they are. --conditions tells the new conditions, or --domain names the one.
     #[arg(long, value_name = "BUNDLE", help_heading = INPUT, hide_short_help = true)]
     pub(crate) add_to: Option<PathBuf>,
+    /// Look only at this part of every image: a rectangle X,Y,W,H, a polygon or a mask
+    ///
+    /// A rectangle is LEFT,TOP,WIDTH,HEIGHT, a polygon "X,Y X,Y X,Y": in pixels of the first image (others are scaled) or
+    /// percent (10%,0%,80%,100%). A mask is the file of an image; what is white in it is looked at. Can be
+    /// repeated. The bundle keeps it: nothing elsewhere is learned, scored or drawn.
+    #[arg(long, value_name = "SHAPE", value_parser = parse::<RoiShape>, allow_hyphen_values = true, conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) roi: Vec<RoiShape>,
+    /// Do not look at this part of any image; as --roi
+    #[arg(long, value_name = "SHAPE", value_parser = parse::<RoiShape>, allow_hyphen_values = true, conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) ignore: Vec<RoiShape>,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.

@@ -1,7 +1,7 @@
 //! Settings of everything that opens a bundle, and of studies.
 
 use super::layout::LayoutArgs;
-use super::values::{parse, parse_few, parse_positive};
+use super::values::{parse, parse_area, parse_few, parse_positive};
 use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
@@ -81,9 +81,20 @@ pub(crate) struct InferArgs {
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
     #[command(flatten)]
+    pub(crate) regions: RegionArgs,
+    #[command(flatten)]
     pub(crate) explain: ExplainArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// Which regions are listed.
+#[derive(ClapArgs)]
+pub(crate) struct RegionArgs {
+    /// List only regions (where the map exceeds the pixel threshold) that cover so many pixels of the image; scores and
+    /// verdicts stay what they are
+    #[arg(long, value_name = "PX", default_value_t = 0.0, allow_hyphen_values = true, value_parser = parse_area)]
+    pub(crate) min_area: f64,
 }
 
 /// What is explained of an inspection.
@@ -150,6 +161,8 @@ pub(crate) struct EvalArgs {
     /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) regions: RegionArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

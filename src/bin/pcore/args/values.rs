@@ -60,6 +60,13 @@ pub(super) fn parse_sigma(text: &str) -> Result<f32, String> {
     }
 }
 
+pub(super) fn parse_area(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(area) if area >= 0.0 && area.is_finite() => Ok(area),
+        _ => Err("expected a number of pixels of at least 0".to_owned()),
+    }
+}
+
 pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(threshold) if threshold.abs() <= MAX_SCORE => Ok(threshold),

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use pcore::bank::{MemoryBank, describe};
 use pcore::condition::{Admission, Policy};
 use pcore::dataset::{self, Sample};
-use pcore::detect::{Detector, View};
+use pcore::detect::{Detector, Patches, View};
 use pcore::flow::{Pace, own_memory};
 use pcore::image::{self, Image};
 use pcore::infer::{Calibration, Inspector, inspect_all};
@@ -254,7 +254,7 @@ impl Bench<'_> {
             }
             None => {
                 let view = View::plain(Policy::Mixed);
-                detector.score_described(rows, grid, Admission::abstained(), &[view])?.patches
+                detector.score_described(Patches::all(rows, grid), Admission::abstained(), &[view])?.patches
             }
         })
     }

@@ -17,7 +17,8 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     }
     let listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
-    let opened = open(&args.bundle, &args.run, &listing)?;
+    let mut opened = open(&args.bundle, &args.run, &listing)?;
+    opened.inspector.set_min_region_area(args.regions.min_area);
     let told = (args.bundle.conditions.as_deref(), args.bundle.gate);
     let work = EvaluateJob {
         opened: &opened,

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     args.method.conditions.check()?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
+    (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path };
     let FitDone { fitted, seconds, .. } = fit_to(&job, &args.run)?;
@@ -108,6 +109,8 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         domain: domain.map(str::to_owned),
         parts,
         registry: registry.clone(),
+        roi: vec![],
+        ignore: vec![],
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,

@@ -24,7 +24,8 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     if args.paths.iter().any(|path| path.is_dir()) {
         listed::say(&listing);
     }
-    let opened = open(&args.bundle, &args.run, &listing)?;
+    let mut opened = open(&args.bundle, &args.run, &listing)?;
+    opened.inspector.set_min_region_area(args.regions.min_area);
     let console = Console::new();
     let named = args.bundle.conditions.as_deref();
     let table = known_conditions(named, &listing, &opened.inspector, &console)?;

@@ -1,12 +1,13 @@
 //! A bundle in a few lines.
 
-use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest};
+use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest, RoiAreaEntry, RoiEntry};
 use pcore::detect::Registry;
 
 /// A bundle in a few lines.
 pub(super) fn summary(manifest: &Manifest) -> String {
     let Manifest { detector, conditions, gate, calibration, .. } = manifest;
     let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
+    lines.extend(manifest.roi.as_ref().map(looked_at));
     let facts = Registry::built_in().facts(detector, manifest);
     lines.extend(facts.into_iter().map(|(name, value)| format!("{name:12} {value}")));
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
@@ -61,6 +62,25 @@ fn described(features: &FeaturesEntry) -> Vec<String> {
         lines.push(format!("page         {page} of TIFF files with several"));
     }
     lines
+}
+
+/// Which part of every image is looked at.
+fn looked_at(roi: &RoiEntry) -> String {
+    let count = |areas: &[RoiAreaEntry]| match areas {
+        [area] => match area {
+            RoiAreaEntry::Rectangle(sides) => {
+                let [left, top, width, height] = sides.map(percent);
+                format!("a rectangle of {width} x {height} at {left}, {top}")
+            }
+            RoiAreaEntry::Polygon(corners) => format!("a polygon of {} corners", corners.len()),
+            RoiAreaEntry::Mask(mask) => format!("a mask of {} x {} pixels", mask.height_px, mask.width_px),
+            _ => "a part".to_owned(),
+        },
+        several => format!("{} parts", several.len()),
+    };
+    let seen = if roi.inside.is_empty() { "all of each image".to_owned() } else { count(&roi.inside) };
+    let ignored = if roi.ignored.is_empty() { String::new() } else { format!(", without {}", count(&roi.ignored)) };
+    format!("looked at    {seen}{ignored}")
 }
 
 /// Where a threshold comes from.

@@ -141,6 +141,7 @@ impl StationArtefact {
             gate: single_gate(),
             calibration: constant(threshold),
             // The image score is the largest patch distance, so the same cut marks the patches that decided.
+            roi: None,
             pixel_threshold: threshold,
             seed: 0,
             data_fingerprint: fingerprint(&self.rows, &files),
@@ -231,6 +232,7 @@ fn check_for_station(manifest: &Manifest) -> Result<(f32, FeaturesEntry), Statio
         format!("{} to {} x {} pixels", preprocessing.resize, preprocessing.height_px, preprocessing.width_px),
     )?;
     require(preprocessing.range.is_none(), "the range of values", "none", format!("{:?}", preprocessing.range))?;
+    require(manifest.roi.is_none(), "the region of interest", "all of each image", "a part of it".to_owned())?;
     let n_conditions = conditions.len();
     require(
         n_conditions == 1,
