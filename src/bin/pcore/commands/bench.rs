@@ -2,6 +2,7 @@
 
 use super::left_out;
 use super::open::open;
+use super::summary::quality;
 use crate::Outcome;
 use crate::args::BenchArgs;
 use crate::console::{print_line, say};
@@ -42,6 +43,9 @@ struct Report {
     threads: usize,
     backbone: String,
     image_size: String,
+    /// The named point of the trade between time and accuracy that the bundle was fitted at; `null` where settings were
+    /// chosen one by one.
+    quality: Option<String>,
     /// The method.
     detector: String,
     /// Rows of its memory bank; 0 where it keeps none.
@@ -120,6 +124,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         threads: rayon::current_num_threads(),
         backbone: format!("{} ({})", spec.name, spec.layers.join(", ")),
         image_size: format!("{}x{}", preprocessing.height_px, preprocessing.width_px),
+        quality: quality(inspector.manifest()).map(|quality| quality.to_string()),
         detector: inspector.detector().kind().to_owned(),
         bank_rows: bank.map_or(0, MemoryBank::n_rows),
         dim: inspector.manifest().detector.lead().map_or(0, |features| features.descriptor.dim),
@@ -320,6 +325,9 @@ fn print_table(report: &Report) -> Result<()> {
     print_line(&format!("network      {backbone}, {image_size}"))?;
     let rows = if *bank_rows > 0 { format!("{bank_rows} rows of {dim} values") } else { "no bank".to_owned() };
     print_line(&format!("detector     {detector}, {rows}"))?;
+    if let Some(quality) = &report.quality {
+        print_line(&format!("quality      {quality}"))?;
+    }
     print_line(&format!("start        {:.0} ms to open the bundle and the network", report.start_ms))?;
     print_line(&format!(
         "ceilings     {:.0} GFLOP/s in matrix products, {:.1} GB/s from memory",

@@ -1,13 +1,14 @@
 //! A bundle in a few lines.
 
 use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest, RoiAreaEntry, RoiEntry};
-use pcore::detect::Registry;
+use pcore::detect::{Quality, Registry};
 
 /// A bundle in a few lines.
 pub(super) fn summary(manifest: &Manifest) -> String {
     let Manifest { detector, conditions, gate, calibration, .. } = manifest;
     let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
     lines.extend(manifest.roi.as_ref().map(looked_at));
+    lines.extend(quality(manifest).map(|quality| format!("quality      {quality}")));
     let facts = Registry::built_in().facts(detector, manifest);
     lines.extend(facts.into_iter().map(|(name, value)| format!("{name:12} {value}")));
     for condition in conditions.iter().filter(|_| conditions.len() > 1) {
@@ -35,6 +36,11 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(line(name, entry));
     }
     lines.join("\n") + "\n"
+}
+
+/// The named point of the trade between time and accuracy that the bundle was fitted at, if it was one.
+pub(super) fn quality(manifest: &Manifest) -> Option<Quality> {
+    manifest.profile.parse().ok()
 }
 
 /// How images are described.
