@@ -8,8 +8,9 @@ use super::{RoiEntry, SectionEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
-/// Field names are those of the JSON object in the file. A field that is added, removed or changes its
-/// meaning needs a new [`FORMAT_VERSION`](super::FORMAT_VERSION): a reader refuses fields it does not know.
+/// Field names are those of the JSON object in the file. A field that is removed or changes its meaning needs a new
+/// [`FORMAT_VERSION`](super::FORMAT_VERSION), and so does one that every file has; one that is left out where it says nothing
+/// does not: a reader that does not know it refuses the files that have it, by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
