@@ -31,6 +31,7 @@ mod products;
 mod readme;
 mod real_images;
 mod same_score;
+mod screen;
 #[path = "../support/shared.rs"]
 mod shared;
 mod signing;

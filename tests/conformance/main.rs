@@ -9,4 +9,5 @@ mod growing;
 mod in_memory;
 mod jobs;
 mod refusals;
+mod suspects;
 mod toy;

@@ -3,7 +3,7 @@
 use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{DetectorPart, FitArgs, MethodArgs, RunArgs};
+use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, RunArgs};
 use crate::console::{Console, context, print, print_line, say, warning};
 use crate::home;
 use crate::message::{as_typed, error_text};
@@ -73,18 +73,22 @@ pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
     Ok(done)
 }
 
+/// How images are described, at this size of the network's input.
+pub(super) fn pipeline(args: &PipelineArgs, (height_px, width_px): (usize, usize)) -> PipelineSpec {
+    PipelineSpec {
+        backbone: args.backbone.clone(),
+        layers: args.layers.clone(),
+        preprocessing: Preprocessing {
+            range: args.values.range,
+            page: args.values.pages,
+            ..Preprocessing::imagenet(height_px, width_px, args.resize)
+        },
+        descriptor: DescriptorSpec { neighbourhood: args.neighbourhood, context: args.context.clone() },
+    }
+}
+
 /// What was typed, as a plan.
 pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> Result<FitPlan> {
-    let pipeline = |(height_px, width_px)| PipelineSpec {
-        backbone: method.backbone.clone(),
-        layers: method.layers.clone(),
-        preprocessing: Preprocessing {
-            range: method.values.range,
-            page: method.values.pages,
-            ..Preprocessing::imagenet(height_px, width_px, method.resize)
-        },
-        descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
-    };
     let mut options = Options::default();
     options.metric = method.metric.into();
     options.scoring =
@@ -92,11 +96,15 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset = method.coreset;
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
+    options.filter_patches = method.filter_patches;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     let part = |part: &DetectorPart| -> Result<PartPlan> {
         let method_of = Registry::built_in().method(&part.kind, &options)?;
-        Ok(PartPlan { pipeline: pipeline(part.size.unwrap_or(method.image_size)), method: method_of })
+        Ok(PartPlan {
+            pipeline: pipeline(&method.pipeline, part.size.unwrap_or(method.pipeline.image_size)),
+            method: method_of,
+        })
     };
     let parts = method.detector.0.iter().map(part).collect::<Result<_>>()?;
     Ok(FitPlan {
@@ -110,6 +118,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         group: method.group.clone(),
         holdout: method.holdout,
         alpha: method.alpha,
+        drop_suspects: method.drop_suspects,
         threshold: method.threshold,
         seed: method.seed,
         batch: run.batch,
