@@ -33,6 +33,8 @@ pub(super) struct Learning<'a> {
     pub(super) groups: Groups,
     /// Those that are learned from, and those held out.
     pub(super) split: Split,
+    /// Whether images of which none calibrate are scored by the others too.
+    pub(super) screens: bool,
 }
 
 /// What was learned.
@@ -152,7 +154,7 @@ impl Learning<'_> {
         if self.leaves_out() {
             return Ok(vec![]);
         }
-        let Some(described) = part.described.take() else { return Ok(vec![]) };
+        let Some(described) = part.described.take().filter(|_| self.screens) else { return Ok(vec![]) };
         if !self.plan.drop_suspects && self.split.bank.len() > SCREENED_AT_MOST {
             progress.note(&format!(
                 "suspects are looked for among the {} held-out images alone: scoring the {} others takes long; `FitPlan::drop_suspects` does it",

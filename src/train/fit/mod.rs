@@ -30,7 +30,7 @@ pub use failure::Failure;
 pub(crate) use look::digest;
 use look::{all_named, look};
 use room::flow;
-use round::{Round, named};
+use round::{Round, named, verb};
 use std::borrow::Borrow;
 
 /// What a fit made.
@@ -105,18 +105,19 @@ fn fit_originals(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    fit_on(originals, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), &Policy::ALL, progress)
+    fit_on(originals, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), (&Policy::ALL, true), progress)
 }
 
 /// Opens the pipeline of a part.
 pub(crate) type OpenPipeline<'a> = &'a mut dyn FnMut(&PipelineSpec) -> Result<FeaturePipeline, TrainError>;
 
-/// As [`fit`], on the pipelines that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one.
+/// As [`fit`], on the pipelines that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one. Without
+/// `screens`, suspects are looked for only among the images that calibrate.
 pub(crate) fn fit_on(
     originals: &Originals<'_>,
     plan: &FitPlan,
     open: OpenPipeline<'_>,
-    policies: &[Policy],
+    (policies, screens): (&[Policy], bool),
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
     check(&originals.samples, plan)?;
@@ -128,8 +129,13 @@ pub(crate) fn fit_on(
     let mut dropped: Vec<SuspectEntry> = vec![];
     let mut n_rounds = 0;
     loop {
-        let round =
-            Round::fit(plan, (&samples, &mut glances), (pipelines, flows.clone()), (policies, &dropped), progress)?;
+        let round = Round::fit(
+            plan,
+            (&samples, &mut glances),
+            (pipelines, flows.clone()),
+            (policies, screens, &dropped),
+            progress,
+        )?;
         if !plan.drop_suspects || round.suspects.is_empty() || n_rounds == MOST_ROUNDS {
             round.warn(progress);
             let Round { contents, calibrating, .. } = round;
@@ -138,9 +144,10 @@ pub(crate) fn fit_on(
         n_rounds += 1;
         let found: Vec<SuspectEntry> = round.suspects.iter().map(|suspect| suspect.entry(&samples)).collect();
         progress.note(&format!(
-            "{} of {} training images score far above the others ({}): it is fitted again without them",
+            "{} of {} training images {} far above the others ({}): it is fitted again without",
             found.len(),
             samples.len(),
+            verb(found.len()),
             named(&found)
         ));
         dropped.extend(found);

@@ -34,7 +34,7 @@ impl Round {
         plan: &FitPlan,
         (samples, glances): (&[&Sample], &mut [Glance<'_>]),
         (pipelines, flows): (Vec<FeaturePipeline>, Vec<Flow>),
-        (policies, dropped): (&[Policy], &[SuspectEntry]),
+        (policies, screens, dropped): (&[Policy], bool, &[SuspectEntry]),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
         let Labels { conditions, of_image: label, level } = label(samples, glances, &plan.conditions)?;
@@ -48,7 +48,7 @@ impl Round {
         let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
         let size_px: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
         let (label, conditions) = (&*label, &*conditions);
-        let learning = Learning { plan, samples, glances, size_px, label, conditions, groups, split };
+        let learning = Learning { plan, samples, glances, size_px, label, conditions, groups, split, screens };
         let learned = learning.learn(pipelines, flows, (level, policies), progress)?;
         let Learned { detector, gate, views, held, suspects } = learned;
         if plan.threshold.is_none() && held.is_empty() {
@@ -79,12 +79,18 @@ impl Round {
             _ => ", and they may raise the threshold".to_owned(),
         };
         progress.warn(&format!(
-            "{} of {} training images score far above the others ({}): where they are defective, defects like theirs are missed{threshold}; look at them, and take them away or use `FitPlan::drop_suspects` if they do not belong here",
+            "{} of {} training images {} far above the others ({}): where defective, defects alike are missed{threshold}; look, and take away what does not belong here, or use `FitPlan::drop_suspects`",
             kept.len(),
             manifest.sources.len(),
+            verb(kept.len()),
             named(kept)
         ));
     }
+}
+
+/// What so many images do.
+pub(super) fn verb(n: usize) -> &'static str {
+    if n == 1 { "scores" } else { "score" }
 }
 
 /// The first few names.

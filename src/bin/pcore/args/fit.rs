@@ -261,7 +261,7 @@ pub(crate) struct RunArgs {
     /// Images per pass through the network
     #[arg(long, value_name = "N", default_value_t = pcore::flow::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) batch: usize,
-    /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
+    /// Memory at most, such as 8GiB or 500MiB [default: half of what is free]
     ///
     /// Images wait for each other, batches become smaller, patches of a fit go to a scratch file; results are the same. An
     /// image that takes more fails alone.
