@@ -276,7 +276,7 @@ fn covering_radius(rows: &[f32], dim: usize, picked: &[u32]) -> Result<f32, Bank
 }
 
 /// The principal directions of a sample of the rows.
-fn principal(source: &dyn RowSource) -> Result<Projection, BankError> {
+pub(super) fn principal(source: &dyn RowSource) -> Result<Projection, BankError> {
     let sampled = Projection::principal_sample(source.n_rows());
     let mut rows = Vec::with_capacity(sampled.len() * source.dim());
     for row in sampled.clone() {
@@ -292,7 +292,7 @@ fn principal(source: &dyn RowSource) -> Result<Projection, BankError> {
 }
 
 /// All rows, projected block by block: a row's projection does not depend on the others in its block.
-fn project(source: &dyn RowSource, projection: &Projection) -> Result<Vec<f32>, BankError> {
+pub(super) fn project(source: &dyn RowSource, projection: &Projection) -> Result<Vec<f32>, BankError> {
     let (n_rows, dim) = (source.n_rows(), source.dim());
     let per_block = (BLOCK_BYTES / size_of::<f32>() / dim).max(1);
     let mut projected = Vec::with_capacity(n_rows * projection.to());

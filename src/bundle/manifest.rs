@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RoiEntry, SectionEntry, exact, unique};
+use super::{RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -46,6 +46,9 @@ pub struct Manifest {
     pub data_fingerprint: String,
     /// Names of the training images.
     pub sources: Vec<String>,
+    /// Training images that score unlike the others; `None`, and left out of the file, where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspects: Option<SuspectsEntry>,
     /// Where the bank comes from when it was not fitted by pcore; `None` when it was.
     pub imported: Option<ImportedEntry>,
     /// SHA-256 of the tensor data, 64 lower-case hex digits. Set by the writer.

@@ -54,6 +54,7 @@ pub(crate) mod settings;
 mod shown;
 mod signature;
 mod spec;
+mod suspects;
 mod tensors;
 pub(crate) mod unique;
 mod write;
@@ -76,6 +77,7 @@ pub use section::{Section, Sections, Upgraded};
 pub(crate) use shown::shorten;
 pub use signature::{SignatureError, SigningKey, TrustedKey, read_signed, sign, signature_path};
 pub use spec::{Holds, TensorSpec};
+pub use suspects::{SuspectEntry, SuspectsEntry};
 pub use tensors::{Tensors, TensorsOf, Values};
 pub use write::{may_replace, to_bytes, write};
 

@@ -7,7 +7,7 @@ use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
     FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,
-    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry,
+    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry, SuspectsEntry,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -32,6 +32,7 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     if let Some(imported) = &manifest.imported {
         check_named("imported.format", &imported.format)?;
     }
+    manifest.suspects.as_ref().map_or(Ok(()), check_suspects)?;
     check_calibration(&manifest.calibration, &names)
 }
 
@@ -107,6 +108,14 @@ fn check_conditions(conditions: &[ConditionEntry]) -> Result<BTreeSet<&str>, Def
         check_count("conditions.n_images", condition.n_images)?;
     }
     Ok(names)
+}
+
+fn check_suspects(suspects: &SuspectsEntry) -> Result<(), Defect> {
+    for suspect in suspects.kept.iter().chain(&suspects.dropped) {
+        check_score("suspects.score", Some(suspect.score))?;
+        check_between("suspects.deviations", suspect.deviations, 0.0, MAX_SCORE)?;
+    }
+    Ok(())
 }
 
 fn check_gate(gate: &GateEntry, n_conditions: usize) -> Result<(), Defect> {

@@ -102,6 +102,21 @@ pub trait Fit: Send + Sync {
         views: &[View],
     ) -> Result<Option<Distances>, DetectError>;
 
+    /// The training image of another group that the most anomalous patch of the `index`-th image that it learned from is nearest to
+    /// under this view. `None` where that is not known.
+    ///
+    /// # Errors
+    /// As [`Detector::score`].
+    fn nearest_other(
+        &self,
+        _training: &Training<'_>,
+        _index: usize,
+        _admission: Admission,
+        _view: View,
+    ) -> Result<Option<usize>, DetectError> {
+        Ok(None)
+    }
+
     /// The detector alone.
     fn into_detector(self: Box<Self>) -> Box<dyn Detector>;
 }

@@ -22,7 +22,7 @@ mod quality;
 mod registry;
 mod view;
 
-pub(crate) use combined::{FittedPart, joined, leave_out, levels_of};
+pub(crate) use combined::{FittedPart, PartLevels, joined, leave_out, levels_of, standardised};
 pub(crate) use contract::strongest;
 pub use contract::{Admit, Asked, Detector, PartScored, Scored};
 pub use described::Described;

@@ -66,6 +66,9 @@ pub struct Options {
     pub coreset_space: CoresetSpace,
     /// Choose them among about so many evenly spread rows; `None` for all.
     pub coreset_sample: Option<usize>,
+    /// Share of the patches that are left out before the coreset is chosen, 0 to below 1: those least like the patches at the same
+    /// place of the other images ([`patch_outliers`](crate::bank::patch_outliers)). 0 for none.
+    pub filter_patches: f64,
     /// How the bank is searched.
     pub index: IndexKind,
     /// What a distribution of patches is made of.
@@ -140,6 +143,7 @@ impl Default for Options {
             coreset: DEFAULT_CORESET,
             coreset_space: CoresetSpace::default(),
             coreset_sample: None,
+            filter_patches: 0.0,
             index: IndexKind::default(),
             shape: Shape::default(),
             shrinkage: None,

@@ -94,6 +94,14 @@ pub enum JobError {
         /// Why.
         source: Box<TrainError>,
     },
+    /// A lot can't be screened.
+    #[error("screening {}: {source}", root.display())]
+    Screen {
+        /// Folder of the images.
+        root: PathBuf,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// A bundle can't be used.
     #[error("opening {}: {source}", path.display())]
     Open {

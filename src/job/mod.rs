@@ -5,6 +5,7 @@
 //! | [`fit()`] | normal images | a bundle |
 //! | [`inspect()`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
 //! | [`evaluate()`] | labelled images | figures, and the same folder |
+//! | [`screen()`] | unlabelled images | their order, and a list of the most normal ones |
 //! | [`study()`] | labelled images and a plan | tables and pages in a folder |
 //!
 //! A job checks its place before it works, tells how far it is and what it leaves out through the [`Progress`] of its
@@ -47,6 +48,7 @@ mod opened;
 mod page;
 mod pictures;
 mod place;
+mod screen;
 mod study;
 mod truth;
 
@@ -60,5 +62,6 @@ pub use known::known_conditions;
 pub use opened::Opened;
 pub use pictures::MapFormat;
 pub use place::{check_bundle, check_file, check_folder, prepare_folder, read_at_most};
+pub use screen::{Keep, NORMAL_LIST, SCREENING_CSV, ScreenDone, ScreenJob, screen};
 pub use study::{StudyDone, StudyJob, study};
 pub use truth::Truth;

@@ -180,6 +180,24 @@ pub enum TrainError {
         /// MiB allowed.
         allowed_mib: u64,
     },
+    /// An image that is to be screened has nothing to be compared with.
+    #[error("screening compares images with each other: give at least 2 that can be read, found {n_images}")]
+    Alone {
+        /// Images found.
+        n_images: usize,
+    },
+    /// A lot that is to be screened does not fit the memory allowed.
+    #[error(
+        "screening {n_images} images takes {needed_mib} MiB of memory, {allowed_mib} MiB are allowed: raise `Pace::memory_bytes`, give fewer images, or take fewer `PipelineSpec::layers`"
+    )]
+    Lot {
+        /// Images of the lot.
+        n_images: usize,
+        /// MiB needed in all.
+        needed_mib: u64,
+        /// MiB allowed.
+        allowed_mib: u64,
+    },
     /// The descriptors fit neither in memory nor on the disk.
     #[error(
         "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with `FitPlan::scratch`, raise `FitPlan::memory_bytes`, or use fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`) or fewer layers", folder.display()

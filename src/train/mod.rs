@@ -13,6 +13,7 @@ mod originals;
 mod plan;
 mod products;
 mod recalibrate;
+mod screen;
 mod split;
 
 pub use add::add_to;
@@ -21,5 +22,9 @@ pub use fit::{Failure, Fitted, fit, fit_images};
 pub(crate) use fit::{digest, fit_on};
 pub use group::{GroupRule, NamePattern};
 pub(crate) use originals::Originals;
-pub use plan::{DEFAULT_ALPHA, DEFAULT_HOLDOUT, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, PartPlan};
+pub use plan::{
+    DEFAULT_ALPHA, DEFAULT_HOLDOUT, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, MOST_ROUNDS, PartPlan, SCREENED_AT_MOST,
+    SUSPECT_DEVIATIONS, SUSPECTS_FROM,
+};
 pub use recalibrate::{Recalibrated, recalibrate};
+pub use screen::{Screened, ScreenedImage, screen};

@@ -18,7 +18,17 @@ pub const DEFAULT_HOLDOUT: f64 = 0.2;
 pub const LEAVE_ONE_OUT_BELOW: usize = 500;
 /// False alarms wanted among normal images.
 pub const DEFAULT_ALPHA: f64 = 0.01;
-
+/// A training image is suspect where its score by the others lies more than so many deviations above the median of its
+/// condition's images. A deviation is 1.4826 times the median of how far the upper half of them lies above the median: the
+/// standard deviation, were they normally distributed, and hardly moved by a tenth of odd ones.
+pub const SUSPECT_DEVIATIONS: f32 = 5.0;
+/// In a condition with fewer scored images nothing is said of suspects.
+pub const SUSPECTS_FROM: usize = 20;
+/// Times that suspects are left out, at most.
+pub const MOST_ROUNDS: usize = 3;
+/// Images of a bank that are scored by the others although none of them calibrate, at most: it takes as long as calibrating with all
+/// of them. With [`FitPlan::drop_suspects`] all are.
+pub const SCREENED_AT_MOST: usize = 2000;
 /// Which normal images calibrate the threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -114,6 +124,9 @@ pub struct FitPlan {
     pub holdout: Holdout,
     /// False alarms wanted among normal images, 0..1.
     pub alpha: f64,
+    /// Whether training images that score unlike the others ([`SUSPECT_DEVIATIONS`]) are left out, and it is fitted again without
+    /// them, at most [`MOST_ROUNDS`] times. The threshold then promises nothing about images like those.
+    pub drop_suspects: bool,
     /// A fixed raw-score threshold in place of the calibrated one.
     pub threshold: Option<f32>,
     /// Seed of every random choice.
@@ -162,6 +175,7 @@ impl FitPlan {
             group: GroupRule::Auto,
             holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,
+            drop_suspects: false,
             threshold: None,
             seed: 0,
             batch: DEFAULT_BATCH,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pcore::bank::{CoresetSize, IndexKind};
-use pcore::bundle::{Contents, Defect};
+use pcore::bundle::{Contents, Defect, SuspectEntry, SuspectsEntry};
 use pcore::condition::{ConditionRule, GateKind};
 use pcore::detect::Options;
 use pcore::image::{Image, Preprocessing, Resize, write_png_grey8};
@@ -35,6 +35,7 @@ fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents 
     let samples = pcore::dataset::normals(folder, None).unwrap().samples;
     let mut options = Options::default();
     (options.index, options.coreset) = (IndexKind::InvertedFile, CoresetSize::Count(40));
+    options.filter_patches = 0.1;
     let mut part = PartPlan::new("patchcore", &options).unwrap();
     part.pipeline.preprocessing = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
     part.pipeline.descriptor.context = vec!["h:1,2".parse().unwrap()];
@@ -42,7 +43,11 @@ fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents 
     let ignore = vec!["0,0 4,0 0,4".parse().unwrap()];
     let plan =
         FitPlan { domain: Some("C".into()), parts: vec![part], roi, ignore, conditions, gate, ..FitPlan::default() };
-    fit(&samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents
+    let mut contents = fit(&samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents;
+    let name = || contents.manifest.sources[0].clone();
+    let suspect = SuspectEntry { name: name(), score: 1.5, deviations: 7.25, nearest: Some(name()) };
+    contents.manifest.suspects = Some(SuspectsEntry { kept: vec![suspect.clone()], dropped: vec![suspect] });
+    contents
 }
 
 /// The paths of all values of a JSON value, objects and lists included.

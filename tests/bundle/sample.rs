@@ -126,6 +126,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         seed: u64::MAX,
         data_fingerprint: "0".repeat(64),
         sources: vec!["good/000.png".into(), r#"good/"odd\",{"header_sha256":".png"#.into(), "gut/äß 漢.tiff".into()],
+        suspects: None,
         imported: None,
         tensors_sha256: String::new(),
         header_sha256: String::new(),

@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -19,6 +19,10 @@ const CASES: [Case; 16] = [
     Case {
         arguments: &["infer", "data/domain_C/test/good"],
         keys: &["path", "score", "raw_score", "threshold", "verdict"],
+    },
+    Case {
+        arguments: &["screen", "data/domain_C/test", "--image-size", "64x64", "--out", "order", "--keep", "2"],
+        keys: &["seconds", "images", "n_kept", "failed"],
     },
     Case { arguments: &["eval", "data", "--domain", "C"], keys: &["image_AUROC", "AUPRO", "false_alarm_rate"] },
     Case {

@@ -32,6 +32,7 @@ mod readme;
 mod real_images;
 mod regions;
 mod same_score;
+mod screen;
 #[path = "../support/shared.rs"]
 mod shared;
 mod signing;

@@ -184,7 +184,9 @@ fn mixes_of_sizes_stay_within_their_memory_in_fit_and_infer() {
     let (bound, memory) = (300, ["--memory", "300MiB"]);
     for (name, n_images) in mixes {
         let mut fit = pcore(folder.path());
-        fit.env("RAYON_NUM_THREADS", "4").args(["fit", "--normal", name, "--bundle", "b.pcore"]).args(memory);
+        fit.env("RAYON_NUM_THREADS", "4")
+            .args(["fit", "--normal", name, "--quality", "fast", "--bundle", "b.pcore"])
+            .args(memory);
         let (code, fitting, told) = watched(&mut fit);
         let left_out = told.matches("left out:").count();
         assert_eq!(code, Some(if left_out > 0 { 3 } else { 0 }), "{name}: {told}");

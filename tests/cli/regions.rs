@@ -131,7 +131,7 @@ fn what_is_no_region_of_interest_is_refused_in_words_and_leaves_no_bundle() {
         (&["--ignore", black.to_str().unwrap()], "black.png marks no pixel"),
         (&["--roi", square.to_str().unwrap()], "square.png"),
         (&["--roi", "nowhere.png"], "nowhere.png"),
-        (&["--ignore", "0%,0%,100%,100%"], "none of the 1024 patches"),
+        (&["--ignore", "0%,0%,100%,100%"], "none of the 256 patches"),
     ];
     for (arguments, words) in cases {
         let said = refused(arguments);

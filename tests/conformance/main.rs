@@ -10,4 +10,5 @@ mod in_memory;
 mod jobs;
 mod refusals;
 mod roi;
+mod suspects;
 mod toy;

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Infer(args) => commands::infer::run(args),
         Verb::Eval(args) => commands::eval::run(args),
         Verb::Study(args) => commands::study::run(args),
+        Verb::Screen(args) => commands::screen::run(args),
         Verb::Bench(args) => commands::bench::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Sign(args) => commands::sign::run(args),

@@ -15,6 +15,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("FitPlan::alpha", "--alpha"),
     ("FitPlan::conditions", "--conditions"),
     ("FitPlan::domain", "--domain"),
+    ("FitPlan::drop_suspects", "--drop-suspects"),
     ("FitPlan::gate", "--gate"),
     ("FitPlan::group", "--group"),
     ("FitPlan::holdout", "--holdout"),

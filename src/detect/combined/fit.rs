@@ -63,6 +63,14 @@ pub(crate) fn leave_out(
     Ok(Drawn::of(joined.raw_scores, patches, joined.maps))
 }
 
+/// The sum of parts' standardised scores under the first view.
+pub(crate) fn standardised(levels: &[Vec<PartLevels>], raw_scores: &[f32], condition: usize) -> f32 {
+    let share = |(levels, raw): (&Vec<PartLevels>, &f32)| {
+        levels.first().map_or(0.0, |levels| (raw - levels.of(Some(condition)).mean) / levels.of(Some(condition)).std)
+    };
+    levels.iter().zip(raw_scores).map(share).sum()
+}
+
 /// The parts as one detector.
 pub(crate) fn joined(parts: Vec<FittedPart>, levels: Vec<Vec<PartLevels>>, views: &[View]) -> Box<dyn Detector> {
     let parts = parts.into_iter().map(|part| part.fit.into_detector()).collect();

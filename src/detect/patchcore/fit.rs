@@ -4,8 +4,8 @@ use super::fitted::{NAME, PatchCore};
 use super::index;
 use super::settings::{CoresetEntry, ScoreEntry, Settings};
 use crate::bank::{
-    BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, LocalDensity, MemoryBank, RowSource,
-    normalise_rows, select_from,
+    BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, KeptRows, LocalDensity, MemoryBank,
+    RowSource, Search, normalise_rows, patch_outliers, select_from,
 };
 use crate::bundle::SectionEntry;
 use crate::condition::Admission;
@@ -34,10 +34,15 @@ impl Plan {
         let described = training.described;
         let n_rows = described.n_rows();
         let Options { coreset, coreset_space, coreset_sample, .. } = self.options;
-        progress.begin("coreset", coreset.of(n_rows));
+        let kept = self.filter(training, progress)?;
+        let source: &dyn RowSource = kept.as_ref().map_or(described, |kept| kept);
+        progress.begin("coreset", coreset.of(source.n_rows()));
         let step = &mut |n| progress.advance(n);
-        let mut found = select_from(described, coreset, coreset_space, coreset_sample, training.seed, step)?;
+        let mut found = select_from(source, coreset, coreset_space, coreset_sample, training.seed, step)?;
         progress.end();
+        if let Some(kept) = &kept {
+            found.indices.iter_mut().for_each(|index| *index = kept.kept()[*index as usize]);
+        }
         if found.stopped_early {
             let n = found.indices.len();
             progress.note(&format!("coreset: only {n} different patches, all of them are kept"));
@@ -45,10 +50,34 @@ impl Plan {
         let condition_of = |row: u32| training.condition(described.origin(row as usize).0);
         for condition in 0..training.n_conditions {
             if !found.indices.iter().any(|i| condition_of(*i) == condition) {
-                found.indices.extend((0..n_rows as u32).find(|i| condition_of(*i) == condition));
+                let of_it = |i: &u32| condition_of(*i) == condition;
+                let all = || (0..n_rows as u32).find(of_it);
+                found
+                    .indices
+                    .extend(kept.as_ref().and_then(|kept| kept.kept().iter().copied().find(of_it)).or_else(all));
             }
         }
         Ok(found)
+    }
+
+    /// The patches that are left where some are left out.
+    fn filter<'a>(
+        &self,
+        training: &Training<'a>,
+        progress: &dyn Progress,
+    ) -> Result<Option<KeptRows<'a>>, DetectError> {
+        let share = self.options.filter_patches;
+        if share <= 0.0 {
+            return Ok(None);
+        }
+        let described = training.described;
+        let condition: Vec<usize> = (0..training.images.len()).map(|index| training.condition(index)).collect();
+        progress.begin("filtering", 1);
+        let factors = patch_outliers(described, described.grid().n_patches(), &condition)?;
+        progress.advance(1);
+        progress.end();
+        go_on(progress)?;
+        Ok(Some(KeptRows::without(described, &factors, share)))
     }
 
     fn settings(&self, picked: &Coreset, bank: &MemoryBank, training: &Training<'_>) -> Settings {
@@ -67,6 +96,7 @@ impl Plan {
                 seed: training.seed,
                 covering_radius: Some(picked.covering_radius),
             },
+            filter_patches: Some(self.options.filter_patches).filter(|share| *share > 0.0),
             index: None,
             score: ScoreEntry::new(scoring),
             density_neighbours: Some(DENSITY_NEIGHBOURS),
@@ -104,7 +134,14 @@ impl Method for Plan {
             IndexKind::InvertedFile => 2 * BANK_BYTES,
         };
         let bank = per_value * coreset.of(n_rows) as u64 * dim as u64;
-        bank.max(coreset_space.memory_bytes(n_rows, dim, *coreset, is_held))
+        if self.options.filter_patches <= 0.0 {
+            return bank.max(coreset_space.memory_bytes(n_rows, dim, *coreset, is_held));
+        }
+        // Factors and the numbers of the rows kept, which are read as a copy; before, all rows in principal directions.
+        let beside = 8 * n_rows as u64;
+        let selected = coreset_space.memory_bytes(n_rows, dim, *coreset, false);
+        let told = CoresetSpace::Principal.memory_bytes(n_rows, dim, *coreset, false);
+        bank.max(selected.max(told).saturating_add(beside))
     }
 
     fn fit(
@@ -156,6 +193,23 @@ impl Fit for PatchCore {
         let rows = &*training.described.image(index)?;
         let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
         self.score_without(rows, admission, views, &is_left_out)
+    }
+
+    fn nearest_other(
+        &self,
+        training: &Training<'_>,
+        index: usize,
+        admission: Admission,
+        view: View,
+    ) -> Result<Option<usize>, DetectError> {
+        let rows = &*training.described.image(index)?;
+        let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
+        let others = self.bank.nearest_by_condition_without(rows, 1, &is_left_out)?;
+        let Some(found) = others.under(Search::under(view.policy, admission, self.n_conditions)) else {
+            return Ok(None);
+        };
+        let most = found.distances.iter().zip(&found.indices).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        Ok(most.map(|(_, row)| self.bank.origins()[*row as usize].source as usize))
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

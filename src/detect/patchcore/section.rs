@@ -52,7 +52,7 @@ pub(super) fn check(entry: &SectionEntry, tensors: TensorsOf<'_>, _shared: &Mani
 /// The bank and how it is searched.
 pub(super) fn facts(entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
     let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
-    let Settings { metric, coreset, index, rows_of_condition, .. } = settings;
+    let Settings { metric, coreset, filter_patches, index, rows_of_condition, .. } = settings;
     let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
     let n_candidates = coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
     let distance = match metric {
@@ -62,6 +62,14 @@ pub(super) fn facts(entry: &SectionEntry, shared: &Manifest) -> Vec<(String, Str
     let n = coreset.n_picked;
     let bank = format!("{n} rows of {dim} values, out of {n_candidates}; {distance} distance");
     let mut facts = vec![("bank".to_owned(), bank)];
+    if let Some(share) = filter_patches {
+        let percent = format!("{:.2}", share * 100.0);
+        let percent = percent.trim_end_matches('0').trim_end_matches('.');
+        facts.push((
+            "filter".to_owned(),
+            format!("at most {percent} % of the patches, least like those of other images, left out before"),
+        ));
+    }
     if let Some(IndexEntry { kind, n_lists, n_probes, recall, n_measured }) = index {
         let found = format!("{:.2}", recall * 100.0);
         let found = found.trim_end_matches('0').trim_end_matches('.');

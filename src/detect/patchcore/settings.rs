@@ -13,6 +13,10 @@ pub(super) struct Settings {
     pub(super) metric: Metric,
     /// How the rows of the bank were chosen.
     pub(super) coreset: CoresetEntry,
+    /// Share of the patches that were left out before, the least like those at the same place of the other images, 0 to 1; `None`, and
+    /// left out of the file, where none were.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "exact")]
+    pub(super) filter_patches: Option<f64>,
     /// How the rows are searched; `None`, and left out of the file, where all of them are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) index: Option<IndexEntry>,
@@ -99,6 +103,9 @@ impl Settings {
     /// Checks every field, within the limits of the bundle.
     pub(super) fn check(&self, n_conditions: usize) -> Result<(), Defect> {
         check_coreset(&self.coreset)?;
+        if let Some(share) = self.filter_patches {
+            check_share("filter_patches", share)?;
+        }
         if let Some(index) = &self.index {
             check_index(index, self.coreset.n_picked)?;
         }

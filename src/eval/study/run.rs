@@ -248,7 +248,8 @@ impl<'a> Study<'a> {
             },
         };
         let train = Originals::files(&self.data.train);
-        let fitted = fit_on(&train, &plan, &mut |_| Ok(self.pipeline(cell)), &policies, progress).map_err(failed)?;
+        let fitted =
+            fit_on(&train, &plan, &mut |_| Ok(self.pipeline(cell)), (&policies, false), progress).map_err(failed)?;
         self.measure(fitted.contents, cell, (group, progress))
     }
 

@@ -6,6 +6,7 @@ use super::learn::Learning;
 use super::look::fingerprint;
 use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, RoiEntry, Section,
+    SuspectsEntry,
 };
 use crate::condition::{Chosen, ConditionRule};
 use crate::detect::{Detector, View};
@@ -19,6 +20,8 @@ pub(super) struct Outcome<'a> {
     pub(super) gate: &'a Chosen,
     pub(super) views: &'a [View],
     pub(super) held: &'a [HeldOut],
+    /// Training images unlike the others.
+    pub(super) suspects: Option<SuspectsEntry>,
 }
 
 impl Outcome<'_> {
@@ -42,6 +45,7 @@ impl Outcome<'_> {
             seed: plan.seed,
             data_fingerprint: fingerprint(learning.samples, learning.glances),
             sources: learning.samples.iter().map(|s| s.name.clone()).collect(),
+            suspects: self.suspects.clone(),
             imported: None,
             // Filled in by the writer.
             header_sha256: String::new(),

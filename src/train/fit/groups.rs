@@ -47,7 +47,11 @@ impl Groups {
         if plan.group == GroupRule::Single {
             return Ok(single());
         }
-        let thumbnails: Vec<_> = glances.iter_mut().map(|glance| glance.thumbnail.take()).collect();
+        // Needed once more where it is fitted again.
+        let taken = |glance: &mut Glance<'_>| {
+            if plan.drop_suspects { glance.thumbnail.clone() } else { glance.thumbnail.take() }
+        };
+        let thumbnails: Vec<_> = glances.iter_mut().map(taken).collect();
         let digests: Vec<[u8; 32]> = glances.iter().map(|glance| glance.digest).collect();
         let Some(of_image) = near_copies::find(&digests, &thumbnails) else { return Ok(single()) };
         let units = Units::of(&of_image, label, n_conditions);

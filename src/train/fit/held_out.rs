@@ -68,12 +68,15 @@ pub(super) type LeaveOut<'a> = &'a (dyn Fn(usize, Admission) -> Result<Option<Dr
 /// group.
 ///
 /// The gate has seen these images, so their labels take its place.
+///
+/// `stage`: what progress calls it.
 pub(super) fn leave_each_out(
+    stage: &str,
     leave_out: LeaveOut<'_>,
     training: &Training<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
-    progress.begin("calibrating", training.images.len());
+    progress.begin(stage, training.images.len());
     let found: Result<Vec<Option<HeldOut>>, TrainError> = (0..training.images.len())
         .into_par_iter()
         .map(|index| {

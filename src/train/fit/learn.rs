@@ -5,18 +5,22 @@ use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
 use super::look::{Glance, n_ahead};
 use super::room;
+use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::bank::RowSource;
-use crate::condition::{Chosen, Examples, Gate, GateKind, Policy, choose};
+use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, Detector, FeaturePipeline, FittedPart, Training, View, go_on, joined, leave_out, leave_out_of, levels_of,
+    Described, DetectError, Detector, FeaturePipeline, FittedPart, PartLevels, Training, View, go_on, joined,
+    leave_out, leave_out_of, levels_of,
 };
 use crate::flow::Flow;
 use crate::image::Roi;
 use crate::progress::Progress;
+use crate::train::plan::SCREENED_AT_MOST;
 use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::cmp::Reverse;
+use std::slice;
 use std::sync::Arc;
 
 /// The images of a fit.
@@ -34,6 +38,8 @@ pub(super) struct Learning<'a> {
     pub(super) groups: Groups,
     /// Those that are learned from, and those held out.
     pub(super) split: Split,
+    /// Whether images of which none calibrate are scored by the others too.
+    pub(super) screens: bool,
 }
 
 /// What was learned.
@@ -44,7 +50,11 @@ pub(super) struct Learned {
     pub(super) views: Vec<View>,
     /// Under these views.
     pub(super) held: Vec<HeldOut>,
+    pub(super) suspects: Vec<Suspect>,
 }
+
+/// A detector, the scores of each image that calibrates it, and the suspects.
+type Judged = (Box<dyn Detector>, Vec<HeldOut>, Vec<Suspect>);
 
 /// What images pass on the way to a held-out score.
 #[derive(Clone, Copy)]
@@ -66,7 +76,7 @@ impl Learning<'_> {
         progress: &dyn Progress,
     ) -> Result<Learned, TrainError> {
         let (room_bytes, image_bytes) = (flows[0].room_bytes, flows[0].image_bytes);
-        let (mut parts, mut gate) = (vec![], None);
+        let (mut parts, mut screened, mut gate) = (vec![], vec![], None);
         for (index, (part, features)) in self.plan.parts.iter().zip(pipelines).enumerate() {
             let flow = &mut flows[index];
             if index > 0 {
@@ -78,7 +88,8 @@ impl Learning<'_> {
             }
             let flow = &*flow;
             let pools = gate.is_none() && self.gate_learns(level.as_ref());
-            let (fitted, pooled, dim) = self.fit(part, features, (flow, pools), progress)?;
+            let (mut fitted, pooled, dim) = self.fit(part, features, (flow, pools), progress)?;
+            screened.push(self.screen(&mut fitted, policies, progress)?);
             if gate.is_none() {
                 gate = Some((self.gate(&pooled, level.clone())?, dim));
             }
@@ -90,49 +101,102 @@ impl Learning<'_> {
         let flow =
             flows.iter().min_by_key(|flow| (flow.batch, Reverse(flow.image_bytes))).ok_or(TrainError::NoParts)?;
         let passing = Passing { gate: &gate.gate, dim, views: &views, flow };
-        let (detector, held) = match <[FittedPart; 1]>::try_from(parts) {
-            Ok([part]) => self.alone(part, passing, progress)?,
-            Err(parts) => self.together(parts, passing, progress)?,
+        let (detector, held, suspects) = match <[FittedPart; 1]>::try_from(parts) {
+            Ok([part]) => self.alone(part, screened.concat(), passing, progress)?,
+            Err(parts) => self.together(parts, &screened, passing, progress)?,
         };
-        Ok(Learned { detector, gate, views, held })
+        Ok(Learned { detector, gate, views, held: self.one_per_group(held), suspects })
     }
 
     /// A single part.
     fn alone(
         &self,
-        mut part: FittedPart,
+        part: FittedPart,
+        screened: Vec<ByOthers>,
         passing: Passing<'_>,
         progress: &dyn Progress,
-    ) -> Result<(Box<dyn Detector>, Vec<HeldOut>), TrainError> {
-        let held = self.held_out(&mut part, passing, progress)?;
-        Ok((part.fit.into_detector(), held))
+    ) -> Result<Judged, TrainError> {
+        let held = self.held_out(&part, passing, progress)?;
+        let suspects = self.suspects(&[[of_each(&held), screened].concat()], slice::from_ref(&part), passing)?;
+        Ok((part.fit.into_detector(), held, suspects))
     }
 
     /// Several parts: what the scores of each mean is known first, then what their sum does.
     fn together(
         &self,
-        mut parts: Vec<FittedPart>,
+        parts: Vec<FittedPart>,
+        screened: &[Vec<ByOthers>],
         passing: Passing<'_>,
         progress: &dyn Progress,
-    ) -> Result<(Box<dyn Detector>, Vec<HeldOut>), TrainError> {
-        let mut levels = vec![];
-        for part in &mut parts {
-            let held = self.held_out(part, passing, progress)?;
+    ) -> Result<Judged, TrainError> {
+        let mut levels: Vec<Vec<PartLevels>> = vec![];
+        for part in &parts {
+            let held = self.one_per_group(self.held_out(part, passing, progress)?);
             let under = |view: usize| held.iter().map(|h| (h.condition, h.raw_scores[view])).collect::<Vec<_>>();
             let of_view = |view| levels_of(&under(view), self.conditions.len());
             levels.push((0..passing.views.len()).map(of_view).collect::<Result<Vec<_>, _>>()?);
         }
         if !self.leaves_out() {
+            let screened = together(screened, &levels);
             let detector = joined(parts, levels, passing.views);
             let held = self.calibrate(&*detector, passing, progress)?;
-            return Ok((detector, held));
+            let suspects = self.suspects(&[of_each(&held), screened], &[], passing)?;
+            return Ok((detector, held, suspects));
         }
         let Some(described) = parts[0].described.as_ref() else { return Err(TrainError::NoParts) };
         let training = self.training(described);
         let read = (&*levels, passing.views);
         let leave = |index, admission| leave_out(&parts, read, &training, index, admission);
-        let held = self.one_per_group(leave_each_out(&leave, &training, progress)?);
-        Ok((joined(parts, levels, passing.views), held))
+        let held = leave_each_out("calibrating", &leave, &training, progress)?;
+        let suspects = self.suspects(&[of_each(&held)], &parts, passing)?;
+        Ok((joined(parts, levels, passing.views), held, suspects))
+    }
+
+    /// The scores of a part's images by the others where none of these calibrate; the descriptors go then.
+    fn screen(
+        &self,
+        part: &mut FittedPart,
+        policies: &[Policy],
+        progress: &dyn Progress,
+    ) -> Result<Vec<ByOthers>, TrainError> {
+        if self.leaves_out() {
+            return Ok(vec![]);
+        }
+        let Some(described) = part.described.take().filter(|_| self.screens) else { return Ok(vec![]) };
+        if !self.plan.drop_suspects && self.split.bank.len() > SCREENED_AT_MOST {
+            progress.note(&format!(
+                "suspects are looked for among the {} held-out images alone: scoring the {} others takes long; `FitPlan::drop_suspects` does it",
+                self.split.held_out.len(),
+                self.split.bank.len()
+            ));
+            return Ok(vec![]);
+        }
+        let training = self.training(&described);
+        let views = default_first(part.fit.detector().views(policies));
+        let leave = |index, admission| leave_out_of(&*part.fit, &training, index, admission, &views[..1]);
+        Ok(of_each(&leave_each_out("screening", &leave, &training, progress)?))
+    }
+
+    /// The suspects among images that were scored by the others, one way in each set; what each is nearest to says the first
+    /// part that knows.
+    fn suspects(
+        &self,
+        scored: &[Vec<ByOthers>],
+        parts: &[FittedPart],
+        passing: Passing<'_>,
+    ) -> Result<Vec<Suspect>, DetectError> {
+        let mut found: Vec<Suspect> = scored.iter().flat_map(|set| find(set, self.conditions.len())).collect();
+        for suspect in &mut found {
+            let admission = Admission::certain(self.label[suspect.image]);
+            let Ok(index) = self.split.bank.binary_search(&suspect.image) else { continue };
+            for FittedPart { fit, described } in parts {
+                if let (Some(described), None) = (described, suspect.nearest) {
+                    suspect.nearest =
+                        fit.nearest_other(&self.training(described), index, admission, passing.views[0])?;
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn training<'a>(&'a self, described: &'a Described) -> Training<'a> {
@@ -160,9 +224,7 @@ impl Learning<'_> {
         go_on(progress)?;
         let fit = part.method.fit(features, &self.training(&described), progress)?;
         let dim = described.dim();
-        // Where images are left out in turn, they are needed once more.
-        let described = self.leaves_out().then_some(described);
-        Ok((FittedPart { fit, described }, pooled, dim))
+        Ok((FittedPart { fit, described: Some(described) }, pooled, dim))
     }
 
     /// Whether a gate is learned from the images, and not from their level alone.
@@ -185,7 +247,7 @@ impl Learning<'_> {
     /// The scores of images that a part does not know, or acts as if it did not.
     fn held_out(
         &self,
-        part: &mut FittedPart,
+        part: &FittedPart,
         passing: Passing<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<HeldOut>, TrainError> {
@@ -194,7 +256,7 @@ impl Learning<'_> {
         };
         let training = self.training(described);
         let leave = |index, admission| leave_out_of(&*part.fit, &training, index, admission, passing.views);
-        Ok(self.one_per_group(leave_each_out(&leave, &training, progress)?))
+        leave_each_out("calibrating", &leave, &training, progress)
     }
 
     fn calibrate(
@@ -205,7 +267,7 @@ impl Learning<'_> {
     ) -> Result<Vec<HeldOut>, TrainError> {
         let held_out = (&*self.split.held_out, self.label);
         let seen = (self.samples, self.glances);
-        Ok(self.one_per_group(calibrate(detector, flow, seen, held_out, (gate, dim, views), progress)?))
+        calibrate(detector, flow, seen, held_out, (gate, dim, views), progress)
     }
 
     fn one_per_group(&self, held: Vec<HeldOut>) -> Vec<HeldOut> {

@@ -9,13 +9,15 @@ mod learn;
 mod look;
 mod near_copies;
 mod room;
+mod round;
+mod suspects;
 
 use super::group::groups_by_rule;
 use super::originals::Originals;
+use super::plan::MOST_ROUNDS;
 use super::products::check_one_product;
-use super::split::split;
 use super::{FitPlan, PartPlan, TrainError};
-use crate::bundle::Contents;
+use crate::bundle::{Contents, SuspectEntry};
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
 use crate::detect::{FeaturePipeline, PipelineSpec};
@@ -25,12 +27,10 @@ use crate::progress::Progress;
 use crate::score::Conformal;
 pub use failure::Failure;
 
-use contents::Outcome;
-use groups::Groups;
-use learn::{Learned, Learning};
 pub(crate) use look::digest;
-use look::{Labels, all_named, label, look};
+use look::{all_named, look};
 use room::flow;
+use round::{Round, named, verb};
 use std::borrow::Borrow;
 use std::sync::Arc;
 
@@ -106,18 +106,19 @@ fn fit_originals(
     device: &OpenDevice,
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
-    fit_on(originals, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), &Policy::ALL, progress)
+    fit_on(originals, plan, &mut |spec| Ok(FeaturePipeline::open(spec, device)?), (&Policy::ALL, true), progress)
 }
 
 /// Opens the pipeline of a part.
 pub(crate) type OpenPipeline<'a> = &'a mut dyn FnMut(&PipelineSpec) -> Result<FeaturePipeline, TrainError>;
 
-/// As [`fit`], on the pipelines that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one.
+/// As [`fit`], on the pipelines that `open` gives, calibrated under these policies alone; [`Policy::Mixed`] must be one. Without
+/// `screens`, suspects are looked for only among the images that calibrate.
 pub(crate) fn fit_on(
     originals: &Originals<'_>,
     plan: &FitPlan,
     open: OpenPipeline<'_>,
-    policies: &[Policy],
+    (policies, screens): (&[Policy], bool),
     progress: &dyn Progress,
 ) -> Result<Fitted, TrainError> {
     check(&originals.samples, plan)?;
@@ -125,28 +126,40 @@ pub(crate) fn fit_on(
     let mut pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
     let flow_of = |(part, features)| flow(plan, part, features, originals.samples.len());
     let mut flows = plan.parts.iter().zip(&pipelines).map(flow_of).collect::<Result<Vec<_>, _>>()?;
-    let (samples, mut glances, failures) = look(originals, plan, &mut flows[0], progress)?;
+    let (mut samples, mut glances, failures) = look(originals, plan, &mut flows[0], progress)?;
     let roi = plan.region_of_interest(glances[0].size_px)?.map(Arc::new);
-    pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
-    let Labels { conditions, of_image: label, level } = label(&samples, &glances, &plan.conditions)?;
-    let is_reference: Option<Vec<bool>> =
-        plan.references.as_ref().map(|names| samples.iter().map(|s| names.contains(&s.name)).collect());
-    let groups = Groups::of(plan, &samples, &mut glances, (&label, conditions.len()), progress)?;
-    let split = split(&groups.units, conditions.len(), plan.holdout, plan.shots, is_reference.as_deref(), plan.seed);
-    groups.warn(plan, &split, progress)?;
-    // With one condition all policies are the same.
-    let policies = if conditions.len() > 1 { policies } else { &[Policy::Mixed] };
-    let size_px: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
-    let (label, conditions) = (&*label, &*conditions);
-    let (samples_of, glances) = (&*samples, &*glances);
-    let learning = Learning { plan, samples: samples_of, glances, roi, size_px, label, conditions, groups, split };
-    let Learned { detector, gate, views, held } = learning.learn(pipelines, flows, (level, policies), progress)?;
-    if plan.threshold.is_none() && held.is_empty() {
-        return Err(TrainError::TooFew { n_images: samples.len() });
+    let mut dropped: Vec<SuspectEntry> = vec![];
+    let mut n_rounds = 0;
+    loop {
+        pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
+        let round = Round::fit(
+            (plan, &roi),
+            (&samples, &mut glances),
+            (pipelines, flows.clone()),
+            (policies, screens, &dropped),
+            progress,
+        )?;
+        if !plan.drop_suspects || round.suspects.is_empty() || n_rounds == MOST_ROUNDS {
+            round.warn(progress);
+            let Round { contents, calibrating, .. } = round;
+            return Ok(Fitted { contents, failures, calibrating });
+        }
+        n_rounds += 1;
+        let found: Vec<SuspectEntry> = round.suspects.iter().map(|suspect| suspect.entry(&samples)).collect();
+        progress.note(&format!(
+            "{} of {} training images {} far above the others ({}): it is fitted again without",
+            found.len(),
+            samples.len(),
+            verb(found.len()),
+            named(&found)
+        ));
+        dropped.extend(found);
+        let is_kept = |sample: &Sample| dropped.iter().all(|suspect| suspect.name != sample.name);
+        let mut keep = samples.iter().map(|sample| is_kept(sample)).collect::<Vec<_>>().into_iter();
+        glances.retain(|_| keep.next().unwrap_or(true));
+        samples.retain(|sample| is_kept(sample));
+        pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
     }
-    let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
-    let contents = Outcome { learning: &learning, gate: &gate, views: &views, held: &held }.contents(&*detector)?;
-    Ok(Fitted { contents, failures, calibrating })
 }
 
 /// Refuses what can be told before any image is read.

@@ -23,6 +23,7 @@ const ROWS: usize = 8;
 const FEWEST: usize = 8;
 
 /// A small grey picture of mean 0 and deviation 1.
+#[derive(Clone)]
 pub(super) struct Thumbnail([f32; SIDE * SIDE]);
 
 impl Thumbnail {

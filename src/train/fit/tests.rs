@@ -179,7 +179,8 @@ fn what_names_alone_tell_is_refused_before_any_image_or_network_is_opened() {
     ];
     for (plan, expected) in cases {
         let open = &mut |_: &PipelineSpec| panic!("the network was opened");
-        let refused = fit_on(&Originals::files(&samples), &plan, open, &Policy::ALL, &Silent).unwrap_err().to_string();
+        let refused =
+            fit_on(&Originals::files(&samples), &plan, open, (&Policy::ALL, true), &Silent).unwrap_err().to_string();
         assert!(expected.iter().all(|part| refused.contains(part)), "{refused}");
     }
     assert_eq!("auto".parse::<GroupRule>().unwrap(), GroupRule::Auto);

@@ -3,7 +3,7 @@
 use super::layout::LayoutArgs;
 use super::values::{
     DetectorParts, Shrinkage, parse, parse_bytes, parse_detector, parse_neighbours, parse_odd, parse_positive,
-    parse_shrinkage, parse_sigma, parse_size, parse_threshold,
+    parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
@@ -76,12 +76,6 @@ pub(crate) struct MethodArgs {
     // What detectors there are, the registry says.
     #[arg(long, value_name = "KIND", default_value = Registry::built_in().kinds()[0].name, value_parser = parse_detector, help = detectors(false), long_help = detectors(true), help_heading = METHOD)]
     pub(crate) detector: DetectorParts,
-    /// Network that describes the patches (see `pcore devices`)
-    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
-    pub(crate) backbone: String,
-    /// Layers of the network, comma-separated [default: all it offers]
-    #[arg(long, value_name = "LAYERS", value_delimiter = ',', help_heading = METHOD, hide_short_help = true)]
-    pub(crate) layers: Vec<String>,
     /// How much time an inspection may take: fast, balanced or best
     ///
     /// It sets the scales and the coreset, where they are not given; docs/quality.md has the figures of each.
@@ -96,11 +90,8 @@ pub(crate) struct MethodArgs {
     /// One size of the network's input: the same as --scales with one
     #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_size: Option<(usize, usize)>,
-    /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
-    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
-    pub(crate) resize: Resize,
     #[command(flatten)]
-    pub(crate) values: ValueArgs,
+    pub(crate) pipeline: PipelineArgs,
     /// What tells a training image's condition: none, p90, index:N, folder or a CSV
     ///
     /// p90 tells two levels of brightness apart without labels (p90:LIMIT at a known limit); index:N calls the first N images of a
@@ -128,6 +119,12 @@ pub(crate) struct MethodArgs {
     /// For millions of patches. How well the coreset covers all of them is measured.
     #[arg(long, value_name = "N", help_heading = METHOD, hide_short_help = true)]
     pub(crate) coreset_sample: Option<usize>,
+    /// Leave this share of the patches out of the choice of the coreset (0: none)
+    ///
+    /// Those least like the patches at the same place of the other images, so that a few defects among the training images do
+    /// not become normal (SoftPatch). For detectors that keep a bank.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) filter_patches: f64,
     /// How the bank is searched: exact or ivf
     ///
     /// ivf is an inverted file: faster for very large banks; it finds the nearest row of at least 99 % of left-out normal
@@ -144,14 +141,6 @@ pub(crate) struct MethodArgs {
     /// How far gaussian pulls covariances towards a round one: auto (Ledoit and Wolf) or a share from 0 to 1
     #[arg(long, value_name = "auto|SHARE", default_value = "auto", value_parser = parse_shrinkage, help_heading = METHOD, hide_short_help = true)]
     pub(crate) shrinkage: Shrinkage,
-    /// Side of the square neighbourhood that each patch averages (1: none)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
-    pub(crate) neighbourhood: usize,
-    /// Append the mean of wider surroundings to each patch, for thin faults
-    ///
-    /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.
-    #[arg(long, value_name = "AXIS:RADII", value_parser = parse::<Context>, help_heading = METHOD, hide_short_help = true)]
-    pub(crate) context: Vec<Context>,
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2, help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,
@@ -173,6 +162,12 @@ pub(crate) struct MethodArgs {
     /// path,group; in name:PATTERN {} stands for the group, # for digits and * for anything, as in name:{}_#.
     #[arg(long, value_name = "RULE", value_parser = parse::<GroupRule>, default_value = "auto", help_heading = CALIBRATION, hide_short_help = true)]
     pub(crate) group: GroupRule,
+    /// Fit again without odd training images
+    ///
+    /// Those that score far above the others, in at most three rounds. They are named either way, here and by `pcore inspect`; the
+    /// threshold then promises nothing about images like those.
+    #[arg(long, help_heading = CALIBRATION)]
+    pub(crate) drop_suspects: bool,
     /// Normal images that set the threshold: a share (0.2), leave-one-out or auto
     ///
     /// A share is kept out of the bank. leave-one-out takes all images, each scored by the rows of the others. auto is 0.2
@@ -191,6 +186,31 @@ pub(crate) struct MethodArgs {
     /// Folder for the scratch file, which is always removed [default: the bundle's]
     #[arg(long, value_name = "DIR", help_heading = MACHINE, hide_short_help = true)]
     pub(crate) scratch: Option<PathBuf>,
+}
+
+/// How images are described; shared by `fit` and `screen`.
+#[derive(ClapArgs)]
+#[command(next_help_heading = METHOD)]
+pub(crate) struct PipelineArgs {
+    /// Network that describes the patches (see `pcore devices`)
+    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
+    pub(crate) backbone: String,
+    /// Layers of the network, comma-separated [default: all it offers]
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',', help_heading = METHOD, hide_short_help = true)]
+    pub(crate) layers: Vec<String>,
+    /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
+    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) resize: Resize,
+    #[command(flatten)]
+    pub(crate) values: ValueArgs,
+    /// Side of the square neighbourhood that each patch averages (1: none)
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) neighbourhood: usize,
+    /// Append the mean of wider surroundings to each patch, for thin faults
+    ///
+    /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.
+    #[arg(long, value_name = "AXIS:RADII", value_parser = parse::<Context>, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) context: Vec<Context>,
 }
 
 /// The help of `--detector`.
@@ -262,7 +282,7 @@ pub(crate) struct RunArgs {
     /// Images per pass through the network
     #[arg(long, value_name = "N", default_value_t = pcore::flow::DEFAULT_BATCH, value_parser = parse_positive, help_heading = MACHINE, hide_short_help = true)]
     pub(crate) batch: usize,
-    /// Memory that the program may take, such as 8GiB or 500MiB [default: half of what is free]
+    /// Memory at most, such as 8GiB or 500MiB [default: half of what is free]
     ///
     /// Images wait for each other, batches become smaller, patches of a fit go to a scratch file; results are the same. An
     /// image that takes more fails alone.

@@ -6,14 +6,16 @@ mod data;
 mod fit;
 mod inspect;
 mod layout;
+mod screen;
 mod sign;
 mod station;
 mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
-pub(crate) use fit::{FitArgs, MethodArgs, RunArgs, ValueArgs};
+pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
+pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
@@ -37,6 +39,7 @@ Examples:
   pcore fit --domain C --normal train/          learn from normal images
   pcore infer test/                             inspect new images
   pcore eval dataset/ --json                    measure on a labelled dataset
+  pcore screen lot/ --out lot-order/            find the odd images of a folder that nobody sorted
   pcore study dataset/ --out study/             find out which settings help, and how sure that is
   pcore list                                    the bundles at hand
 
@@ -52,6 +55,8 @@ pub(crate) enum Verb {
     Eval(EvalArgs),
     /// Test hypotheses: many configurations on one labelled dataset, with intervals and verdicts
     Study(StudyArgs),
+    /// Order an unlabelled folder: which images are unlike the others
+    Screen(ScreenArgs),
     /// Measure where the time of an inspection goes on this machine
     Bench(BenchArgs),
     /// Show what a bundle holds, and verify it

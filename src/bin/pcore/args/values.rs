@@ -4,6 +4,7 @@ use crate::message::as_typed;
 use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE};
 use pcore::detect::Registry;
 use pcore::image::MAX_INPUT_PX;
+use pcore::job::Keep;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -50,6 +51,21 @@ pub(super) fn parse_neighbours(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=MAX_MAP_NEIGHBOURS).contains(&n) => Ok(n),
         _ => Err(format!("expected a whole number from 1 to {MAX_MAP_NEIGHBOURS}")),
+    }
+}
+
+pub(super) fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share from 0 to below 1, such as 0.05".to_owned()),
+    }
+}
+
+pub(super) fn parse_keep(text: &str) -> Result<Keep, String> {
+    match (text.parse::<usize>(), text.parse::<f64>()) {
+        (Ok(n), _) if n > 0 => Ok(Keep::Count(n)),
+        (Err(_), Ok(share)) if share > 0.0 && share <= 1.0 => Ok(Keep::Share(share)),
+        _ => Err("expected a number of images such as 50, or a share above 0 and at most 1 such as 0.5".to_owned()),
     }
 }
 

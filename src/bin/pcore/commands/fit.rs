@@ -3,7 +3,7 @@
 use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{DetectorPart, FitArgs, MethodArgs, RunArgs};
+use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, RunArgs};
 use crate::console::{Console, context, print, print_line, say, warning};
 use crate::home;
 use crate::message::{as_typed, error_text};
@@ -74,18 +74,22 @@ pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
     Ok(done)
 }
 
+/// How images are described, at this size of the network's input.
+pub(super) fn pipeline(args: &PipelineArgs, (height_px, width_px): (usize, usize)) -> PipelineSpec {
+    PipelineSpec {
+        backbone: args.backbone.clone(),
+        layers: args.layers.clone(),
+        preprocessing: Preprocessing {
+            range: args.values.range,
+            page: args.values.pages,
+            ..Preprocessing::imagenet(height_px, width_px, args.resize)
+        },
+        descriptor: DescriptorSpec { neighbourhood: args.neighbourhood, context: args.context.clone() },
+    }
+}
+
 /// What was typed, as a plan.
 pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> Result<FitPlan> {
-    let pipeline = |(height_px, width_px)| PipelineSpec {
-        backbone: method.backbone.clone(),
-        layers: method.layers.clone(),
-        preprocessing: Preprocessing {
-            range: method.values.range,
-            page: method.values.pages,
-            ..Preprocessing::imagenet(height_px, width_px, method.resize)
-        },
-        descriptor: DescriptorSpec { neighbourhood: method.neighbourhood, context: method.context.clone() },
-    };
     let registry = Registry::built_in();
     let preset = registry.preset(&method.detector.0[0].kind, method.quality);
     let mut options = Options::default();
@@ -95,11 +99,12 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset = method.coreset.unwrap_or(preset.coreset);
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
+    options.filter_patches = method.filter_patches;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     let sized = sized(method, preset);
     let part = |(kind, size): &(String, (usize, usize))| -> Result<PartPlan> {
-        Ok(PartPlan { pipeline: pipeline(*size), method: registry.method(kind, &options)? })
+        Ok(PartPlan { pipeline: pipeline(&method.pipeline, *size), method: registry.method(kind, &options)? })
     };
     let parts = sized.iter().map(part).collect::<Result<_>>()?;
     let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
@@ -118,6 +123,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         group: method.group.clone(),
         holdout: method.holdout,
         alpha: method.alpha,
+        drop_suspects: method.drop_suspects,
         threshold: method.threshold,
         seed: method.seed,
         batch: run.batch,

@@ -1,6 +1,7 @@
 //! A bundle in a few lines.
 
-use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest, RoiAreaEntry, RoiEntry};
+use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest, RoiAreaEntry, RoiEntry, SuspectEntry, SuspectsEntry};
+use pcore::dataset::Shown;
 use pcore::detect::{Quality, Registry};
 
 /// A bundle in a few lines.
@@ -24,6 +25,7 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     if conditions.len() > 1 {
         lines.push(format!("policy       {}", calibration.views.first().map_or("", String::as_str)));
     }
+    lines.extend(manifest.suspects.iter().flat_map(suspects));
     let many = calibration.per_condition.len() > 1;
     let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
     if let Some(groups) = &calibration.groups {
@@ -41,6 +43,27 @@ pub(super) fn summary(manifest: &Manifest) -> String {
 /// The named point of the trade between time and accuracy that the bundle was fitted at, if it was one.
 pub(super) fn quality(manifest: &Manifest) -> Option<Quality> {
     manifest.profile.parse().ok()
+}
+
+/// Suspects that are listed; the manifest has all.
+const MOST_SUSPECTS: usize = 10;
+
+/// The training images that score unlike the others.
+fn suspects(found: &SuspectsEntry) -> Vec<String> {
+    let line = |what: &str, suspect: &SuspectEntry| {
+        let near =
+            suspect.nearest.as_deref().map_or_else(String::new, |near| format!(", nearest to {}", Shown::name(near)));
+        let SuspectEntry { name, score, deviations, .. } = suspect;
+        format!("{what:12} {}: score {score:.4}, {deviations:.1} deviations above the median{near}", Shown::name(name))
+    };
+    let mut lines = vec![];
+    for (what, all) in [("suspect", &found.kept), ("dropped", &found.dropped)] {
+        lines.extend(all.iter().take(MOST_SUSPECTS).map(|suspect| line(what, suspect)));
+        if all.len() > MOST_SUSPECTS {
+            lines.push(format!("{what:12} and {} more, {} in all", all.len() - MOST_SUSPECTS, all.len()));
+        }
+    }
+    lines
 }
 
 /// How images are described.

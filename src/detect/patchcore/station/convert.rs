@@ -61,6 +61,7 @@ fn settings(n_rows: usize) -> Settings {
             seed: 0,
             covering_radius: None,
         },
+        filter_patches: None,
         index: None,
         score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
         density_neighbours: None,
@@ -146,6 +147,7 @@ impl StationArtefact {
             seed: 0,
             data_fingerprint: fingerprint(&self.rows, &files),
             sources: vec![],
+            suspects: None,
             imported: Some(ImportedEntry { format: FORMAT.to_owned(), files }),
             // Filled in by the writer.
             header_sha256: String::new(),
