@@ -50,8 +50,8 @@ fn first_two(entries: &[bundle::SuspectEntry]) -> Vec<&str> {
 
 const ODD: [&str; 2] = ["cold/odd0.png", "warm/odd0.png"];
 
-/// One of thirty normal images may lie as far as five deviations of thirty.
-const MOST_OTHERS: usize = 1;
+/// Of sixty normal images two may lie as far as five deviations, which thirty of a condition tell roughly.
+const MOST_OTHERS: usize = 2;
 
 #[test]
 fn every_detector_names_images_with_a_defect_and_without_them_its_fit_is_that_of_the_others() {

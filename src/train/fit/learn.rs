@@ -117,7 +117,7 @@ impl Learning<'_> {
         progress: &dyn Progress,
     ) -> Result<Judged, TrainError> {
         let held = self.held_out(&part, passing, progress)?;
-        let suspects = self.suspects(&[[of_each(&held), screened].concat()], slice::from_ref(&part), passing)?;
+        let suspects = self.suspects(&[of_each(&held), screened].concat(), slice::from_ref(&part), passing)?;
         Ok((part.fit.into_detector(), held, suspects))
     }
 
@@ -129,18 +129,21 @@ impl Learning<'_> {
         passing: Passing<'_>,
         progress: &dyn Progress,
     ) -> Result<Judged, TrainError> {
-        let mut levels: Vec<Vec<PartLevels>> = vec![];
+        let (mut levels, mut of_parts): (Vec<Vec<PartLevels>>, Vec<Vec<ByOthers>>) = (vec![], vec![]);
         for part in &parts {
-            let held = self.one_per_group(self.held_out(part, passing, progress)?);
+            let held = self.held_out(part, passing, progress)?;
+            of_parts.push(of_each(&held));
+            let held = self.one_per_group(held);
             let under = |view: usize| held.iter().map(|h| (h.condition, h.raw_scores[view])).collect::<Vec<_>>();
             let of_view = |view| levels_of(&under(view), self.conditions.len());
             levels.push((0..passing.views.len()).map(of_view).collect::<Result<Vec<_>, _>>()?);
         }
+        // Suspects are told by what the parts say one by one, so that all images are told alike.
+        let scored = [together(&of_parts, &levels), together(screened, &levels)].concat();
         if !self.leaves_out() {
-            let screened = together(screened, &levels);
             let detector = joined(parts, levels, passing.views);
             let held = self.calibrate(&*detector, passing, progress)?;
-            let suspects = self.suspects(&[of_each(&held), screened], &[], passing)?;
+            let suspects = self.suspects(&scored, &[], passing)?;
             return Ok((detector, held, suspects));
         }
         let Some(described) = parts[0].described.as_ref() else { return Err(TrainError::NoParts) };
@@ -148,7 +151,7 @@ impl Learning<'_> {
         let read = (&*levels, passing.views);
         let leave = |index, admission| leave_out(&parts, read, &training, index, admission);
         let held = leave_each_out("calibrating", &leave, &training, progress)?;
-        let suspects = self.suspects(&[of_each(&held)], &parts, passing)?;
+        let suspects = self.suspects(&scored, &parts, passing)?;
         Ok((joined(parts, levels, passing.views), held, suspects))
     }
 
@@ -177,15 +180,14 @@ impl Learning<'_> {
         Ok(of_each(&leave_each_out("screening", &leave, &training, progress)?))
     }
 
-    /// The suspects among images that were scored by the others, one way in each set; what each is nearest to says the first
-    /// part that knows.
+    /// The suspects among images that were scored by the others; what each is nearest to says the first part that knows.
     fn suspects(
         &self,
-        scored: &[Vec<ByOthers>],
+        scored: &[ByOthers],
         parts: &[FittedPart],
         passing: Passing<'_>,
     ) -> Result<Vec<Suspect>, DetectError> {
-        let mut found: Vec<Suspect> = scored.iter().flat_map(|set| find(set, self.conditions.len())).collect();
+        let mut found = find(scored, self.conditions.len());
         for suspect in &mut found {
             let admission = Admission::certain(self.label[suspect.image]);
             let Ok(index) = self.split.bank.binary_search(&suspect.image) else { continue };
