@@ -82,7 +82,8 @@ class Job:
 
     def fit(self, name, *options, **how):
         normal = self.folder / name / "domain_C" / "train" / "good"
-        return self.median("fit", "--domain", "C", "--normal", normal, "--memory", self.args.memory, *options, **how)
+        options = ["--quality", "fast", "--memory", self.args.memory, *options]
+        return self.median("fit", "--domain", "C", "--normal", normal, *options, **how)
 
     def infer(self, n_test, **how):
         seconds, peak = self.median("infer", self.folder / "few" / "domain_C" / "test" / "good", "--domain", "C", **how)

@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="fits; anomalib's takes minutes")
     parser.add_argument("--inspections", type=int, default=11)
     parser.add_argument("--pcore", type=Path, default=ROOT / "target" / "release" / "pcore")
+    parser.add_argument("--quality", default="fast", help="fast is one scale, as the peer has")
     parser.add_argument("--venv", help="environment to use instead of a new one")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -72,6 +73,7 @@ def row(what, pairs, scale):
 class Pcore:
     def __init__(self, args, folder):
         self.program, self.data, self.folder = str(args.pcore), args.data, folder
+        self.quality = args.quality
         self.environment = {**os.environ, "PCORE_HOME": str(folder / "home"), "RAYON_NUM_THREADS": str(args.threads)}
         self.peak_mib = 0
         self.run("weights", "add", str(args.weights.resolve()), "--as", "resnet18")
@@ -102,7 +104,7 @@ class Pcore:
             pass
 
     def fit(self):
-        options = ["--backbone", "resnet18", "--layers", "layer2,layer3", "--coreset", "0.01"]
+        options = ["--backbone", "resnet18", "--layers", "layer2,layer3", "--quality", self.quality]
         return self.run("fit", "--domain", "peer", "--normal", str(self.data / "train" / "good"), *options)
 
     def infer(self):
