@@ -224,6 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn what_maps_add_to_a_pixel_is_what_their_sum_has_there() {
+        let input = |side: usize| Preprocessing::imagenet(side, side, Resize::StretchBilinear);
+        let grid = Grid { n_rows: 4, n_cols: 4 };
+        let patches = |seed: usize| -> Vec<f32> { (0..16).map(|i| ((i * 7 + seed) % 13) as f32).collect() };
+        let sides = [(24, 1), (40, 5), (32, 9)];
+        let maps = sides.map(|(side, seed)| AnomalyMap::draw(&patches(seed), grid, side, side, 1.0));
+        let placements = sides.map(|(side, _)| input(side).placement(50, 70));
+        let scaled: Vec<_> = maps.iter().zip(&placements).zip([0.5, 2.0, 3.0]).map(|((m, p), s)| (m, p, s)).collect();
+        let sum = AnomalyMap::summed(scaled.iter().copied(), &placements[1], (40, 40));
+        let (y, x) = sum.peak();
+        assert_eq!(sum.values[y * 40 + x].to_bits(), sum.max().to_bits());
+        for at in [(y, x), (0, 0), (39, 17)] {
+            let added: f32 = AnomalyMap::added_at(&scaled, &placements[1], at).iter().sum();
+            assert!((added - sum.values[at.0 * 40 + at.1]).abs() < 1e-4, "{at:?}: {added}");
+        }
+    }
+
+    #[test]
     fn the_blur_is_a_gaussian_with_repeated_edges() {
         let (height, width, sigma) = (9usize, 7usize, 1.5f32);
         let values: Vec<f32> = (0..height * width).map(|i| ((i * 37) % 11) as f32).collect();

@@ -28,6 +28,7 @@ mod memory;
 mod messages;
 mod mutations;
 mod products;
+mod quality;
 mod readme;
 mod real_images;
 mod regions;
