@@ -127,9 +127,9 @@ pub trait RowSource {
 }
 
 /// Rows in memory.
-struct InMemory<'a> {
-    rows: &'a [f32],
-    dim: usize,
+pub(super) struct InMemory<'a> {
+    pub(super) rows: &'a [f32],
+    pub(super) dim: usize,
 }
 
 impl RowSource for InMemory<'_> {

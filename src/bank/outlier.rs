@@ -53,11 +53,17 @@ pub fn outlier_factors(rows: &[f32], dim: usize, k: usize) -> Result<Vec<f32>, B
 /// The outlier factor of each patch among those at the same place of the other images of its condition.
 ///
 /// # Shapes
-/// `source`: the patches of the images one after the other, `n_patches` of each; `condition`: `[n_images]`. Result: one for each row.
+/// `row_at(image, place)`: the row of `source` that holds a patch, `None` where it is not looked at; there are `n_patches` places;
+/// `condition`: `[n_images]`. Result: one for each row.
 ///
 /// # Errors
 /// As [`outlier_factors`]; [`BankError::Rows`] where rows can't be read.
-pub fn patch_outliers(source: &dyn RowSource, n_patches: usize, condition: &[usize]) -> Result<Vec<f32>, BankError> {
+pub fn patch_outliers(
+    source: &dyn RowSource,
+    row_at: &(dyn Fn(usize, usize) -> Option<usize> + Sync),
+    n_patches: usize,
+    condition: &[usize],
+) -> Result<Vec<f32>, BankError> {
     let projection = principal(source)?;
     let (projected, dim) = (project(source, &projection)?, projection.to());
     let mut images: Vec<Vec<usize>> = vec![vec![]; condition.iter().max().map_or(0, |last| last + 1)];
@@ -65,13 +71,13 @@ pub fn patch_outliers(source: &dyn RowSource, n_patches: usize, condition: &[usi
     let mut factors = vec![1.0; source.n_rows()];
     for images in images.iter().filter(|images| !images.is_empty()) {
         let at_place = |place: usize| {
-            let row = |image: &usize| &projected[(image * n_patches + place) * dim..][..dim];
-            let rows: Vec<f32> = images.iter().flat_map(row).copied().collect();
-            outlier_factors(&rows, dim, OUTLIER_NEIGHBOURS)
+            let own: Vec<usize> = images.iter().filter_map(|image| row_at(*image, place)).collect();
+            let rows: Vec<f32> = own.iter().flat_map(|row| &projected[row * dim..][..dim]).copied().collect();
+            Ok((outlier_factors(&rows, dim, OUTLIER_NEIGHBOURS)?, own))
         };
-        let found = (0..n_patches).into_par_iter().map(at_place).collect::<Result<Vec<_>, _>>()?;
-        for (place, of_images) in found.iter().enumerate() {
-            images.iter().zip(of_images).for_each(|(image, factor)| factors[image * n_patches + place] = *factor);
+        let found = (0..n_patches).into_par_iter().map(at_place).collect::<Result<Vec<_>, BankError>>()?;
+        for (of_rows, own) in found {
+            own.iter().zip(of_rows).for_each(|(row, factor)| factors[*row] = factor);
         }
     }
     Ok(factors)
@@ -125,23 +131,7 @@ impl RowSource for KeptRows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Rows in memory, of three values.
-    struct Rows(Vec<f32>);
-
-    impl RowSource for Rows {
-        fn n_rows(&self) -> usize {
-            self.0.len() / 3
-        }
-
-        fn dim(&self) -> usize {
-            3
-        }
-
-        fn rows(&self, range: Range<usize>) -> io::Result<Cow<'_, [f32]>> {
-            Ok(Cow::Borrowed(&self.0[range.start * 3..range.end * 3]))
-        }
-    }
+    use crate::bank::coreset::InMemory;
 
     #[test]
     fn outlier_factors_are_those_of_the_paper_by_hand() {
@@ -174,10 +164,10 @@ mod tests {
         let odd = 3 * 4 + 1;
         let usual: Vec<f32> = rows[(3 * 4 + 2) * 3..][..3].to_vec();
         rows[odd * 3..][..3].copy_from_slice(&usual);
-        let source = Rows(rows);
+        let source = InMemory { rows: &rows, dim: 3 };
         let factors_of = |n_conditions: usize| {
             let condition: Vec<usize> = (0..24).map(|image| image % n_conditions).collect();
-            patch_outliers(&source, 4, &condition).unwrap()
+            patch_outliers(&source, &|image, place| Some(image * 4 + place), 4, &condition).unwrap()
         };
         // Six images of a condition have five others: too few to tell.
         assert_eq!(factors_of(4), [1.0; 96]);
@@ -187,13 +177,13 @@ mod tests {
         let kept = KeptRows::without(&source, &factors, 1.0 / 96.0);
         assert_eq!((kept.n_rows(), kept.kept().contains(&(odd as u32))), (95, false));
         let read = kept.rows(odd - 1..odd + 2).unwrap();
-        assert_eq!(read[..3], source.0[(odd - 1) * 3..odd * 3]);
-        assert_eq!(read[3..], source.0[(odd + 1) * 3..(odd + 3) * 3]);
+        assert_eq!(read[..3], rows[(odd - 1) * 3..odd * 3]);
+        assert_eq!(read[3..], rows[(odd + 1) * 3..(odd + 3) * 3]);
     }
 
     #[test]
     fn rows_that_are_no_outliers_stay_whatever_the_share() {
-        let source = Rows(vec![0.0; 30]);
+        let source = InMemory { rows: &[0.0; 30], dim: 3 };
         assert_eq!(KeptRows::without(&source, &[1.0; 10], 0.5).n_rows(), 10);
         let factors = [1.0, 9.0, 0.5, 1.5, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0];
         assert_eq!(KeptRows::without(&source, &factors, 0.1).kept(), [0, 2, 3, 4, 5, 6, 7, 8, 9]);

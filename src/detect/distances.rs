@@ -52,7 +52,11 @@ impl Distances {
             None => AnomalyMap::draw(values, grid, height_px, width_px, sigma_px),
             Some(inside) => inside.draw(values, (height_px, width_px), sigma_px),
         };
-        let patches = inside.map_or_else(|| patches.clone(), |inside| inside.spread(&patches));
-        Drawn::of(raw_scores, patches, in_maps.iter().map(draw).collect())
+        let maps = in_maps.iter().map(draw).collect();
+        let patches = match inside {
+            None => patches,
+            Some(inside) => inside.spread(&patches),
+        };
+        Drawn::of(raw_scores, patches, maps)
     }
 }

@@ -4,6 +4,7 @@ use crate::cases::{Case, bits, cases, inspect, normals, open, registry};
 use crate::data::{DEFECT, DEFECT_SIDE, HEIGHT, WIDTH, image};
 use pcore::bundle::{self, Contents};
 use pcore::condition::{ConditionRule, GateKind};
+use pcore::detect::Options;
 use pcore::image::{Image, PixelBox, Preprocessing, Resize, RoiShape};
 use pcore::infer::{Calibration, ExplainPlan};
 use pcore::model::{Grid, OpenDevice};
@@ -141,6 +142,19 @@ fn a_pixel_outside_changes_no_bit_of_bundle_score_or_map() {
         // What is looked at does count.
         assert_ne!(of(128), of(58), "{}", case.name);
     }
+}
+
+#[test]
+fn a_patch_filter_compares_what_is_looked_at() {
+    let mut options = Options::default();
+    (options.coreset, options.filter_patches) = ("0.05".parse().unwrap(), 0.1);
+    let case = Case { name: "filtered", parts: vec![("patchcore", 96, options)] };
+    let looking_at = |text| fitted(&case, &FitPlan { roi: shapes(text), ..case.plan() });
+    let (whole, part) = (looking_at("0%,0%,100%,100%"), looking_at(WITH));
+    assert!(whole.tensors == fitted(&case, &case.plan()).tensors);
+    // 60 of 120 columns from 30 on, in a grid of twelve.
+    let columns = part.tensors.indices("row_position").iter().map(|place| place % 12);
+    assert!(columns.clone().count() > 10 && columns.clone().all(|column| (3..9).contains(&column)));
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Plan {
         let described = training.described;
         let condition: Vec<usize> = (0..training.images.len()).map(|index| training.condition(index)).collect();
         progress.begin("filtering", 1);
-        let factors = patch_outliers(described, described.grid().n_patches(), &condition)?;
+        let row_at = |image, place| described.row_at(image, place);
+        let factors = patch_outliers(described, &row_at, described.grid().n_patches(), &condition)?;
         progress.advance(1);
         progress.end();
         go_on(progress)?;
