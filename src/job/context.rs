@@ -2,6 +2,7 @@
 
 use crate::flow::Pace;
 use crate::progress::{Progress, Silent};
+use crate::train::Failure;
 
 /// How a job works, and who listens.
 #[derive(Clone, Copy)]
@@ -19,4 +20,9 @@ impl Default for Context<'_> {
     fn default() -> Self {
         Self { progress: &Silent, pace: Pace::default(), wording: str::to_owned }
     }
+}
+
+/// Says which images could not be used.
+pub(super) fn tell_left_out(failures: &[Failure], progress: &dyn Progress) {
+    failures.iter().for_each(|failure| progress.warn(&format!("left out: {}: {}", failure.name, failure.reason)));
 }

@@ -1,5 +1,6 @@
 //! Normal images to a bundle.
 
+use super::context::tell_left_out;
 use super::place::{check_bundle, prepare_folder_of};
 use super::{Context, JobError};
 use crate::bundle::{self, Contents};
@@ -41,7 +42,6 @@ pub fn fit(job: &FitJob<'_>, device: &OpenDevice, context: &Context<'_>) -> Resu
     let FitJob { listing, bundle: path, base, .. } = *job;
     let start = Instant::now();
     check_bundle(path)?;
-    job.plan.conditions.check()?;
     let plan = FitPlan {
         scratch: Some(job.plan.scratch.clone().unwrap_or_else(|| existing_folder(path))),
         batch: context.pace.batch,
@@ -53,9 +53,7 @@ pub fn fit(job: &FitJob<'_>, device: &OpenDevice, context: &Context<'_>) -> Resu
         None => train::fit(&listing.samples, &plan, device, context.progress),
     };
     let fitted = fitted.map_err(|source| JobError::Fit { root: listing.root.clone(), source: Box::new(source) })?;
-    for failure in &fitted.failures {
-        context.progress.warn(&format!("left out: {}: {}", failure.name, failure.reason));
-    }
+    tell_left_out(&fitted.failures, context.progress);
     prepare_folder_of(path)?;
     bundle::write(path, &fitted.contents, &job.plan.registry)?;
     Ok(FitDone { fitted, seconds: start.elapsed().as_secs_f64() })

@@ -1,5 +1,6 @@
 //! An unlabelled lot to an order, with pictures and a list of its most normal images.
 
+use super::context::tell_left_out;
 use super::pictures::{PictureNames, write_bytes};
 use super::place::{check_folder, write_text};
 use super::{Context, JobError};
@@ -7,7 +8,7 @@ use crate::dataset::{Listing, Sample, mark_output, path_text};
 use crate::detect::{DetectError, PipelineSpec};
 use crate::image::{self, Limits};
 use crate::model::OpenDevice;
-use crate::report::{Overlay, ReportError, SourceImage, colours, csv_text, display_rgb, display_white, overlay};
+use crate::report::{DrawStyle, csv_quoted, draw_map};
 use crate::train::{self, Screened, ScreenedImage};
 use std::path::Path;
 use std::time::Instant;
@@ -79,9 +80,7 @@ pub fn screen(job: &ScreenJob<'_>, device: &OpenDevice, context: &Context<'_>) -
     let screened = train::screen(&listing.samples, pipeline, &context.pace, device, context.progress);
     let screened =
         screened.map_err(|source| JobError::Screen { root: listing.root.clone(), source: Box::new(source) })?;
-    for failure in &screened.failures {
-        context.progress.warn(&format!("left out: {}: {}", failure.name, failure.reason));
-    }
+    tell_left_out(&screened.failures, context.progress);
     let n_kept = keep.map_or(0, |keep| keep.of(screened.images.len()));
     if let Some(folder) = out {
         write_text(&folder.join(SCREENING_CSV), &table(&screened, &listing.samples))?;
@@ -97,9 +96,8 @@ pub fn screen(job: &ScreenJob<'_>, device: &OpenDevice, context: &Context<'_>) -
 fn table(screened: &Screened, samples: &[Sample]) -> String {
     let mut text = "rank,score,path\n".to_owned();
     for (at, image) in screened.images.iter().enumerate() {
-        let path = path_text(&samples[image.sample].path);
-        let path = csv_text(&path).replace('"', "\"\"");
-        text.push_str(&format!("{},{},\"{path}\"\n", at + 1, image.score));
+        let path = csv_quoted(&path_text(&samples[image.sample].path));
+        text.push_str(&format!("{},{},{path}\n", at + 1, image.score));
     }
     text
 }
@@ -123,23 +121,9 @@ fn draw(folder: &Path, images: &[ScreenedImage], job: &ScreenJob<'_>) -> Result<
         let sample = &job.listing.samples[found.sample];
         let place = names.place("overlays", sample, "png");
         let image = image::read_as(&sample.path, &reading).map_err(DetectError::Image)?;
-        let png = || -> Result<Vec<u8>, ReportError> {
-            let (height_px, width_px) = (image.height_px(), image.width_px());
-            let map = found.map().at_source(&found.placement, height_px, width_px);
-            let rgb = display_rgb(&image, display_white(&image));
-            let spec = Overlay {
-                source: SourceImage { rgb: &rgb, height_px, width_px },
-                map: &map,
-                scale: colours(usual, &map)?,
-                contour: usual,
-                truth: None,
-                legend: true,
-                caption: None,
-                max_side_px: None,
-            };
-            overlay(&spec)?.png()
-        };
-        let png = png().map_err(JobError::report(&folder.join(&place)))?;
+        let style = DrawStyle { pixel_threshold: usual, legend: true, ..DrawStyle::default() };
+        let png = draw_map(&image, (&found.map(), &found.placement), &style, None).and_then(|picture| picture.png());
+        let png = png.map_err(JobError::report(&folder.join(&place)))?;
         write_bytes(folder, &place, &png)?;
     }
     Ok(())

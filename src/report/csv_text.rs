@@ -17,6 +17,12 @@ pub fn csv_text(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same in quotes (RFC 4180), for lines that are written by hand.
+#[must_use]
+pub fn csv_quoted(text: &str) -> String {
+    format!("\"{}\"", csv_text(text).replace('"', "\"\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! An inspection drawn over its image.
 
 use super::{Caption, ColourScale, Overlay, Picture, ReportError, SourceImage, display_rgb, display_white, overlay};
-use crate::image::Image;
+use crate::image::{Image, Placement};
 use crate::infer::Inspection;
 use crate::score::AnomalyMap;
 
@@ -44,8 +44,27 @@ pub fn colours(pixel_threshold: Option<f32>, map: &AnomalyMap) -> Result<ColourS
 /// # Errors
 /// [`ReportError`] for sides that are too long, or a truth of another size.
 pub fn draw_inspection(image: &Image, inspection: &Inspection, style: &DrawStyle<'_>) -> Result<Picture, ReportError> {
+    let caption = Caption {
+        verdict: inspection.verdict,
+        score: inspection.calibrated_score,
+        threshold: inspection.calibrated_threshold,
+        condition: inspection.condition.as_ref().map(crate::condition::Condition::as_str),
+    };
+    draw_map(image, (&inspection.map, &inspection.placement), style, Some(caption))
+}
+
+/// The image with a map at the network's input size over it, in which the image lies as the placement says.
+///
+/// # Errors
+/// As [`draw_inspection`].
+pub fn draw_map(
+    image: &Image,
+    (map, placement): (&AnomalyMap, &Placement),
+    style: &DrawStyle<'_>,
+    caption: Option<Caption<'_>>,
+) -> Result<Picture, ReportError> {
     let (height_px, width_px) = (image.height_px(), image.width_px());
-    let map = inspection.map.at_source(&inspection.placement, height_px, width_px);
+    let map = map.at_source(placement, height_px, width_px);
     let rgb = display_rgb(image, display_white(image));
     overlay(&Overlay {
         source: SourceImage { rgb: &rgb, height_px, width_px },
@@ -54,12 +73,7 @@ pub fn draw_inspection(image: &Image, inspection: &Inspection, style: &DrawStyle
         contour: style.pixel_threshold,
         truth: style.truth,
         legend: style.legend,
-        caption: Some(Caption {
-            verdict: inspection.verdict,
-            score: inspection.calibrated_score,
-            threshold: inspection.calibrated_threshold,
-            condition: inspection.condition.as_ref().map(crate::condition::Condition::as_str),
-        }),
+        caption,
         max_side_px: style.max_side_px,
     })
 }

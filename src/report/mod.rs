@@ -34,8 +34,8 @@ mod template;
 mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
-pub use csv_text::csv_text;
-pub use drawn::{DrawStyle, colours, draw_inspection};
+pub use csv_text::{csv_quoted, csv_text};
+pub use drawn::{DrawStyle, colours, draw_inspection, draw_map};
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};

@@ -2,16 +2,16 @@
 
 use crate::cases::{all, bits, cases, fresh, inspect, normals, open, registry};
 use crate::data::{DEFECT, DEFECT_SIDE, HEIGHT, WIDTH, image};
+use crate::listener::Listener;
 use pcore::bundle::{self};
 use pcore::condition::Policy;
 use pcore::detect::DetectError;
 use pcore::image::{Image, PixelBox};
 use pcore::infer::{Calibration, ExplainPlan};
 use pcore::model::OpenDevice;
-use pcore::progress::{Progress, Silent};
+use pcore::progress::Silent;
 use pcore::score::Verdict;
 use pcore::train::{FitPlan, Fitted, Holdout, TrainError, fit};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn every_registered_detector_is_among_the_cases() {
@@ -195,27 +195,11 @@ fn an_explanation_shows_the_defect_and_every_part() {
     }
 }
 
-/// Stops at the so-manieth question.
-struct StopAt {
-    left: AtomicUsize,
-}
-
-impl Progress for StopAt {
-    fn begin(&self, _: &str, _: usize) {}
-    fn advance(&self, _: usize) {}
-    fn end(&self) {}
-    fn note(&self, _: &str) {}
-    fn warn(&self, _: &str) {}
-    fn is_cancelled(&self) -> bool {
-        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_err()
-    }
-}
-
 #[test]
 fn a_fit_stops_wherever_it_is_told_to() {
     for case in cases() {
         let run = |n: usize| {
-            let stop = StopAt { left: AtomicUsize::new(n) };
+            let stop = Listener::stopping_at(n);
             fit(&normals().samples, &case.plan(), &OpenDevice::cpu(), &stop)
         };
         let mut n_stopped = 0;

@@ -1,6 +1,7 @@
 //! Whole pieces of work from the library alone: what they write, and what is left where they end early.
 
 use crate::data::{HEIGHT, WIDTH, pixels};
+use crate::listener::Listener;
 use pcore::bundle::Contents;
 use pcore::dataset::{self, Listing};
 use pcore::detect::{DetectError, Options};
@@ -8,7 +9,6 @@ use pcore::eval::study::Plan;
 use pcore::image::{Reading, write_png_grey8};
 use pcore::job::{self, Context, EvaluateJob, FitJob, InspectJob, JobError, Opened, StudyJob, Truth};
 use pcore::model::OpenDevice;
-use pcore::progress::Progress;
 use pcore::report::ResultRow;
 use pcore::report::study::plan_from_toml;
 use pcore::train::{FitPlan, GroupRule, PartPlan};
@@ -16,8 +16,6 @@ use pcore::{image, infer};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 const N_TRAIN: usize = 16;
@@ -75,40 +73,6 @@ impl Station {
     }
 }
 
-/// Keeps what it is told, and stops at a question.
-struct Listener {
-    told: Mutex<Vec<String>>,
-    left: AtomicUsize,
-}
-
-impl Listener {
-    fn stopping_at(n: usize) -> Self {
-        Self { told: Mutex::default(), left: AtomicUsize::new(n) }
-    }
-
-    fn heard(&self, words: &str) -> bool {
-        self.told.lock().unwrap().iter().any(|told| told.contains(words))
-    }
-}
-
-impl Progress for Listener {
-    fn begin(&self, _: &str, _: usize) {}
-    fn advance(&self, _: usize) {}
-    fn end(&self) {}
-    fn note(&self, message: &str) {
-        self.told.lock().unwrap().push(format!("note: {message}"));
-    }
-    fn warn(&self, message: &str) {
-        self.told.lock().unwrap().push(format!("warning: {message}"));
-    }
-    fn is_cancelled(&self) -> bool {
-        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_err()
-    }
-    fn cancelled_by(&self) -> String {
-        "the shift's end".to_owned()
-    }
-}
-
 fn n_lines(path: &Path) -> usize {
     fs::read_to_string(path).unwrap().lines().count()
 }
@@ -117,7 +81,7 @@ fn n_lines(path: &Path) -> usize {
 fn jobs_write_their_folders_and_say_what_the_inspector_says() {
     let station = Station::new();
     let (opened, listing, out) = (&station.opened, station.labelled(), station.at("results"));
-    let listener = Listener::stopping_at(usize::MAX);
+    let listener = Listener::patient();
     let context = Context { progress: &listener, wording: |text| format!("<{text}>"), ..Context::default() };
 
     let job = InspectJob { out: Some(&out), maps: &[job::MapFormat::Tiff], ..InspectJob::new(opened, &listing) };
@@ -232,7 +196,7 @@ fn a_study_that_is_stopped_goes_on_from_what_is_finished() {
         job::study(&job, &OpenDevice::cpu(), &Context { progress: listener, ..Context::default() })
     };
     let (whole, broken) = (station.at("whole"), station.at("broken"));
-    let listener = Listener::stopping_at(usize::MAX);
+    let listener = Listener::patient();
     assert_eq!(study(&whole, &listener).unwrap().n_failed, 1);
     assert!(listener.heard("runs on 16 training and 12 test images"));
     let (mut n_stopped, mut went_on) = (0, false);

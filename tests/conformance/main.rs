@@ -8,6 +8,7 @@ mod data;
 mod growing;
 mod in_memory;
 mod jobs;
+mod listener;
 mod refusals;
 mod roi;
 mod suspects;

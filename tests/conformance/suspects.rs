@@ -2,14 +2,14 @@
 
 use crate::cases::{Case, cases, registry};
 use crate::data::image;
+use crate::listener::Listener;
 use pcore::bundle::{self, SuspectsEntry};
 use pcore::detect::Options;
 use pcore::image::{Image, write_png_grey8};
 use pcore::model::OpenDevice;
-use pcore::progress::{Progress, Silent};
+use pcore::progress::Silent;
 use pcore::train::{FitPlan, Fitted, Holdout, PartPlan, fit_images, screen};
 use pcore::{Pace, dataset};
-use std::sync::Mutex;
 
 /// Normal images of each condition.
 const N: usize = 30;
@@ -89,28 +89,14 @@ fn images_of_which_none_calibrate_are_named_as_well() {
     }
 }
 
-/// Keeps the warnings.
-#[derive(Default)]
-struct Warned(Mutex<Vec<String>>);
-
-impl Progress for Warned {
-    fn begin(&self, _stage: &str, _total: usize) {}
-    fn advance(&self, _n: usize) {}
-    fn end(&self) {}
-    fn note(&self, _message: &str) {}
-    fn warn(&self, message: &str) {
-        self.0.lock().unwrap().push(message.to_owned());
-    }
-}
-
 #[test]
 fn a_warning_names_suspects_what_they_do_to_the_threshold_and_the_way_out() {
     let images: Vec<_> = lot(N, &[0]).into_iter().filter(|(name, _)| name.starts_with("cold")).collect();
     let case = &cases()[0];
-    let warned = Warned::default();
+    let listener = Listener::patient();
     let plan = FitPlan { conditions: "none".parse().unwrap(), ..case.plan() };
-    let fitted = fit_images(&images, &plan, &OpenDevice::cpu(), &warned).unwrap();
-    let said = warned.0.into_inner().unwrap().join("\n");
+    let fitted = fit_images(&images, &plan, &OpenDevice::cpu(), &listener).unwrap();
+    let said = listener.told();
     let threshold = fitted.contents.manifest.calibration.global.threshold.unwrap();
     assert!(said.contains("cold/odd0.png") && said.contains("`FitPlan::drop_suspects`"), "{said}");
     assert!(said.contains(&format!("the threshold is {threshold:.4} in place of ")) || threshold < 0.0, "{said}");

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pcore::dataset::Shown;
 use pcore::job::Context;
 use pcore::progress::Progress;
+use pcore::report::json_text;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -25,6 +26,11 @@ pub(crate) fn print_row(text: &str) -> io::Result<()> {
 /// [`print`] with a line end.
 pub(crate) fn print_line(text: &str) -> io::Result<()> {
     print(&format!("{text}\n"))
+}
+
+/// A value as JSON that people can read too.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(print(&json_text(value)?)?)
 }
 
 /// A line on standard error, settings that the library names as they are typed, control characters escaped. One that nobody can read, on a full disk or a closed pipe, stops nothing.

@@ -5,6 +5,7 @@ mod facts;
 mod runs;
 mod truths;
 
+use super::context::tell_left_out;
 use super::place::{check_folder, refuse_link, write_made, write_text};
 use super::{Context, JobError};
 use crate::condition::ConditionRule;
@@ -65,9 +66,7 @@ pub fn study(job: &StudyJob<'_>, device: &OpenDevice, context: &Context<'_>) -> 
     let known = truths::rule((job.test_conditions, &plan.conditions), test, progress)?;
     let samples = (train.samples.clone(), test.samples.clone());
     let data = StudyData::read(samples, job.reading, &known, &plan.conditions, progress)?;
-    for failure in &data.failures {
-        progress.warn(&format!("left out: {}: {}", failure.name, failure.reason));
-    }
+    tell_left_out(&data.failures, progress);
     progress.note(&facts::work(plan, &data, device));
     let setup = Setup {
         device,

@@ -5,7 +5,7 @@ use super::JobError;
 use crate::eval::study::{Run, Study, StudyError};
 use crate::progress::Progress;
 use crate::report::study::{RunLine, run_lines};
-use crate::report::{ReportError, csv_text};
+use crate::report::{ReportError, csv_quoted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ pub(super) fn finish(
     }
     study
         .run(&|key| done.contains(key), progress, |key, run, seconds| -> Result<(), Failed> {
-            writeln!(timings, "\"{}\",{},{seconds:.3}", csv_text(&run.cell).replace('"', "\"\""), run.seed)?;
+            writeln!(timings, "{},{},{seconds:.3}", csv_quoted(&run.cell), run.seed)?;
             let text = RunLine::new(key, run).text()?;
             file.write_all(text.as_bytes()).and_then(|()| file.sync_data())?;
             // What goes into the tables is what a later call would read.

@@ -5,7 +5,7 @@ use super::open::open;
 use super::summary::quality;
 use crate::Outcome;
 use crate::args::BenchArgs;
-use crate::console::{print_line, say};
+use crate::console::{print_json, print_line, say};
 use anyhow::{Result, anyhow};
 use pcore::bank::{MemoryBank, describe};
 use pcore::condition::{Admission, Policy};
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         peak_memory_mib: own_memory().map(|(_, most)| most as f64 / f64::from(1u32 << 20)),
     };
     if args.run.json {
-        print_line(&serde_json::to_string_pretty(&report)?)?;
+        print_json(&report)?;
     } else {
         print_table(&report)?;
     }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::DevicesArgs;
-use crate::console::print_line;
+use crate::console::{print_json, print_line};
 use crate::message::as_typed;
 use anyhow::Result;
 use pcore::model::{self, DeviceChoice, OpenDevice, Precision};
@@ -42,7 +42,7 @@ struct Network {
 pub(crate) fn run(args: &DevicesArgs) -> Result<Outcome> {
     let found = find()?;
     if args.json {
-        print_line(&serde_json::to_string_pretty(&found)?)?;
+        print_json(&found)?;
         return Ok(Outcome::Done);
     }
     for Device { name, available, description } in &found.devices {

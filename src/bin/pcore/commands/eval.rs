@@ -4,7 +4,7 @@ use super::open::open;
 use super::{left_out, listed};
 use crate::Outcome;
 use crate::args::{EvalArgs, RunArgs};
-use crate::console::{Console, context, print, print_line, say};
+use crate::console::{Console, context, print, print_json, say};
 use crate::terminal;
 use anyhow::Result;
 use pcore::dataset;
@@ -37,7 +37,7 @@ pub(super) fn evaluate(work: &EvaluateJob<'_>, run: &RunArgs) -> Result<Outcome>
     left_out::tell(work.listing, "used");
     work.out.iter().for_each(|folder| say!("written to {}", terminal::shown(folder)));
     if run.json {
-        print_line(&serde_json::to_string_pretty(&EvaluationJson::from(&evaluation))?)?;
+        print_json(&EvaluationJson::from(&evaluation))?;
     } else {
         print(&evaluation_table(&evaluation))?;
     }

@@ -4,9 +4,9 @@ use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
 use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, RunArgs};
-use crate::console::{Console, context, print, print_line, say, warning};
+use crate::console::{Console, context, print, print_json, print_line, say, warning};
 use crate::home;
-use crate::message::{as_typed, error_text};
+use crate::message::error_text;
 use crate::terminal;
 use anyhow::Result;
 use pcore::bank::DescriptorSpec;
@@ -34,13 +34,11 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path };
     let FitDone { fitted, seconds, .. } = fit_to(&job, &args.run)?;
     if args.run.json {
-        let failed: Vec<_> =
-            fitted.failures.iter().map(|f| json!({"path": f.name, "error": as_typed(&f.reason)})).collect();
         let summary = json!({
-            "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": failed,
+            "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": left_out::failed(&fitted.failures),
             "left_out": LeftOut::of(&listing),
         });
-        print_line(&serde_json::to_string_pretty(&summary)?)?;
+        print_json(&summary)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
         print_line(&format!("bundle       {}  ({seconds:.1} s)", terminal::shown(&path)))?;

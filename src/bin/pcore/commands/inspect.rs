@@ -4,7 +4,7 @@ use super::sign::read_trusted;
 use super::summary::summary;
 use crate::Outcome;
 use crate::args::InspectArgs;
-use crate::console::{print, print_line};
+use crate::console::{print, print_json, print_line};
 use anyhow::{Context, Result};
 use pcore::bundle::Contents;
 use pcore::infer::Inspector;
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
     let (contents, signer) = read_trusted(&args.bundle, &args.trust)?;
     let manifest = &contents.manifest;
     if args.json {
-        print_line(&serde_json::to_string_pretty(manifest)?)?;
+        print_json(manifest)?;
         return usable(contents, &args.bundle).map(|()| Outcome::Done);
     }
     print_line(&format!("{}: verified", args.bundle.display()))?;

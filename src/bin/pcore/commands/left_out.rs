@@ -1,7 +1,10 @@
 //! What was found and not used, said on stderr.
 
 use crate::console::say;
+use crate::message::as_typed;
 use pcore::dataset::{Listing, Shown, skipped_groups};
+use pcore::train::Failure;
+use serde_json::{Value, json};
 
 /// Files named of each reason.
 const MOST_NAMED: usize = 3;
@@ -20,4 +23,9 @@ pub(super) fn tell(listing: &Listing, verb: &str) {
         let mark = if group.is_failure { "warning: " } else { "" };
         say!("  {mark}{n} {}: {}{more}", Shown::name(group.reason.as_str()), named.join(", "));
     }
+}
+
+/// Images that a fit or a screening could not use, for JSON.
+pub(super) fn failed(failures: &[Failure]) -> Vec<Value> {
+    failures.iter().map(|failure| json!({"path": failure.name, "error": as_typed(&failure.reason)})).collect()
 }

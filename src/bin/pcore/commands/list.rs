@@ -3,7 +3,7 @@
 use super::summary::{Origin, threshold_line};
 use crate::Outcome;
 use crate::args::ListArgs;
-use crate::console::{print, print_line};
+use crate::console::{print, print_json, print_line};
 use crate::home;
 use crate::message::error_text;
 use crate::terminal;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ListArgs) -> Result<Outcome> {
     let outcome = if bundles.iter().any(|b| b.error.is_some()) { Outcome::SomeFailed } else { Outcome::Done };
     let found = Bundles { folder: folder.display().to_string(), bundles };
     if args.json {
-        print_line(&serde_json::to_string_pretty(&found)?)?;
+        print_json(&found)?;
         return Ok(outcome);
     }
     for bundle in &found.bundles {

@@ -3,8 +3,7 @@
 use super::{fit, left_out, listed, open};
 use crate::Outcome;
 use crate::args::ScreenArgs;
-use crate::console::{Console, context, print_line, say};
-use crate::message::as_typed;
+use crate::console::{Console, context, print_json, print_line, say};
 use crate::terminal;
 use anyhow::Result;
 use pcore::dataset::{self, path_text};
@@ -29,12 +28,10 @@ pub(crate) fn run(args: &ScreenArgs) -> Result<Outcome> {
         let images: Vec<_> = ranked()
             .map(|(rank, image)| json!({"rank": rank, "score": image.score, "path": path_text(path(image.sample))}))
             .collect();
-        let failed: Vec<_> =
-            screened.failures.iter().map(|f| json!({"path": f.name, "error": as_typed(&f.reason)})).collect();
         let answer = json!({
-            "seconds": seconds, "images": images, "n_kept": n_kept, "failed": failed, "left_out": LeftOut::of(&listing),
+            "seconds": seconds, "images": images, "n_kept": n_kept, "failed": left_out::failed(&screened.failures), "left_out": LeftOut::of(&listing),
         });
-        print_line(&serde_json::to_string_pretty(&answer)?)?;
+        print_json(&answer)?;
     } else {
         print_line("rank   score     path (the oddest first)")?;
         for (rank, image) in ranked() {

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{SignArgs, TrustArgs};
-use crate::console::print_line;
+use crate::console::{print_json, print_line};
 use anyhow::{Result, bail};
 use pcore::bundle::{Contents, SigningKey, TrustedKey};
 use pcore::detect;
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
         let (secret, public, key) = SigningKey::create(prefix)?;
         if args.json {
             let made = json!({"secret": secret, "public": public, "key": key.number()});
-            print_line(&serde_json::to_string_pretty(&made)?)?;
+            print_json(&made)?;
             return Ok(Outcome::Done);
         }
         print_line(&format!("{}: sign with it, and keep it secret", secret.display()))?;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<Outcome> {
     };
     let (signature, number) = detect::sign(bundle, &SigningKey::read(key)?)?;
     if args.json {
-        print_line(&serde_json::to_string_pretty(&json!({"signature": signature, "key": number}))?)?;
+        print_json(&json!({"signature": signature, "key": number}))?;
         return Ok(Outcome::Done);
     }
     print_line(&format!("{}: signed with the key {number}", signature.display()))?;

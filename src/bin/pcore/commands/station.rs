@@ -3,7 +3,7 @@
 use super::{left_out, listed, open, sign::read_trusted, summary::summary};
 use crate::Outcome;
 use crate::args::{ExportArgs, ExportFormat, ImportArgs};
-use crate::console::{Console, print, print_line, problem, say, warning};
+use crate::console::{Console, print, print_json, print_line, problem, say, warning};
 use crate::home;
 use crate::message::as_typed;
 use anyhow::{Context, Result};
@@ -47,7 +47,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     if args.run.json {
         let warnings: Vec<String> = warnings.iter().map(|w| as_typed(w.to_string()).into_owned()).collect();
         let summary = json!({"bundle": path, "manifest": contents.manifest, "warnings": warnings});
-        print_line(&serde_json::to_string_pretty(&summary)?)?;
+        print_json(&summary)?;
     } else {
         print(&summary(&contents.manifest))?;
         print_line(&format!("bundle       {}", path.display()))?;
@@ -74,7 +74,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
             "files": files, "backbone": backbone.name, "layers": backbone.layers,
             "weights_sha256": backbone.weights_sha256,
         });
-        print_line(&serde_json::to_string_pretty(&summary)?)?;
+        print_json(&summary)?;
     } else {
         files.iter().try_for_each(|file| print_line(file))?;
     }

@@ -3,7 +3,7 @@
 use super::{left_out, listed, open};
 use crate::Outcome;
 use crate::args::StudyArgs;
-use crate::console::{Console, context, print, print_line};
+use crate::console::{Console, context, print, print_json, print_line};
 use anyhow::{Context, Result, bail};
 use pcore::dataset;
 use pcore::eval::study::Plan;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
     };
     let done = job::study(&work, &open::device(&args.run)?, &context(&Console::new(), &args.run))?;
     if args.run.json {
-        print_line(&serde_json::to_string_pretty(&StudyJson::new(&plan, &done.tables))?)?;
+        print_json(&StudyJson::new(&plan, &done.tables))?;
     } else {
         print(&verdicts(&done.tables.findings))?;
         let page = args.out.join("study.html");

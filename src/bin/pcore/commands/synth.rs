@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{HdmapArgs, SynthArgs, SynthKind};
-use crate::console::{Console, print_line};
+use crate::console::{Console, print_json, print_line};
 use anyhow::Result;
 use pcore::job;
 use pcore::progress::Progress;
@@ -32,7 +32,7 @@ fn hdmap(args: &HdmapArgs) -> Result<Outcome> {
             "train": {"cold": summary.n_train_cold, "warm": summary.n_train_warm},
             "test": {"good": summary.n_test_good, "fault": summary.n_test_fault},
         });
-        print_line(&serde_json::to_string_pretty(&written)?)?;
+        print_json(&written)?;
         return Ok(Outcome::Done);
     }
     print_line(&format!(

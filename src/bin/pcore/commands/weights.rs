@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{WeightsAction, WeightsArgs};
-use crate::console::print_line;
+use crate::console::{print_json, print_line};
 use crate::message::as_typed;
 use anyhow::Result;
 use pcore::job;
@@ -60,7 +60,7 @@ fn stored_json(weights: &StoredWeights) -> serde_json::Value {
 }
 
 fn say_json(value: &serde_json::Value, outcome: Outcome) -> Result<Outcome> {
-    print_line(&serde_json::to_string_pretty(value)?)?;
+    print_json(value)?;
     Ok(outcome)
 }
 
