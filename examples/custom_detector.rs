@@ -85,7 +85,8 @@ impl Mean {
         let to_mean = |patch: &[f32]| patch.iter().zip(mean).map(|(v, m)| (v - m).powi(2)).sum::<f32>().sqrt();
         let patches: Vec<f32> = rows.chunks_exact(mean.len()).map(to_mean).collect();
         let largest = patches.iter().copied().fold(0.0, f32::max);
-        Distances { raw_scores: vec![largest; views.len()], in_maps: vec![patches.clone(); views.len()], patches }
+        let patches = vec![patches; views.len()];
+        Distances { raw_scores: vec![largest; views.len()], in_maps: patches.clone(), patches }
     }
 }
 
@@ -129,12 +130,12 @@ impl Fit for Mean {
         &self,
         training: &Training<'_>,
         index: usize,
+        patches: Patches<'_>,
         _: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let Some(mean) = mean(training, Some(training.group(index)))? else { return Ok(None) };
-        let rows = training.described.image(index)?;
-        Ok(Some(self.distances(&rows, &mean, views)))
+        Ok(Some(self.distances(patches.rows, &mean, views)))
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

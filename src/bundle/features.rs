@@ -35,6 +35,9 @@ pub struct PreprocessingEntry {
     pub page: Option<std::num::NonZeroUsize>,
     /// Name of the resize rule: `stretch-bilinear`, `stretch-nearest`, `fit-pad`, `shortest-crop`.
     pub resize: String,
+    /// How large images are cut, each tile filling the input; `None`, and left out of the file, where the whole image does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<TilesEntry>,
     /// Height of the network input, pixels.
     pub height_px: usize,
     /// Width of the network input, pixels.
@@ -45,6 +48,18 @@ pub struct PreprocessingEntry {
     /// Divides each channel after the mean is subtracted; above 0.
     #[serde(with = "exact")]
     pub std: [f32; 3],
+}
+
+/// How large images are cut; see [`Tiles`](crate::image::Tiles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TilesEntry {
+    /// Side of a tile, source pixels.
+    pub size_px: usize,
+    /// What two neighbours share, source pixels; below the side.
+    pub overlap_px: usize,
+    /// Tiles begin and end at multiples of so many pixels of the scaled image; a divisor of the network input's sides.
+    pub step_px: usize,
 }
 
 /// How feature maps become patch descriptors.

@@ -7,7 +7,7 @@ use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
     FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,
-    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry, SuspectsEntry,
+    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry, SuspectsEntry, TilesEntry,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -75,6 +75,16 @@ fn check_preprocessing(preprocessing: &PreprocessingEntry) -> Result<(), Defect>
     preprocessing.range.iter().try_for_each(|range| check_named("preprocessing.range", range))?;
     check_size("preprocessing.height_px", preprocessing.height_px, MAX_INPUT_PX)?;
     check_size("preprocessing.width_px", preprocessing.width_px, MAX_INPUT_PX)?;
+    if let Some(TilesEntry { size_px, overlap_px, step_px }) = preprocessing.tiles {
+        check_size("preprocessing.tiles.size_px", size_px, MAX_INPUT_PX)?;
+        require(overlap_px < size_px, overlap_px, || {
+            ("preprocessing.tiles.overlap_px".into(), format!("less than the side of a tile, {size_px}"))
+        })?;
+        let sides = [preprocessing.height_px, preprocessing.width_px];
+        require(step_px > 0 && sides.iter().all(|side| side % step_px == 0), step_px, || {
+            ("preprocessing.tiles.step_px".into(), format!("a divisor of {} and {}", sides[0], sides[1]))
+        })?;
+    }
     for (mean, std) in preprocessing.mean.iter().zip(&preprocessing.std) {
         check_between("preprocessing.mean", *mean, *MEANS.start(), *MEANS.end())?;
         check_between("preprocessing.std", *std, *DEVIATIONS.start(), *DEVIATIONS.end())?;

@@ -1,9 +1,11 @@
 //! Gates: which condition an image is in, told from the image alone.
 
 use super::admission::{Admission, KNOWN_FROM};
+use super::pooling::{Pooled, Pooling};
 use super::{ConditionError, KnnGate, intensity_statistics, percentile_90};
 use crate::image::Image;
 use rayon::prelude::*;
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,13 +69,21 @@ impl Gate {
     /// `descriptors`: `[n_patches, dim]`.
     #[must_use]
     pub fn admit(&self, image: &Image, descriptors: &[f32], dim: usize) -> Admission {
-        match self {
+        match self.admit_by::<Infallible>(image, &|| Ok(Self::pooled(descriptors, dim))) {
+            Ok(admission) => admission,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same of descriptors that are pooled only where they count.
+    pub(crate) fn admit_by<E>(&self, image: &Image, pooled: Pooled<'_, E>) -> Result<Admission, E> {
+        Ok(match self {
             Self::Single => Admission::certain(0),
             Self::P90 { limit, softness, known } => by_level(percentile_90(&image.luma()), *limit, *softness, known),
             Self::Intensity(gate) => gate.admit(&intensity_statistics(&image.luma())),
-            Self::Embedding(gate) => gate.admit(&Self::pooled(descriptors, dim)),
+            Self::Embedding(gate) => gate.admit(&pooled()?),
             Self::Abstain => Admission::abstained(),
-        }
+        })
     }
 
     /// Mean and standard deviation of each descriptor value over the patches.
@@ -82,16 +92,9 @@ impl Gate {
     /// `descriptors`: `[n_patches, dim]`. Result: `[2 dim]`, means first.
     #[must_use]
     pub fn pooled(descriptors: &[f32], dim: usize) -> Vec<f32> {
-        let n = (descriptors.len() / dim.max(1)).max(1) as f64;
-        let (mut sums, mut squares) = (vec![0.0f64; dim], vec![0.0f64; dim]);
-        for row in descriptors.chunks_exact(dim.max(1)) {
-            for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(row) {
-                *sum += f64::from(*value);
-                *square += f64::from(*value).powi(2);
-            }
-        }
-        let deviation = |(sum, square): (&f64, &f64)| (square / n - (sum / n).powi(2)).max(0.0).sqrt() as f32;
-        sums.iter().map(|sum| (sum / n) as f32).chain(sums.iter().zip(&squares).map(deviation)).collect()
+        let mut pooling = Pooling::new(dim);
+        pooling.add(descriptors);
+        pooling.finish()
     }
 
     /// A percentile gate at `limit`, its softness a quarter of the distance between the two levels it separates.

@@ -1,7 +1,7 @@
 //! Who tells the condition of an image.
 
 use super::ConditionError;
-use super::{Admission, Gate, intensity_statistics};
+use super::{Admission, Gate, Pooled, intensity_statistics};
 use crate::image::Image;
 use std::fmt;
 use std::str::FromStr;
@@ -24,27 +24,26 @@ pub enum GateUse {
 }
 
 impl GateUse {
-    /// The condition of an image with these descriptors `[n_patches, dim]`; a given one, which may be unknown, overrules
-    /// the gate.
-    pub(crate) fn admit(
+    /// The condition of an image whose descriptors `pooled` pools; a given one, which may be unknown, overrules the gate.
+    pub(crate) fn admit<E>(
         self,
         gate: &Gate,
         given: Option<Admission>,
         n_conditions: usize,
         image: &Image,
-        (descriptors, dim): (&[f32], usize),
-    ) -> Admission {
-        let own = || gate.admit(image, descriptors, dim);
-        match self {
-            Self::Auto => given.unwrap_or_else(own),
-            Self::Own => own(),
+        pooled: Pooled<'_, E>,
+    ) -> Result<Admission, E> {
+        let own = || gate.admit_by(image, pooled);
+        Ok(match self {
+            Self::Auto => given.map_or_else(own, Ok)?,
+            Self::Own => own()?,
             Self::Oracle => given.unwrap_or(Admission::abstained()),
             Self::Random => Admission::certain(chance(image) as usize % n_conditions.max(1)),
             Self::Inverse => {
-                let told = given.unwrap_or_else(own);
+                let told = given.map_or_else(own, Ok)?;
                 Admission { condition: told.condition.map(|c| (c + 1) % n_conditions.max(1)), ..told }
             }
-        }
+        })
     }
 }
 
@@ -86,8 +85,9 @@ mod tests {
     fn each_use_listens_to_whom_it_says() {
         let image = Image::new(vec![0.5; 4], 2, 2, 1).unwrap();
         let gate = Gate::P90 { limit: 0.3, softness: 0.01, known: vec![] };
+        let unasked = || Err::<Vec<f32>, _>("the level tells");
         let told = |kind: GateUse, given: Option<usize>| {
-            kind.admit(&gate, given.map(Admission::certain), 2, &image, (&[], 1)).condition
+            kind.admit(&gate, given.map(Admission::certain), 2, &image, &unasked).unwrap().condition
         };
         assert_eq!((told(GateUse::Auto, Some(0)), told(GateUse::Auto, None)), (Some(0), Some(1)));
         assert_eq!(told(GateUse::Own, Some(0)), Some(1));
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!((told(GateUse::Inverse, Some(0)), told(GateUse::Inverse, None)), (Some(1), Some(0)));
         assert_eq!(told(GateUse::Random, None), told(GateUse::Random, Some(1)));
         for kind in [GateUse::Auto, GateUse::Oracle, GateUse::Inverse] {
-            let strange = kind.admit(&gate, Some(Admission::unknown()), 2, &image, (&[], 1));
+            let strange = kind.admit(&gate, Some(Admission::unknown()), 2, &image, &unasked).unwrap();
             assert_eq!(strange, Admission::unknown(), "{kind}");
         }
     }

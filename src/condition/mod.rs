@@ -10,6 +10,7 @@ mod intensity;
 mod knn_gate;
 mod labels;
 mod policy;
+mod pooling;
 mod rule;
 
 pub use admission::{Admission, KNOWN_FROM};
@@ -21,4 +22,5 @@ pub use intensity::{intensity_statistics, percentile_90};
 pub use knn_gate::{GATE_DIM, GateAxis, KNOWN_FACTOR, KnnGate, cross_validate, gate_accuracy};
 pub use labels::condition_of;
 pub use policy::Policy;
+pub(crate) use pooling::{Pooled, Pooling};
 pub use rule::{Condition, ConditionRule};

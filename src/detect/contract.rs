@@ -1,17 +1,21 @@
 //! What every detector keeps.
 
-use super::{DetectError, Distances, Drawn, FeaturePipeline, Inside, Patches, Scoring, View};
+use super::{Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, Patches, Scoring, View};
 use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
-use crate::condition::{Admission, Policy};
+use crate::condition::{Admission, Gate, Policy};
 use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Tells the condition of an image of a batch, by its index and the descriptors of the patches that are looked at, `[n, dim]`.
-pub type Admit<'a> = &'a (dyn Fn(usize, &[f32]) -> Admission + Sync);
+/// Tells the condition of an image of a batch, by its index and, where they count, the pooled descriptors of the patches that are
+/// looked at ([`Gate::pooled`]).
+pub type Admit<'a> = &'a (dyn Fn(usize, Pooled<'_>) -> Result<Admission, DetectError> + Sync);
+
+/// Pools the descriptors of an image.
+pub type Pooled<'a> = &'a dyn Fn() -> Result<Vec<f32>, DetectError>;
 
 /// A fitted method. It turns images into scores and maps and decides nothing: conditions are told from outside, calibration
 /// and thresholds are made of its scores.
@@ -37,11 +41,15 @@ pub trait Detector: Send + Sync {
     fn views(&self, policies: &[Policy]) -> Vec<View>;
 
     /// The answers to `images`, one for each: each is described, scored by [`Self::score_described`] and drawn. Of a region of
-    /// interest, which the features know, a detector gets the patches inside.
+    /// interest, which the features know, a detector gets the patches inside; of an image in tiles those of one tile at a time.
     ///
     /// # Errors
     /// What the network refuses, and [`DetectError::NoView`] for a view that it has not.
     fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
+        if self.features().preprocessing().tiles.is_some() {
+            let in_tiles = |(i, image): (usize, &&Image)| self.score_in_tiles(image, &|pooled| admit(i, pooled), asked);
+            return images.iter().enumerate().map(in_tiles).collect();
+        }
         let features = self.features().features(images)?;
         let describer = Describer::new(&features, self.features().descriptor())?;
         let (grid, pipeline) = (describer.grid, self.features());
@@ -52,21 +60,61 @@ pub trait Detector: Send + Sync {
             let size = (image.height_px(), image.width_px());
             let inside = pipeline.inside(size, grid)?;
             let own = inside.as_ref().map(|inside| inside.rows(&rows, describer.dim()));
-            let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, inside: inside.as_deref() };
-            let admission = admit(i, patches.rows);
+            let places = inside.as_ref().map(|inside| inside.patches());
+            let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, places };
+            let admission = admit(i, &|| Ok(Gate::pooled(patches.rows, describer.dim())))?;
             let found = self.score_described(patches, admission, asked.views)?;
-            let Drawn { raw_scores, patches, map, other_maps } = found
-                .drawn((grid, inside.as_deref()), pipeline, self.scoring())
-                .ok_or(DetectError::Bank(BankError::Empty))?;
             let placement = pipeline.preprocessing().placement(size.0, size.1);
+            let on = Canvas { grid, inside: inside.as_deref(), order: None, placement: &placement };
+            let drawn = found.drawn(on, self.scoring()).ok_or(DetectError::Bank(BankError::Empty))?;
             let descriptors = asked.keep_descriptors.then_some(rows);
-            let parts = vec![];
-            Ok(Scored { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts })
+            Ok(Scored::of(drawn, (grid, inside), placement, admission, descriptors))
         };
         images.par_iter().enumerate().map(one).collect()
     }
 
-    /// What the patches of one image come to, whose condition is told.
+    /// The answer to one image in tiles: [`Self::score_described`] gets the patches of each tile, and what it says of all of them is
+    /// the answer, see [`Distances::joined`].
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    fn score_in_tiles(
+        &self,
+        image: &Image,
+        admit: &dyn Fn(Pooled<'_>) -> Result<Admission, DetectError>,
+        asked: Asked<'_>,
+    ) -> Result<Scored, DetectError> {
+        let (pipeline, size) = (self.features(), (image.height_px(), image.width_px()));
+        let tiling = pipeline.tiling(size)?.ok_or(DetectError::Bank(BankError::Empty))?;
+        // Where a gate sees descriptors, the network runs twice: those of a large image are not kept.
+        let admission = admit(&|| pipeline.pooled_in_tiles(image))?;
+        let (mut said, mut kept) = (vec![], vec![]);
+        pipeline.describe_tiles(image, &tiling, |tiles, dim| {
+            let start = said.len();
+            let score = |(i, rows): (usize, &Vec<f32>)| {
+                let patches = Patches { rows, grid: tiling.grid, places: Some(tiling.places(start + i)) };
+                self.score_described(patches, admission, asked.views)
+            };
+            said.extend(tiles.par_iter().enumerate().map(score).collect::<Result<Vec<_>, _>>()?);
+            if asked.keep_descriptors {
+                kept.resize(tiling.grid.n_patches() * dim, 0.0);
+                for (i, rows) in tiles.iter().enumerate() {
+                    tiling.keep(start + i, rows, &mut kept, dim);
+                }
+            }
+            Ok::<_, DetectError>(())
+        })?;
+        let (inside, placement) = (tiling.inside.clone(), pipeline.preprocessing().placement(size.0, size.1));
+        let order = Some(&*tiling.order);
+        let on = Canvas { grid: tiling.grid, inside: inside.as_deref(), order, placement: &placement };
+        let scoring = self.scoring();
+        let found = Distances::joined(said, scoring.image_score);
+        let drawn = found.and_then(|found| found.drawn(on, scoring)).ok_or(DetectError::Bank(BankError::Empty))?;
+        let descriptors = asked.keep_descriptors.then_some(kept);
+        Ok(Scored::of(drawn, (tiling.grid, inside), placement, admission, descriptors))
+    }
+
+    /// What the patches of one image come to, whose condition is told; of a large one, those of a part of it.
     ///
     /// # Errors
     /// As [`Self::score`].
@@ -152,11 +200,23 @@ pub(crate) fn strongest(shares: impl Iterator<Item = f32>) -> Option<usize> {
 }
 
 impl Scored {
+    fn of(
+        drawn: Drawn,
+        (grid, inside): (Grid, Option<Arc<Inside>>),
+        placement: Placement,
+        admission: Admission,
+        descriptors: Option<Vec<f32>>,
+    ) -> Self {
+        let Drawn { raw_scores, patches, map, other_maps } = drawn;
+        let parts = vec![];
+        Self { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts }
+    }
+
     /// The distances of the patches that are looked at.
     pub(crate) fn looked_at(&self) -> impl Iterator<Item = f32> + '_ {
         // Of several parts the patches are those of one, the map that of another.
         let inside = self.inside.as_deref().filter(|_| self.parts.is_empty());
-        Patches { rows: &[], grid: self.grid, inside }.places().map(|at| self.patches[at])
+        Patches { rows: &[], grid: self.grid, places: inside.map(Inside::patches) }.places().map(|at| self.patches[at])
     }
 
     /// The image score under the first view.

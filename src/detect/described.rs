@@ -1,8 +1,9 @@
 //! The descriptors of the images of a fit.
 
-use super::{Inside, Patches};
+use super::{Canvas, Inside, Order, Patches, Tiling};
 use crate::bank::{BankError, RowSource};
 use crate::flow::ScratchFile;
+use crate::image::Placement;
 use crate::model::Grid;
 use std::borrow::Cow;
 use std::io;
@@ -15,11 +16,22 @@ pub struct Described {
     held: Held,
     dim: usize,
     grid: Grid,
-    /// Where the rows of each image end.
-    ends: Vec<usize>,
-    /// What is looked at of each.
-    inside: Vec<Option<Arc<Inside>>>,
+    images: Vec<OfImage>,
 }
+
+/// What is known of an image's rows.
+struct OfImage {
+    /// Where they end.
+    end: usize,
+    grid: Grid,
+    /// What is looked at, where that is not all.
+    inside: Option<Arc<Inside>>,
+    /// The order of the patches that are looked at, where it is not that of the grid: the image was cut into tiles.
+    order: Option<Arc<Order>>,
+}
+
+/// Rows of a large image that are compared at a time, at most.
+const PIECE: usize = 4096;
 
 enum Held {
     Memory(Vec<f32>),
@@ -27,9 +39,9 @@ enum Held {
 }
 
 impl Described {
-    /// In memory, with room for so many images.
-    pub(crate) fn in_memory(n_images: usize, grid: Grid, dim: usize) -> Self {
-        Self::new(Held::Memory(Vec::with_capacity(n_images * grid.n_patches() * dim)), grid, dim)
+    /// In memory, with room for so many rows. `grid`: of what the network sees at a time.
+    pub(crate) fn in_memory(n_rows: usize, grid: Grid, dim: usize) -> Self {
+        Self::new(Held::Memory(Vec::with_capacity(n_rows * dim)), grid, dim)
     }
 
     /// In a file in `folder`.
@@ -38,7 +50,7 @@ impl Described {
     }
 
     fn new(held: Held, grid: Grid, dim: usize) -> Self {
-        Self { held, dim, grid, ends: vec![], inside: vec![] }
+        Self { held, dim, grid, images: vec![] }
     }
 
     /// Where the file is, if there is one.
@@ -51,8 +63,21 @@ impl Described {
 
     /// Adds the descriptors of an image: of the patches inside, where that is known.
     pub(crate) fn push(&mut self, rows: &[f32], inside: Option<Arc<Inside>>) -> io::Result<()> {
-        self.ends.push(self.n_rows() + rows.len() / self.dim);
-        self.inside.push(inside);
+        self.images.push(OfImage { end: self.n_rows(), grid: self.grid, inside, order: None });
+        self.extend(rows)
+    }
+
+    /// Begins an image in tiles, which has no rows yet.
+    pub(crate) fn begin(&mut self, tiling: &Tiling) {
+        let (inside, order) = (tiling.inside.clone(), Some(Arc::clone(&tiling.order)));
+        self.images.push(OfImage { end: self.n_rows(), grid: tiling.grid, inside, order });
+    }
+
+    /// Adds rows to the last image.
+    pub(crate) fn extend(&mut self, rows: &[f32]) -> io::Result<()> {
+        if let Some(image) = self.images.last_mut() {
+            image.end += rows.len() / self.dim;
+        }
         match &mut self.held {
             Held::Memory(all) => {
                 all.extend_from_slice(rows);
@@ -62,16 +87,28 @@ impl Described {
         }
     }
 
-    /// The patch grid of one image.
+    /// The patch grid of what the network sees at a time: of an image, or of one of its tiles.
     #[must_use]
     pub fn grid(&self) -> Grid {
         self.grid
     }
 
+    /// The patch grid of the `index`-th image.
+    #[must_use]
+    pub fn grid_of(&self, index: usize) -> Grid {
+        self.images[index].grid
+    }
+
+    /// Whether images were cut into tiles: the same index in the grid is then another place in each.
+    #[must_use]
+    pub fn is_in_tiles(&self) -> bool {
+        self.images.iter().any(|image| image.order.is_some())
+    }
+
     /// Images.
     #[must_use]
     pub fn n_images(&self) -> usize {
-        self.ends.len()
+        self.images.len()
     }
 
     /// The descriptors of the `index`-th image.
@@ -88,36 +125,57 @@ impl Described {
     /// What is looked at of the `index`-th image; `None` for all of it.
     #[must_use]
     pub fn inside(&self, index: usize) -> Option<&Inside> {
-        self.inside[index].as_deref()
+        self.images[index].inside.as_deref()
     }
 
-    /// These descriptors of the `index`-th image, as a detector gets them.
-    #[must_use]
-    pub fn patches<'a>(&'a self, index: usize, rows: &'a [f32]) -> Patches<'a> {
-        Patches { rows, grid: self.grid, inside: self.inside(index) }
+    /// What the maps of the `index`-th image are drawn on, where it lies as `placement` says.
+    pub(crate) fn canvas<'a>(&'a self, index: usize, placement: &'a Placement) -> Canvas<'a> {
+        let OfImage { grid, inside, order, .. } = &self.images[index];
+        Canvas { grid: *grid, inside: inside.as_deref(), order: order.as_deref(), placement }
+    }
+
+    /// Which rows of the `index`-th image are compared at a time: all of them, unless it is in tiles.
+    pub(crate) fn pieces(&self, index: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Range { start, end } = self.rows_of(index);
+        let length = if self.images[index].order.is_some() { PIECE } else { (end - start).max(1) };
+        (start..end).step_by(length).map(move |from| from..end.min(from + length))
+    }
+
+    /// The patches of the `index`-th image whose rows are these of all rows, as a detector gets them.
+    pub(crate) fn patches<'a>(&'a self, index: usize, (rows, range): (&'a [f32], Range<usize>)) -> Patches<'a> {
+        let start = self.rows_of(index).start;
+        let places = self.places(index).map(|places| &places[range.start - start..range.end - start]);
+        Patches { rows, grid: self.grid_of(index), places }
+    }
+
+    /// The patches of the `index`-th image that are looked at, in the order of its rows; `None` for all of the grid.
+    fn places(&self, index: usize) -> Option<&[u32]> {
+        let OfImage { inside, order, .. } = &self.images[index];
+        order.as_ref().map(|order| order.places()).or(inside.as_ref().map(|inside| inside.patches()))
     }
 
     /// Which rows are those of the `index`-th image.
     #[must_use]
     pub fn rows_of(&self, index: usize) -> Range<usize> {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        start..self.ends[index]
+        let start = if index == 0 { 0 } else { self.images[index - 1].end };
+        start..self.images[index].end
     }
 
     /// The image that a row is of, and the index of its patch in the grid.
     #[must_use]
     pub fn origin(&self, row: usize) -> (usize, usize) {
-        let index = self.ends.partition_point(|end| *end <= row);
+        let index = self.images.partition_point(|image| image.end <= row);
         let at = row - self.rows_of(index).start;
-        (index, self.inside(index).map_or(at, |inside| inside.patches()[at] as usize))
+        (index, self.places(index).map_or(at, |places| places[at] as usize))
     }
 
     /// The row of a patch of the grid of the `index`-th image, if it is looked at.
     #[must_use]
     pub fn row_at(&self, index: usize, place: usize) -> Option<usize> {
-        let at = match self.inside(index) {
-            None => Some(place),
-            Some(inside) => inside.patches().binary_search(&(place as u32)).ok(),
+        let at = match &self.images[index] {
+            OfImage { order: Some(order), .. } => order.rank(place),
+            OfImage { inside: Some(inside), .. } => inside.patches().binary_search(&(place as u32)).ok(),
+            OfImage { .. } => Some(place),
         };
         at.map(|at| self.rows_of(index).start + at)
     }
@@ -144,7 +202,7 @@ impl Described {
 
 impl RowSource for Described {
     fn n_rows(&self) -> usize {
-        self.ends.last().copied().unwrap_or(0)
+        self.images.last().map_or(0, |image| image.end)
     }
 
     fn dim(&self) -> usize {

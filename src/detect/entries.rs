@@ -2,8 +2,8 @@
 
 use super::{DetectError, FeaturePipeline, PipelineSpec};
 use crate::bank::{DescriptorSpec, MAX_CONTEXT_PARTS};
-use crate::bundle::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry};
-use crate::image::Preprocessing;
+use crate::bundle::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry, TilesEntry};
+use crate::image::{Preprocessing, Tiles};
 use crate::kernel::simd::Level;
 use crate::model::{BackboneSpec, Grid, OpenDevice};
 
@@ -63,11 +63,12 @@ pub(crate) fn backbone_entry(spec: &BackboneSpec) -> BackboneEntry {
 }
 
 fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
-    let Preprocessing { range, page, resize, height_px, width_px, mean, std } = spec;
+    let Preprocessing { range, page, resize, tiles, height_px, width_px, mean, std } = spec;
     PreprocessingEntry {
         range: range.as_ref().map(ToString::to_string),
         page: *page,
         resize: resize.to_string(),
+        tiles: tiles.map(|Tiles { size_px, overlap_px, step_px }| TilesEntry { size_px, overlap_px, step_px }),
         height_px: *height_px,
         width_px: *width_px,
         mean: *mean,
@@ -76,11 +77,13 @@ fn preprocessing_entry(spec: &Preprocessing) -> PreprocessingEntry {
 }
 
 pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing, DetectError> {
-    let PreprocessingEntry { range, page, resize, height_px, width_px, mean, std } = entry;
+    let PreprocessingEntry { range, page, resize, tiles, height_px, width_px, mean, std } = entry;
+    let tiles = tiles.map(|TilesEntry { size_px, overlap_px, step_px }| Tiles { size_px, overlap_px, step_px });
     Ok(Preprocessing {
         range: range.as_deref().map(|text| DetectError::parse("preprocessing.range", text)).transpose()?,
         page: *page,
         resize: DetectError::parse("resize", resize)?,
+        tiles,
         height_px: *height_px,
         width_px: *width_px,
         mean: *mean,

@@ -1,10 +1,12 @@
 //! Images to patch descriptors: the part that fitting and inference share.
 
+use super::source::{FeatureSource, Network, Sight};
+use super::tiling::{Tile, Tiling};
 use super::{DetectError, Inside, Seen};
-use crate::bank::{DescriptorSpec, PatchDescriptors, describe};
-use crate::flow::{Flow, Needs, Pace};
-use crate::image::{Image, Limits, Preprocessing, Reading, Roi};
-use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Footprint, Grid, ImageBatch, OpenDevice};
+use crate::bank::{Describer, DescriptorSpec, PatchDescriptors, describe};
+use crate::condition::{Gate, Pooling};
+use crate::image::{Image, ImageError, Limits, MAX_PIXELS, Preprocessing, Reading, Roi, Tiles};
+use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Grid, OpenDevice};
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,99 +24,20 @@ pub struct PipelineSpec {
     pub descriptor: DescriptorSpec,
 }
 
-/// Where the feature maps of images come from: a network, or what one said of them before.
-pub(crate) trait FeatureSource: Send + Sync {
-    /// The network's name, layers and weights.
-    fn spec(&self) -> &BackboneSpec;
-
-    /// The network, where there is one.
-    fn network(&self) -> Option<&dyn Backbone>;
-
-    /// The feature maps of `images`, preprocessed so, one map per layer of the spec. Where `seen` says which pixels of the
-    /// input are looked at, the others are of the mean colour.
-    fn features(
-        &self,
-        images: &[&Image],
-        preprocessing: &Preprocessing,
-        seen: &[Option<Seen>],
-    ) -> Result<Vec<FeatureMap>, DetectError>;
-
-    /// What a batch of `n` images takes, where that is known.
-    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError>;
-}
-
-/// The network itself.
-pub(crate) struct Network {
-    backbone: Box<dyn Backbone>,
-    /// The input of an earlier batch: fresh memory is slow.
-    idle: Mutex<Vec<f32>>,
-}
-
-impl Network {
-    pub(crate) fn new(backbone: Box<dyn Backbone>) -> Self {
-        Self { backbone, idle: Mutex::default() }
-    }
-}
-
-impl FeatureSource for Network {
-    fn spec(&self) -> &BackboneSpec {
-        self.backbone.spec()
-    }
-
-    fn network(&self) -> Option<&dyn Backbone> {
-        Some(&*self.backbone)
-    }
-
-    fn features(
-        &self,
-        images: &[&Image],
-        preprocessing: &Preprocessing,
-        seen: &[Option<Seen>],
-    ) -> Result<Vec<FeatureMap>, DetectError> {
-        let Preprocessing { height_px, width_px, .. } = *preprocessing;
-        let mut input = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        input.resize(images.len() * preprocessing.input_len()?, 0.0);
-        let parts = input.par_chunks_mut(preprocessing.input_len()?);
-        parts.zip(images).zip(seen).try_for_each(|((part, image), seen)| {
-            preprocessing.apply_to(image, part)?;
-            if let Some(seen) = seen {
-                let planes = part.chunks_exact_mut(seen.len());
-                planes
-                    .for_each(|plane| plane.iter_mut().zip(&**seen).filter(|(_, s)| !**s).for_each(|(v, _)| *v = 0.0));
-            }
-            Ok::<_, DetectError>(())
-        })?;
-        let batch = ImageBatch::new(input, images.len(), height_px, width_px)?;
-        let features = self.backbone.features(&batch)?;
-        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_pixels();
-        Ok(features)
-    }
-
-    fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError> {
-        Ok(self.backbone.footprint(n, preprocessing.height_px, preprocessing.width_px)?)
-    }
-}
-
-/// Bytes for each value of its input that a network is taken to hold where it does not say.
-const UNKNOWN_BYTES: u64 = 128;
-
-/// Patches of an image, and values of each.
-fn shape(footprint: &Footprint, spec: &DescriptorSpec) -> (usize, usize) {
-    let n_patches = footprint.maps.iter().map(|(grid, _)| grid.n_patches()).max().unwrap_or(0);
-    let stacked: usize = footprint.maps.iter().map(|(_, dim)| dim).sum();
-    (n_patches, spec.dim(stacked))
-}
+/// Tiles that go through the network at a time.
+pub(super) const TILES_AT_A_TIME: usize = 8;
 
 /// A network, ready to describe images.
 pub struct FeaturePipeline {
-    source: Box<dyn FeatureSource>,
-    preprocessing: Preprocessing,
-    descriptor: DescriptorSpec,
-    device: OpenDevice,
+    pub(super) source: Box<dyn FeatureSource>,
+    pub(super) preprocessing: Preprocessing,
+    pub(super) descriptor: DescriptorSpec,
+    pub(super) device: OpenDevice,
     roi: Option<Arc<Roi>>,
     /// What is looked at of images of the size that was asked for last.
     seen: Mutex<Option<(ImageSize, Seen)>>,
     inside: Mutex<Option<(ImageSize, Grid, Arc<Inside>)>>,
+    tiling: Mutex<Option<(ImageSize, Arc<Tiling>)>>,
 }
 
 /// Rows and columns.
@@ -145,6 +68,7 @@ impl FeaturePipeline {
             roi: None,
             seen: Mutex::default(),
             inside: Mutex::default(),
+            tiling: Mutex::default(),
         }
     }
 
@@ -183,7 +107,43 @@ impl FeaturePipeline {
 
     /// Chooses which part of every image is looked at.
     pub(crate) fn set_roi(&mut self, roi: Option<Arc<Roi>>) {
-        (self.roi, self.seen, self.inside) = (roi, Mutex::default(), Mutex::default());
+        self.roi = roi;
+        self.forget();
+    }
+
+    /// Chooses how large images are cut, in source pixels; where tiles can begin follows from the network.
+    ///
+    /// # Errors
+    /// [`DetectError::Image`] for tiles that the network's input can't be, [`DetectError::Model`] where the network refuses it.
+    pub(crate) fn set_tiles(&mut self, tiles: Option<Tiles>) -> Result<(), DetectError> {
+        self.preprocessing.tiles = match tiles {
+            None => None,
+            Some(tiles) => Some(Tiles { step_px: self.step_px()?, ..tiles }),
+        };
+        self.forget();
+        Ok(self.preprocessing.check()?)
+    }
+
+    fn forget(&mut self) {
+        (self.seen, self.inside, self.tiling) = (Mutex::default(), Mutex::default(), Mutex::default());
+    }
+
+    /// Pixels of the network's input under a cell of its coarsest grid, the larger side of the cell.
+    fn step_px(&self) -> Result<usize, DetectError> {
+        let Preprocessing { height_px, width_px, .. } = self.preprocessing;
+        let cell = |grid: Grid| height_px.div_ceil(grid.n_rows.max(1)).max(width_px.div_ceil(grid.n_cols.max(1)));
+        let grids: Vec<Grid> = match self.source.footprint(1, &self.preprocessing)? {
+            Some(footprint) => footprint.maps.iter().map(|(grid, _)| *grid).collect(),
+            None => self.blank()?.iter().map(FeatureMap::grid).collect(),
+        };
+        Ok(grids.into_iter().map(cell).max().unwrap_or(1))
+    }
+
+    /// The feature maps of a grey input.
+    fn blank(&self) -> Result<Vec<FeatureMap>, DetectError> {
+        let Preprocessing { height_px, width_px, .. } = self.preprocessing;
+        let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
+        self.features(&[&grey])
     }
 
     /// The pixels of the network's input that are looked at of images of `size`.
@@ -196,6 +156,138 @@ impl FeaturePipeline {
         let seen: Seen = Inside::cells(roi, (&self.preprocessing, size), None).into();
         *last = Some((size, Arc::clone(&seen)));
         Some(seen)
+    }
+
+    /// The tiles of images of `size` (rows, columns); `None` where they are not cut.
+    ///
+    /// # Errors
+    /// As [`Self::inside`], and what the network refuses.
+    pub(crate) fn tiling(&self, size: (usize, usize)) -> Result<Option<Arc<Tiling>>, DetectError> {
+        let Some(tiles) = self.preprocessing.tiles else { return Ok(None) };
+        let known = self.tiling.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, tiling)) = known.filter(|(known, _)| *known == size) {
+            return Ok(Some(tiling));
+        }
+        let (_, width_px) = self.preprocessing.placement(size.0, size.1).input_px();
+        let (height_px, _) = self.preprocessing.placement(size.0, size.1).input_px();
+        if height_px.saturating_mul(width_px) as u64 > MAX_PIXELS {
+            let reason = format!(
+                "tiles of {} pixels make {height_px} x {width_px} pixels of an image of {} x {}; choose larger ones",
+                tiles.size_px, size.0, size.1
+            );
+            return Err(ImageError::Preprocessing { reason }.into());
+        }
+        let of_tile = self.tile_grid()?;
+        let grid = Tiling::grid(&self.preprocessing, size, of_tile);
+        let inside = self.inside(size, grid)?;
+        let tiling = Arc::new(Tiling::new((&self.preprocessing, tiles), (grid, of_tile), inside));
+        *self.tiling.lock().unwrap_or_else(PoisonError::into_inner) = Some((size, Arc::clone(&tiling)));
+        Ok(Some(tiling))
+    }
+
+    /// The grid of the patches of one input of the network.
+    fn tile_grid(&self) -> Result<Grid, DetectError> {
+        match self.patches()? {
+            Some((grid, _)) => Ok(grid),
+            None => Ok(Describer::new(&self.blank()?, &self.descriptor)?.grid),
+        }
+    }
+
+    /// The grid of the patches of one input of the network and values of each, where that is known before.
+    pub(crate) fn patches(&self) -> Result<Option<(Grid, usize)>, DetectError> {
+        let footprint = self.source.footprint(1, &self.preprocessing)?;
+        Ok(footprint.and_then(|found| {
+            let grid = found.maps.iter().map(|(grid, _)| *grid).max_by_key(|grid| grid.n_patches())?;
+            Some((grid, self.descriptor.dim(found.maps.iter().map(|(_, dim)| dim).sum())))
+        }))
+    }
+
+    /// Patches of an image of `size` (rows, columns) that are described; those of one input where images are not cut, and none
+    /// where that is not known before.
+    ///
+    /// # Errors
+    /// As [`Self::tiling`].
+    pub(crate) fn n_patches(&self, size: (usize, usize)) -> Result<usize, DetectError> {
+        match self.tiling(size)? {
+            Some(tiling) => Ok(tiling.order.places().len()),
+            None => Ok(self.patches()?.map_or(0, |(grid, _)| grid.n_patches())),
+        }
+    }
+
+    /// Describes the patches of an image tile by tile. `receive` gets those of some tiles at a time, `[n, dim]` of each, in the order
+    /// of [`Order::places`](super::Order::places).
+    ///
+    /// # Errors
+    /// What the network refuses, and what `receive` returns.
+    pub(crate) fn describe_tiles<E: From<DetectError>>(
+        &self,
+        image: &Image,
+        tiling: &Tiling,
+        mut receive: impl FnMut(Vec<Vec<f32>>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for tiles in tiling.tiles.chunks(TILES_AT_A_TIME) {
+            let (rows, dim) = self.describe_some(image, tiling, tiles)?;
+            receive(rows, dim)?;
+        }
+        Ok(())
+    }
+
+    /// The rows of some tiles, and values of each row.
+    fn describe_some(
+        &self,
+        image: &Image,
+        tiling: &Tiling,
+        tiles: &[Tile],
+    ) -> Result<(Vec<Vec<f32>>, usize), DetectError> {
+        let seen = self.seen((image.height_px(), image.width_px()));
+        let sight = |tile: &Tile| Sight { image, window: tile.seen.clone(), seen: seen.clone() };
+        let sights: Vec<Sight<'_>> = tiles.iter().map(sight).collect();
+        let features = self.source.features(&sights, &self.preprocessing)?;
+        let describer = Describer::new(&features, &self.descriptor)?;
+        let own = |(i, tile): (usize, &Tile)| {
+            let mut rows = vec![0.0; describer.image_len()];
+            describer.describe(i, &mut rows);
+            tiling.own(tile, &rows, describer.dim())
+        };
+        Ok((tiles.par_iter().enumerate().map(own).collect(), describer.dim()))
+    }
+
+    /// The descriptor of one patch of an image in tiles, by its index in the grid; `None` where it is not looked at.
+    pub(crate) fn row_in_tiles(&self, image: &Image, place: usize) -> Result<Option<Vec<f32>>, DetectError> {
+        let Some(tiling) = self.tiling((image.height_px(), image.width_px()))? else { return Ok(None) };
+        let Some((tile, at)) = tiling.holds(place) else { return Ok(None) };
+        let (rows, dim) = self.describe_some(image, &tiling, std::slice::from_ref(tile))?;
+        Ok(rows.first().and_then(|rows| rows.get(at * dim..(at + 1) * dim)).map(<[f32]>::to_vec))
+    }
+
+    /// What a gate sees of each image.
+    ///
+    /// # Errors
+    /// As [`Self::describe`] and [`Self::inside`].
+    pub(crate) fn pooled(&self, images: &[&Image]) -> Result<Vec<Vec<f32>>, DetectError> {
+        if self.preprocessing.tiles.is_none() {
+            let all = self.describe(images)?;
+            let one = |(i, image): (usize, &&Image)| {
+                let inside = self.inside((image.height_px(), image.width_px()), all.grid)?;
+                let own = inside.map(|inside| inside.rows(all.image(i), all.dim));
+                Ok(Gate::pooled(own.as_deref().unwrap_or(all.image(i)), all.dim))
+            };
+            return images.iter().enumerate().map(one).collect();
+        }
+        images.iter().map(|image| self.pooled_in_tiles(image)).collect()
+    }
+
+    /// The same of an image in tiles.
+    pub(super) fn pooled_in_tiles(&self, image: &Image) -> Result<Vec<f32>, DetectError> {
+        let mut pooling: Option<Pooling> = None;
+        if let Some(tiling) = self.tiling((image.height_px(), image.width_px()))? {
+            self.describe_tiles(image, &tiling, |tiles, dim| {
+                let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
+                tiles.iter().for_each(|rows| pooling.add(rows));
+                Ok::<_, DetectError>(())
+            })?;
+        }
+        Ok(pooling.map_or_else(Vec::new, |pooling| pooling.finish()))
     }
 
     /// What is looked at of images of `size` (rows, columns) whose patches lie on `grid`; `None` where that is all of them.
@@ -234,59 +326,14 @@ impl FeaturePipeline {
         Ok(describe(&self.features(images)?, &self.descriptor)?)
     }
 
-    /// Bytes that `n` images take on their way from pixels to distances, beside those pixels and what is kept of them: the
-    /// network's input, what it holds, descriptors, and what is at work on them.
-    fn batch_bytes(&self, n: usize) -> Result<u64, DetectError> {
-        let input = self.preprocessing.input_len()? as u64;
-        // An unknown network: each pixel of the input as some hundred values.
-        let unknown = || if self.device.is_gpu() { 0 } else { n as u64 * input * UNKNOWN_BYTES };
-        let footprint = self.source.footprint(n, &self.preprocessing)?;
-        let network = footprint.as_ref().map_or_else(unknown, |found| found.bytes);
-        let (n_patches, dim) = footprint.map_or((0, 0), |found| shape(&found, &self.descriptor));
-        let rows = n_patches as u64 * dim as u64;
-        let threads = rayon::current_num_threads() as u64;
-        // Descriptors of all; of those at work also a copy for the search, and the map while it is drawn.
-        let at_work = threads.min(n as u64) * (2 * rows + 2 * input);
-        let values = (n as u64).saturating_mul(input.saturating_add(rows)).saturating_add(at_work);
-        Ok(network.saturating_add(values.saturating_mul(size_of::<f32>() as u64)))
-    }
-
-    /// How images are read for it, see [`Pace::flow`].
-    pub(crate) fn flow(&self, pace: &Pace, afterwards: u64) -> Result<Flow, DetectError> {
-        Self::flow_for(&[self], pace, afterwards)
-    }
-
-    /// How images are read that pass through several of them, at least one.
-    pub(crate) fn flow_for(all: &[&Self], pace: &Pace, afterwards: u64) -> Result<Flow, DetectError> {
-        let size = |one: &Self| (one.preprocessing.height_px, one.preprocessing.width_px);
-        let sum = |of: &dyn Fn(&Self) -> Result<u64, DetectError>| {
-            all.iter().try_fold(0u64, |sum, one| Ok::<_, DetectError>(sum.saturating_add(of(one)?)))
-        };
-        let needs = Needs {
-            reading: all.first().map_or_else(Reading::default, |one| one.reading()),
-            input_px: all.iter().map(|one| size(one)).max_by_key(|(h, w)| h * w).unwrap_or_default(),
-            // A network keeps what it took for the next batch.
-            batch_bytes: &|n| sum(&|one| one.batch_bytes(n)),
-            image_bytes: sum(&Self::kept_bytes)?,
-        };
-        pace.flow(&needs, afterwards)
-    }
-
-    /// Patches of an image and values of each, where that is known before.
-    pub(crate) fn patches(&self) -> Result<Option<(usize, usize)>, DetectError> {
-        let footprint = self.source.footprint(1, &self.preprocessing)?;
-        Ok(footprint.map(|found| shape(&found, &self.descriptor)))
-    }
-
-    /// Bytes that are kept of an inspected image, beside its pixels: the anomaly map and the distances of its patches.
-    fn kept_bytes(&self) -> Result<u64, DetectError> {
-        Ok(self.preprocessing.input_len()? as u64 / 3 * 2 * size_of::<f32>() as u64)
-    }
-
-    /// The feature maps of `images`, one per layer.
+    /// The feature maps of `images`, one per layer, each image filling the network's input, whether it would be cut or not.
     pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, DetectError> {
-        let seen: Vec<Option<Seen>> =
-            images.iter().map(|image| self.seen((image.height_px(), image.width_px()))).collect();
-        self.source.features(images, &self.preprocessing, &seen)
+        let whole = Preprocessing { tiles: None, ..self.preprocessing.clone() };
+        let seen = |image: &Image| {
+            let seen = || self.seen((image.height_px(), image.width_px()));
+            self.preprocessing.tiles.is_none().then(seen).flatten()
+        };
+        let sights: Vec<Sight<'_>> = images.iter().map(|image| Sight::whole(image, &whole, seen(image))).collect();
+        self.source.features(&sights, &whole)
     }
 }

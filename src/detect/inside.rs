@@ -6,7 +6,7 @@ use crate::score::AnomalyMap;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-/// Which pixels of the network's input are looked at, `[height_px * width_px]`.
+/// Which pixels of the network's input, or of all tiles together, are looked at, `[height_px * width_px]`.
 pub(crate) type Seen = Arc<[bool]>;
 
 /// The patches and the pixels of the network's input that a region of interest holds in images of one size.
@@ -32,7 +32,8 @@ impl Inside {
     /// Which cells of a grid over the input of images of `size` (rows, columns) have their centre inside; pixels of the input
     /// where there is no grid.
     pub(super) fn cells(roi: &Roi, (input, size): (&Preprocessing, (usize, usize)), grid: Option<Grid>) -> Vec<bool> {
-        let (placement, input_px) = (input.placement(size.0, size.1), (input.height_px, input.width_px));
+        let placement = input.placement(size.0, size.1);
+        let input_px = placement.input_px();
         let ((scale_y, scale_x), (top, left)) = (placement.scale(), placement.offset_px());
         // The centres of `n` cells along a side of the input, in shares of the image.
         let centres = |n: usize, side: usize, offset: i64, scale: f64, source: usize| -> Vec<f64> {

@@ -1,6 +1,7 @@
 //! How a detector is fitted.
 
-use super::{Described, DetectError, Detector, Distances, Drawn, FeaturePipeline, View};
+use super::{Described, DetectError, Detector, Distances, Drawn, FeaturePipeline, Patches, View};
+use crate::bank::{BankError, RowSource};
 use crate::condition::Admission;
 use crate::progress::Progress;
 use std::fmt;
@@ -43,7 +44,7 @@ pub struct FitSize {
     pub n_rows: usize,
     /// Values of each.
     pub dim: usize,
-    /// Patches of an image.
+    /// Patches of what the network sees at a time: of an image, or of one of its tiles.
     pub n_patches: usize,
     /// Conditions in all.
     pub n_conditions: usize,
@@ -89,8 +90,8 @@ pub trait Fit: Send + Sync {
     /// The detector.
     fn detector(&self) -> &dyn Detector;
 
-    /// What the detector would say of the `index`-th image that it learned from, had it never seen any image of its group.
-    /// `None` where nothing else is left to compare with.
+    /// What the detector would say of these patches of the `index`-th image that it learned from, had it never seen any image of its
+    /// group. `None` where nothing else is left to compare with.
     ///
     /// # Errors
     /// As [`Detector::score`].
@@ -98,6 +99,7 @@ pub trait Fit: Send + Sync {
         &self,
         training: &Training<'_>,
         index: usize,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError>;
@@ -130,9 +132,19 @@ pub(crate) fn leave_out_of(
     views: &[View],
 ) -> Result<Option<Drawn>, DetectError> {
     let (described, detector) = (training.described, fit.detector());
-    let of = (described.grid(), described.inside(index));
-    let found = fit.leave_out(training, index, admission, views)?;
-    Ok(found.and_then(|found| found.drawn(of, detector.features(), detector.scoring())))
+    let mut said = vec![];
+    for range in described.pieces(index) {
+        let rows = described.rows(range.clone()).map_err(BankError::Rows)?;
+        let patches = described.patches(index, (&rows, range));
+        match fit.leave_out(training, index, patches, admission, views)? {
+            Some(found) => said.push(found),
+            None => return Ok(None),
+        }
+    }
+    let (height_px, width_px) = training.size_px[training.images[index]];
+    let placement = detector.features().preprocessing().placement(height_px, width_px);
+    let found = Distances::joined(said, detector.scoring().image_score);
+    Ok(found.and_then(|found| found.drawn(described.canvas(index, &placement), detector.scoring())))
 }
 
 /// An error where the work is to stop.

@@ -67,7 +67,7 @@ impl Pace {
             work_bytes: own.saturating_add(needed),
             room_bytes,
             image_bytes: needs.image_bytes,
-            pixel_bytes: self.pixel_bytes,
+            pixel_bytes: self.pixel_bytes.saturating_add(needs.pixel_bytes),
         })
     }
 }
@@ -82,6 +82,8 @@ pub(crate) struct Needs<'a, E> {
     pub(crate) batch_bytes: &'a dyn Fn(usize) -> Result<u64, E>,
     /// Bytes that are kept of each image that was worked on.
     pub(crate) image_bytes: u64,
+    /// The same for each of its pixels.
+    pub(crate) pixel_bytes: u64,
 }
 
 /// Not even one image can be worked on in the memory allowed.

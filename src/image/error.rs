@@ -218,6 +218,12 @@ pub enum ImageError {
         /// The text given.
         found: String,
     },
+    /// A text that says nothing of tiles.
+    #[error("unknown tiles `{text}`; expected SIZE or SIZE:OVERLAP in pixels of the image, the overlap below the size")]
+    Tiles {
+        /// The text given.
+        text: String,
+    },
     /// A preprocessing that cannot be applied to any image.
     #[error("preprocessing: {reason}")]
     Preprocessing {

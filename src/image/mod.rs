@@ -46,6 +46,7 @@ mod resample;
 mod resize;
 mod roi;
 mod tiff;
+mod tiles;
 mod value_range;
 mod write;
 
@@ -66,5 +67,6 @@ pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocessing};
 pub use reading::Reading;
 pub use resize::{Resize, SHORTEST_PX};
 pub use roi::{Length, Roi, RoiArea, RoiError, RoiShape};
+pub use tiles::Tiles;
 pub use value_range::ValueRange;
 pub use write::{write_png_grey8, write_png_rgb8, write_tiff_f32};

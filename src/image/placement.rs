@@ -43,6 +43,11 @@ impl Placement {
         Placement { rows: axis(0), columns: axis(1) }
     }
 
+    /// Rows and columns that the source lies in: those of the network's input, or of all its tiles together.
+    pub fn input_px(&self) -> (usize, usize) {
+        (self.rows.n_input, self.columns.n_input)
+    }
+
     /// Input coordinate of the centre of source row `y`, counted so that input pixel centres are
     /// whole numbers: 0 is the centre of the first input row. May lie outside the input.
     pub fn to_input_y(&self, y: usize) -> f32 {
@@ -108,9 +113,10 @@ impl Placement {
         PixelBox { top_px: rows.start, left_px: columns.start, height_px: rows.len(), width_px: columns.len() }
     }
 
-    /// The resampling of rows and of columns that fills those ranges.
-    pub(super) fn axes(&self) -> (Axis, Axis) {
-        (self.rows.axis(), self.columns.axis())
+    /// The part of the input that shows the image and lies in this window, and the resampling of rows and of columns that
+    /// fills it.
+    pub(super) fn within(&self, [rows, columns]: [&Range<usize>; 2]) -> [(Range<usize>, Axis); 2] {
+        [self.rows.within(rows), self.columns.within(columns)]
     }
 }
 
@@ -170,11 +176,14 @@ impl AxisPlacement {
         clamp(self.offset_px)..clamp(end)
     }
 
-    fn axis(&self) -> Axis {
-        let input = self.input_range();
-        let shift = |edge: usize| (edge as i64 - self.offset_px) as usize;
+    fn within(&self, window: &Range<usize>) -> (Range<usize>, Axis) {
+        let shown = self.input_range();
+        let start = shown.start.max(window.start);
+        let input = start..shown.end.min(window.end).max(start);
+        // Nothing shown: an empty window, wherever it lies.
+        let shift = |edge: usize| (edge as i64 - self.offset_px).clamp(0, self.n_resized as i64) as usize;
         let window = shift(input.start)..shift(input.end);
-        Axis { n_source: self.n_source, n_target: self.n_resized, window }
+        (input, Axis { n_source: self.n_source, n_target: self.n_resized, window })
     }
 }
 

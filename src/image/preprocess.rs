@@ -3,8 +3,9 @@
 use super::bounds::MAX_INPUT_PX;
 use super::resample::{Axis, bilinear};
 use super::resize::nearest_index;
-use super::{Image, ImageError, Limits, Placement, Reading, Resize, ValueRange};
+use super::{Image, ImageError, Limits, Placement, Reading, Resize, Tiles, ValueRange};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 /// Mean of the ImageNet training images per channel, in red, green, blue.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -19,6 +20,8 @@ pub struct Preprocessing {
     pub page: Option<NonZeroUsize>,
     /// How the image fills the input.
     pub resize: Resize,
+    /// How large images are cut, each tile filling the input; `None` where the whole image does.
+    pub tiles: Option<Tiles>,
     /// Rows of the input.
     pub height_px: usize,
     /// Columns of the input.
@@ -33,7 +36,7 @@ impl Preprocessing {
     /// Normalisation by the ImageNet statistics, which the public backbones were trained with.
     pub fn imagenet(height_px: usize, width_px: usize, resize: Resize) -> Self {
         let (mean, std) = (IMAGENET_MEAN, IMAGENET_STD);
-        Preprocessing { range: None, page: None, resize, height_px, width_px, mean, std }
+        Preprocessing { range: None, page: None, resize, tiles: None, height_px, width_px, mean, std }
     }
 
     /// How the files of such images are read.
@@ -58,6 +61,16 @@ impl Preprocessing {
                 return refuse(format!("the {name} is {px} pixels; choose 1 to {MAX_INPUT_PX}"));
             }
         }
+        if let Some(tiles) = self.tiles {
+            if self.resize != Resize::StretchBilinear {
+                return refuse(format!(
+                    "tiles are cut of images as they are, not {}; choose {}",
+                    self.resize,
+                    Resize::StretchBilinear
+                ));
+            }
+            tiles.check([self.height_px, self.width_px])?;
+        }
         if let Some(mean) = self.mean.iter().find(|mean| !mean.is_finite()) {
             return refuse(format!("the mean {mean} is not finite"));
         }
@@ -67,23 +80,26 @@ impl Preprocessing {
         Ok(())
     }
 
-    /// Resizes and normalises. A grey image fills all three channels; padding is 0, which is the mean colour.
+    /// Resizes and normalises, in tiles or not: the whole image. A grey image fills all three channels; padding is 0, which is the mean colour.
     ///
     /// Resizing works in `f32` without rounding to the file's depth and never clips. The result
     /// depends on nothing but the image and `self`: same bits in any thread, order and processor.
     ///
     /// # Shapes
-    /// Result: `[3, height_px, width_px]`, one plane per channel.
+    /// Result: `[3, height_px, width_px]`, one plane per channel; of all tiles together ([`Placement::input_px`]) where there
+    /// are any.
     ///
     /// # Errors
     /// Those of [`Preprocessing::check`], and if a value leaves the range of `f32`.
     pub fn apply(&self, image: &Image) -> Result<Vec<f32>, ImageError> {
-        let mut input = vec![0.0; self.input_len()?];
-        self.apply_to(image, &mut input)?;
+        self.check()?;
+        let (height_px, width_px) = self.placement(image.height_px(), image.width_px()).input_px();
+        let mut input = vec![0.0; 3 * height_px * width_px];
+        self.apply_within(image, [&(0..height_px), &(0..width_px)], &mut input)?;
         Ok(input)
     }
 
-    /// Values of the result of [`Preprocessing::apply`].
+    /// Values of what the network sees at a time: an image, or one of its tiles.
     ///
     /// # Errors
     /// Those of [`Preprocessing::check`].
@@ -92,10 +108,16 @@ impl Preprocessing {
         Ok(3 * self.height_px * self.width_px)
     }
 
-    /// As [`Preprocessing::apply`], into `input`, which has [`Preprocessing::input_len`] values that can be anything.
-    pub(crate) fn apply_to(&self, image: &Image, input: &mut [f32]) -> Result<(), ImageError> {
+    /// As [`Preprocessing::apply`], of a window (rows, columns) of its result alone, into `input`, which has three values for
+    /// each pixel of the window that can be anything.
+    pub(crate) fn apply_within(
+        &self,
+        image: &Image,
+        window: [&Range<usize>; 2],
+        input: &mut [f32],
+    ) -> Result<(), ImageError> {
         let placement = self.placement(image.height_px(), image.width_px());
-        let (rows, columns) = placement.axes();
+        let [(shown_rows, rows), (shown_columns, columns)] = placement.within(window);
         let n_channels = image.n_channels();
         let resized = match self.resize {
             Resize::StretchNearest => nearest(image.pixels(), n_channels, &rows, &columns),
@@ -103,16 +125,18 @@ impl Preprocessing {
                 bilinear(image.pixels(), n_channels, &rows, &columns)
             }
         };
-        let is_padded = resized.len() < self.height_px * self.width_px * n_channels;
-        for (channel, plane) in input.chunks_exact_mut(self.height_px * self.width_px).enumerate() {
+        let [height_px, width_px] = window.map(Range::len);
+        let is_padded = resized.len() < height_px * width_px * n_channels;
+        let (top, left) = (shown_rows.start - window[0].start, shown_columns.start - window[1].start);
+        for (channel, plane) in input.chunks_exact_mut(height_px * width_px).enumerate() {
             if is_padded {
                 plane.fill(0.0);
             }
             let (mean, std) = (self.mean[channel], self.std[channel]);
             let source = channel.min(n_channels - 1);
-            let visible = plane.chunks_exact_mut(self.width_px).skip(placement.input_rows().start);
-            for (to, from) in visible.zip(resized.chunks_exact(columns.window.len() * n_channels)) {
-                let to = &mut to[placement.input_columns()];
+            let visible = plane.chunks_exact_mut(width_px).skip(top);
+            for (to, from) in visible.zip(resized.chunks_exact((columns.window.len() * n_channels).max(1))) {
+                let to = &mut to[left..][..columns.window.len()];
                 if n_channels == 1 {
                     to.iter_mut().zip(from).for_each(|(value, x)| *value = (x - mean) / std);
                 } else {
@@ -132,8 +156,9 @@ impl Preprocessing {
     /// Where the pixels of a source image of this size lie in the result of
     /// [`Preprocessing::apply`].
     pub fn placement(&self, source_height_px: usize, source_width_px: usize) -> Placement {
-        let source = [source_height_px, source_width_px];
-        Placement::new(self.resize, source, [self.height_px, self.width_px])
+        let (source, input) = ([source_height_px, source_width_px], [self.height_px, self.width_px]);
+        let whole = |axis: usize| self.tiles.map_or(input[axis], |tiles| tiles.scaled_px(source[axis], input[axis]));
+        Placement::new(self.resize, source, [whole(0), whole(1)])
     }
 }
 

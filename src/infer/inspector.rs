@@ -4,9 +4,9 @@ use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Inside, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Inside, Pooled, Scored, View};
 use crate::flow::{Flow, Pace};
-use crate::image::{Image, Placement, Preprocessing, Reading};
+use crate::image::{Image, Placement, Preprocessing, Reading, Tiles};
 use crate::model::Precision;
 use crate::score::{AnomalyMap, Conformal, Region, Verdict};
 use std::collections::BTreeMap;
@@ -166,6 +166,23 @@ impl Inspector {
         self.detector.features_mut().into_iter().for_each(|features| features.choose_page(page));
     }
 
+    /// Chooses how images are cut, in place of how those of the fit were; whether that is another way. A bundle that was fitted
+    /// on small images finds the same defects in large ones so, tile by tile. Its threshold is that of images as they were: one of
+    /// many tiles exceeds it more often.
+    ///
+    /// # Errors
+    /// [`DetectError::Image`] for tiles that the network's input can't be; [`DetectError::OtherShape`] where patches are compared by
+    /// their place.
+    pub fn set_tiles(&mut self, tiles: Option<Tiles>) -> Result<bool, DetectError> {
+        let mut is_other = false;
+        for features in self.detector.features_mut() {
+            let before = features.preprocessing().tiles;
+            features.set_tiles(tiles)?;
+            is_other |= before != features.preprocessing().tiles;
+        }
+        Ok(is_other)
+    }
+
     /// How image files are read: with the range of values and the page of the fit.
     #[must_use]
     pub fn reading(&self) -> Reading {
@@ -252,8 +269,7 @@ impl Inspector {
         }
         let given = |index: usize| conditions.get(index).copied().flatten();
         let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
-        let admit =
-            |index: usize, descriptors: &[f32]| self.admit(self.gate_use, given[index], images[index], descriptors);
+        let admit = |index: usize, pooled: Pooled<'_>| self.admit(self.gate_use, given[index], images[index], pooled);
         let views = [view(calibration, self.policy)];
         self.detector.score(images, &admit, Asked { views: &views, keep_descriptors })
     }
@@ -272,15 +288,23 @@ impl Inspector {
         scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 
-    /// The condition of an image with these descriptors, as `gate_use` has it told.
+    /// The condition of an image whose descriptors `pooled` pools, as `gate_use` has it told.
     pub(crate) fn admit(
         &self,
         gate_use: GateUse,
         given: Option<Admission>,
         image: &Image,
-        descriptors: &[f32],
-    ) -> Admission {
-        gate_use.admit(&self.gate, given, self.conditions.len(), image, (descriptors, self.dim))
+        pooled: Pooled<'_>,
+    ) -> Result<Admission, DetectError> {
+        gate_use.admit(&self.gate, given, self.conditions.len(), image, pooled)
+    }
+
+    /// Descriptors as the gate sees them.
+    ///
+    /// # Shapes
+    /// `descriptors`: `[n_patches, dim]`.
+    pub(crate) fn pooled(&self, descriptors: &[f32]) -> Vec<f32> {
+        Gate::pooled(descriptors, self.dim)
     }
 
     /// Inspects one image, whose condition the gate tells.

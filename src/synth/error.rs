@@ -28,6 +28,16 @@ pub enum SynthError {
         /// The value given.
         found: f64,
     },
+    /// Plates that can't be simulated.
+    #[error("plates: {what} {found}; expected {expected}")]
+    Plate {
+        /// What of them.
+        what: &'static str,
+        /// What it can be.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// A map was asked for that the plan does not contain.
     #[error("{split} has maps 0 to {count} (exclusive), map {index} was asked for")]
     NoSuchMap {

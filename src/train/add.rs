@@ -1,6 +1,6 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
-use super::{FitPlan, Fitted, PartPlan, TrainError, fit};
+use super::{FitPlan, Fitted, PartPlan, TileRule, TrainError, fit};
 use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, RoiEntry, Section, SuspectsEntry};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
@@ -42,9 +42,10 @@ pub fn add_to(
     let roi = base.manifest.roi.as_ref().map(RoiEntry::roi).unwrap_or_default();
     let shapes = |areas: Vec<RoiArea>| areas.into_iter().map(RoiShape::Area).collect();
     let plan = FitPlan {
-        parts: vec![part],
         roi: shapes(roi.inside.clone()),
         ignore: shapes(roi.ignored.clone()),
+        tiles: part.pipeline.preprocessing.tiles.map_or(TileRule::Whole, TileRule::Of),
+        parts: vec![part],
         seed: base.manifest.seed,
         alpha: calibration.alpha,
         ..plan.clone()
@@ -140,13 +141,7 @@ fn gate(
         let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
         let borrowed: Vec<&Image> = images.iter().map(|image| &**image).collect();
         if learns_pooled {
-            let described = pipeline.describe(&borrowed)?;
-            for (index, image) in borrowed.iter().enumerate() {
-                let inside = pipeline.inside((image.height_px(), image.width_px()), described.grid)?;
-                let all = described.image(index);
-                let own = inside.map(|inside| inside.rows(all, described.dim));
-                features.push(Gate::pooled(own.as_deref().unwrap_or(all), described.dim));
-            }
+            features.extend(pipeline.pooled(&borrowed)?);
         } else {
             features.extend(borrowed.iter().map(|image| intensity_statistics(&image.luma()).to_vec()));
         }

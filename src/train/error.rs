@@ -81,6 +81,14 @@ pub enum TrainError {
         /// What was asked for.
         text: String,
     },
+    /// A rule for tiles that is none.
+    #[error(
+        "`FitPlan::tiles` {text}: expected auto, none, SIZE or SIZE:OVERLAP in pixels of the image, the overlap below the size"
+    )]
+    Tiles {
+        /// What was asked for.
+        text: String,
+    },
     /// A rule for groups that is none.
     #[error(
         "`FitPlan::group` {text}: expected auto, none, folder, a CSV file with the columns path,group, or name:PATTERN with one {{}} for the group, such as name:{{}}_#"

@@ -15,6 +15,7 @@ mod products;
 mod recalibrate;
 mod screen;
 mod split;
+mod tiles;
 
 pub use add::add_to;
 pub use error::TrainError;
@@ -28,3 +29,4 @@ pub use plan::{
 };
 pub use recalibrate::{Recalibrated, recalibrate};
 pub use screen::{Screened, ScreenedImage, screen};
+pub use tiles::{TILES_FROM, TileRule};

@@ -1,6 +1,6 @@
 //! What can be chosen of a fit.
 
-use super::{GroupRule, TrainError};
+use super::{GroupRule, TileRule, TrainError};
 use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
 use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Quality, Registry};
@@ -109,6 +109,8 @@ pub struct FitPlan {
     pub roi: Vec<RoiShape>,
     /// What is not looked at, though it may lie there.
     pub ignore: Vec<RoiShape>,
+    /// Whether images are cut into tiles, the same for all parts; what their [`Preprocessing`] says of it counts for nothing.
+    pub tiles: TileRule,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -168,6 +170,7 @@ impl FitPlan {
             parts: vec![part],
             roi: vec![],
             ignore: vec![],
+            tiles: TileRule::Auto,
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

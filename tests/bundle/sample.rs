@@ -143,6 +143,7 @@ fn described(dim: usize) -> FeaturesEntry {
             instruction_set: Some("avx2".into()),
         },
         preprocessing: PreprocessingEntry {
+            tiles: None,
             range: None,
             page: None,
             resize: "stretch-bilinear".into(),

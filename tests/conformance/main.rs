@@ -12,4 +12,5 @@ mod listener;
 mod refusals;
 mod roi;
 mod suspects;
+mod tiles;
 mod toy;

@@ -99,8 +99,7 @@ fn distances(
         raw_scores.push(patches.iter().copied().fold(0.0, f32::max));
         in_maps.push(patches);
     }
-    let first: Option<Vec<f32>> = in_maps.first().cloned();
-    Ok(first.map(|patches| Distances { raw_scores, patches, in_maps }))
+    Ok((!in_maps.is_empty()).then(|| Distances { raw_scores, patches: in_maps.clone(), in_maps }))
 }
 
 impl Toy {
@@ -185,13 +184,13 @@ impl Fit for Toy {
         &self,
         training: &Training<'_>,
         index: usize,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let without = |condition| mean(training, condition, Some(training.group(index)));
         let means = (0..training.n_conditions).map(without).collect::<Result<Vec<_>, _>>()?;
-        let rows = training.described.image(index)?;
-        distances((&rows, self.dim()), &means, admission, views)
+        distances((patches.rows, self.dim()), &means, admission, views)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

@@ -25,6 +25,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("FitPlan::scratch", "--scratch"),
     ("FitPlan::shots", "--shots"),
     ("FitPlan::threshold", "--threshold"),
+    ("FitPlan::tiles", "--tiles"),
     ("GateKind::P90", "--gate p90"),
     ("GateUse::Oracle", "--gate oracle"),
     ("GroupRule::Single", "--group none"),

@@ -34,7 +34,7 @@ impl Detector for Combined {
         let told: Vec<Admission> = first.iter().map(|scored| scored.admission).collect();
         let mut of_image: Vec<Vec<Scored>> = first.into_iter().map(|scored| vec![scored]).collect();
         for part in &self.parts[1..] {
-            let scored = part.score(images, &|index, _| told[index], asked)?;
+            let scored = part.score(images, &|index, _| Ok(told[index]), asked)?;
             of_image.iter_mut().zip(scored).for_each(|(all, own)| all.push(own));
         }
         of_image.into_iter().map(|parts| self.join(parts, asked.views)).collect()

@@ -11,7 +11,8 @@ use crate::bank::RowSource;
 use crate::bundle::{Section, SectionEntry};
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Options, Shape, Training, View, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Options, Patches, Shape, Training, View,
+    go_on,
 };
 use crate::progress::Progress;
 use std::sync::Arc;
@@ -72,6 +73,13 @@ impl Method for Plan {
         progress: &dyn Progress,
     ) -> Result<Box<dyn Fit>, DetectError> {
         let (dim, grid) = (training.described.dim(), training.described.grid());
+        if let (Shape::Places(_), true) = (self.options.shape, training.described.is_in_tiles()) {
+            return Err(DetectError::Setting {
+                setting: "shape",
+                expected: "whole or residual where images are cut into tiles: the same place of two images is not the same part".to_owned(),
+                found: self.options.shape.to_string(),
+            });
+        }
         let mut making = Making::new(&self.options, training)?;
         progress.begin("distributions", training.n_conditions);
         for condition in 0..training.n_conditions {
@@ -116,14 +124,14 @@ impl Fit for FittedGaussian {
         &self,
         training: &Training<'_>,
         index: usize,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let laws = &self.folds[training.group(index) % self.folds.len()];
         let Gaussian { scoring, dim, .. } = &self.detector;
         let compared = Compared { laws, dim: *dim, image_score: scoring.image_score };
-        let rows = training.described.image(index)?;
-        compared.score(training.described.patches(index, &rows), admission, views)
+        compared.score(patches, admission, views)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

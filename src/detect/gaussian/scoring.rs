@@ -50,8 +50,7 @@ impl Compared<'_> {
             raw_scores.push(score.ok_or(DetectError::NoView { view: view.to_string() })?);
             in_maps.push(distances);
         }
-        let first = in_maps.first().cloned();
-        Ok(first.map(|patches| Distances { raw_scores, patches, in_maps }))
+        Ok((!in_maps.is_empty()).then(|| Distances { raw_scores, patches: in_maps.clone(), in_maps }))
     }
 
     /// The smallest distance of each patch among the conditions that count. `known`: distances to each condition so far.

@@ -10,7 +10,8 @@ use crate::bank::{
 use crate::bundle::SectionEntry;
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Training, View, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Patches, Training, View,
+    go_on,
 };
 use crate::progress::Progress;
 
@@ -71,6 +72,14 @@ impl Plan {
             return Ok(None);
         }
         let described = training.described;
+        if described.is_in_tiles() {
+            return Err(DetectError::Setting {
+                setting: "filter patches",
+                expected: "0 where images are cut into tiles: patches are told odd by those at the same place"
+                    .to_owned(),
+                found: share.to_string(),
+            });
+        }
         let condition: Vec<usize> = (0..training.images.len()).map(|index| training.condition(index)).collect();
         progress.begin("filtering", 1);
         let row_at = |image, place| described.row_at(image, place);
@@ -188,12 +197,12 @@ impl Fit for PatchCore {
         &self,
         training: &Training<'_>,
         index: usize,
+        patches: Patches<'_>,
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
-        let rows = &*training.described.image(index)?;
         let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
-        self.score_without(rows, admission, views, &is_left_out)
+        self.score_without(patches.rows, admission, views, &is_left_out)
     }
 
     fn nearest_other(

@@ -61,9 +61,7 @@ impl PatchCore {
             raw_scores.push(self.scoring.image_score.of(rows, distances, &self.bank)?);
             let (distance, in_map) = of_patches(distances);
             in_maps.push(in_map);
-            if patches.is_empty() {
-                patches = distance;
-            }
+            patches.push(distance);
         }
         Ok((!in_maps.is_empty()).then_some(Distances { raw_scores, patches, in_maps }))
     }

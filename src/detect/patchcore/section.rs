@@ -3,8 +3,10 @@
 use super::fitted::PatchCore;
 use super::settings::{IndexEntry, Settings};
 use crate::bank::{BankRow, IndexKind, LocalDensity, MemoryBank};
-use crate::bundle::settings::require;
-use crate::bundle::{Defect, MAX_MAGNITUDE, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
+use crate::bundle::settings::{MAX_COUNT, require};
+use crate::bundle::{
+    Defect, FeaturesEntry, MAX_MAGNITUDE, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf,
+};
 use crate::detect::{DetectError, Detector, Metric, Opening};
 
 /// Names of its tensors.
@@ -21,9 +23,13 @@ pub(super) const ROW_LIST: &str = "row_list";
 pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
     let settings: Settings = entry.settings()?;
     settings.check(shared.conditions.len())?;
-    let descriptor = &entry.described()?.descriptor;
+    let FeaturesEntry { descriptor, preprocessing, .. } = entry.described()?;
     let n = settings.coreset.n_picked;
-    let n_patches = descriptor.grid_rows.saturating_mul(descriptor.grid_cols);
+    // The grid of an image in tiles is as large as the image.
+    let n_patches = match preprocessing.tiles {
+        Some(_) => MAX_COUNT,
+        None => descriptor.grid_rows.saturating_mul(descriptor.grid_cols),
+    };
     let n_lists = settings.index.as_ref().map_or(0, |index| index.n_lists);
     let where_used = |is_used: bool| [if is_used { n } else { 0 }];
     Ok(vec![

@@ -34,7 +34,8 @@ pub(super) struct Answers<'a> {
 
 impl Answers<'_> {
     pub(super) fn answer(&mut self, cell: &Cell) -> Result<One, DetectError> {
-        let admission = self.inspector.admit(cell.gate, self.given, self.image, self.rows);
+        let pooled = || Ok::<_, DetectError>(self.inspector.pooled(self.rows));
+        let admission = self.inspector.admit(cell.gate, self.given, self.image, &pooled)?;
         let search = Search::under(cell.policy, admission, self.inspector.conditions().len());
         let (raw, nearest) = self.search(search, (cell.policy, admission))?;
         let judged = self.inspector.judge(cell.policy, cell.calibration, admission.condition, raw)?;

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::StudyError;
-use crate::detect::{DetectError, FeatureSource, Network, Seen};
+use crate::detect::{DetectError, FeatureSource, Network, Sight};
 use crate::image::{Image, Preprocessing};
 use crate::model::{Backbone, BackboneSpec, FeatureMap, Footprint, Grid};
 use crate::train::digest;
@@ -93,7 +93,7 @@ impl Remembered {
             return Ok(());
         }
         let asked: Vec<&Image> = missing.iter().map(|i| images[*i]).collect();
-        let found = self.network.features(&asked, preprocessing, &vec![None; asked.len()])?;
+        let found = self.network.features(&whole(&asked, preprocessing), preprocessing)?;
         for (slot, index) in missing.into_iter().enumerate() {
             let path = &files[index];
             write(path, &to_bytes(&found, slot))
@@ -114,7 +114,7 @@ impl Remembered {
         let missing: Vec<usize> = (0..images.len()).filter(|i| found[*i].is_none()).collect();
         if !missing.is_empty() {
             let asked: Vec<&Image> = missing.iter().map(|i| images[*i]).collect();
-            let maps = self.network.features(&asked, preprocessing, &vec![None; asked.len()])?;
+            let maps = self.network.features(&whole(&asked, preprocessing), preprocessing)?;
             for (slot, index) in missing.into_iter().enumerate() {
                 let bytes = to_bytes(&maps, slot);
                 // Without room on the disk the study goes on, just slower.
@@ -161,19 +161,20 @@ impl FeatureSource for Recalled {
     }
 
     /// Remembered are those of whole images; studies look at nothing less.
-    fn features(
-        &self,
-        images: &[&Image],
-        preprocessing: &Preprocessing,
-        seen: &[Option<Seen>],
-    ) -> Result<Vec<FeatureMap>, DetectError> {
-        debug_assert!(seen.iter().all(Option::is_none));
-        self.all.features(images, preprocessing, &self.taps)
+    fn features(&self, sights: &[Sight<'_>], preprocessing: &Preprocessing) -> Result<Vec<FeatureMap>, DetectError> {
+        debug_assert!(preprocessing.tiles.is_none() && sights.iter().all(|sight| sight.seen.is_none()));
+        let images: Vec<&Image> = sights.iter().map(|sight| sight.image).collect();
+        self.all.features(&images, preprocessing, &self.taps)
     }
 
     fn footprint(&self, n: usize, preprocessing: &Preprocessing) -> Result<Option<Footprint>, DetectError> {
         self.all.network.footprint(n, preprocessing)
     }
+}
+
+/// All of each image.
+fn whole<'a>(images: &[&'a Image], preprocessing: &Preprocessing) -> Vec<Sight<'a>> {
+    images.iter().map(|image| Sight::whole(image, preprocessing, None)).collect()
 }
 
 fn to_bytes(maps: &[FeatureMap], image: usize) -> Vec<u8> {

@@ -22,7 +22,7 @@ use crate::image::{self, Image, Reading};
 use crate::infer::open;
 use crate::model::{self, OpenDevice};
 use crate::progress::{Progress, Quiet};
-use crate::train::{FitPlan, Originals, TrainError, fit_on};
+use crate::train::{FitPlan, Originals, TileRule, TrainError, fit_on};
 
 /// Where and how a study runs. None of it but `build` and the device changes a figure.
 pub struct Setup<'a> {
@@ -190,6 +190,8 @@ impl<'a> Study<'a> {
             batch: self.setup.batch,
             memory_bytes: self.setup.memory_bytes,
             scratch: Some(self.setup.cache.clone()),
+            // Remembered are features of whole images.
+            tiles: TileRule::Whole,
             ..FitPlan::default()
         };
         cell.fit_plan(&common, seed)

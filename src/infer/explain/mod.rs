@@ -159,7 +159,6 @@ impl Inspector {
         let search = Search::under(self.policy, own.admission, self.conditions.len());
         let neighbourhood = detector.features().descriptor().neighbourhood;
         let chosen = top_patches(&own.patches, (grid, own.inside.as_deref()), neighbourhood, plan.n_patches);
-        let input = detector.features().preprocessing();
         let size = (image.height_px(), image.width_px());
         let mut patches = Vec::with_capacity(chosen.len());
         for index in chosen {
@@ -174,7 +173,7 @@ impl Inspector {
                 }
             }
             patches.push(ExplainedPatch {
-                place: PatchPlace::of(index, grid, (input.height_px, input.width_px), &own.placement, size),
+                place: PatchPlace::of(index, grid, &own.placement, size),
                 distance: own.patches[index],
                 matches,
                 by_condition,
@@ -228,7 +227,7 @@ fn top_patches(
     neighbourhood: usize,
     n: usize,
 ) -> Vec<usize> {
-    let mut order: Vec<usize> = Patches { rows: &[], grid, inside }.places().collect();
+    let mut order: Vec<usize> = Patches { rows: &[], grid, places: inside.map(Inside::patches) }.places().collect();
     order.sort_by(|a, b| distances[*b].total_cmp(&distances[*a]).then(a.cmp(b)));
     let at = |index: usize| (index / grid.n_cols, index % grid.n_cols);
     let mut chosen: Vec<usize> = vec![];

@@ -1,7 +1,7 @@
 //! The training images behind the rows of a bank, where they are still there.
 
 use super::{Match, PatchPlace};
-use crate::bank::normalise_rows;
+use crate::bank::{MemoryBank, normalise_rows};
 use crate::detect::{DetectError, Detector};
 use crate::image::{self, Image, PixelBox};
 use crate::infer::Inspector;
@@ -86,23 +86,27 @@ impl NormalImages {
             Ok(kept) => kept,
             Err(reason) => return Ok(NormalPatch::Missing { reason: reason.clone() }),
         };
-        let row = bank.row(found.row);
-        let Some(own) = descriptors.get(position * row.len()..(position + 1) * row.len()) else {
-            return Ok(NormalPatch::Changed);
+        let (row, features) = (bank.row(found.row), detector.features());
+        let own = match features.preprocessing().tiles {
+            Some(_) => features.row_in_tiles(image, position)?.map(|row| as_compared(row, bank)),
+            None => descriptors.get(position * row.len()..(position + 1) * row.len()).map(<[f32]>::to_vec),
         };
+        let Some(own) = own else { return Ok(NormalPatch::Changed) };
         let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         let apart = length(&mut own.iter().zip(row).map(|(a, b)| a - b));
         if apart > f64::from(SAME_PATCH) * length(&mut row.iter().copied()) {
             return Ok(NormalPatch::Changed);
         }
-        let input = detector.features().preprocessing();
         let size = (image.height_px(), image.width_px());
         let entry = &inspector.manifest.detector;
         let entry = part.and_then(|index| entry.parts.get(index)).unwrap_or(entry);
-        let Some(features) = entry.lead() else { return Ok(NormalPatch::Changed) };
-        let grid = crate::model::Grid { n_rows: features.descriptor.grid_rows, n_cols: features.descriptor.grid_cols };
-        let placement = input.placement(size.0, size.1);
-        let place = PatchPlace::of(position, grid, (input.height_px, input.width_px), &placement, size);
+        let Some(lead) = entry.lead() else { return Ok(NormalPatch::Changed) };
+        let grid = match features.tiling(size)? {
+            Some(tiling) => tiling.grid,
+            None => crate::model::Grid { n_rows: lead.descriptor.grid_rows, n_cols: lead.descriptor.grid_cols },
+        };
+        let placement = features.preprocessing().placement(size.0, size.1);
+        let place = PatchPlace::of(position, grid, &placement, size);
         Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })
     }
 
@@ -119,10 +123,19 @@ impl NormalImages {
             Ok(image) => image,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let mut rows = detector.features().describe(&[&image])?.rows;
-        if let Some(bank) = detector.memory_bank().filter(|bank| bank.metric() == Metric::Cosine) {
-            normalise_rows(&mut rows, bank.dim());
-        }
+        // Of an image in tiles one patch at a time is described.
+        let rows = match (detector.features().preprocessing().tiles, detector.memory_bank()) {
+            (None, Some(bank)) => as_compared(detector.features().describe(&[&image])?.rows, bank),
+            (_, _) => vec![],
+        };
         Ok(Ok((Arc::new(image), rows)))
     }
+}
+
+/// Descriptors as those of a bank.
+fn as_compared(mut rows: Vec<f32>, bank: &MemoryBank) -> Vec<f32> {
+    if bank.metric() == Metric::Cosine {
+        normalise_rows(&mut rows, bank.dim());
+    }
+    rows
 }

@@ -15,16 +15,11 @@ pub struct PatchPlace {
 }
 
 impl PatchPlace {
-    /// The place of patch `index` of `grid`, laid over a network input of `(height, width)` pixels, in an image of `size`
-    /// (height, width) that `placement` put there.
+    /// The place of patch `index` of `grid`, laid over the network's input, in an image of `size` (height, width) that
+    /// `placement` put there.
     #[must_use]
-    pub fn of(
-        index: usize,
-        grid: Grid,
-        (height_px, width_px): (usize, usize),
-        placement: &Placement,
-        size: (usize, usize),
-    ) -> Self {
+    pub fn of(index: usize, grid: Grid, placement: &Placement, size: (usize, usize)) -> Self {
+        let (height_px, width_px) = placement.input_px();
         let (row, col) = (index / grid.n_cols.max(1), index % grid.n_cols.max(1));
         let ((scale_y, scale_x), (offset_y, offset_x)) = (placement.scale(), placement.offset_px());
         let (top_px, height) = span(row, grid.n_rows, height_px, scale_y, offset_y, size.0);
@@ -51,7 +46,7 @@ mod tests {
 
     fn place(index: usize, resize: Resize, size: (usize, usize)) -> PatchPlace {
         let spec = Preprocessing::imagenet(64, 64, resize);
-        PatchPlace::of(index, Grid { n_rows: 8, n_cols: 8 }, (64, 64), &spec.placement(size.0, size.1), size)
+        PatchPlace::of(index, Grid { n_rows: 8, n_cols: 8 }, &spec.placement(size.0, size.1), size)
     }
 
     #[test]

@@ -274,7 +274,7 @@ mod tests {
         let placement = Preprocessing::imagenet(64, 64, Resize::StretchBilinear).placement(size.0, size.1);
         let grid = Grid { n_rows: 8, n_cols: 4 };
         let patch = |index: usize| ExplainedPatch {
-            place: PatchPlace::of(index, grid, (64, 64), &placement, size),
+            place: PatchPlace::of(index, grid, &placement, size),
             distance: 2.0,
             matches: vec![found("cold", 2.0), found("cold", f32::NAN)],
             by_condition: vec![found("cold", 2.0), found("warm", 1.0)],

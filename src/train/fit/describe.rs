@@ -1,9 +1,9 @@
 //! The descriptors that a detector is fitted to.
 
 use super::look::{Glance, check_unchanged};
-use super::room::{Base, Extent, Place, Watch};
+use super::room::{Base, Extent, Place, Watch, n_rows};
 use crate::bank::PatchDescriptors;
-use crate::condition::Gate;
+use crate::condition::{Gate, Pooling};
 use crate::dataset::Sample;
 use crate::detect::{Described, DetectError, FeaturePipeline, Inside, Method, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
@@ -12,6 +12,7 @@ use crate::model::Grid;
 use crate::progress::Progress;
 use crate::train::{FitPlan, TrainError};
 use rayon::prelude::*;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +39,15 @@ pub(super) struct Describing<'a> {
     pub(super) pools: bool,
 }
 
+/// What has been described so far.
+struct Made<'a> {
+    plan: &'a FitPlan,
+    base: Watch,
+    progress: &'a dyn Progress,
+    described: Option<Described>,
+    pooled: Vec<Vec<f32>>,
+}
+
 impl Describing<'_> {
     pub(super) fn run(
         &self,
@@ -45,10 +55,9 @@ impl Describing<'_> {
         flow: &Flow,
         progress: &dyn Progress,
     ) -> Result<DescribedImages, TrainError> {
-        let Self { samples, glances, images, .. } = *self;
+        let Self { features, samples, glances, images, .. } = *self;
         let origins: Vec<Origin<'_>> = images.iter().map(|i| glances[*i].origin).collect();
-        let (mut found, mut pooled) = (None, vec![]);
-        let base = Base::watch(flow);
+        let mut made = Made { plan, base: Base::watch(flow), progress, described: None, pooled: vec![] };
         progress.begin("describing", images.len());
         in_batches(&origins, flow, |range, decoded| {
             go_on(progress)?;
@@ -57,26 +66,66 @@ impl Describing<'_> {
             let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
             let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
             check_unchanged(&seen, &borrowed)?;
-            let mut descriptors = self.features.describe(&borrowed)?;
-            drop((pixels, shares));
-            let (grid, dim) = (descriptors.grid, descriptors.dim);
-            let inside = seen.iter().map(|of| self.inside(*of, grid)).collect::<Result<Vec<_>, _>>()?;
-            let kept = self.keep(&mut descriptors, &inside);
-            let all = match &mut found {
-                Some(all) => all,
-                None => found.insert(self.room(grid, dim, plan, &base, progress)?),
-            };
-            let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
-            for ((rows, inside), (n_values, of_image)) in per_image.zip(inside).zip(kept) {
-                push(all, &rows[..n_values], inside)?;
-                pooled.extend(of_image);
+            if features.preprocessing().tiles.is_some() {
+                borrowed.iter().zip(&seen).try_for_each(|(image, of)| self.keep_tiles(image, *of, &mut made))?;
+            } else {
+                let descriptors = features.describe(&borrowed)?;
+                drop((pixels, shares));
+                self.keep_whole(descriptors, &seen, &mut made)?;
             }
             progress.advance(range.len());
             Ok::<_, TrainError>(())
         })?;
         progress.end();
-        let described = found.ok_or(TrainError::Bank(crate::bank::BankError::Empty))?;
+        let Made { described, pooled, .. } = made;
+        let described = described.ok_or(TrainError::Bank(crate::bank::BankError::Empty))?;
         Ok(DescribedImages { described, pooled })
+    }
+
+    /// Keeps the descriptors of some images.
+    fn keep_whole(
+        &self,
+        mut descriptors: PatchDescriptors,
+        seen: &[(&Sample, &Glance<'_>)],
+        made: &mut Made<'_>,
+    ) -> Result<(), TrainError> {
+        let (grid, dim) = (descriptors.grid, descriptors.dim);
+        let inside = seen.iter().map(|of| self.inside(*of, grid)).collect::<Result<Vec<_>, _>>()?;
+        let kept = self.bring_forward(&mut descriptors, &inside);
+        let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
+        for ((rows, inside), (n_values, of_image)) in per_image.zip(inside).zip(kept) {
+            let described = self.room(grid, dim, made)?;
+            named(described.push(&rows[..n_values], inside), described)?;
+            made.pooled.extend(of_image);
+        }
+        Ok(())
+    }
+
+    /// Describes an image tile by tile, and keeps the descriptors.
+    fn keep_tiles(
+        &self,
+        image: &Image,
+        (sample, glance): (&Sample, &Glance<'_>),
+        made: &mut Made<'_>,
+    ) -> Result<(), TrainError> {
+        let outside = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
+        let Some(tiling) = self.features.tiling(glance.size_px).map_err(outside)? else { return Ok(()) };
+        let (mut pooling, mut is_begun): (Option<Pooling>, _) = (None, false);
+        self.features.describe_tiles(image, &tiling, |mut tiles, dim| {
+            go_on(made.progress)?;
+            if self.pools {
+                let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
+                tiles.iter().for_each(|rows| pooling.add(rows));
+            }
+            tiles.par_iter_mut().for_each(|rows| self.method.prepare(rows, dim));
+            let described = self.room(tiling.of_tile, dim, made)?;
+            if !std::mem::replace(&mut is_begun, true) {
+                described.begin(&tiling);
+            }
+            tiles.iter().try_for_each(|rows| named(described.extend(rows), described))
+        })?;
+        made.pooled.extend(pooling.map(|pooling| pooling.finish()));
+        Ok(())
     }
 
     /// What is looked at of an image.
@@ -87,7 +136,7 @@ impl Describing<'_> {
 
     /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of
     /// each, and what a gate learns from them.
-    fn keep(
+    fn bring_forward(
         &self,
         descriptors: &mut PatchDescriptors,
         inside: &[Option<Arc<Inside>>],
@@ -104,21 +153,24 @@ impl Describing<'_> {
         images.map(keep).collect()
     }
 
-    /// Room for the descriptors of all images.
-    fn room(
-        &self,
-        grid: Grid,
-        dim: usize,
-        plan: &FitPlan,
-        base: &Watch,
-        progress: &dyn Progress,
-    ) -> Result<Described, TrainError> {
+    /// Room for the descriptors of all images: that which there is, or it is made. `grid`: of what the network sees at a time.
+    fn room<'m>(&self, grid: Grid, dim: usize, made: &'m mut Made<'_>) -> Result<&'m mut Described, TrainError> {
+        if made.described.is_none() {
+            made.described = Some(self.new_room(grid, dim, made)?);
+        }
+        made.described.as_mut().ok_or(TrainError::Bank(crate::bank::BankError::Empty))
+    }
+
+    fn new_room(&self, grid: Grid, dim: usize, made: &Made<'_>) -> Result<Described, TrainError> {
+        let Made { plan, base, progress, .. } = made;
+        let sizes: Vec<(usize, usize)> = self.images.iter().map(|i| self.glances[*i].size_px).collect();
         let n_images = self.images.len();
-        let extent = Extent::new(self.method, n_images, (grid.n_patches(), dim), self.n_conditions);
+        let n_rows = n_rows(self.features, (n_images, &sizes), grid)?;
+        let extent = Extent::new(self.method, (n_images, n_rows), (grid.n_patches(), dim), self.n_conditions);
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);
         match extent.place(plan.pace().allowed_bytes(), base.now(), folder)? {
-            Place::Memory => Ok(Described::in_memory(n_images, grid, dim)),
+            Place::Memory => Ok(Described::in_memory(n_rows, grid, dim)),
             Place::File => {
                 let shown = folder.display();
                 progress.note(&format!("the patches do not fit in memory: they go to a scratch file in {shown}"));
@@ -129,8 +181,8 @@ impl Describing<'_> {
     }
 }
 
-fn push(described: &mut Described, rows: &[f32], inside: Option<Arc<Inside>>) -> Result<(), TrainError> {
-    let pushed = described.push(rows, inside);
+/// An error of the scratch file with its folder.
+fn named(pushed: io::Result<()>, described: &Described) -> Result<(), TrainError> {
     let folder = || described.folder().unwrap_or(Path::new(".")).to_owned();
     pushed.map_err(|source| TrainError::Scratch { folder: folder(), source })
 }

@@ -3,7 +3,7 @@
 use super::look::{Glance, check_unchanged};
 use crate::condition::{Admission, Gate};
 use crate::dataset::Sample;
-use crate::detect::{Asked, DetectError, Detector, Drawn, Training, View, go_on};
+use crate::detect::{Asked, DetectError, Detector, Drawn, Pooled, Training, View, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ pub(super) fn calibrate(
     flow: &Flow,
     (samples, glances): (&[&Sample], &[Glance<'_>]),
     (held_out, label): (&[usize], &[usize]),
-    (gate, dim, views): (&Gate, usize, &[View]),
+    (gate, views): (&Gate, &[View]),
     progress: &dyn Progress,
 ) -> Result<Vec<HeldOut>, TrainError> {
     let mut found = Vec::with_capacity(held_out.len());
@@ -42,10 +42,10 @@ pub(super) fn calibrate(
         let images: Vec<&Image> = images.iter().map(|image| &**image).collect();
         let seen: Vec<_> = chunk.iter().map(|i| (samples[*i], &glances[*i])).collect();
         check_unchanged(&seen, &images)?;
-        let admit = |index: usize, descriptors: &[f32]| {
-            let own = gate.admit(images[index], descriptors, dim);
+        let admit = |index: usize, pooled: Pooled<'_>| {
+            let own = gate.admit_by(images[index], pooled)?;
             let labelled = Admission::certain(label[chunk[index]]);
-            if own.condition.is_some() { own } else { labelled }
+            Ok(if own.condition.is_some() { own } else { labelled })
         };
         let scored = detector.score(&images, &admit, Asked { views, keep_descriptors: false })?;
         found.extend(scored.into_iter().zip(chunk).map(|(scored, image)| HeldOut {

@@ -6,7 +6,6 @@ use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
 use super::look::{Glance, n_ahead};
 use super::room;
 use super::suspects::{ByOthers, Suspect, find, of_each, together};
-use crate::bank::RowSource;
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
@@ -60,8 +59,6 @@ type Judged = (Box<dyn Detector>, Vec<HeldOut>, Vec<Suspect>);
 #[derive(Clone, Copy)]
 struct Passing<'a> {
     gate: &'a Gate,
-    /// Values of a descriptor that the gate sees.
-    dim: usize,
     views: &'a [View],
     flow: &'a Flow,
 }
@@ -81,26 +78,26 @@ impl Learning<'_> {
             let flow = &mut flows[index];
             if index > 0 {
                 // What the parts before hold is held.
-                *flow = room::flow(self.plan, part, &features, self.samples.len())?;
+                *flow = room::flow(self.plan, part, &features, (self.samples.len(), &self.size_px))?;
                 // The images are as large as they were; what is made of them may be larger.
                 let more_bytes = flow.image_bytes.saturating_sub(image_bytes) * n_ahead(flow);
                 flow.room_bytes = flow.room_bytes.min(room_bytes.saturating_add(more_bytes));
             }
             let flow = &*flow;
             let pools = gate.is_none() && self.gate_learns(level.as_ref());
-            let (mut fitted, pooled, dim) = self.fit(part, features, (flow, pools), progress)?;
+            let (mut fitted, pooled) = self.fit(part, features, (flow, pools), progress)?;
             screened.push(self.screen(&mut fitted, policies, progress)?);
             if gate.is_none() {
-                gate = Some((self.gate(&pooled, level.clone())?, dim));
+                gate = Some(self.gate(&pooled, level.clone())?);
             }
             parts.push(fitted);
         }
-        let (gate, dim) = gate.ok_or(TrainError::NoParts)?;
+        let gate = gate.ok_or(TrainError::NoParts)?;
         go_on(progress)?;
         let views = default_first(fitting_views(parts.iter().map(|part| part.fit.detector().views(policies))));
         let flow =
             flows.iter().min_by_key(|flow| (flow.batch, Reverse(flow.image_bytes))).ok_or(TrainError::NoParts)?;
-        let passing = Passing { gate: &gate.gate, dim, views: &views, flow };
+        let passing = Passing { gate: &gate.gate, views: &views, flow };
         let (detector, held, suspects) = match <[FittedPart; 1]>::try_from(parts) {
             Ok([part]) => self.alone(part, screened.concat(), passing, progress)?,
             Err(parts) => self.together(parts, &screened, passing, progress)?,
@@ -218,15 +215,14 @@ impl Learning<'_> {
         features: FeaturePipeline,
         (flow, pools): (&Flow, bool),
         progress: &dyn Progress,
-    ) -> Result<(FittedPart, Vec<Vec<f32>>, usize), TrainError> {
+    ) -> Result<(FittedPart, Vec<Vec<f32>>), TrainError> {
         let (samples, glances, images) = (self.samples, self.glances, &*self.split.bank);
         let (method, n_conditions) = (&*part.method, self.conditions.len());
         let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
         let fit = part.method.fit(features, &self.training(&described), progress)?;
-        let dim = described.dim();
-        Ok((FittedPart { fit, described: Some(described) }, pooled, dim))
+        Ok((FittedPart { fit, described: Some(described) }, pooled))
     }
 
     /// Whether a gate is learned from the images, and not from their level alone.
@@ -264,12 +260,12 @@ impl Learning<'_> {
     fn calibrate(
         &self,
         detector: &dyn Detector,
-        Passing { gate, dim, views, flow }: Passing<'_>,
+        Passing { gate, views, flow }: Passing<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<HeldOut>, TrainError> {
         let held_out = (&*self.split.held_out, self.label);
         let seen = (self.samples, self.glances);
-        calibrate(detector, flow, seen, held_out, (gate, dim, views), progress)
+        calibrate(detector, flow, seen, held_out, (gate, views), progress)
     }
 
     fn one_per_group(&self, held: Vec<HeldOut>) -> Vec<HeldOut> {

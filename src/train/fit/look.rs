@@ -29,14 +29,35 @@ pub(super) struct Glance<'a> {
 }
 
 /// The readable images, what was seen of each, and the others.
-pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance<'a>>, Vec<Failure>);
+pub(super) type Looked<'a> = (Vec<&'a Sample>, Vec<Glance<'a>>, Vec<Failure>, Peaks);
+
+/// Bytes that the images take on their way.
+#[derive(Clone, Copy)]
+pub(super) struct Peaks {
+    mean: u64,
+    largest: u64,
+    largest_px: u64,
+    /// What was counted of them for each image and for each pixel.
+    counted: (u64, u64),
+}
+
+impl Peaks {
+    /// Leaves as much room as these images need to be read again at full speed, and no more.
+    pub(super) fn limit(&self, flow: &mut Flow) {
+        let (of_image, of_pixel) = self.counted;
+        let more = flow.image_bytes.saturating_sub(of_image);
+        let more = more.saturating_add(flow.pixel_bytes.saturating_sub(of_pixel).saturating_mul(self.largest_px));
+        let needed = self.mean.saturating_add(more).saturating_mul(n_ahead(flow));
+        flow.room_bytes = flow.room_bytes.min(needed.max(self.largest.saturating_add(more)));
+    }
+}
 
 /// Opens every image once: those that can't be read are known before anything is decided, and levels and digests are
-/// taken without keeping pixels. `flow` gets as much room as these images need to be read again at full speed, and no more.
+/// taken without keeping pixels.
 pub(super) fn look<'a>(
     originals: &'a Originals<'a>,
     plan: &FitPlan,
-    flow: &mut Flow,
+    flow: &Flow,
     progress: &dyn Progress,
 ) -> Result<Looked<'a>, TrainError> {
     let has_conditions = plan.conditions != ConditionRule::None;
@@ -72,8 +93,9 @@ pub(super) fn look<'a>(
         Ok::<_, TrainError>(())
     })?;
     progress.end();
-    let mean = sum / readable.len().max(1) as u64;
-    flow.room_bytes = flow.room_bytes.min((mean * n_ahead(flow)).max(largest));
+    let largest_px = glances.iter().map(|glance| glance.size_px.0 as u64 * glance.size_px.1 as u64).max().unwrap_or(0);
+    let (mean, counted) = (sum / readable.len().max(1) as u64, (flow.image_bytes, flow.pixel_bytes));
+    let peaks = Peaks { mean, largest, largest_px, counted };
     for unusual in Levels::unusual(glances.iter().map(|glance| glance.levels)) {
         progress.warn(&format!(
             "{}; give the range that becomes 0 to 1, such as `Preprocessing::range` {}",
@@ -85,7 +107,7 @@ pub(super) fn look<'a>(
             Err(TrainError::NothingReadable { n_images: samples.len(), first: first.reason.clone() })
         }
         Some(_) | None if readable.is_empty() => Err(TrainError::TooFew { n_images: 0 }),
-        Some(_) | None => Ok((readable, glances, failures)),
+        Some(_) | None => Ok((readable, glances, failures, peaks)),
     }
 }
 

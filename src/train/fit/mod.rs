@@ -16,12 +16,13 @@ use super::group::groups_by_rule;
 use super::originals::Originals;
 use super::plan::MOST_ROUNDS;
 use super::products::check_one_product;
-use super::{FitPlan, PartPlan, TrainError};
+use super::{FitPlan, PartPlan, TileRule, TrainError};
 use crate::bundle::{Contents, SuspectEntry};
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
 use crate::detect::{FeaturePipeline, PipelineSpec};
-use crate::image::Image;
+use crate::flow::Flow;
+use crate::image::{Image, Resize, Tiles};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
@@ -124,9 +125,15 @@ pub(crate) fn fit_on(
     check(&originals.samples, plan)?;
     let mut open = |part: &PartPlan| open(&part.pipeline);
     let mut pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
-    let flow_of = |(part, features)| flow(plan, part, features, originals.samples.len());
-    let mut flows = plan.parts.iter().zip(&pipelines).map(flow_of).collect::<Result<Vec<_>, _>>()?;
-    let (mut samples, mut glances, failures) = look(originals, plan, &mut flows[0], progress)?;
+    let mut flows = flows_of(plan, &pipelines, (originals.samples.len(), &[]))?;
+    let (mut samples, mut glances, failures, peaks) = look(originals, plan, &flows[0], progress)?;
+    let sizes: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
+    let tiles = tiles_of(plan, &sizes, progress);
+    cut(&mut pipelines, tiles)?;
+    if tiles.is_some() {
+        flows = flows_of(plan, &pipelines, (samples.len(), &sizes))?;
+    }
+    peaks.limit(&mut flows[0]);
     let roi = plan.region_of_interest(glances[0].size_px)?.map(Arc::new);
     let mut dropped: Vec<SuspectEntry> = vec![];
     let mut n_rounds = 0;
@@ -159,7 +166,42 @@ pub(crate) fn fit_on(
         glances.retain(|_| keep.next().unwrap_or(true));
         samples.retain(|sample| is_kept(sample));
         pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+        cut(&mut pipelines, tiles)?;
     }
+}
+
+/// Has all parts see images in these tiles.
+fn cut(pipelines: &mut [FeaturePipeline], tiles: Option<Tiles>) -> Result<(), TrainError> {
+    let other = pipelines.iter_mut().filter(|features| features.preprocessing().tiles.is_some() || tiles.is_some());
+    Ok(other.map(|features| features.set_tiles(tiles)).collect::<Result<_, _>>()?)
+}
+
+/// How the images of each part are read.
+fn flows_of(
+    plan: &FitPlan,
+    pipelines: &[FeaturePipeline],
+    images: (usize, &[(usize, usize)]),
+) -> Result<Vec<Flow>, TrainError> {
+    plan.parts.iter().zip(pipelines).map(|(part, features)| flow(plan, part, features, images)).collect()
+}
+
+/// How images of these sizes are cut; said where nobody asked for it.
+fn tiles_of(plan: &FitPlan, sizes: &[(usize, usize)], progress: &dyn Progress) -> Option<Tiles> {
+    let inputs = plan.parts.iter().map(|part| &part.pipeline.preprocessing);
+    let can_cut = inputs.clone().all(|input| input.resize == Resize::StretchBilinear);
+    if plan.tiles == TileRule::Auto && !can_cut {
+        return None;
+    }
+    let inputs_px: Vec<(usize, usize)> = inputs.map(|input| (input.height_px, input.width_px)).collect();
+    let tiles = plan.tiles.tiles(&inputs_px, sizes)?;
+    if plan.tiles == TileRule::Auto {
+        let (height_px, width_px) = inputs_px.into_iter().max_by_key(|(h, w)| h * w)?;
+        progress.note(&format!(
+            "the images are much larger than the network's input of {height_px} x {width_px}: they are cut into tiles of {} pixels that overlap by {}; `FitPlan::tiles` none shrinks them",
+            tiles.size_px, tiles.overlap_px
+        ));
+    }
+    Some(tiles)
 }
 
 /// Refuses what can be told before any image is read.

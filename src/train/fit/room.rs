@@ -12,6 +12,7 @@
 
 use crate::detect::{FeaturePipeline, FitSize, Method};
 use crate::flow::{Flow, SLACK, free_disk, own_memory};
+use crate::model::Grid;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::path::Path;
 
@@ -52,22 +53,50 @@ impl Watch {
 pub(super) struct Extent<'a> {
     pub(super) method: &'a dyn Method,
     pub(super) n_images: usize,
+    /// Patches of all of them.
+    pub(super) n_rows: usize,
+    /// Patches of what the network sees at a time.
     pub(super) n_patches: usize,
     pub(super) dim: usize,
     pub(super) n_conditions: usize,
 }
 
 /// How images are read: so few at a time that the fit fits beside what the network then holds. Where it can't, that is said
-/// with all numbers once the images are known.
+/// with all numbers once the images are known. `sizes`: rows and columns of the images, where they are known; only those in tiles
+/// have more patches for it.
 pub(super) fn flow(
     plan: &FitPlan,
     part: &PartPlan,
     features: &FeaturePipeline,
-    n_images: usize,
+    (n_images, sizes): (usize, &[(usize, usize)]),
 ) -> Result<Flow, TrainError> {
+    let Some((grid, dim)) = features.patches()? else { return Ok(features.flow(&plan.pace(), 0)?) };
+    let n_rows = n_rows(features, (n_images, sizes), grid)?;
     // As if of one condition: how many there are is not known yet.
-    let least = |patches| Extent::new(&*part.method, n_images, patches, 1).least_bytes();
-    Ok(features.flow(&plan.pace(), features.patches()?.map_or(0, least))?)
+    let least = Extent::new(&*part.method, (n_images, n_rows), (grid.n_patches(), dim), 1).least_bytes();
+    Ok(features.flow(&plan.pace(), least)?)
+}
+
+/// Patches of all images; `sizes` of some of them: images of other sizes are taken to have as many on average.
+pub(super) fn n_rows(
+    features: &FeaturePipeline,
+    (n_images, sizes): (usize, &[(usize, usize)]),
+    grid: Grid,
+) -> Result<usize, TrainError> {
+    if features.preprocessing().tiles.is_none() || sizes.is_empty() {
+        return Ok(n_images.saturating_mul(grid.n_patches()));
+    }
+    // Most images have the size of the one before.
+    let (mut sum, mut last) = (0usize, None);
+    for size in sizes {
+        let n = match last {
+            Some((known, n)) if known == *size => n,
+            _ => features.n_patches(*size)?,
+        };
+        last = Some((*size, n));
+        sum = sum.saturating_add(n);
+    }
+    Ok((sum as f64 * n_images as f64 / sizes.len() as f64).ceil() as usize)
 }
 
 /// Where the descriptors go.
@@ -80,11 +109,11 @@ pub(super) enum Place {
 impl<'a> Extent<'a> {
     pub(super) fn new(
         method: &'a dyn Method,
-        n_images: usize,
+        (n_images, n_rows): (usize, usize),
         (n_patches, dim): (usize, usize),
         n_conditions: usize,
     ) -> Self {
-        Self { method, n_images, n_patches, dim, n_conditions }
+        Self { method, n_images, n_rows, n_patches, dim, n_conditions }
     }
 
     /// Bytes that the fit takes beside the process at least, with the descriptors in a file.
@@ -92,20 +121,15 @@ impl<'a> Extent<'a> {
         self.peak_bytes(Place::File)
     }
 
-    fn n_rows(&self) -> usize {
-        self.n_images.saturating_mul(self.n_patches)
-    }
-
     /// Bytes of all descriptors.
     fn rows_bytes(&self) -> u64 {
-        (self.n_rows() as u64).saturating_mul(self.dim as u64).saturating_mul(size_of::<f32>() as u64)
+        (self.n_rows as u64).saturating_mul(self.dim as u64).saturating_mul(size_of::<f32>() as u64)
     }
 
     /// Bytes at the peak beside the process itself.
     fn peak_bytes(&self, place: Place) -> u64 {
         let is_held = place == Place::Memory;
-        let Self { n_patches, dim, n_conditions, .. } = *self;
-        let n_rows = self.n_rows();
+        let Self { n_rows, n_patches, dim, n_conditions, .. } = *self;
         let rows = if is_held { self.rows_bytes() } else { 0 };
         rows.saturating_add(self.method.peak_bytes(FitSize { n_rows, dim, n_patches, n_conditions, is_held }))
     }
@@ -116,7 +140,8 @@ impl<'a> Extent<'a> {
     /// # Errors
     /// [`TrainError::Memory`], [`TrainError::Disk`].
     pub(super) fn place(&self, allowed: u64, base: Base, folder: &Path) -> Result<Place, TrainError> {
-        let Self { n_images, n_patches, dim, .. } = *self;
+        let Self { n_images, n_rows, dim, .. } = *self;
+        let n_patches = n_rows / n_images.max(1);
         let needed = |place| {
             let rows = if place == Place::Memory { self.rows_bytes() } else { 0 };
             let described = base.busy.saturating_add(rows);
@@ -163,7 +188,7 @@ mod tests {
     }
 
     fn seven_million(method: &dyn Method) -> Extent<'_> {
-        Extent { method, n_images: 7000, n_patches: 1024, dim: 1536, n_conditions: 1 }
+        Extent::new(method, (7000, 7000 * 1024), (1024, 1536), 1)
     }
 
     #[test]
@@ -184,7 +209,7 @@ mod tests {
         assert!(refused.contains("3072 MiB are allowed") && refused.contains("`FitPlan::memory_bytes`"), "{refused}");
         let whole = Extent { method: &*whole, ..seven_million() };
         assert!(matches!(whole.place(16 << 30, base(0), folder), Err(TrainError::Memory { .. })));
-        let huge = Extent { n_images: 1 << 40, ..seven_million() };
+        let huge = Extent { n_images: 1 << 40, n_rows: 1 << 50, ..seven_million() };
         assert!(matches!(huge.place(1 << 50, base(0), folder), Err(TrainError::Memory { .. })));
     }
 
@@ -196,7 +221,8 @@ mod tests {
             return;
         };
         let (per_image, method) = (1024 * 1536 * 4, method(CoresetSpace::Principal));
-        let extent = Extent { n_images: (free / per_image) as usize + 100, ..seven_million(&*method) };
+        let n_images = (free / per_image) as usize + 100;
+        let extent = Extent { n_images, n_rows: n_images * 1024, ..seven_million(&*method) };
         let allowed = extent.peak_bytes(Place::File) * 2;
         let refused = extent.place(allowed, base(0), folder.path()).unwrap_err().to_string();
         assert!(refused.contains("`FitPlan::scratch`") && refused.contains("MiB are free"), "{refused}");

@@ -1,7 +1,7 @@
 //! Settings of simulated data and of weights.
 
 use super::RunArgs;
-use super::values::parse_positive;
+use super::values::{parse_pixels, parse_positive};
 use clap::{Args as ClapArgs, Subcommand};
 use pcore::synth::hdmap::Domain;
 use std::path::PathBuf;
@@ -65,6 +65,33 @@ pub(crate) struct SynthArgs {
 pub(crate) enum SynthKind {
     /// Gearbox health data maps: 31 x 95 float TIFF, cold and warm, with fault masks
     Hdmap(HdmapArgs),
+    /// Machined plates: large grey images, and some with a small spot
+    Plate(PlateArgs),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct PlateArgs {
+    /// Folder to write train/, test/ and ground_truth/ into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Rows and columns of a plate
+    #[arg(long, value_name = "HxW", value_parser = parse_pixels, default_value = "3000x4096")]
+    pub(crate) size: (usize, usize),
+    /// Diameter of a spot, pixels
+    #[arg(long, value_name = "PX", default_value_t = 8)]
+    pub(crate) spot: usize,
+    /// Normal plates to train on
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) train: usize,
+    /// Normal plates to test with
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) good: usize,
+    /// Plates with a spot
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) spots: usize,
+    /// Seed of all plates
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(ClapArgs)]

@@ -13,7 +13,7 @@ use pcore::flow::Pace;
 use pcore::image::{Reading, Resize, RoiShape, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
 use pcore::score::ImageScore;
-use pcore::train::{GroupRule, Holdout};
+use pcore::train::{GroupRule, Holdout, TileRule};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -90,6 +90,12 @@ pub(crate) struct MethodArgs {
     /// One size of the network's input: the same as --scales with one
     #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_size: Option<(usize, usize)>,
+    /// Cut large images into tiles: auto, none, or SIZE[:OVERLAP] in pixels of the image
+    ///
+    /// Each tile fills the network's input, so that small defects are not shrunk away; what it sees of the image has no seams. auto
+    /// cuts images of more than four times the input, along either side, and says so. The overlap is a quarter unless it is given.
+    #[arg(long, value_name = "RULE", value_parser = parse::<TileRule>, default_value_t = TileRule::Auto, conflicts_with = "add_to", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) tiles: TileRule,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
     /// What tells a training image's condition: none, p90, index:N, folder or a CSV

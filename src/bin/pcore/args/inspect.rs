@@ -1,11 +1,12 @@
 //! Settings of everything that opens a bundle, and of studies.
 
 use super::layout::LayoutArgs;
-use super::values::{parse, parse_area, parse_few, parse_positive};
+use super::values::{parse, parse_area, parse_cut, parse_few, parse_positive};
 use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
 use pcore::infer::Calibration;
+use pcore::train::TileRule;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -21,6 +22,9 @@ pub(crate) struct BundleArgs {
     /// Which page of TIFF files that hold several, from 1; previews and masks do not count [default: as in the bundle]
     #[arg(long, value_name = "N")]
     pub(crate) pages: Option<NonZeroUsize>,
+    /// Cut images into these tiles, SIZE[:OVERLAP] in pixels of the image, or none [default: as the bundle was fitted]
+    #[arg(long, value_name = "RULE", value_parser = parse_cut)]
+    pub(crate) tiles: Option<TileRule>,
     /// Known conditions: a CSV with the columns path,condition, its paths relative to its folder
     #[arg(long, value_name = "FILE")]
     pub(crate) conditions: Option<PathBuf>,

@@ -12,7 +12,7 @@ mod station;
 mod tools;
 mod values;
 
-pub(crate) use data::{DemoArgs, HdmapArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
+pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use screen::ScreenArgs;

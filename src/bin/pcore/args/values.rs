@@ -5,7 +5,10 @@ use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX
 use pcore::detect::Registry;
 use pcore::image::MAX_INPUT_PX;
 use pcore::job::Keep;
+use pcore::synth::plate::PLATE_SIDES_PX;
+use pcore::train::TileRule;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// A type of the library, whose refusal names settings as they are typed.
@@ -14,15 +17,32 @@ pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    sides(text, 1..=MAX_INPUT_PX)
+}
+
+/// Rows and columns of a plate.
+pub(super) fn parse_pixels(text: &str) -> Result<(usize, usize), String> {
+    sides(text, PLATE_SIDES_PX)
+}
+
+fn sides(text: &str, range: RangeInclusive<usize>) -> Result<(usize, usize), String> {
     let sides = match text.split_once(['x', 'X']) {
         Some((height, width)) => (height.parse(), width.parse()),
         None => (text.parse(), text.parse()),
     };
     match sides {
-        (Ok(height), Ok(width)) if [height, width].iter().all(|side| (1..=MAX_INPUT_PX).contains(side)) => {
-            Ok((height, width))
+        (Ok(height), Ok(width)) if [height, width].iter().all(|side| range.contains(side)) => Ok((height, width)),
+        _ => {
+            Err(format!("expected HEIGHTxWIDTH in pixels, {} to {} each, such as 256x256", range.start(), range.end()))
         }
-        _ => Err(format!("expected HEIGHTxWIDTH in pixels, 1 to {MAX_INPUT_PX} each, such as 256x256")),
+    }
+}
+
+/// Tiles of images that are there already: nothing is chosen by itself.
+pub(super) fn parse_cut(text: &str) -> Result<TileRule, String> {
+    match text.parse() {
+        Ok(rule) if rule != TileRule::Auto => Ok(rule),
+        _ => Err("expected none, SIZE or SIZE:OVERLAP in pixels of the image, the overlap below the size".to_owned()),
     }
 }
 

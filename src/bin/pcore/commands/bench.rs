@@ -259,7 +259,8 @@ impl Bench<'_> {
             }
             None => {
                 let view = View::plain(Policy::Mixed);
-                detector.score_described(Patches::all(rows, grid), Admission::abstained(), &[view])?.patches
+                let found = detector.score_described(Patches::all(rows, grid), Admission::abstained(), &[view])?;
+                found.patches.into_iter().next().unwrap_or_default()
             }
         })
     }

@@ -114,6 +114,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         registry: registry.clone(),
         roi: vec![],
         ignore: vec![],
+        tiles: method.tiles,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,

@@ -15,6 +15,7 @@ use pcore::infer::Inspector;
 pub(super) use pcore::job::Opened;
 use pcore::model::OpenDevice;
 use pcore::progress::Progress;
+use pcore::train::TileRule;
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,6 +32,17 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     opened.inspector.set_gate_use(args.gate);
     if let Some(page) = args.pages {
         opened.inspector.choose_page(page);
+    }
+    if let Some(rule) = args.tiles {
+        let tiles = match rule {
+            TileRule::Of(tiles) => Some(tiles),
+            _ => None,
+        };
+        if opened.inspector.set_tiles(tiles)? {
+            warning!(
+                "images are cut otherwise than those that the bundle was fitted on: an image of more tiles has more to be odd in, and its threshold promises nothing; fit with --tiles {rule} to have one"
+            );
+        }
     }
     if let Some(policy) = args.policy {
         opened.inspector.set_policy(policy)?;

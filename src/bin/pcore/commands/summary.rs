@@ -84,6 +84,12 @@ fn described(features: &FeaturesEntry) -> Vec<String> {
             descriptor.grid_cols
         ),
     ];
+    if let Some(tiles) = preprocessing.tiles {
+        lines.push(format!(
+            "tiles        of {} pixels of the image, {} of them shared with the next",
+            tiles.size_px, tiles.overlap_px
+        ));
+    }
     if let Some(range) = &preprocessing.range {
         lines.push(format!("values       {range} become 0 and 1"));
     }

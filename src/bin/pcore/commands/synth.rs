@@ -1,19 +1,40 @@
 //! `pcore synth`: simulated data.
 
 use crate::Outcome;
-use crate::args::{HdmapArgs, SynthArgs, SynthKind};
+use crate::args::{HdmapArgs, PlateArgs, SynthArgs, SynthKind};
 use crate::console::{Console, print_json, print_line};
 use anyhow::Result;
 use pcore::job;
 use pcore::progress::Progress;
 use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
+use pcore::synth::plate::{PlatePlan, write_plates};
 use serde_json::json;
 use std::path::Path;
 
 pub(crate) fn run(args: &SynthArgs) -> Result<Outcome> {
     match &args.kind {
         SynthKind::Hdmap(args) => hdmap(args),
+        SynthKind::Plate(args) => plates(args),
     }
+}
+
+fn plates(args: &PlateArgs) -> Result<Outcome> {
+    let mut plan = PlatePlan::default();
+    (plan.size, plan.spot_px, plan.seed) = (args.size, args.spot, args.seed);
+    (plan.n_train, plan.n_test_good, plan.n_test_spot) = (args.train, args.good, args.spots);
+    job::check_folder(&args.out)?;
+    let console = Console::new();
+    console.begin("simulating", plan.total());
+    write_plates(&plan, &args.out, |done| console.advance(done))?;
+    console.end();
+    print_line(&format!(
+        "{}: {} normal plates to fit on, {} normal ones and {} with a spot to test with",
+        args.out.display(),
+        plan.n_train,
+        plan.n_test_good,
+        plan.n_test_spot
+    ))?;
+    Ok(Outcome::Done)
 }
 
 fn hdmap(args: &HdmapArgs) -> Result<Outcome> {

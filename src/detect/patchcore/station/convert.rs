@@ -39,6 +39,7 @@ const IMAGE_SCORE: &str = "max";
 #[must_use]
 pub fn preprocessing(meta: &StationMeta) -> PreprocessingEntry {
     PreprocessingEntry {
+        tiles: None,
         range: None,
         page: None,
         resize: Resize::ShortestCrop { shortest_px: SHORTEST_PX }.to_string(),
