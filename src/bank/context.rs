@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_border_averages_what_exists() {
         let map = FeatureMap::new(vec![1.0, 2.0, 6.0], 1, Grid { n_rows: 1, n_cols: 3 }, 1).unwrap();
-        let spec = DescriptorSpec { neighbourhood: 1, context: vec!["h:1".parse().unwrap()] };
+        let spec = DescriptorSpec { neighbourhood: 1, context: vec!["h:1".parse().unwrap()], foreground: None };
         let found = describe(&[map], &spec).unwrap();
         assert_eq!((found.dim, found.rows), (2, vec![1.0, 1.5, 2.0, 3.0, 6.0, 4.0]));
     }
@@ -171,10 +171,10 @@ mod tests {
                 .collect();
             let grid = Grid { n_rows, n_cols };
             let map = FeatureMap::new(values, 2, grid, dim).unwrap();
-            let plain = describe(std::slice::from_ref(&map), &DescriptorSpec { neighbourhood: 3, context: vec![] }).unwrap();
+            let plain = describe(std::slice::from_ref(&map), &DescriptorSpec { neighbourhood: 3, context: vec![], foreground: None }).unwrap();
             let context: Vec<Context> =
                 [format!("h:{radius}"), format!("v:{radius},9"), format!("hv:{radius}")].map(|t| t.parse().unwrap()).into();
-            let found = describe(&[map], &DescriptorSpec { neighbourhood: 3, context }).unwrap();
+            let found = describe(&[map], &DescriptorSpec { neighbourhood: 3, context, foreground: None }).unwrap();
             prop_assert_eq!(found.dim, 5 * dim);
             let windows = [(0, 0), (0, radius), (radius, 0), (9, 0), (radius, radius)];
             for image in 0..2 {

@@ -9,12 +9,15 @@ use crate::model::{FeatureMap, Grid};
 use rayon::prelude::*;
 
 /// How feature maps become descriptors.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DescriptorSpec {
     /// Side of the square neighbourhood whose mean replaces each patch; 1 leaves patches as they are.
     pub neighbourhood: usize,
     /// Means of wider surroundings, appended to the stacked layers in this order; none by default.
     pub context: Vec<Context>,
+    /// Patches of what is behind the object count as distance 0 in an image that is judged: see [`foreground`](super::foreground),
+    /// whose threshold this is. `None`, and the default: all patches count.
+    pub foreground: Option<f32>,
 }
 
 impl DescriptorSpec {
@@ -26,7 +29,7 @@ impl DescriptorSpec {
 
 impl Default for DescriptorSpec {
     fn default() -> Self {
-        Self { neighbourhood: 3, context: vec![] }
+        Self { neighbourhood: 3, context: vec![], foreground: None }
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
             let (r, c) = (small_rows.min(rows), small_cols.min(cols));
             let coarse = map((0..n_images * r * c * dims.1).map(|i| value(i + 77)).collect(), n_images, r, c, dims.1);
             let layers = [fine, coarse];
-            let found = describe(&layers, &DescriptorSpec { neighbourhood: side, context: vec![] }).unwrap();
+            let found = describe(&layers, &DescriptorSpec { neighbourhood: side, context: vec![], foreground: None }).unwrap();
             prop_assert_eq!(found.dim, dims.0 + dims.1);
             for (a, b) in found.rows.iter().zip(naive(&layers, side)) {
                 prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);

@@ -63,13 +63,17 @@ pub struct TilesEntry {
 }
 
 /// How feature maps become patch descriptors.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DescriptorEntry {
     /// Side of the square of patches averaged into one descriptor; 1 averages nothing.
     pub neighbourhood: usize,
     /// Names of the context parts appended to a descriptor; empty when there are none.
     pub context: Vec<String>,
+    /// Threshold of the first principal component above which a patch shows the object; `None`, and left out of the file, where
+    /// all patches count.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "exact")]
+    pub foreground: Option<f32>,
     /// Numbers per descriptor.
     pub dim: usize,
     /// Rows of the patch grid of one image.

@@ -36,3 +36,6 @@ pub const MAX_ENTRIES: usize = 64;
 
 /// Most characters of a name.
 pub const MAX_NAME_CHARS: usize = 1000;
+
+/// Most turned copies of a training image.
+pub const MAX_COPIES: usize = 360;

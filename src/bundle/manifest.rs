@@ -36,6 +36,10 @@ pub struct Manifest {
     /// Which part of every image is looked at; `None`, and left out of the file, where all of it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roi: Option<RoiEntry>,
+    /// Copies of each training image that were learned from, evenly turned, itself among them; `None`, and left out of the file,
+    /// for itself alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate: Option<usize>,
     /// Threshold of the anomaly map, for masks and contours; `None` where there is none.
     #[serde(with = "exact")]
     pub pixel_threshold: Option<f32>,

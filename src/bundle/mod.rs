@@ -65,7 +65,7 @@ pub use entry::{MAX_PARTS, SectionEntry};
 pub use error::{BundleError, Defect};
 pub use features::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry, TilesEntry};
 pub use limits::{
-    DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
+    DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
     MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
 };
 pub use manifest::{

@@ -6,8 +6,9 @@ pub(crate) use super::require::require;
 use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
-    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD,
-    MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry, SuspectsEntry, TilesEntry,
+    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS,
+    MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry,
+    SuspectsEntry, TilesEntry,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -25,6 +26,7 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     }
     check_sha256("data_fingerprint", &manifest.data_fingerprint)?;
     manifest.roi.as_ref().map_or(Ok(()), RoiEntry::check)?;
+    manifest.rotate.map_or(Ok(()), |copies| check_size("rotate", copies, MAX_COPIES))?;
     check_score("pixel_threshold", manifest.pixel_threshold)?;
     check_detector(&manifest.detector)?;
     let names = check_conditions(&manifest.conditions)?;
@@ -101,6 +103,7 @@ fn check_descriptor(descriptor: &DescriptorEntry, input: &PreprocessingEntry) ->
     check_size("descriptor.grid_rows", descriptor.grid_rows, input.height_px)?;
     check_size("descriptor.grid_cols", descriptor.grid_cols, input.width_px)?;
     check_size("descriptor.dim", descriptor.dim, MAX_COUNT)?;
+    descriptor.foreground.map_or(Ok(()), |at| check_between("descriptor.foreground", at, 0.0, MAX_SCORE))?;
     require(descriptor.context.len() <= MAX_CONTEXT_PARTS, descriptor.context.len(), || {
         ("descriptor.context".into(), format!("at most {MAX_CONTEXT_PARTS} parts"))
     })?;

@@ -63,7 +63,10 @@ pub trait Detector: Send + Sync {
             let places = inside.as_ref().map(|inside| inside.patches());
             let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, places };
             let admission = admit(i, &|| Ok(Gate::pooled(patches.rows, describer.dim())))?;
-            let found = self.score_described(patches, admission, asked.views)?;
+            let mut found = self.score_described(patches, admission, asked.views)?;
+            if let Some(counts) = pipeline.counts(&rows, grid, inside.as_deref()) {
+                found.without_background(&counts, self.scoring().image_score)?;
+            }
             let placement = pipeline.preprocessing().placement(size.0, size.1);
             let on = Canvas { grid, inside: inside.as_deref(), order: None, placement: &placement };
             let drawn = found.drawn(on, self.scoring()).ok_or(DetectError::Bank(BankError::Empty))?;

@@ -21,13 +21,16 @@ pub struct Described {
 
 /// What is known of an image's rows.
 struct OfImage {
-    /// Where they end.
+    /// Where its own end, and where those of its turned copies do.
+    own_end: usize,
     end: usize,
     grid: Grid,
     /// What is looked at, where that is not all.
     inside: Option<Arc<Inside>>,
     /// The order of the patches that are looked at, where it is not that of the grid: the image was cut into tiles.
     order: Option<Arc<Order>>,
+    /// Which of its own patches count where it is judged; `None` for all.
+    counts: Option<Vec<bool>>,
 }
 
 /// Rows of a large image that are compared at a time, at most.
@@ -61,22 +64,39 @@ impl Described {
         }
     }
 
-    /// Adds the descriptors of an image: of the patches inside, where that is known.
-    pub(crate) fn push(&mut self, rows: &[f32], inside: Option<Arc<Inside>>) -> io::Result<()> {
-        self.images.push(OfImage { end: self.n_rows(), grid: self.grid, inside, order: None });
+    /// Adds the descriptors of an image: of the patches inside, where that is known. `counts`: which of them do where it is judged.
+    pub(crate) fn push(
+        &mut self,
+        rows: &[f32],
+        inside: Option<Arc<Inside>>,
+        counts: Option<Vec<bool>>,
+    ) -> io::Result<()> {
+        let n_rows = self.n_rows();
+        self.images.push(OfImage { own_end: n_rows, end: n_rows, grid: self.grid, inside, order: None, counts });
         self.extend(rows)
     }
 
     /// Begins an image in tiles, which has no rows yet.
     pub(crate) fn begin(&mut self, tiling: &Tiling) {
         let (inside, order) = (tiling.inside.clone(), Some(Arc::clone(&tiling.order)));
-        self.images.push(OfImage { end: self.n_rows(), grid: tiling.grid, inside, order });
+        let n_rows = self.n_rows();
+        self.images.push(OfImage { own_end: n_rows, end: n_rows, grid: tiling.grid, inside, order, counts: None });
     }
 
     /// Adds rows to the last image.
     pub(crate) fn extend(&mut self, rows: &[f32]) -> io::Result<()> {
+        self.add(rows, true)
+    }
+
+    /// Adds rows of a turned copy of the last image: they are learned from, and the image is not judged by them.
+    pub(crate) fn extend_turned(&mut self, rows: &[f32]) -> io::Result<()> {
+        self.add(rows, false)
+    }
+
+    fn add(&mut self, rows: &[f32], are_own: bool) -> io::Result<()> {
         if let Some(image) = self.images.last_mut() {
             image.end += rows.len() / self.dim;
+            image.own_end = if are_own { image.end } else { image.own_end };
         }
         match &mut self.held {
             Held::Memory(all) => {
@@ -111,10 +131,10 @@ impl Described {
         self.images.len()
     }
 
-    /// The descriptors of the `index`-th image.
+    /// The descriptors that the `index`-th image gives to learn from.
     ///
     /// # Shapes
-    /// Result: `[n, dim]`, of the patches that are looked at.
+    /// Result: `[n, dim]`, of the patches that are looked at; of turned copies of it after its own.
     ///
     /// # Errors
     /// [`BankError::Rows`] where they can't be read.
@@ -128,6 +148,17 @@ impl Described {
         self.images[index].inside.as_deref()
     }
 
+    /// Which patches of the `index`-th image count where it is judged; `None` for all.
+    pub(crate) fn counts(&self, index: usize) -> Option<&[bool]> {
+        self.images[index].counts.as_deref()
+    }
+
+    /// Whether turned copies of images are learned from.
+    #[must_use]
+    pub fn has_turned_copies(&self) -> bool {
+        self.images.iter().any(|image| image.own_end < image.end)
+    }
+
     /// What the maps of the `index`-th image are drawn on, where it lies as `placement` says.
     pub(crate) fn canvas<'a>(&'a self, index: usize, placement: &'a Placement) -> Canvas<'a> {
         let OfImage { grid, inside, order, .. } = &self.images[index];
@@ -136,7 +167,7 @@ impl Described {
 
     /// Which rows of the `index`-th image are compared at a time: all of them, unless it is in tiles.
     pub(crate) fn pieces(&self, index: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let Range { start, end } = self.rows_of(index);
+        let Range { start, end } = self.own_rows(index);
         let length = if self.images[index].order.is_some() { PIECE } else { (end - start).max(1) };
         (start..end).step_by(length).map(move |from| from..end.min(from + length))
     }
@@ -154,6 +185,12 @@ impl Described {
         order.as_ref().map(|order| order.places()).or(inside.as_ref().map(|inside| inside.patches()))
     }
 
+    /// Which rows are the own ones of the `index`-th image, not those of its turned copies.
+    #[must_use]
+    pub fn own_rows(&self, index: usize) -> Range<usize> {
+        self.rows_of(index).start..self.images[index].own_end
+    }
+
     /// Which rows are those of the `index`-th image.
     #[must_use]
     pub fn rows_of(&self, index: usize) -> Range<usize> {
@@ -161,12 +198,13 @@ impl Described {
         start..self.images[index].end
     }
 
-    /// The image that a row is of, and the index of its patch in the grid.
+    /// The image that a row is of, and the index of its patch in the grid; `None` for one of a turned copy.
     #[must_use]
-    pub fn origin(&self, row: usize) -> (usize, usize) {
+    pub fn origin(&self, row: usize) -> (usize, Option<usize>) {
         let index = self.images.partition_point(|image| image.end <= row);
         let at = row - self.rows_of(index).start;
-        (index, self.places(index).map_or(at, |places| places[at] as usize))
+        let place = self.places(index).map_or(at, |places| places.get(at).map_or(at, |place| *place as usize));
+        (index, (row < self.images[index].own_end).then_some(place))
     }
 
     /// The row of a patch of the grid of the `index`-th image, if it is looked at.

@@ -1,6 +1,6 @@
 //! What a detector measures.
 
-use super::{Inside, Order, Scoring};
+use super::{DetectError, Inside, Order, Scoring};
 use crate::image::Placement;
 use crate::model::Grid;
 use crate::score::{AnomalyMap, ImageScore};
@@ -77,6 +77,25 @@ impl Distances {
             all.raw_scores = all.patches.iter().filter_map(of_all).collect();
         }
         Some(all)
+    }
+
+    /// Patches of what is behind the object count as distance 0, and stay in the count: under every view the score is that of the
+    /// distances that are left.
+    ///
+    /// # Errors
+    /// [`DetectError::Setting`] for a score that is not of distances alone.
+    pub(crate) fn without_background(&mut self, counts: &[bool], image_score: ImageScore) -> Result<(), DetectError> {
+        for values in self.patches.iter_mut().chain(&mut self.in_maps) {
+            values.iter_mut().zip(counts).for_each(|(value, counts)| *value = if *counts { *value } else { 0.0 });
+        }
+        let scores = self.patches.iter().map(|patches| image_score.of_patches(patches));
+        let refuse = || DetectError::Setting {
+            setting: "image score",
+            expected: "max or top, where what is behind an object does not count".to_owned(),
+            found: image_score.to_string(),
+        };
+        self.raw_scores = scores.collect::<Option<_>>().ok_or_else(refuse)?;
+        Ok(())
     }
 
     /// Draws the maps that a detector's patches make; `None` without a view.

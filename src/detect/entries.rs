@@ -92,10 +92,11 @@ pub(crate) fn preprocessing(entry: &PreprocessingEntry) -> Result<Preprocessing,
 }
 
 fn descriptor_entry(spec: &DescriptorSpec, dim: usize, grid: Grid) -> DescriptorEntry {
-    let DescriptorSpec { neighbourhood, context } = spec;
+    let DescriptorSpec { neighbourhood, context, foreground } = spec;
     DescriptorEntry {
         neighbourhood: *neighbourhood,
         context: context.iter().map(ToString::to_string).collect(),
+        foreground: *foreground,
         dim,
         grid_rows: grid.n_rows,
         grid_cols: grid.n_cols,
@@ -109,7 +110,7 @@ fn descriptor(entry: &DescriptorEntry) -> Result<DescriptorSpec, DetectError> {
     }
     let context =
         entry.context.iter().map(|text| DetectError::parse("descriptor.context", text)).collect::<Result<_, _>>()?;
-    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context })
+    Ok(DescriptorSpec { neighbourhood: entry.neighbourhood, context, foreground: entry.foreground })
 }
 
 #[cfg(test)]
@@ -118,8 +119,11 @@ mod tests {
 
     #[test]
     fn descriptors_round_trip_with_their_context() {
-        let spec =
-            DescriptorSpec { neighbourhood: 5, context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()] };
+        let spec = DescriptorSpec {
+            neighbourhood: 5,
+            context: vec!["h:2,3".parse().unwrap(), "hv:4".parse().unwrap()],
+            foreground: None,
+        };
         let mut entry = descriptor_entry(&spec, 12, Grid { n_rows: 2, n_cols: 3 });
         assert_eq!(entry.context, ["h:2,3", "hv:4"]);
         assert_eq!(descriptor(&entry).unwrap(), spec);

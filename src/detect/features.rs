@@ -3,7 +3,7 @@
 use super::source::{FeatureSource, Network, Sight};
 use super::tiling::{Tile, Tiling};
 use super::{DetectError, Inside, Seen};
-use crate::bank::{Describer, DescriptorSpec, PatchDescriptors, describe};
+use crate::bank::{Describer, DescriptorSpec, PatchDescriptors, describe, foreground};
 use crate::condition::{Gate, Pooling};
 use crate::image::{Image, ImageError, Limits, MAX_PIXELS, Preprocessing, Reading, Roi, Tiles};
 use crate::model::{self, Backbone, BackboneSpec, FeatureMap, Grid, OpenDevice};
@@ -116,6 +116,13 @@ impl FeaturePipeline {
     /// # Errors
     /// [`DetectError::Image`] for tiles that the network's input can't be, [`DetectError::Model`] where the network refuses it.
     pub(crate) fn set_tiles(&mut self, tiles: Option<Tiles>) -> Result<(), DetectError> {
+        if let (Some(_), Some(threshold)) = (tiles, self.descriptor.foreground) {
+            return Err(DetectError::Setting {
+                setting: "foreground",
+                expected: "none where images are cut into tiles: an object is told from all of an image".to_owned(),
+                found: threshold.to_string(),
+            });
+        }
         self.preprocessing.tiles = match tiles {
             None => None,
             Some(tiles) => Some(Tiles { step_px: self.step_px()?, ..tiles }),
@@ -316,6 +323,18 @@ impl FeaturePipeline {
     #[must_use]
     pub fn descriptor(&self) -> &DescriptorSpec {
         &self.descriptor
+    }
+
+    /// Which patches of an image count that is judged; `None` for all of them.
+    ///
+    /// # Shapes
+    /// `rows`: `[n_patches, dim]`, all of `grid`. Result: those of `inside`, where that is known.
+    pub(crate) fn counts(&self, rows: &[f32], grid: Grid, inside: Option<&Inside>) -> Option<Vec<bool>> {
+        let all = foreground(rows, grid, self.descriptor.foreground?);
+        Some(match inside {
+            None => all,
+            Some(inside) => inside.patches().iter().map(|place| all[*place as usize]).collect(),
+        })
     }
 
     /// The patch descriptors of `images`, one grid after the other.

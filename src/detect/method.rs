@@ -143,7 +143,11 @@ pub(crate) fn leave_out_of(
     }
     let (height_px, width_px) = training.size_px[training.images[index]];
     let placement = detector.features().preprocessing().placement(height_px, width_px);
-    let found = Distances::joined(said, detector.scoring().image_score);
+    let image_score = detector.scoring().image_score;
+    let mut found = Distances::joined(said, image_score);
+    if let (Some(found), Some(counts)) = (&mut found, described.counts(index)) {
+        found.without_background(counts, image_score)?;
+    }
     Ok(found.and_then(|found| found.drawn(described.canvas(index, &placement), detector.scoring())))
 }
 

@@ -47,6 +47,7 @@ mod resize;
 mod roi;
 mod tiff;
 mod tiles;
+mod turn;
 mod value_range;
 mod write;
 

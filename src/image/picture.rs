@@ -58,6 +58,11 @@ impl Image {
         Image { full_scale, ..self }
     }
 
+    /// Other values of the same shape, means of these.
+    pub(super) fn with_pixels(&self, pixels: Vec<f32>) -> Self {
+        Image { pixels, ..*self }
+    }
+
     /// The values, `[height_px, width_px, n_channels]`, channels interleaved.
     pub fn pixels(&self) -> &[f32] {
         &self.pixels

@@ -166,9 +166,8 @@ impl Inspector {
         self.detector.features_mut().into_iter().for_each(|features| features.choose_page(page));
     }
 
-    /// Chooses how images are cut, in place of how those of the fit were; whether that is another way. A bundle that was fitted
-    /// on small images finds the same defects in large ones so, tile by tile. Its threshold is that of images as they were: one of
-    /// many tiles exceeds it more often.
+    /// Chooses how images are cut, in place of how those of the fit were; whether that is another way. The threshold stays that of
+    /// images as they were: one of more tiles exceeds it more often.
     ///
     /// # Errors
     /// [`DetectError::Image`] for tiles that the network's input can't be; [`DetectError::OtherShape`] where patches are compared by
@@ -299,10 +298,7 @@ impl Inspector {
         gate_use.admit(&self.gate, given, self.conditions.len(), image, pooled)
     }
 
-    /// Descriptors as the gate sees them.
-    ///
-    /// # Shapes
-    /// `descriptors`: `[n_patches, dim]`.
+    /// Descriptors `[n_patches, dim]` as the gate sees them.
     pub(crate) fn pooled(&self, descriptors: &[f32]) -> Vec<f32> {
         Gate::pooled(descriptors, self.dim)
     }

@@ -44,6 +44,7 @@ pub fn add_to(
     let plan = FitPlan {
         roi: shapes(roi.inside.clone()),
         ignore: shapes(roi.ignored.clone()),
+        rotate: base.manifest.rotate.unwrap_or(1),
         tiles: part.pipeline.preprocessing.tiles.map_or(TileRule::Whole, TileRule::Of),
         parts: vec![part],
         seed: base.manifest.seed,

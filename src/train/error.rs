@@ -81,6 +81,14 @@ pub enum TrainError {
         /// What was asked for.
         text: String,
     },
+    /// Turned copies that can't be made.
+    #[error("`FitPlan::rotate` {found}: expected {expected}")]
+    Rotate {
+        /// What it can be.
+        expected: &'static str,
+        /// What was asked for.
+        found: usize,
+    },
     /// A rule for tiles that is none.
     #[error(
         "`FitPlan::tiles` {text}: expected auto, none, SIZE or SIZE:OVERLAP in pixels of the image, the overlap below the size"

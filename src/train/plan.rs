@@ -5,6 +5,8 @@ use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
 use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Quality, Registry};
 use crate::flow::{DEFAULT_BATCH, Pace};
+#[cfg(doc)]
+use crate::image::Image;
 use crate::image::{Preprocessing, Resize, Roi, RoiError, RoiShape};
 use crate::model::DEFAULT_BACKBONE;
 use std::collections::BTreeSet;
@@ -111,6 +113,9 @@ pub struct FitPlan {
     pub ignore: Vec<RoiShape>,
     /// Whether images are cut into tiles, the same for all parts; what their [`Preprocessing`] says of it counts for nothing.
     pub tiles: TileRule,
+    /// So many copies of each image are learned from, evenly turned, itself among them ([`Image::turned`]): where parts lie any way
+    /// and there are few images. 1 for itself alone.
+    pub rotate: usize,
     /// What tells the condition of a training image.
     pub conditions: ConditionRule,
     /// What tells the condition of a new image.
@@ -171,6 +176,7 @@ impl FitPlan {
             roi: vec![],
             ignore: vec![],
             tiles: TileRule::Auto,
+            rotate: 1,
             conditions: ConditionRule::None,
             gate: GateKind::Auto,
             shots: None,

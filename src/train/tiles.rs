@@ -10,8 +10,9 @@ use std::str::FromStr;
 pub const TILES_FROM: f64 = 4.0;
 /// Inputs of fewer pixels are somebody's choice, and count as of so many.
 const LEAST_SIDE_PX: usize = 256;
-/// Tiles that are chosen shrink to the network's input by so much.
-const TILE_PER_INPUT: usize = 2;
+/// Sides of tiles that are chosen, as parts of the network's input in two: at most so many, and at least, however narrow the images
+/// are.
+const TILE_HALVES: std::ops::RangeInclusive<usize> = 1..=3;
 
 /// Whether images are cut into tiles, each of which fills the network's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl TileRule {
                 let short = sizes.iter().map(|(h, w)| *h.min(w)).min()?;
                 let side = height_px.max(width_px);
                 // Of a narrow strip no more than its width, unless it would be blown up.
-                let size_px = short.clamp(side.div_ceil(TILE_PER_INPUT), side * TILE_PER_INPUT);
+                let size_px = short.clamp(side * TILE_HALVES.start() / 2, side * TILE_HALVES.end() / 2).max(1);
                 let tiles = Tiles { size_px, overlap_px: size_px / Tiles::DEFAULT_OVERLAP, step_px: 1 };
                 (usual > TILES_FROM).then_some(tiles)
             }
@@ -95,7 +96,7 @@ mod tests {
         assert_eq!(chosen((1024, 1024)), None);
         assert_eq!(chosen((31, 95)), None);
         assert_eq!(chosen((1536, 1536)), None);
-        assert_eq!(chosen((3000, 4096)), Some((768, 192)));
+        assert_eq!(chosen((3000, 4096)), Some((576, 144)));
         assert_eq!(chosen((500, 4096)), Some((500, 125)));
         assert_eq!(chosen((128, 4096)), Some((192, 48)));
         // One large image among small ones is shrunk.

@@ -27,7 +27,8 @@ fn pixels(seed: usize) -> Vec<u8> {
     (0..32 * 32).map(|i| ((i * 2_654_435_761 + seed * 40_503) >> 7) as u8 % 60 + 100 * (seed % 2) as u8).collect()
 }
 
-/// A bundle of two conditions with every optional part: a gate of points, an index, scores by density.
+/// A bundle of two conditions with optional parts: a gate of points, an index, scores by density; a region of interest and an
+/// object, or tiles and turned copies.
 fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents {
     for seed in 0..20 {
         write_png_grey8(&folder.join(format!("{seed:02}.png")), &pixels(seed), 32, 32).unwrap();
@@ -35,14 +36,21 @@ fn fitted(folder: &Path, gate: GateKind, conditions: ConditionRule) -> Contents 
     let samples = pcore::dataset::normals(folder, None).unwrap().samples;
     let mut options = Options::default();
     (options.index, options.coreset) = (IndexKind::InvertedFile, CoresetSize::Count(40));
-    options.filter_patches = 0.1;
+    let in_tiles = gate == GateKind::P90;
+    options.filter_patches = if in_tiles { 0.0 } else { 0.1 };
     let mut part = PartPlan::new("patchcore", &options).unwrap();
     part.pipeline.preprocessing = Preprocessing::imagenet(32, 32, Resize::ShortestCrop { shortest_px: 32 });
     part.pipeline.descriptor.context = vec!["h:1,2".parse().unwrap()];
-    let roi = vec!["0%,0%,100%,95%".parse().unwrap()];
-    let ignore = vec!["0,0 4,0 0,4".parse().unwrap()];
-    let plan =
-        FitPlan { domain: Some("C".into()), parts: vec![part], roi, ignore, conditions, gate, ..FitPlan::default() };
+    let mut plan = FitPlan { domain: Some("C".into()), conditions, gate, ..FitPlan::default() };
+    if in_tiles {
+        part.pipeline.preprocessing.resize = Resize::StretchBilinear;
+        (plan.tiles, plan.rotate) = ("24:8".parse().unwrap(), 3);
+    } else {
+        part.pipeline.descriptor.foreground = Some(0.5);
+        plan.roi = vec!["0%,0%,100%,95%".parse().unwrap()];
+        plan.ignore = vec!["0,0 4,0 0,4".parse().unwrap()];
+    }
+    plan.parts = vec![part];
     let mut contents = fit(&samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents;
     let name = || contents.manifest.sources[0].clone();
     let suspect = SuspectEntry { name: name(), score: 1.5, deviations: 7.25, nearest: Some(name()) };

@@ -122,6 +122,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         },
         calibration: calibration(),
         roi: None,
+        rotate: None,
         pixel_threshold: Some(2.0),
         seed: u64::MAX,
         data_fingerprint: "0".repeat(64),
@@ -152,7 +153,14 @@ fn described(dim: usize) -> FeaturesEntry {
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
         },
-        descriptor: DescriptorEntry { neighbourhood: 3, context: vec![], dim, grid_rows: 8, grid_cols: 8 },
+        descriptor: DescriptorEntry {
+            neighbourhood: 3,
+            context: vec![],
+            foreground: None,
+            dim,
+            grid_rows: 8,
+            grid_cols: 8,
+        },
     }
 }
 

@@ -40,5 +40,6 @@ mod signing;
 mod study;
 mod support;
 mod terminal;
+mod tiles;
 mod user_commands;
 mod values;

@@ -65,3 +65,34 @@ fn an_image_is_anomalous_where_its_map_exceeds_the_level_of_its_scales() {
         assert_eq!(is_anomalous, !row["regions"].as_array().unwrap().is_empty(), "{row}");
     }
 }
+
+#[test]
+fn a_recipe_sets_what_it_says_and_what_is_said_besides_wins() {
+    let folder = maps();
+    let recipe = ["fit", "--domain", "C", "--normal", ".", "--profile", "anomalydino", "--json"];
+    let refused = text(&expect(2, pcore(folder.path()).args(recipe)).stderr);
+    assert!(refused.contains("dinov2_vits14") && refused.contains("pcore weights"), "{refused}");
+    let own =
+        ["--backbone", "pcore_tiny", "--layers", "layer3", "--image-size", "64", "--foreground", "0", "--shots", "6"];
+    let output = expect(0, pcore(folder.path()).args(recipe).args(own));
+    let manifest = &serde_json::from_slice::<Value>(&output.stdout).unwrap()["manifest"];
+    assert_eq!((&manifest["profile"], &manifest["rotate"]), (&"anomalydino".into(), &8.into()));
+    let detector = &manifest["detector"];
+    let (features, settings) = (&detector["features"], &detector["settings"]);
+    assert_eq!(features["preprocessing"]["height_px"], 64);
+    let descriptor = &features["descriptor"];
+    assert_eq!((&descriptor["neighbourhood"], &descriptor["foreground"]), (&1.into(), &0.0.into()));
+    assert_eq!((&settings["metric"], &settings["score"]["image_score"]), (&"cosine".into(), &"top:0.01".into()));
+    // All patches of eight copies of six images.
+    assert_eq!(settings["coreset"]["n_candidates"], 8 * 6 * 4 * 4);
+    let shown = text(&expect(0, pcore(folder.path()).args(["inspect", ".pcore/C.pcore"])).stdout);
+    assert!(
+        shown.contains("copies       8 of each training image") && shown.contains("object       patches"),
+        "{shown}"
+    );
+    let both = [&recipe[..], &["--quality", "fast"]].concat();
+    let refused = text(&expect(2, pcore(folder.path()).args(both)).stderr);
+    assert!(refused.contains("--profile") && refused.contains("--quality"), "{refused}");
+    let region = ["fit", "--domain", "C", "--normal", ".", "--rotate", "4", "--roi", "0,0,9,9"];
+    assert!(text(&expect(2, pcore(folder.path()).args(region)).stderr).contains("--rotate"));
+}

@@ -5,6 +5,7 @@
 mod cases;
 mod claims;
 mod data;
+mod few;
 mod growing;
 mod in_memory;
 mod jobs;
@@ -14,3 +15,5 @@ mod roi;
 mod suspects;
 mod tiles;
 mod toy;
+#[path = "../golden/anomalydino/twin.rs"]
+mod twin;

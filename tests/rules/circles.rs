@@ -99,6 +99,9 @@ fn what_is_shown_to_others_and_what_tests_use_makes_no_circle() {
     let b = "pub struct B; #[cfg(test)] mod tests { use super::super::a::A; } #[cfg(test)] use super::A;";
     let found = told(&[("m", shown), ("m::a", "use super::{B, N}; pub struct A; // super::c::C"), ("m::b", b)]);
     assert_eq!(found, "");
+    // What a type captures is no import.
+    let captured = "pub struct A; fn f(x: &[A]) -> impl Iterator + use<> { let a = *x; g(super::*) }";
+    assert_eq!(told(&[("m", "mod a; pub use a::A;"), ("m::a", captured)]), "");
 }
 
 #[test]

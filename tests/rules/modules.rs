@@ -199,7 +199,8 @@ impl Module {
         while let Some(token) = tokens.get(at) {
             match token {
                 TokenTree::Ident(ident) if ident == "pub" => shown = true,
-                TokenTree::Ident(ident) if ident == "use" => {
+                // `impl Trait + use<'a>` is none.
+                TokenTree::Ident(ident) if ident == "use" && !is(tokens.get(at + 1), '<') => {
                     let end = at + tokens[at..].iter().take_while(|t| !is(Some(t), ';')).count();
                     self.leaves(&tokens[at + 1..end], &[], shown);
                     (at, shown) = (end, false);

@@ -22,6 +22,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("FitPlan::ignore", "--ignore"),
     ("FitPlan::memory_bytes", "--memory"),
     ("FitPlan::roi", "--roi"),
+    ("FitPlan::rotate", "--rotate"),
     ("FitPlan::scratch", "--scratch"),
     ("FitPlan::shots", "--shots"),
     ("FitPlan::threshold", "--threshold"),

@@ -80,6 +80,13 @@ impl Method for Plan {
                 found: self.options.shape.to_string(),
             });
         }
+        if let (Shape::Places(_), true) = (self.options.shape, training.described.has_turned_copies()) {
+            return Err(DetectError::Setting {
+                setting: "shape",
+                expected: "whole or residual where images are turned: a place is then of no part".to_owned(),
+                found: self.options.shape.to_string(),
+            });
+        }
         let mut making = Making::new(&self.options, training)?;
         progress.begin("distributions", training.n_conditions);
         for condition in 0..training.n_conditions {

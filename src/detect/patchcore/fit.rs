@@ -4,10 +4,10 @@ use super::fitted::{NAME, PatchCore};
 use super::index;
 use super::settings::{CoresetEntry, ScoreEntry, Settings};
 use crate::bank::{
-    BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, KeptRows, LocalDensity, MemoryBank,
-    RowSource, Search, normalise_rows, patch_outliers, select_from,
+    BankError, BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, KeptRows, LocalDensity,
+    MemoryBank, RowSource, Search, normalise_rows, patch_outliers, select_from,
 };
-use crate::bundle::SectionEntry;
+use crate::bundle::{SectionEntry, UNKNOWN};
 use crate::condition::Admission;
 use crate::detect::{
     DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Metric, Options, Patches, Training, View,
@@ -167,7 +167,7 @@ impl Method for Plan {
         let origin = |candidate: &usize| {
             let (index, place) = described.origin(*candidate);
             let (condition, source) = (training.condition(index) as u32, training.images[index] as u32);
-            BankRow { condition, source, position: place as u32 }
+            BankRow { condition, source, position: place.map_or(UNKNOWN, |place| place as u32) }
         };
         let origins: Vec<BankRow> = indices.iter().map(origin).collect();
         let mut bank = MemoryBank::new(described.gather(&indices)?, dim, origins, self.options.metric.into())?;
@@ -212,7 +212,8 @@ impl Fit for PatchCore {
         admission: Admission,
         view: View,
     ) -> Result<Option<usize>, DetectError> {
-        let rows = &*training.described.image(index)?;
+        let described = training.described;
+        let rows = &*described.rows(described.own_rows(index)).map_err(BankError::Rows)?;
         let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
         let others = self.bank.nearest_by_condition_without(rows, 1, &is_left_out)?;
         let Some(found) = others.under(Search::under(view.policy, admission, self.n_conditions)) else {

@@ -3,7 +3,7 @@
 use super::{Match, PatchPlace};
 use crate::bank::{MemoryBank, normalise_rows};
 use crate::detect::{DetectError, Detector};
-use crate::image::{self, Image, PixelBox};
+use crate::image::{self, Image};
 use crate::infer::Inspector;
 use crate::kernel::Metric;
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ pub enum NormalPatch {
     Found {
         /// The image.
         image: Arc<Image>,
-        /// The pixels of the patch.
-        pixels: PixelBox,
+        /// Where the patch lies in it.
+        place: PatchPlace,
     },
     /// The file is there, but its patch is not the one in the bank.
     Changed,
@@ -107,7 +107,7 @@ impl NormalImages {
         };
         let placement = features.preprocessing().placement(size.0, size.1);
         let place = PatchPlace::of(position, grid, &placement, size);
-        Ok(NormalPatch::Found { image: Arc::clone(image), pixels: place.pixels })
+        Ok(NormalPatch::Found { image: Arc::clone(image), place })
     }
 
     fn open(&self, detector: &dyn Detector, source: &str) -> Result<Kept, DetectError> {

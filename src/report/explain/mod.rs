@@ -125,15 +125,20 @@ fn part_json((index, part): (usize, &PartShare), shown: Option<usize>) -> PartJs
 
 fn matched(found: &Match, state: Option<&NormalPatch>, n_cols: usize, own: Option<&str>) -> MatchJson {
     let (image_state, pixels, reason) = match state {
-        Some(NormalPatch::Found { pixels, .. }) => ("found", Some(sides(*pixels)), None),
+        Some(NormalPatch::Found { place, .. }) => ("found", Some(sides(place.pixels)), None),
         Some(NormalPatch::Changed) => ("changed", None, None),
         Some(NormalPatch::Missing { reason }) => ("missing", None, Some(reason.clone())),
         None => ("missing", None, None),
     };
+    // Of an image that is not there, as if it had the size of the one that is explained.
+    let place = match state {
+        Some(NormalPatch::Found { place, .. }) => Some((place.row, place.col)),
+        _ => found.position.map(|position| (position / n_cols.max(1), position % n_cols.max(1))),
+    };
     MatchJson {
         image: found.source.clone(),
-        row: found.position.map(|position| position / n_cols.max(1)),
-        col: found.position.map(|position| position % n_cols.max(1)),
+        row: place.map(|(row, _)| row),
+        col: place.map(|(_, col)| col),
         pixels,
         condition: found.condition.to_string(),
         other_condition: own.is_some_and(|own| own != found.condition.as_str()),

@@ -147,10 +147,10 @@ fn cells<'a>(
 impl Cell<'_> {
     fn draw(&self, picture: &mut Picture, at: (usize, usize), white: f32) -> Result<(), ReportError> {
         match self.state {
-            Some(NormalPatch::Found { image, pixels }) => {
+            Some(NormalPatch::Found { image, place }) => {
                 let rgb = display_rgb(image, white);
                 let crop = Crop { rgb: &rgb, size: (image.height_px(), image.width_px()) };
-                crop.draw(picture, at, *pixels, pixels.grown(SURROUNDINGS, crop.size))?;
+                crop.draw(picture, at, place.pixels, place.pixels.grown(SURROUNDINGS, crop.size))?;
             }
             Some(NormalPatch::Changed) => placeholder(picture, at, ["the image", "has changed"]),
             Some(NormalPatch::Missing { .. }) | None => placeholder(picture, at, ["the image", "is missing"]),
@@ -308,7 +308,8 @@ mod tests {
         for size in [(1, 1), (31, 95), (900, 20), (500, 700)] {
             let image = Image::new(vec![0.7; size.0 * size.1], size.0, size.1, 1).unwrap();
             let pixels = PixelBox { top_px: 0, left_px: 0, height_px: 1, width_px: 1 };
-            let there = NormalPatch::Found { image: Arc::new(image.clone()), pixels };
+            let there =
+                NormalPatch::Found { image: Arc::new(image.clone()), place: PatchPlace { row: 0, col: 0, pixels } };
             let gone = NormalPatch::Missing { reason: "no such file".to_owned() };
             let states = vec![vec![there, NormalPatch::Changed, gone.clone(), gone]];
             let explained = explanation(size);

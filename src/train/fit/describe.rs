@@ -48,6 +48,16 @@ struct Made<'a> {
     pooled: Vec<Vec<f32>>,
 }
 
+/// What is kept of an image.
+struct Own {
+    /// Values of its descriptors.
+    n_values: usize,
+    /// What a gate learns from them.
+    pooled: Option<Vec<f32>>,
+    /// Which patches count where it is judged.
+    counts: Option<Vec<bool>>,
+}
+
 impl Describing<'_> {
     pub(super) fn run(
         &self,
@@ -66,8 +76,15 @@ impl Describing<'_> {
             let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
             let seen: Vec<_> = images[range.clone()].iter().map(|i| (samples[*i], &glances[*i])).collect();
             check_unchanged(&seen, &borrowed)?;
-            if features.preprocessing().tiles.is_some() {
-                borrowed.iter().zip(&seen).try_for_each(|(image, of)| self.keep_tiles(image, *of, &mut made))?;
+            if features.preprocessing().tiles.is_some() || plan.rotate > 1 {
+                for (image, of) in borrowed.iter().zip(&seen) {
+                    if features.preprocessing().tiles.is_some() {
+                        self.keep_tiles(image, *of, &mut made)?;
+                    } else {
+                        self.keep_whole(features.describe(&[image])?, &[*of], &mut made)?;
+                    }
+                    self.keep_copies(image, &mut made)?;
+                }
             } else {
                 let descriptors = features.describe(&borrowed)?;
                 drop((pixels, shares));
@@ -93,10 +110,34 @@ impl Describing<'_> {
         let inside = seen.iter().map(|of| self.inside(*of, grid)).collect::<Result<Vec<_>, _>>()?;
         let kept = self.bring_forward(&mut descriptors, &inside);
         let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
-        for ((rows, inside), (n_values, of_image)) in per_image.zip(inside).zip(kept) {
+        for ((rows, inside), Own { n_values, pooled, counts }) in per_image.zip(inside).zip(kept) {
             let described = self.room(grid, dim, made)?;
-            named(described.push(&rows[..n_values], inside), described)?;
-            made.pooled.extend(of_image);
+            named(described.push(&rows[..n_values], inside, counts), described)?;
+            made.pooled.extend(pooled);
+        }
+        Ok(())
+    }
+
+    /// Describes turned copies of the image that was kept last, and keeps their descriptors with its own.
+    fn keep_copies(&self, image: &Image, made: &mut Made<'_>) -> Result<(), TrainError> {
+        let n_copies = made.plan.rotate;
+        for copy in 1..n_copies {
+            go_on(made.progress)?;
+            let turned = image.turned(360.0 * copy as f64 / n_copies as f64);
+            let mut keep = |mut rows: Vec<f32>, grid: Grid, dim: usize| {
+                self.method.prepare(&mut rows, dim);
+                let described = self.room(grid, dim, made)?;
+                named(described.extend_turned(&rows), described)
+            };
+            match self.features.tiling((image.height_px(), image.width_px()))? {
+                None => {
+                    let PatchDescriptors { rows, grid, dim, .. } = self.features.describe(&[&turned])?;
+                    keep(rows, grid, dim)?;
+                }
+                Some(tiling) => self.features.describe_tiles(&turned, &tiling, |tiles, dim| {
+                    tiles.into_iter().try_for_each(|rows| keep(rows, tiling.of_tile, dim))
+                })?,
+            }
         }
         Ok(())
     }
@@ -136,19 +177,16 @@ impl Describing<'_> {
 
     /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of
     /// each, and what a gate learns from them.
-    fn bring_forward(
-        &self,
-        descriptors: &mut PatchDescriptors,
-        inside: &[Option<Arc<Inside>>],
-    ) -> Vec<(usize, Option<Vec<f32>>)> {
-        let (n_patches, dim) = (descriptors.grid.n_patches(), descriptors.dim);
-        let images = descriptors.rows.par_chunks_exact_mut(n_patches * dim).zip(inside);
+    fn bring_forward(&self, descriptors: &mut PatchDescriptors, inside: &[Option<Arc<Inside>>]) -> Vec<Own> {
+        let (grid, dim) = (descriptors.grid, descriptors.dim);
+        let images = descriptors.rows.par_chunks_exact_mut(grid.n_patches() * dim).zip(inside);
         let keep = |(rows, inside): (&mut [f32], &Option<Arc<Inside>>)| {
+            let counts = self.features.counts(rows, grid, inside.as_deref());
             let n_values = inside.as_ref().map_or(rows.len(), |inside| inside.bring_forward(rows, dim));
             let own = &mut rows[..n_values];
             let pooled = self.pools.then(|| Gate::pooled(own, dim));
             self.method.prepare(own, dim);
-            (n_values, pooled)
+            Own { n_values, pooled, counts }
         };
         images.map(keep).collect()
     }
@@ -165,7 +203,7 @@ impl Describing<'_> {
         let Made { plan, base, progress, .. } = made;
         let sizes: Vec<(usize, usize)> = self.images.iter().map(|i| self.glances[*i].size_px).collect();
         let n_images = self.images.len();
-        let n_rows = n_rows(self.features, (n_images, &sizes), grid)?;
+        let n_rows = n_rows(self.features, (n_images, &sizes), grid)?.saturating_mul(plan.rotate.max(1));
         let extent = Extent::new(self.method, (n_images, n_rows), (grid.n_patches(), dim), self.n_conditions);
         let temporary = std::env::temp_dir();
         let folder = plan.scratch.as_deref().unwrap_or(&temporary);

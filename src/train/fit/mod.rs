@@ -17,6 +17,7 @@ use super::originals::Originals;
 use super::plan::MOST_ROUNDS;
 use super::products::check_one_product;
 use super::{FitPlan, PartPlan, TileRule, TrainError};
+use crate::bundle::MAX_COPIES;
 use crate::bundle::{Contents, SuspectEntry};
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
@@ -172,8 +173,8 @@ pub(crate) fn fit_on(
 
 /// Has all parts see images in these tiles.
 fn cut(pipelines: &mut [FeaturePipeline], tiles: Option<Tiles>) -> Result<(), TrainError> {
-    let other = pipelines.iter_mut().filter(|features| features.preprocessing().tiles.is_some() || tiles.is_some());
-    Ok(other.map(|features| features.set_tiles(tiles)).collect::<Result<_, _>>()?)
+    let mut other = pipelines.iter_mut().filter(|features| features.preprocessing().tiles.is_some() || tiles.is_some());
+    Ok(other.try_for_each(|features| features.set_tiles(tiles))?)
 }
 
 /// How the images of each part are read.
@@ -208,6 +209,13 @@ fn tiles_of(plan: &FitPlan, sizes: &[(usize, usize)], progress: &dyn Progress) -
 fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     if plan.parts.is_empty() {
         return Err(TrainError::NoParts);
+    }
+    if !(1..=MAX_COPIES).contains(&plan.rotate) {
+        return Err(TrainError::Rotate { expected: "1 to 360 copies of each image", found: plan.rotate });
+    }
+    if plan.rotate > 1 && !(plan.roi.is_empty() && plan.ignore.is_empty()) {
+        let expected = "1 with a region of interest, which lies elsewhere in a turned image";
+        return Err(TrainError::Rotate { expected, found: plan.rotate });
     }
     if plan.shots == Some(0) {
         return Err(TrainError::NoShots);

@@ -71,7 +71,7 @@ pub(super) fn flow(
     (n_images, sizes): (usize, &[(usize, usize)]),
 ) -> Result<Flow, TrainError> {
     let Some((grid, dim)) = features.patches()? else { return Ok(features.flow(&plan.pace(), 0)?) };
-    let n_rows = n_rows(features, (n_images, sizes), grid)?;
+    let n_rows = n_rows(features, (n_images, sizes), grid)?.saturating_mul(plan.rotate.max(1));
     // As if of one condition: how many there are is not known yet.
     let least = Extent::new(&*part.method, (n_images, n_rows), (grid.n_patches(), dim), 1).least_bytes();
     Ok(features.flow(&plan.pace(), least)?)

@@ -72,7 +72,7 @@ fn describe(samples: &[Sample], neighbourhood: usize) -> PatchDescriptors {
         backbone: "pcore_tiny".into(),
         layers: vec!["layer3".into()],
         preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
-        descriptor: DescriptorSpec { neighbourhood, context: vec![] },
+        descriptor: DescriptorSpec { neighbourhood, context: vec![], foreground: None },
     };
     let images: Vec<Image> = samples.iter().map(read).collect();
     let pipeline = FeaturePipeline::open(&spec, &OpenDevice::cpu()).unwrap();
@@ -264,7 +264,7 @@ fn fitted(metric: Metric) -> Contents {
         backbone: "pcore_tiny".into(),
         layers: vec!["layer3".into()],
         preprocessing: Preprocessing::imagenet(224, 224, Resize::ShortestCrop { shortest_px: 256 }),
-        descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
+        descriptor: DescriptorSpec { neighbourhood: 1, context: vec![], foreground: None },
     };
     let plan = FitPlan {
         domain: Some("weave".into()),

@@ -2,8 +2,8 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    DetectorParts, Shrinkage, parse, parse_bytes, parse_detector, parse_neighbours, parse_odd, parse_positive,
-    parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold,
+    DetectorParts, Shrinkage, parse, parse_bytes, parse_detector, parse_foreground, parse_neighbours, parse_odd,
+    parse_positive, parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
@@ -81,6 +81,18 @@ pub(crate) struct MethodArgs {
     /// It sets the scales and the coreset, where they are not given; docs/quality.md has the figures of each.
     #[arg(long, value_name = "QUALITY", value_parser = parse::<Quality>, default_value_t = Quality::default(), help_heading = METHOD)]
     pub(crate) quality: Quality,
+    /// A recipe of a paper: sets what it says, where nothing else is
+    ///
+    /// anomalydino, for one to sixteen images: the last layer of DINOv2 (its weights first: `pcore weights`), cosine distance to every
+    /// patch of eight turned copies, the mean of the largest 1 % of what shows the object.
+    #[arg(long, value_enum, conflicts_with = "quality", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) profile: Option<ProfileArg>,
+    /// Learn from so many copies of each image, evenly turned
+    ///
+    /// For few images of parts that lie any way. What comes from beyond the border is reflected; images that are judged are not
+    /// turned.
+    #[arg(long, value_name = "N", default_value_t = 1, default_value_if("profile", ProfileArg::ANOMALYDINO, "8"), conflicts_with_all = ["add_to", "roi", "ignore"], help_heading = METHOD, hide_short_help = true)]
+    pub(crate) rotate: usize,
     /// Sizes of the network's input, comma-separated, each with a bank of its own [default: as --quality has it]
     ///
     /// A defect has a size, and one input size sees one of them. The anomaly maps of all scales become one map, whose largest
@@ -88,7 +100,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = parse_size, conflicts_with = "image_size", help_heading = METHOD)]
     pub(crate) scales: Vec<(usize, usize)>,
     /// One size of the network's input: the same as --scales with one
-    #[arg(long, value_name = "HxW", value_parser = parse_size, help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "HxW", value_parser = parse_size, default_value_if("profile", ProfileArg::ANOMALYDINO, "448x448"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_size: Option<(usize, usize)>,
     /// Cut large images into tiles: auto, none, or SIZE[:OVERLAP] in pixels of the image
     ///
@@ -113,7 +125,7 @@ pub(crate) struct MethodArgs {
     /// Rows of the bank: a share (0.01) or a count (5000) [default: as --quality has it]
     ///
     /// A share is one of all patches of the training images.
-    #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, help_heading = METHOD)]
+    #[arg(long, value_name = "SHARE|COUNT", value_parser = parse::<CoresetSize>, default_value_if("profile", ProfileArg::ANOMALYDINO, "1.0"), help_heading = METHOD)]
     pub(crate) coreset: Option<CoresetSize>,
     /// Values in which the coreset is chosen: pca, a number of random directions, or none
     ///
@@ -148,13 +160,13 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "auto|SHARE", default_value = "auto", value_parser = parse_shrinkage, help_heading = METHOD, hide_short_help = true)]
     pub(crate) shrinkage: Shrinkage,
     /// How patches are compared
-    #[arg(long, value_enum, default_value_t = MetricArg::L2, help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_enum, default_value_t = MetricArg::L2, default_value_if("profile", ProfileArg::ANOMALYDINO, "cosine"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,
     /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
-    #[arg(long, value_name = "KIND", value_parser = parse::<ImageScore>, default_value = "max", help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "KIND", value_parser = parse::<ImageScore>, default_value = "max", default_value_if("profile", ProfileArg::ANOMALYDINO, "top:0.01"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) image_score: ImageScore,
     /// A patch's value in the anomaly map: mean distance to so many nearest rows
-    #[arg(long, value_name = "N", default_value_t = pcore::detect::DEFAULT_MAP_NEIGHBOURS, value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = pcore::detect::DEFAULT_MAP_NEIGHBOURS, default_value_if("profile", ProfileArg::ANOMALYDINO, "1"), value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
     pub(crate) map_neighbours: usize,
     /// Smoothing of the anomaly map, standard deviation in network pixels (0: none)
     #[arg(long, value_name = "PX", default_value_t = 4.0, value_parser = parse_sigma, help_heading = METHOD, hide_short_help = true)]
@@ -199,10 +211,10 @@ pub(crate) struct MethodArgs {
 #[command(next_help_heading = METHOD)]
 pub(crate) struct PipelineArgs {
     /// Network that describes the patches (see `pcore devices`)
-    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, help_heading = METHOD)]
+    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, default_value_if("profile", ProfileArg::ANOMALYDINO, "dinov2_vits14"), help_heading = METHOD)]
     pub(crate) backbone: String,
     /// Layers of the network, comma-separated [default: all it offers]
-    #[arg(long, value_name = "LAYERS", value_delimiter = ',', help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',', default_value_if("profile", ProfileArg::ANOMALYDINO, "norm:blocks.11"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) layers: Vec<String>,
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
     #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
@@ -210,13 +222,32 @@ pub(crate) struct PipelineArgs {
     #[command(flatten)]
     pub(crate) values: ValueArgs,
     /// Side of the square neighbourhood that each patch averages (1: none)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = 3, default_value_if("profile", ProfileArg::ANOMALYDINO, "1"), value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
     pub(crate) neighbourhood: usize,
     /// Append the mean of wider surroundings to each patch, for thin faults
     ///
     /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.
     #[arg(long, value_name = "AXIS:RADII", value_parser = parse::<Context>, help_heading = METHOD, hide_short_help = true)]
     pub(crate) context: Vec<Context>,
+    /// Judge what shows the object alone: patches whose first principal component is above this
+    ///
+    /// The other patches count as like the normal ones. 10 suits normalised tokens of DINOv2 (AnomalyDINO) and images with an object
+    /// before a plain background; no other network has been measured.
+    #[arg(long, value_name = "THRESHOLD", value_parser = parse_foreground, default_value_if("profile", ProfileArg::ANOMALYDINO, "10"), help_heading = METHOD, hide_short_help = true)]
+    pub(crate) foreground: Option<f32>,
+}
+
+/// Recipes of papers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileArg {
+    /// Damm et al., WACV 2025: few images, DINOv2
+    #[value(name = Self::ANOMALYDINO)]
+    AnomalyDino,
+}
+
+impl ProfileArg {
+    /// Its name, here and in bundles.
+    pub(crate) const ANOMALYDINO: &str = "anomalydino";
 }
 
 /// The help of `--detector`.

@@ -13,7 +13,7 @@ mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
-pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, RunArgs, ValueArgs};
+pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};

@@ -74,6 +74,13 @@ pub(super) fn parse_neighbours(text: &str) -> Result<usize, String> {
     }
 }
 
+pub(super) fn parse_foreground(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(threshold) if (0.0..=MAX_SCORE).contains(&threshold) => Ok(threshold),
+        _ => Err("expected a number of at least 0, such as 10".to_owned()),
+    }
+}
+
 pub(super) fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..1.0).contains(&share) => Ok(share),

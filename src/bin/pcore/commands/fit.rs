@@ -3,7 +3,7 @@
 use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, RunArgs};
+use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs};
 use crate::console::{Console, context, print, print_json, print_line, say, warning};
 use crate::home;
 use crate::message::error_text;
@@ -82,7 +82,11 @@ pub(super) fn pipeline(args: &PipelineArgs, (height_px, width_px): (usize, usize
             page: args.values.pages,
             ..Preprocessing::imagenet(height_px, width_px, args.resize)
         },
-        descriptor: DescriptorSpec { neighbourhood: args.neighbourhood, context: args.context.clone() },
+        descriptor: DescriptorSpec {
+            neighbourhood: args.neighbourhood,
+            context: args.context.clone(),
+            foreground: args.foreground,
+        },
     }
 }
 
@@ -108,13 +112,18 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
     let is_preset = is_preset && matches!(&method.detector.0[..], [DetectorPart { size: None, .. }]);
     Ok(FitPlan {
-        profile: if is_preset { method.quality.to_string() } else { FitPlan::OWN.to_owned() },
+        profile: match method.profile {
+            Some(ProfileArg::AnomalyDino) => ProfileArg::ANOMALYDINO.to_owned(),
+            None if is_preset => method.quality.to_string(),
+            None => FitPlan::OWN.to_owned(),
+        },
         domain: domain.map(str::to_owned),
         parts,
         registry: registry.clone(),
         roi: vec![],
         ignore: vec![],
         tiles: method.tiles,
+        rotate: method.rotate,
         conditions: method.conditions.clone(),
         gate: method.gate,
         shots: method.shots,
@@ -134,7 +143,9 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
 /// The detectors, each with the size of its network's input.
 fn sized(method: &MethodArgs, preset: Preset) -> Vec<(String, (usize, usize))> {
     let square = |side: &usize| (*side, *side);
-    let asked: Vec<(usize, usize)> = method.image_size.into_iter().chain(method.scales.iter().copied()).collect();
+    // A recipe's size gives way to scales.
+    let one = method.image_size.filter(|_| method.scales.is_empty());
+    let asked: Vec<(usize, usize)> = one.into_iter().chain(method.scales.iter().copied()).collect();
     let own = |part: &DetectorPart| match (part.size, &asked[..], method.detector.0.len()) {
         (Some(size), ..) => vec![size],
         (None, [], 1) => preset.scales_px.iter().map(square).collect(),

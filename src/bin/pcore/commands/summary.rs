@@ -9,6 +9,7 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     let Manifest { detector, conditions, gate, calibration, .. } = manifest;
     let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
     lines.extend(manifest.roi.as_ref().map(looked_at));
+    lines.extend(manifest.rotate.map(|copies| format!("copies       {copies} of each training image, evenly turned")));
     lines.extend(quality(manifest).map(|quality| format!("quality      {quality}")));
     let facts = Registry::built_in().facts(detector, manifest);
     lines.extend(facts.into_iter().map(|(name, value)| format!("{name:12} {value}")));
@@ -89,6 +90,9 @@ fn described(features: &FeaturesEntry) -> Vec<String> {
             "tiles        of {} pixels of the image, {} of them shared with the next",
             tiles.size_px, tiles.overlap_px
         ));
+    }
+    if let Some(threshold) = descriptor.foreground {
+        lines.push(format!("object       patches whose first principal component is above {threshold}"));
     }
     if let Some(range) = &preprocessing.range {
         lines.push(format!("values       {range} become 0 and 1"));

@@ -97,7 +97,7 @@ fn constant(threshold: Option<f32>) -> CalibrationEntry {
 }
 
 fn single_patches(dim: usize, grid: (usize, usize)) -> DescriptorEntry {
-    DescriptorEntry { neighbourhood: 1, context: vec![], dim, grid_rows: grid.0, grid_cols: grid.1 }
+    DescriptorEntry { neighbourhood: 1, context: vec![], foreground: None, dim, grid_rows: grid.0, grid_cols: grid.1 }
 }
 
 impl StationArtefact {
@@ -123,8 +123,7 @@ impl StationArtefact {
             (META_FILE.to_owned(), meta_text(&self.meta)?),
             (THRESHOLD_FILE.to_owned(), threshold_text(&self.threshold)?),
         ]);
-        let n_rows = self.n_rows();
-        let threshold = Some(self.threshold.cut());
+        let (n_rows, threshold) = (self.n_rows(), Some(self.threshold.cut()));
         let features = FeaturesEntry {
             backbone,
             preprocessing: preprocessing(&self.meta),
@@ -149,6 +148,7 @@ impl StationArtefact {
             data_fingerprint: fingerprint(&self.rows, &files),
             sources: vec![],
             suspects: None,
+            rotate: None,
             imported: Some(ImportedEntry { format: FORMAT.to_owned(), files }),
             // Filled in by the writer.
             header_sha256: String::new(),
@@ -226,6 +226,7 @@ fn check_for_station(manifest: &Manifest) -> Result<(f32, FeaturesEntry), Statio
         "single patches",
         format!("{0} x {0} patches", descriptor.neighbourhood),
     )?;
+    require(descriptor.foreground.is_none(), "the patches", "all of an image", "those of an object".to_owned())?;
     require(score.image_score == IMAGE_SCORE, "the image score", "max", score.image_score.clone())?;
     let resize = Resize::ShortestCrop { shortest_px: SHORTEST_PX }.to_string();
     require(

@@ -72,7 +72,7 @@ fn open(meta: &StationMeta, options: &StationOptions, device: &OpenDevice) -> Re
         backbone: options.backbone.clone().unwrap_or_else(|| meta.backbone.clone()),
         layers,
         preprocessing: detect::preprocessing(&preprocessing(meta))?,
-        descriptor: DescriptorSpec { neighbourhood: 1, context: vec![] },
+        descriptor: DescriptorSpec { neighbourhood: 1, context: vec![], foreground: None },
     };
     FeaturePipeline::open(&spec, device)
 }
@@ -103,7 +103,7 @@ fn warnings(artefact: &StationArtefact, probe: &PatchDescriptors) -> Result<Vec<
     let averaged = {
         let map =
             FeatureMap::new(probe.rows.clone(), probe.n_images, probe.grid, probe.dim).map_err(DetectError::Model)?;
-        describe(&[map], &DescriptorSpec { neighbourhood: 3, context: vec![] })?
+        describe(&[map], &DescriptorSpec { neighbourhood: 3, context: vec![], foreground: None })?
     };
     found.extend(StationWarning::neighbourhood(zeros(rows), zeros(&probe.rows), zeros(&averaged.rows)));
     let norm_error = rows.chunks_exact(*dim).map(norm_error).fold(0.0, f64::max);
@@ -154,7 +154,8 @@ mod tests {
 
     fn artefact(features: &PatchDescriptors, neighbourhood: usize) -> StationArtefact {
         let map = FeatureMap::new(features.rows.clone(), 1, GRID, DIM).unwrap();
-        let mut rows = describe(&[map], &DescriptorSpec { neighbourhood, context: vec![] }).unwrap().rows;
+        let mut rows =
+            describe(&[map], &DescriptorSpec { neighbourhood, context: vec![], foreground: None }).unwrap().rows;
         normalise_rows(&mut rows, DIM);
         let meta = StationMeta {
             input_size_px: 224,
