@@ -36,6 +36,9 @@ pub struct Manifest {
     /// Which part of every image is looked at; `None`, and left out of the file, where all of it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roi: Option<RoiEntry>,
+    /// Whether masks, one for each image, said what is looked at; left out of the file where they did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_roi: bool,
     /// Copies of each training image that were learned from, evenly turned, itself among them; `None`, and left out of the file,
     /// for itself alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

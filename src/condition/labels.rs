@@ -69,6 +69,7 @@ mod tests {
             label: None,
             defect: None,
             mask: None,
+            roi: None,
             domain: None,
             product: None,
         };

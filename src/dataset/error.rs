@@ -25,6 +25,21 @@ pub enum DatasetError {
         /// What was given.
         path: PathBuf,
     },
+    /// Images of which no mask says what is looked at.
+    #[error(
+        "{} holds no mask for {n_missing} of {n_images} images, the first of them {first}; each has one at its own place there, with its name or that and _mask or _roi",
+        Shown::path(folder)
+    )]
+    NoRoiMask {
+        /// Where masks were looked for.
+        folder: PathBuf,
+        /// Images without.
+        n_missing: usize,
+        /// All images.
+        n_images: usize,
+        /// The first of those without.
+        first: String,
+    },
     /// No path was given at all.
     #[error("no input given; name at least one image, folder or pattern")]
     NoInputs,

@@ -42,7 +42,7 @@ pub(super) fn build(
         let own_domain = domain_of(&found.place);
         in_domain |= own_domain.is_some();
         let domain = own_domain.or(domain.map(|name| domain_name(name).to_owned()));
-        samples.push(Sample { path: found.path, name, label, defect, mask, domain, product });
+        samples.push(Sample { path: found.path, name, label, defect, mask, roi: None, domain, product });
     }
     if samples.is_empty() {
         return Err(DatasetError::NoImages { path: shown.to_path_buf(), skipped });

@@ -58,7 +58,7 @@ pub trait Detector: Send + Sync {
             let mut rows = vec![0.0; describer.image_len()];
             describer.describe(i, &mut rows);
             let size = (image.height_px(), image.width_px());
-            let inside = pipeline.inside(size, grid)?;
+            let inside = pipeline.inside(size, image.roi(), grid)?;
             let own = inside.as_ref().map(|inside| inside.rows(&rows, describer.dim()));
             let places = inside.as_ref().map(|inside| inside.patches());
             let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, places };
@@ -88,7 +88,7 @@ pub trait Detector: Send + Sync {
         asked: Asked<'_>,
     ) -> Result<Scored, DetectError> {
         let (pipeline, size) = (self.features(), (image.height_px(), image.width_px()));
-        let tiling = pipeline.tiling(size)?.ok_or(DetectError::Bank(BankError::Empty))?;
+        let tiling = pipeline.tiling(size, image.roi())?.ok_or(DetectError::Bank(BankError::Empty))?;
         // Where a gate sees descriptors, the network runs twice: those of a large image are not kept.
         let admission = admit(&|| pipeline.pooled_in_tiles(image))?;
         let (mut said, mut kept) = (vec![], vec![]);

@@ -153,30 +153,41 @@ impl FeaturePipeline {
         self.features(&[&grey])
     }
 
-    /// The pixels of the network's input that are looked at of images of `size`.
-    fn seen(&self, size: ImageSize) -> Option<Seen> {
-        let roi = self.roi.as_ref()?;
+    /// What is looked at of an image: of all, and of this one.
+    fn rois<'i>(&'i self, own: Option<&'i Roi>) -> Vec<&'i Roi> {
+        self.roi.as_deref().into_iter().chain(own).collect()
+    }
+
+    /// The pixels of the network's input that are looked at of an image of `size`.
+    fn seen(&self, size: ImageSize, own: Option<&Roi>) -> Option<Seen> {
+        let rois = self.rois(own);
+        if rois.is_empty() {
+            return None;
+        }
+        let pixels = || -> Seen { Inside::cells(&rois, (&self.preprocessing, size), None).into() };
+        if own.is_some() {
+            return Some(pixels());
+        }
         let mut last = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, seen)) = last.as_ref().filter(|(known, _)| *known == size) {
             return Some(Arc::clone(seen));
         }
-        let seen: Seen = Inside::cells(roi, (&self.preprocessing, size), None).into();
+        let seen = pixels();
         *last = Some((size, Arc::clone(&seen)));
         Some(seen)
     }
 
-    /// The tiles of images of `size` (rows, columns); `None` where they are not cut.
+    /// The tiles of an image of `size` (rows, columns); `None` where images are not cut.
     ///
     /// # Errors
     /// As [`Self::inside`], and what the network refuses.
-    pub(crate) fn tiling(&self, size: (usize, usize)) -> Result<Option<Arc<Tiling>>, DetectError> {
+    pub(crate) fn tiling(&self, size: ImageSize, own: Option<&Roi>) -> Result<Option<Arc<Tiling>>, DetectError> {
         let Some(tiles) = self.preprocessing.tiles else { return Ok(None) };
         let known = self.tiling.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, tiling)) = known.filter(|(known, _)| *known == size) {
+        if let Some((_, tiling)) = known.filter(|(known, _)| own.is_none() && *known == size) {
             return Ok(Some(tiling));
         }
-        let (_, width_px) = self.preprocessing.placement(size.0, size.1).input_px();
-        let (height_px, _) = self.preprocessing.placement(size.0, size.1).input_px();
+        let (height_px, width_px) = self.preprocessing.placement(size.0, size.1).input_px();
         if height_px.saturating_mul(width_px) as u64 > MAX_PIXELS {
             let reason = format!(
                 "tiles of {} pixels make {height_px} x {width_px} pixels of an image of {} x {}; choose larger ones",
@@ -186,9 +197,11 @@ impl FeaturePipeline {
         }
         let of_tile = self.tile_grid()?;
         let grid = Tiling::grid(&self.preprocessing, size, of_tile);
-        let inside = self.inside(size, grid)?;
+        let inside = self.inside(size, own, grid)?;
         let tiling = Arc::new(Tiling::new((&self.preprocessing, tiles), (grid, of_tile), inside));
-        *self.tiling.lock().unwrap_or_else(PoisonError::into_inner) = Some((size, Arc::clone(&tiling)));
+        if own.is_none() {
+            *self.tiling.lock().unwrap_or_else(PoisonError::into_inner) = Some((size, Arc::clone(&tiling)));
+        }
         Ok(Some(tiling))
     }
 
@@ -215,7 +228,7 @@ impl FeaturePipeline {
     /// # Errors
     /// As [`Self::tiling`].
     pub(crate) fn n_patches(&self, size: (usize, usize)) -> Result<usize, DetectError> {
-        match self.tiling(size)? {
+        match self.tiling(size, None)? {
             Some(tiling) => Ok(tiling.order.places().len()),
             None => Ok(self.patches()?.map_or(0, |(grid, _)| grid.n_patches())),
         }
@@ -246,7 +259,7 @@ impl FeaturePipeline {
         tiling: &Tiling,
         tiles: &[Tile],
     ) -> Result<(Vec<Vec<f32>>, usize), DetectError> {
-        let seen = self.seen((image.height_px(), image.width_px()));
+        let seen = self.seen((image.height_px(), image.width_px()), image.roi());
         let sight = |tile: &Tile| Sight { image, window: tile.seen.clone(), seen: seen.clone() };
         let sights: Vec<Sight<'_>> = tiles.iter().map(sight).collect();
         let features = self.source.features(&sights, &self.preprocessing)?;
@@ -261,7 +274,7 @@ impl FeaturePipeline {
 
     /// The descriptor of one patch of an image in tiles, by its index in the grid; `None` where it is not looked at.
     pub(crate) fn row_in_tiles(&self, image: &Image, place: usize) -> Result<Option<Vec<f32>>, DetectError> {
-        let Some(tiling) = self.tiling((image.height_px(), image.width_px()))? else { return Ok(None) };
+        let Some(tiling) = self.tiling((image.height_px(), image.width_px()), image.roi())? else { return Ok(None) };
         let Some((tile, at)) = tiling.holds(place) else { return Ok(None) };
         let (rows, dim) = self.describe_some(image, &tiling, std::slice::from_ref(tile))?;
         Ok(rows.first().and_then(|rows| rows.get(at * dim..(at + 1) * dim)).map(<[f32]>::to_vec))
@@ -275,7 +288,7 @@ impl FeaturePipeline {
         if self.preprocessing.tiles.is_none() {
             let all = self.describe(images)?;
             let one = |(i, image): (usize, &&Image)| {
-                let inside = self.inside((image.height_px(), image.width_px()), all.grid)?;
+                let inside = self.inside((image.height_px(), image.width_px()), image.roi(), all.grid)?;
                 let own = inside.map(|inside| inside.rows(all.image(i), all.dim));
                 Ok(Gate::pooled(own.as_deref().unwrap_or(all.image(i)), all.dim))
             };
@@ -287,7 +300,7 @@ impl FeaturePipeline {
     /// The same of an image in tiles.
     pub(super) fn pooled_in_tiles(&self, image: &Image) -> Result<Vec<f32>, DetectError> {
         let mut pooling: Option<Pooling> = None;
-        if let Some(tiling) = self.tiling((image.height_px(), image.width_px()))? {
+        if let Some(tiling) = self.tiling((image.height_px(), image.width_px()), image.roi())? {
             self.describe_tiles(image, &tiling, |tiles, dim| {
                 let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
                 tiles.iter().for_each(|rows| pooling.add(rows));
@@ -297,17 +310,24 @@ impl FeaturePipeline {
         Ok(pooling.map_or_else(Vec::new, |pooling| pooling.finish()))
     }
 
-    /// What is looked at of images of `size` (rows, columns) whose patches lie on `grid`; `None` where that is all of them.
+    /// What is looked at of an image of `size` (rows, columns) whose patches lie on `grid`, of which `own` is looked at; `None` where
+    /// that is all of it.
     ///
     /// # Errors
     /// [`DetectError::NothingInside`] where the region of interest holds no patch of such an image.
-    pub fn inside(&self, size: (usize, usize), grid: Grid) -> Result<Option<Arc<Inside>>, DetectError> {
-        let (Some(roi), Some(seen)) = (&self.roi, self.seen(size)) else { return Ok(None) };
+    pub fn inside(
+        &self,
+        size: (usize, usize),
+        own: Option<&Roi>,
+        grid: Grid,
+    ) -> Result<Option<Arc<Inside>>, DetectError> {
+        let Some(seen) = self.seen(size, own) else { return Ok(None) };
         let mut last = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, inside)) = last.as_ref().filter(|(known, under, _)| (*known, *under) == (size, grid)) {
+        let known = last.as_ref().filter(|(known, under, _)| own.is_none() && (*known, *under) == (size, grid));
+        if let Some((_, _, inside)) = known {
             return Ok(Some(Arc::clone(inside)));
         }
-        let inside = Arc::new(Inside::of(roi, (&self.preprocessing, size), grid, seen));
+        let inside = Arc::new(Inside::of(&self.rois(own), (&self.preprocessing, size), grid, seen));
         if inside.patches().is_empty() {
             return Err(DetectError::NothingInside {
                 height_px: size.0,
@@ -315,7 +335,9 @@ impl FeaturePipeline {
                 n_patches: grid.n_patches(),
             });
         }
-        *last = Some((size, grid, Arc::clone(&inside)));
+        if own.is_none() {
+            *last = Some((size, grid, Arc::clone(&inside)));
+        }
         Ok(Some(inside))
     }
 
@@ -349,7 +371,7 @@ impl FeaturePipeline {
     pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, DetectError> {
         let whole = Preprocessing { tiles: None, ..self.preprocessing.clone() };
         let seen = |image: &Image| {
-            let seen = || self.seen((image.height_px(), image.width_px()));
+            let seen = || self.seen((image.height_px(), image.width_px()), image.roi());
             self.preprocessing.tiles.is_none().then(seen).flatten()
         };
         let sights: Vec<Sight<'_>> = images.iter().map(|image| Sight::whole(image, &whole, seen(image))).collect();

@@ -22,16 +22,20 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// Of images of `size` (rows, columns) whose patches lie on `grid`; `pixels` are those of the input.
-    pub(super) fn of(roi: &Roi, of: (&Preprocessing, (usize, usize)), grid: Grid, pixels: Seen) -> Self {
-        let is_inside = Self::cells(roi, of, Some(grid));
+    /// Of images of `size` (rows, columns) whose patches lie on `grid`, in all of `rois`; `pixels` are those of the input.
+    pub(super) fn of(rois: &[&Roi], of: (&Preprocessing, (usize, usize)), grid: Grid, pixels: Seen) -> Self {
+        let is_inside = Self::cells(rois, of, Some(grid));
         let patches = (0..grid.n_patches() as u32).filter(|patch| is_inside[*patch as usize]).collect();
         Self { patches, pixels, grid, weights: OnceLock::new() }
     }
 
     /// Which cells of a grid over the input of images of `size` (rows, columns) have their centre inside; pixels of the input
     /// where there is no grid.
-    pub(super) fn cells(roi: &Roi, (input, size): (&Preprocessing, (usize, usize)), grid: Option<Grid>) -> Vec<bool> {
+    pub(super) fn cells(
+        rois: &[&Roi],
+        (input, size): (&Preprocessing, (usize, usize)),
+        grid: Option<Grid>,
+    ) -> Vec<bool> {
         let placement = input.placement(size.0, size.1);
         let input_px = placement.input_px();
         let ((scale_y, scale_x), (top, left)) = (placement.scale(), placement.offset_px());
@@ -43,7 +47,8 @@ impl Inside {
         let (n_rows, n_cols) = grid.map_or(input_px, |grid| (grid.n_rows, grid.n_cols));
         let rows = centres(n_rows, input_px.0, top, scale_y, size.0);
         let columns = centres(n_cols, input_px.1, left, scale_x, size.1);
-        rows.iter().flat_map(|y| columns.iter().map(|x| roi.contains(*y, *x))).collect()
+        let is_inside = |y: f64, x: f64| rois.iter().all(|roi| roi.contains(y, x));
+        rows.iter().flat_map(|y| columns.iter().map(|x| is_inside(*y, *x))).collect()
     }
 
     /// The patches inside, by their indices in the grid, in that order.
@@ -112,8 +117,8 @@ mod tests {
 
     fn inside(roi: &Roi, resize: Resize, size: (usize, usize)) -> Inside {
         let (input, grid) = (Preprocessing::imagenet(64, 64, resize), Grid { n_rows: 8, n_cols: 8 });
-        let pixels = Inside::cells(roi, (&input, size), None).into();
-        Inside::of(roi, (&input, size), grid, pixels)
+        let pixels = Inside::cells(&[roi], (&input, size), None).into();
+        Inside::of(&[roi], (&input, size), grid, pixels)
     }
 
     fn left_half() -> Roi {

@@ -6,7 +6,8 @@
 //! depend on its batch.
 
 use super::room::{Room, Share};
-use crate::image::{self, Image, ImageError, Reading};
+use crate::dataset::Sample;
+use crate::image::{self, Image, ImageError, Limits, Reading, Roi, RoiArea};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,10 +22,17 @@ const MOST_DECODERS: usize = 8;
 /// Where the pixels of an image are.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'a> {
-    /// In a file, to be decoded.
-    File(&'a Path),
+    /// In a file, to be decoded; another file may say what is looked at.
+    File(&'a Path, Option<&'a Path>),
     /// In memory that somebody else holds.
     Memory(&'a Image),
+}
+
+impl<'a> Origin<'a> {
+    /// The files of a sample.
+    pub(crate) fn of(sample: &'a Sample) -> Self {
+        Self::File(&sample.path, sample.roi.as_deref())
+    }
 }
 
 /// An image's pixels, or why there are none.
@@ -51,6 +59,18 @@ impl<'a> Decoded<'a> {
         Ok((images.into_iter().collect::<Result<_, _>>()?, shares))
     }
 }
+
+impl Decoded<'_> {
+    /// The same of which only what a mask marks is looked at.
+    fn looked_at(self, mask: &Path, limits: &Limits) -> Result<Self, ImageError> {
+        let image = self.image?.into_owned();
+        let inside = vec![RoiArea::Mask(image::read_mask_of(mask, &image, limits)?)];
+        Ok(Self { image: Ok(Cow::Owned(image.with_roi(Roi { inside, ignored: vec![] }))), ..self })
+    }
+}
+
+/// Bytes for each pixel of an image that a mask of it takes, while it is read.
+const MASK_BYTES: u64 = 16;
 
 /// How files are read for the work on them.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +154,9 @@ pub(crate) fn in_batches<'a, E>(
     flow: &Flow,
     mut work: impl FnMut(Range<usize>, Vec<Decoded<'a>>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let has_masks = origins.iter().any(|origin| matches!(origin, Origin::File(_, Some(_))));
+    let pixel_bytes = flow.pixel_bytes.saturating_add(if has_masks { MASK_BYTES } else { 0 });
+    let flow = &Flow { pixel_bytes, ..*flow };
     let batch = flow.batch.max(1);
     let n_threads = rayon::current_num_threads().min(MOST_DECODERS).min(origins.len()).max(1);
     let (queue, room) = (Queue::default(), Arc::new(Room::new(flow.room_bytes)));
@@ -191,10 +214,14 @@ fn decode<'a>(origins: &[Origin<'a>], flow: &Flow, ahead: usize, queue: &Queue<'
         let short = |is_short: bool| queue.change(|s| s.short = is_short.then_some(index));
         let go_on = || queue.change(|state| (state.is_claiming, state.next) = (false, index + 1));
         let decoded = match origins[index] {
-            Origin::File(path) => {
+            Origin::File(path, mask) => {
                 let opened = open(path, flow, room, &short);
                 go_on();
-                opened.and_then(|opened| opened.decode(path, flow)).map_err(|error| error.in_file(path))
+                let decoded = opened.and_then(|opened| opened.decode(path, flow)).map_err(|error| error.in_file(path));
+                match mask {
+                    None => decoded,
+                    Some(mask) => decoded.and_then(|decoded| decoded.looked_at(mask, &flow.reading.limits)),
+                }
             }
             Origin::Memory(image) => {
                 let lent = lend(image, flow, room, &short);
@@ -275,7 +302,7 @@ mod tests {
     }
 
     fn origins(paths: &[PathBuf]) -> Vec<Origin<'_>> {
-        paths.iter().map(|path| Origin::File(path)).collect()
+        paths.iter().map(|path| Origin::File(path, None)).collect()
     }
 
     #[test]
@@ -283,7 +310,8 @@ mod tests {
         let (_folder, paths) = files(6);
         let image = |width: usize| Image::new(vec![0.5; width], 1, width, 1).unwrap();
         let images: Vec<Image> = (0..6).map(|i| image(i + 1)).collect();
-        let mixed = |i: usize| if i.is_multiple_of(2) { Origin::Memory(&images[i]) } else { Origin::File(&paths[i]) };
+        let mixed =
+            |i: usize| if i.is_multiple_of(2) { Origin::Memory(&images[i]) } else { Origin::File(&paths[i], None) };
         let mixed: Vec<Origin<'_>> = (0..6).map(mixed).collect();
         let flow = Flow { image_bytes: 10, pixel_bytes: 1, ..Flow::unbounded(Reading::default(), 4) };
         let mut widths = vec![];

@@ -1,8 +1,10 @@
 //! A decoded image.
 
+use super::Roi;
 use super::bounds::MAX_VALUE;
 use super::error::ImageError;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Weights of red, green and blue in the grey value, ITU-R Recommendation BT.601.
 const LUMA_WEIGHTS: [f32; 3] = [0.299, 0.587, 0.114];
@@ -17,6 +19,7 @@ pub struct Image {
     width_px: usize,
     n_channels: usize,
     full_scale: Option<f64>,
+    roi: Option<Arc<Roi>>,
 }
 
 impl Image {
@@ -50,7 +53,7 @@ impl Image {
                 ImageError::NotFinite { row, column, channel, value }
             });
         }
-        Ok(Image { pixels, height_px, width_px, n_channels, full_scale: None })
+        Ok(Image { pixels, height_px, width_px, n_channels, full_scale: None, roi: None })
     }
 
     /// The same image, its stored integers having been divided by `full_scale`.
@@ -58,9 +61,20 @@ impl Image {
         Image { full_scale, ..self }
     }
 
-    /// Other values of the same shape, means of these.
+    /// Other values of the same shape, means of these; they lie elsewhere, so that no region is known of them.
     pub(super) fn with_pixels(&self, pixels: Vec<f32>) -> Self {
-        Image { pixels, ..*self }
+        Image { pixels, roi: None, ..*self }
+    }
+
+    /// The same image, of which only this part is looked at, within what is looked at of all images.
+    #[must_use]
+    pub fn with_roi(self, roi: Roi) -> Self {
+        Image { roi: Some(Arc::new(roi)), ..self }
+    }
+
+    /// What is looked at of this image; `None` for what is looked at of all.
+    pub fn roi(&self) -> Option<&Roi> {
+        self.roi.as_deref()
     }
 
     /// The values, `[height_px, width_px, n_channels]`, channels interleaved.

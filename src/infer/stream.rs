@@ -96,7 +96,7 @@ pub fn inspect_and<P: Send, E: From<DetectError> + Send>(
     let Inspecting { inspector, samples, .. } = what;
     let prepare = &prepare;
     let flow = inspector.flow(pace)?;
-    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
+    let files: Vec<Origin<'_>> = samples.iter().map(Origin::of).collect();
     progress.begin("inspecting", samples.len());
     thread::scope(|scope| {
         // No room: the scored batch is handed over when the one before has been received.

@@ -129,7 +129,7 @@ fn gate(
     let Added { n_before, contents: Contents { manifest, .. }, samples, plan } = added;
     let flow = pipeline.flow(&plan.pace(), 0)?;
     let used: Vec<&Sample> = samples.iter().filter(|s| manifest.sources.contains(&s.name)).collect();
-    let files: Vec<Origin<'_>> = used.iter().map(|sample| Origin::File(&sample.path)).collect();
+    let files: Vec<Origin<'_>> = used.iter().map(|sample| Origin::of(sample)).collect();
     let (mut features, mut labels) = (vec![], vec![]);
     let names = condition_of(&plan.conditions, &used, None)?;
     let of_name = |name: &Option<String>| {

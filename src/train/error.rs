@@ -3,7 +3,7 @@
 use crate::bank::BankError;
 use crate::bundle::Defect;
 use crate::condition::ConditionError;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Shown};
 use crate::detect::DetectError;
 use crate::image::RoiError;
 use crate::score::ScoreError;
@@ -88,6 +88,15 @@ pub enum TrainError {
         expected: &'static str,
         /// What was asked for.
         found: usize,
+    },
+    /// Turned copies of an image of which only a part is looked at.
+    #[error(
+        "{}: a mask says what is looked at, which lies elsewhere in a turned image; choose `FitPlan::rotate` 1",
+        Shown::name(name)
+    )]
+    TurnedRoi {
+        /// The image.
+        name: String,
     },
     /// A rule for tiles that is none.
     #[error(

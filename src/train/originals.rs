@@ -17,7 +17,7 @@ pub(crate) struct Originals<'a> {
 impl<'a> Originals<'a> {
     /// The files of samples.
     pub(crate) fn files(samples: &'a [Sample]) -> Self {
-        let origins = samples.iter().map(|sample| Origin::File(&sample.path)).collect();
+        let origins = samples.iter().map(Origin::of).collect();
         Self { samples: Cow::Borrowed(samples), origins }
     }
 
@@ -36,6 +36,7 @@ impl<'a> Originals<'a> {
             label: None,
             defect: None,
             mask: None,
+            roi: None,
             domain: None,
             product: None,
         };

@@ -101,7 +101,7 @@ fn score(
     progress: &dyn Progress,
 ) -> Result<Scored, TrainError> {
     let mut found = Scored { scores: vec![], maxima: vec![], failures: vec![], n_in_bank: 0 };
-    let files: Vec<Origin<'_>> = samples.iter().map(|s| Origin::File(&s.path)).collect();
+    let files: Vec<Origin<'_>> = samples.iter().map(Origin::of).collect();
     let flow = inspector.flow(pace)?;
     progress.begin("calibrating", samples.len());
     in_batches(&files, &flow, |range, decoded| {

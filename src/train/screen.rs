@@ -112,7 +112,7 @@ fn describe(
     pace: &Pace,
     progress: &dyn Progress,
 ) -> Result<Lot, TrainError> {
-    let files: Vec<Origin<'_>> = samples.iter().map(|sample| Origin::File(&sample.path)).collect();
+    let files: Vec<Origin<'_>> = samples.iter().map(Origin::of).collect();
     let flow = features.flow(pace, 0)?;
     let mut lot = Lot::default();
     progress.begin("describing", samples.len());

@@ -122,6 +122,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         },
         calibration: calibration(),
         roi: None,
+        own_roi: false,
         rotate: None,
         pixel_threshold: Some(2.0),
         seed: u64::MAX,

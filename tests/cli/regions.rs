@@ -139,3 +139,45 @@ fn what_is_no_region_of_interest_is_refused_in_words_and_leaves_no_bundle() {
         assert!(!bundle.exists(), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_folder_of_masks_says_what_is_looked_at_of_each_image() {
+    let folder = TempDir::new().unwrap();
+    let counts = ["--train", "12", "--good", "2", "--fault", "2"];
+    expect(0, pcore(folder.path()).args(["synth", "hdmap", "--out", "."]).args(counts));
+    let data = folder.path().join("domain_C");
+    // The upper 20 of 31 rows, of each image.
+    let mask: Vec<u8> = (0..31 * 95).map(|at| if at / 95 < 20 { 255 } else { 0 }).collect();
+    let write = |name: &str| {
+        let path = folder.path().join("masks").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        write_png_grey8(&path, &mask, 31, 95).unwrap();
+    };
+    (0..11).for_each(|i| write(&format!("{i:06}_mask.png")));
+    let fit =
+        ["fit", "--normal", "domain_C/train/good", "--roi-masks", "masks", "--quality", "fast", "--bundle", "a.pcore"];
+    let refused = text(&expect(2, pcore(folder.path()).args(fit)).stderr);
+    assert!(refused.contains("holds no mask for 1 of 12 images, the first of them 000011.tiff"), "{refused}");
+    write("000011.png");
+    expect(0, pcore(folder.path()).args(fit));
+    let shown = text(&expect(0, pcore(folder.path()).args(["inspect", "a.pcore"])).stdout);
+    assert!(shown.contains("looked at    what the mask of each image marks"), "{shown}");
+    for folder in ["good", "fault"] {
+        (0..2).for_each(|i| write(&format!("test/{folder}/{i:06}.png")));
+    }
+    let infer = |more: &[&str]| {
+        let mut command = pcore(folder.path());
+        expect(0, command.args(["infer", "domain_C", "--bundle", "a.pcore", "--json", "--out", "out"]).args(more))
+    };
+    assert!(data.is_dir());
+    // Below the folder that was given, images lie in train as well.
+    (0..12).for_each(|i| write(&format!("train/good/{i:06}.png")));
+    let with = infer(&["--roi-masks", "masks"]);
+    assert!(!text(&with.stderr).contains("--roi-masks"), "{}", text(&with.stderr));
+    assert!(text(&infer(&[]).stderr).contains("without --roi-masks all of an image is judged"));
+    let below = |row: &Value| {
+        let regions = row["regions"].as_array().unwrap();
+        regions.iter().all(|r| r["top"].as_u64().unwrap() + r["height"].as_u64().unwrap() <= 21)
+    };
+    assert!(rows(&with).values().all(below));
+}

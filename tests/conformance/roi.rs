@@ -5,7 +5,7 @@ use crate::data::{DEFECT, DEFECT_SIDE, HEIGHT, WIDTH, image};
 use pcore::bundle::{self, Contents};
 use pcore::condition::{ConditionRule, GateKind};
 use pcore::detect::Options;
-use pcore::image::{Image, PixelBox, Preprocessing, Resize, RoiShape};
+use pcore::image::{Image, PixelBox, Preprocessing, Resize, Roi, RoiArea, RoiShape};
 use pcore::infer::{Calibration, ExplainPlan};
 use pcore::model::{Grid, OpenDevice};
 use pcore::progress::Silent;
@@ -67,7 +67,7 @@ fn a_defect_counts_where_it_is_looked_at_and_nowhere_else() {
         assert!(near(y, DEFECT.0) && near(x, DEFECT.1), "{}: row {y}, column {x}", case.name);
         if let ("patchcore", Some(bank)) = (case.name, inspector.bank()) {
             let grid = Grid { n_rows: 12, n_cols: 12 };
-            let inside = inspector.pipeline().inside((HEIGHT, WIDTH), grid).unwrap().unwrap();
+            let inside = inspector.pipeline().inside((HEIGHT, WIDTH), None, grid).unwrap().unwrap();
             assert!(bank.origins().iter().all(|row| inside.patches().contains(&row.position)));
         }
     }
@@ -172,4 +172,45 @@ fn an_image_without_a_patch_inside_is_refused_by_name() {
 fn without_one_a_bundle_says_nothing_of_it() {
     let contents = cases()[0].fitted().contents;
     assert!(!serde_json::to_string(&contents.manifest).unwrap().contains("roi"));
+}
+
+/// What a mask of its own marks of an image: the left part up to this column, of `wide`.
+fn left_of(column: usize) -> Roi {
+    Roi { inside: vec![RoiArea::Rectangle([0.0, 0.0, column as f64 / 128.0, 1.0])], ignored: vec![] }
+}
+
+#[test]
+fn a_mask_of_its_own_says_of_each_image_what_is_learned_and_scored() {
+    for case in cases() {
+        let mut plan = FitPlan { conditions: ConditionRule::None, gate: GateKind::Auto, ..case.plan() };
+        for (part, side) in plan.parts.iter_mut().zip([96, 64]) {
+            part.pipeline.preprocessing = Preprocessing::imagenet(side, side, Resize::StretchBilinear);
+        }
+        let fitted = |masked: &dyn Fn(usize, Image) -> Image, plan: &FitPlan| {
+            let image = |i: usize| masked(i, wide(i, if i.is_multiple_of(2) { 62 } else { 128 }));
+            let images: Vec<(String, Image)> = (0..12).map(|i| (format!("{i}.png"), image(i))).collect();
+            fit_images(&images, plan, &OpenDevice::cpu(), &Silent).unwrap().contents
+        };
+        // Half of the images are spoiled where their masks do not look, and half have a mask of all.
+        let each = |i: usize, image: Image| image.with_roi(left_of(if i.is_multiple_of(2) { 60 } else { 128 }));
+        let own = fitted(&each, &plan);
+        assert!(own.manifest.own_roi && own.manifest.roi.is_none(), "{}", case.name);
+        let plain = fitted(&|_, image| image, &plan);
+        assert!(!serde_json::to_string(&plain.manifest).unwrap().contains("own_roi"));
+        assert!(plain.manifest.data_fingerprint != own.manifest.data_fingerprint, "{}", case.name);
+        let inspector = open(&own).unwrap();
+        let spoiled = |column| wide(50, 62).with_roi(left_of(column));
+        let (clean, hidden) = (wide(50, 128).with_roi(left_of(60)), spoiled(60));
+        assert_eq!(
+            bits(&inspect(&inspector, &[&clean])[0]),
+            bits(&inspect(&inspector, &[&hidden])[0]),
+            "{}",
+            case.name
+        );
+        assert!(inspect(&inspector, &[&spoiled(128)])[0].raw_score > inspect(&inspector, &[&clean])[0].raw_score);
+        // With the same mask for all it is what a region of interest is.
+        let same = fitted(&|_, image| image.with_roi(left_of(60)), &plan);
+        let region = fitted(&|_, image| image, &FitPlan { roi: shapes("0,0,60,128"), ..plan.clone() });
+        assert!(same.tensors == region.tensors && same.scores == region.scores, "{}", case.name);
+    }
 }

@@ -24,6 +24,7 @@ fn sample(path: PathBuf) -> Sample {
         label: None,
         defect: None,
         mask: None,
+        roi: None,
         domain: None,
         product: None,
     }

@@ -101,7 +101,7 @@ impl NormalImages {
         let entry = &inspector.manifest.detector;
         let entry = part.and_then(|index| entry.parts.get(index)).unwrap_or(entry);
         let Some(lead) = entry.lead() else { return Ok(NormalPatch::Changed) };
-        let grid = match features.tiling(size)? {
+        let grid = match features.tiling(size, image.roi())? {
             Some(tiling) => tiling.grid,
             None => crate::model::Grid { n_rows: lead.descriptor.grid_rows, n_cols: lead.descriptor.grid_cols },
         };

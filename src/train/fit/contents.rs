@@ -41,6 +41,7 @@ impl Outcome<'_> {
             gate: convert::gate_entry(&gate.gate, &gate.confusion),
             calibration: self.calibration()?,
             roi: learning.roi.as_deref().map(RoiEntry::of),
+            own_roi: learning.glances.iter().any(|glance| glance.has_roi),
             rotate: (plan.rotate > 1).then_some(plan.rotate),
             pixel_threshold: Conformal::of(&maxima, plan.alpha)?.threshold,
             seed: plan.seed,

@@ -79,16 +79,21 @@ impl Describing<'_> {
             if features.preprocessing().tiles.is_some() || plan.rotate > 1 {
                 for (image, of) in borrowed.iter().zip(&seen) {
                     if features.preprocessing().tiles.is_some() {
-                        self.keep_tiles(image, *of, &mut made)?;
+                        self.keep_tiles(image, of.0, &mut made)?;
                     } else {
-                        self.keep_whole(features.describe(&[image])?, &[*of], &mut made)?;
+                        let descriptors = features.describe(&[image])?;
+                        let inside = self.inside(image, of.0, descriptors.grid)?;
+                        self.keep_whole(descriptors, vec![inside], &mut made)?;
                     }
-                    self.keep_copies(image, &mut made)?;
+                    self.keep_copies(image, of.0, &mut made)?;
                 }
             } else {
                 let descriptors = features.describe(&borrowed)?;
+                let of_each = borrowed.iter().zip(&seen);
+                let inside = of_each.map(|(image, (sample, _))| self.inside(image, sample, descriptors.grid));
+                let inside = inside.collect::<Result<Vec<_>, _>>()?;
                 drop((pixels, shares));
-                self.keep_whole(descriptors, &seen, &mut made)?;
+                self.keep_whole(descriptors, inside, &mut made)?;
             }
             progress.advance(range.len());
             Ok::<_, TrainError>(())
@@ -103,11 +108,10 @@ impl Describing<'_> {
     fn keep_whole(
         &self,
         mut descriptors: PatchDescriptors,
-        seen: &[(&Sample, &Glance<'_>)],
+        inside: Vec<Option<Arc<Inside>>>,
         made: &mut Made<'_>,
     ) -> Result<(), TrainError> {
         let (grid, dim) = (descriptors.grid, descriptors.dim);
-        let inside = seen.iter().map(|of| self.inside(*of, grid)).collect::<Result<Vec<_>, _>>()?;
         let kept = self.bring_forward(&mut descriptors, &inside);
         let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
         for ((rows, inside), Own { n_values, pooled, counts }) in per_image.zip(inside).zip(kept) {
@@ -119,8 +123,11 @@ impl Describing<'_> {
     }
 
     /// Describes turned copies of the image that was kept last, and keeps their descriptors with its own.
-    fn keep_copies(&self, image: &Image, made: &mut Made<'_>) -> Result<(), TrainError> {
+    fn keep_copies(&self, image: &Image, sample: &Sample, made: &mut Made<'_>) -> Result<(), TrainError> {
         let n_copies = made.plan.rotate;
+        if n_copies > 1 && image.roi().is_some() {
+            return Err(TrainError::TurnedRoi { name: sample.name.clone() });
+        }
         for copy in 1..n_copies {
             go_on(made.progress)?;
             let turned = image.turned(360.0 * copy as f64 / n_copies as f64);
@@ -129,7 +136,7 @@ impl Describing<'_> {
                 let described = self.room(grid, dim, made)?;
                 named(described.extend_turned(&rows), described)
             };
-            match self.features.tiling((image.height_px(), image.width_px()))? {
+            match self.features.tiling((image.height_px(), image.width_px()), None)? {
                 None => {
                     let PatchDescriptors { rows, grid, dim, .. } = self.features.describe(&[&turned])?;
                     keep(rows, grid, dim)?;
@@ -143,14 +150,10 @@ impl Describing<'_> {
     }
 
     /// Describes an image tile by tile, and keeps the descriptors.
-    fn keep_tiles(
-        &self,
-        image: &Image,
-        (sample, glance): (&Sample, &Glance<'_>),
-        made: &mut Made<'_>,
-    ) -> Result<(), TrainError> {
+    fn keep_tiles(&self, image: &Image, sample: &Sample, made: &mut Made<'_>) -> Result<(), TrainError> {
+        let size = (image.height_px(), image.width_px());
         let outside = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
-        let Some(tiling) = self.features.tiling(glance.size_px).map_err(outside)? else { return Ok(()) };
+        let Some(tiling) = self.features.tiling(size, image.roi()).map_err(outside)? else { return Ok(()) };
         let (mut pooling, mut is_begun): (Option<Pooling>, _) = (None, false);
         self.features.describe_tiles(image, &tiling, |mut tiles, dim| {
             go_on(made.progress)?;
@@ -170,9 +173,9 @@ impl Describing<'_> {
     }
 
     /// What is looked at of an image.
-    fn inside(&self, (sample, glance): (&Sample, &Glance<'_>), grid: Grid) -> Result<Option<Arc<Inside>>, TrainError> {
+    fn inside(&self, image: &Image, sample: &Sample, grid: Grid) -> Result<Option<Arc<Inside>>, TrainError> {
         let named = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
-        self.features.inside(glance.size_px, grid).map_err(named)
+        self.features.inside((image.height_px(), image.width_px()), image.roi(), grid).map_err(named)
     }
 
     /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of

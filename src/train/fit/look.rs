@@ -24,6 +24,8 @@ pub(super) struct Glance<'a> {
     /// A small picture, where near-copies are looked for.
     pub(super) thumbnail: Option<Thumbnail>,
     pub(super) levels: Levels,
+    /// Whether a mask of its own says what is looked at.
+    pub(super) has_roi: bool,
     /// Rows and columns.
     pub(super) size_px: (usize, usize),
 }
@@ -67,7 +69,8 @@ pub(super) fn look<'a>(
         let intensity = has_conditions.then(|| intensity_statistics(&image.luma()));
         let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(image)).flatten();
         let size_px = (image.height_px(), image.width_px());
-        Glance { origin, intensity, digest: digest(image), thumbnail, levels: Levels::of(image), size_px }
+        let (digest, levels, has_roi) = (digest(image), Levels::of(image), image.roi().is_some());
+        Glance { origin, intensity, digest, thumbnail, levels, has_roi, size_px }
     };
     let Originals { samples, origins } = originals;
     progress.begin("reading", samples.len());
@@ -126,7 +129,7 @@ pub(super) fn check_unchanged(seen: &[(&Sample, &Glance<'_>)], images: &[&Image]
     }
 }
 
-/// The SHA-256 of an image's size and pixels.
+/// The SHA-256 of an image's size and pixels, and of what is looked at of it alone.
 pub(crate) fn digest(image: &Image) -> [u8; 32] {
     let mut hash = Sha256::new();
     for side in [image.height_px(), image.width_px(), image.n_channels()] {
@@ -134,6 +137,9 @@ pub(crate) fn digest(image: &Image) -> [u8; 32] {
     }
     for pixel in image.pixels() {
         hash.update(pixel.to_le_bytes());
+    }
+    if let Some(roi) = image.roi() {
+        roi.inside.iter().chain(&roi.ignored).for_each(|area| hash.update(format!("{area:?}")));
     }
     hash.finalize().into()
 }

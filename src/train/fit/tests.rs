@@ -37,6 +37,7 @@ fn sample(folder: &Path, name: &str) -> Sample {
         label: None,
         defect: None,
         mask: None,
+        roi: None,
         domain: None,
         product: None,
     }

@@ -56,6 +56,12 @@ pub(crate) struct FitArgs {
     /// Do not look at this part of any image; as --roi
     #[arg(long, value_name = "SHAPE", value_parser = parse::<RoiShape>, allow_hyphen_values = true, conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
     pub(crate) ignore: Vec<RoiShape>,
+    /// Look only at what is white in the mask of each image, which lies in this folder as the image does in its own
+    ///
+    /// With the image's name, or that and _mask or _roi. Within --roi, where both are given. Images that are judged need
+    /// theirs too.
+    #[arg(long, value_name = "DIR", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) roi_masks: Option<PathBuf>,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.

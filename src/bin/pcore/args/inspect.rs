@@ -22,6 +22,9 @@ pub(crate) struct BundleArgs {
     /// Which page of TIFF files that hold several, from 1; previews and masks do not count [default: as in the bundle]
     #[arg(long, value_name = "N")]
     pub(crate) pages: Option<NonZeroUsize>,
+    /// Look only at what is white in the mask of each image, which lies in this folder as the image does in its own
+    #[arg(long, value_name = "DIR")]
+    pub(crate) roi_masks: Option<PathBuf>,
     /// Cut images into these tiles, SIZE[:OVERLAP] in pixels of the image, or none [default: as the bundle was fitted]
     #[arg(long, value_name = "RULE", value_parser = parse_cut)]
     pub(crate) tiles: Option<TileRule>,

@@ -90,9 +90,9 @@ struct Stage {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
-    let listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
+    let mut listing = dataset::inputs(&args.paths, args.bundle.domain.as_deref())?;
     let start = Instant::now();
-    let opened = open(&args.bundle, &args.run, &listing)?;
+    let opened = open(&args.bundle, &args.run, &mut listing)?;
     let start_ms = ms(start);
     let inspector = &opened.inspector;
     let spec = inspector.pipeline().backbone();

@@ -15,9 +15,9 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
     if let Some(folder) = &args.out {
         job::check_folder(folder)?;
     }
-    let listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    let mut listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
-    let mut opened = open(&args.bundle, &args.run, &listing)?;
+    let mut opened = open(&args.bundle, &args.run, &mut listing)?;
     opened.inspector.set_min_region_area(args.regions.min_area);
     let told = (args.bundle.conditions.as_deref(), args.bundle.gate);
     let work = EvaluateJob {

@@ -20,8 +20,11 @@ use pcore::train::{FitPlan, PartPlan};
 use serde_json::json;
 
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
-    let listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
+    let mut listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
+    if let Some(masks) = &args.roi_masks {
+        dataset::look_at(&mut listing.samples, masks)?;
+    }
     let path = match &args.add_to {
         Some(base) => args.bundle.clone().unwrap_or_else(|| base.clone()),
         None => home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?,

@@ -20,11 +20,11 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     if let Some(folder) = args.out.as_deref().or(explanations) {
         job::check_folder(folder)?;
     }
-    let listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
+    let mut listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
     if args.paths.iter().any(|path| path.is_dir()) {
         listed::say(&listing);
     }
-    let mut opened = open(&args.bundle, &args.run, &listing)?;
+    let mut opened = open(&args.bundle, &args.run, &mut listing)?;
     opened.inspector.set_min_region_area(args.regions.min_area);
     let console = Console::new();
     let named = args.bundle.conditions.as_deref();

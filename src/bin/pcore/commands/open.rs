@@ -10,7 +10,7 @@ use crate::terminal;
 use anyhow::Result;
 use pcore::bank::MemoryBank;
 use pcore::bundle::Contents;
-use pcore::dataset::Listing;
+use pcore::dataset::{self, Listing};
 use pcore::infer::Inspector;
 pub(super) use pcore::job::Opened;
 use pcore::model::OpenDevice;
@@ -20,7 +20,13 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Opens the bundle for these images; refuses one that nobody named and that is of another domain or product.
-pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Result<Opened> {
+///
+/// Finds the masks of the images, where they have some.
+pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &mut Listing) -> Result<Opened> {
+    if let Some(masks) = &args.roi_masks {
+        dataset::look_at(&mut listing.samples, masks)?;
+    }
+    let listing = &*listing;
     let domains = fitting::domains(listing);
     let (path, how) = home::bundle_to_read(args.bundle.as_deref(), args.domain.as_deref(), &domains)?;
     let begun = Instant::now();
@@ -29,6 +35,11 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &Listing) -> Resul
     let signed = signer.map_or(String::new(), |key| format!(", signed with the key {key}"));
     let mut opened = open_contents(contents, &path, (&format!("{}{signed}", reason.how), begun), run)?;
     reason.warnings.iter().for_each(|warning| Console::new().warn(warning));
+    if opened.inspector.manifest().own_roi && args.roi_masks.is_none() {
+        warning!(
+            "the bundle was fitted on images with a mask of what is looked at each; without --roi-masks all of an image is judged"
+        );
+    }
     opened.inspector.set_gate_use(args.gate);
     if let Some(page) = args.pages {
         opened.inspector.choose_page(page);

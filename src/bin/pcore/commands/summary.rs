@@ -9,6 +9,7 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     let Manifest { detector, conditions, gate, calibration, .. } = manifest;
     let mut lines: Vec<String> = detector.all_features().into_iter().flat_map(described).collect();
     lines.extend(manifest.roi.as_ref().map(looked_at));
+    lines.extend(manifest.own_roi.then(|| "looked at    what the mask of each image marks".to_owned()));
     lines.extend(manifest.rotate.map(|copies| format!("copies       {copies} of each training image, evenly turned")));
     lines.extend(quality(manifest).map(|quality| format!("quality      {quality}")));
     let facts = Registry::built_in().facts(detector, manifest);

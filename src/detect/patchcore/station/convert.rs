@@ -148,6 +148,7 @@ impl StationArtefact {
             data_fingerprint: fingerprint(&self.rows, &files),
             sources: vec![],
             suspects: None,
+            own_roi: false,
             rotate: None,
             imported: Some(ImportedEntry { format: FORMAT.to_owned(), files }),
             // Filled in by the writer.
@@ -236,7 +237,12 @@ fn check_for_station(manifest: &Manifest) -> Result<(f32, FeaturesEntry), Statio
         format!("{} to {} x {} pixels", preprocessing.resize, preprocessing.height_px, preprocessing.width_px),
     )?;
     require(preprocessing.range.is_none(), "the range of values", "none", format!("{:?}", preprocessing.range))?;
-    require(manifest.roi.is_none(), "the region of interest", "all of each image", "a part of it".to_owned())?;
+    require(
+        manifest.roi.is_none() && !manifest.own_roi,
+        "the region of interest",
+        "all of each image",
+        "a part of it".to_owned(),
+    )?;
     let n_conditions = conditions.len();
     require(
         n_conditions == 1,
