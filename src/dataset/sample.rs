@@ -26,7 +26,7 @@ pub struct Sample {
     pub defect: Option<String>,
     /// The ground truth mask, where there is one: a file, or a folder whose files are united.
     pub mask: Option<PathBuf>,
-    /// A mask of what is looked at of it, where it has one ([`look_at`](super::look_at)).
+    /// A mask of what is looked at of it, where it has one ([`look_at`](super::look_at())).
     pub roi: Option<PathBuf>,
     /// The domain: `C` for an image below a folder `domain_C`.
     pub domain: Option<String>,

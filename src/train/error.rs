@@ -189,7 +189,7 @@ pub enum TrainError {
     },
     /// The fit does not fit the memory allowed, even with its descriptors in a file.
     #[error(
-        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise `FitPlan::memory_bytes`, or use fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`), fewer directions (`Options::coreset_space` 32) or a smaller bank (`Options::coreset`)"
+        "{n_images} images of {n_patches} patches with {dim} values need {needed_mib} MiB of memory, {base_mib} of them for the network and the images at work; {allowed_mib} MiB are allowed: raise `FitPlan::memory_bytes`, or use larger tiles or none (`FitPlan::tiles`), fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`), fewer directions (`Options::coreset_space` 32) or a smaller bank (`Options::coreset`)"
     )]
     Memory {
         /// Images for the bank.
@@ -225,7 +225,7 @@ pub enum TrainError {
     },
     /// The descriptors fit neither in memory nor on the disk.
     #[error(
-        "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with `FitPlan::scratch`, raise `FitPlan::memory_bytes`, or use fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`) or fewer layers", folder.display()
+        "{n_images} images of {n_patches} patches with {dim} values need {memory_mib} MiB of memory, {allowed_mib} MiB are allowed, or a scratch file of {disk_mib} MiB, {free_mib} MiB are free in {}: name another folder with `FitPlan::scratch`, raise `FitPlan::memory_bytes`, or use larger tiles or none (`FitPlan::tiles`), fewer images (`FitPlan::shots`), smaller ones (`PipelineSpec::preprocessing`) or fewer layers", folder.display()
     )]
     Disk {
         /// Images for the bank.

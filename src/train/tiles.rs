@@ -39,9 +39,11 @@ impl TileRule {
             Self::Of(tiles) => Some(tiles),
             Self::Auto => {
                 let mut shrinks: Vec<f64> = sizes.iter().map(shrink).collect();
+                let mut shorts: Vec<usize> = sizes.iter().map(|(h, w)| *h.min(w)).collect();
                 shrinks.sort_by(f64::total_cmp);
-                let usual = *shrinks.get(shrinks.len() / 2)?;
-                let short = sizes.iter().map(|(h, w)| *h.min(w)).min()?;
+                shorts.sort_unstable();
+                let middle = sizes.len() / 2;
+                let (usual, short) = (*shrinks.get(middle)?, *shorts.get(middle)?);
                 let side = height_px.max(width_px);
                 // Of a narrow strip no more than its width, unless it would be blown up.
                 let size_px = short.clamp(side * TILE_HALVES.start() / 2, side * TILE_HALVES.end() / 2).max(1);
@@ -101,6 +103,9 @@ mod tests {
         assert_eq!(chosen((128, 4096)), Some((192, 48)));
         // One large image among small ones is shrunk.
         assert_eq!(TileRule::Auto.tiles(&inputs, &[(300, 300), (4000, 4000), (300, 300)]), None);
+        // Nor does a small one among large ones make small tiles.
+        let mixed = TileRule::Auto.tiles(&inputs, &[(100, 100), (4000, 4000), (4000, 4000)]);
+        assert_eq!(mixed.map(|tiles| tiles.size_px), Some(576));
         let own = Tiles { size_px: 256, overlap_px: 0, step_px: 1 };
         assert_eq!(TileRule::Of(own).tiles(&inputs, &[(300, 300)]), Some(own));
         assert_eq!(TileRule::Whole.tiles(&inputs, &[(4000, 4000)]), None);

@@ -23,7 +23,7 @@ pub enum RoiShape {
     Rectangle([Length; 4]),
     /// The corners `[x, y]` of a polygon, at least three.
     Polygon(Vec<[Length; 2]>),
-    /// A mask image of the image's proportions; what is white in it counts, as [`read_mask`] says.
+    /// A mask image of the image's proportions; what is white in it counts, as [`read_mask`](crate::image::read_mask()) says.
     Mask(PathBuf),
     /// A part that is known in shares already.
     Area(RoiArea),

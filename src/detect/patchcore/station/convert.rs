@@ -100,6 +100,15 @@ fn single_patches(dim: usize, grid: (usize, usize)) -> DescriptorEntry {
     DescriptorEntry { neighbourhood: 1, context: vec![], foreground: None, dim, grid_rows: grid.0, grid_cols: grid.1 }
 }
 
+/// The rows of a bank whose images are not known.
+fn rows_of_nowhere(rows: Vec<f32>, n_rows: usize) -> Tensors {
+    Tensors::default()
+        .with_numbers(ROWS, rows)
+        .with_indices(ROW_CONDITION, vec![0; n_rows])
+        .with_indices(ROW_SOURCE, vec![UNKNOWN; n_rows])
+        .with_indices(ROW_POSITION, vec![UNKNOWN; n_rows])
+}
+
 impl StationArtefact {
     /// The bundle that scores and decides as the station does: cosine distance of single patches, largest patch
     /// distance, constant threshold. The gallery is taken over bit by bit and both JSON texts are kept.
@@ -161,11 +170,7 @@ impl StationArtefact {
             score_condition: vec![],
             gate_points: vec![],
             gate_conditions: vec![],
-            tensors: Tensors::default()
-                .with_numbers(ROWS, self.rows)
-                .with_indices(ROW_CONDITION, vec![0; n_rows])
-                .with_indices(ROW_SOURCE, vec![UNKNOWN; n_rows])
-                .with_indices(ROW_POSITION, vec![UNKNOWN; n_rows]),
+            tensors: rows_of_nowhere(self.rows, n_rows),
         };
         contents.check().map_err(damaged)?;
         Ok(contents)
