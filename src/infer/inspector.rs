@@ -170,8 +170,8 @@ impl Inspector {
     /// images as they were: one of more tiles exceeds it more often.
     ///
     /// # Errors
-    /// [`DetectError::Image`] for tiles that the network's input can't be; [`DetectError::OtherShape`] where patches are compared by
-    /// their place.
+    /// [`DetectError::Image`] for tiles that the network's input can't be. Where patches are compared by their place, inspections fail
+    /// with [`DetectError::Setting`] from then on.
     pub fn set_tiles(&mut self, tiles: Option<Tiles>) -> Result<bool, DetectError> {
         let mut is_other = false;
         for features in self.detector.features_mut() {

@@ -192,6 +192,12 @@ fn what_needs_places_is_refused_and_tiles_no_network_can_see_are_too() {
     let case = Case { name: "places", parts: vec![("gaussian", 96, places)] };
     let error = refused(&plan(&case, "96"));
     assert!(error.contains("shape places:12") && error.contains("whole or residual"), "{error}");
+    // Whole images that made such a bundle do not become tiles later.
+    let contents = fit_images(&images, &plan(&case, "none"), &OpenDevice::cpu(), &Silent).unwrap().contents;
+    let mut inspector = open(&contents).unwrap();
+    assert!(inspector.set_tiles(Some("96".parse().unwrap())).unwrap());
+    let error = inspector.inspect_one(&large(9, false)).unwrap_err().to_string();
+    assert!(error.contains("shape places:12") && error.contains("whole or residual"), "{error}");
     let mut filtered = Options::default();
     filtered.filter_patches = 0.1;
     let case = Case { name: "filtered", parts: vec![("patchcore", 96, filtered)] };

@@ -2,7 +2,7 @@
 
 use super::factor::MOST_DIRECTIONS;
 use super::fitted::{Gaussian, NAME};
-use super::law::Law;
+use super::law::{Law, no_places};
 use super::making::{Made, Making, N_FOLDS};
 use super::scoring::Compared;
 use super::section;
@@ -73,19 +73,10 @@ impl Method for Plan {
         progress: &dyn Progress,
     ) -> Result<Box<dyn Fit>, DetectError> {
         let (dim, grid) = (training.described.dim(), training.described.grid());
-        if let (Shape::Places(_), true) = (self.options.shape, training.described.is_in_tiles()) {
-            return Err(DetectError::Setting {
-                setting: "shape",
-                expected: "whole or residual where images are cut into tiles: the same place of two images is not the same part".to_owned(),
-                found: self.options.shape.to_string(),
-            });
-        }
-        if let (Shape::Places(_), true) = (self.options.shape, training.described.has_turned_copies()) {
-            return Err(DetectError::Setting {
-                setting: "shape",
-                expected: "whole or residual where images are turned: a place is then of no part".to_owned(),
-                found: self.options.shape.to_string(),
-            });
+        let described = training.described;
+        if matches!(self.options.shape, Shape::Places(_)) && (described.is_in_tiles() || described.has_turned_copies())
+        {
+            return Err(no_places(self.options.shape.to_string()));
         }
         let mut making = Making::new(&self.options, training)?;
         progress.begin("distributions", training.n_conditions);

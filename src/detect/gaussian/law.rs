@@ -2,7 +2,7 @@
 
 use super::linear::{packed_len, unpacked};
 use crate::bank::BankError;
-use crate::detect::{DetectError, Patches};
+use crate::detect::{DetectError, Patches, Shape};
 use crate::kernel::{KernelError, Projection};
 use std::sync::Arc;
 
@@ -15,6 +15,12 @@ pub(super) enum Law {
     Places { channels: Arc<[usize]>, means: Vec<f32>, factors: Vec<f32> },
     /// What the principal directions do not explain: the length of `x - mean` without its share along them.
     Residual { mean: Vec<f32>, directions: Projection },
+}
+
+/// Refuses to compare by places where a place is of no part.
+pub(super) fn no_places(found: String) -> DetectError {
+    let expected = "whole or residual where images are cut into tiles or turned: a place is then of no part".to_owned();
+    DetectError::Setting { setting: "shape", expected, found }
 }
 
 pub(super) fn kernel(error: KernelError) -> DetectError {
@@ -57,6 +63,10 @@ impl Law {
                 let along = directions.apply(&centred).map_err(kernel)?;
                 let rest = centred.chunks_exact(dim).zip(along.chunks_exact(directions.to()));
                 Ok(rest.map(|(row, along)| (square(row) - square(along)).max(0.0).sqrt() as f32).collect())
+            }
+            // Of an image in tiles, which the fit saw whole.
+            Self::Places { channels, means, .. } if patches.grid.n_patches() * channels.len() != means.len() => {
+                Err(no_places(Shape::Places(channels.len()).to_string()))
             }
             Self::Places { channels, means, factors } => {
                 let (d, packed) = (channels.len(), packed_len(channels.len()));
