@@ -6,7 +6,6 @@ mod coreset;
 mod density;
 mod descriptor;
 mod error;
-
 mod index;
 mod memory_bank;
 mod mutual;

@@ -90,7 +90,7 @@ pub trait Detector: Send + Sync {
         let (pipeline, size) = (self.features(), (image.height_px(), image.width_px()));
         let tiling = pipeline.tiling(size, image.roi())?.ok_or(DetectError::Bank(BankError::Empty))?;
         // Where a gate sees descriptors, the network runs twice: those of a large image are not kept.
-        let admission = admit(&|| pipeline.pooled_in_tiles(image))?;
+        let admission = admit(&|| pipeline.pooled_in_tiles(image, &tiling))?;
         let (mut said, mut kept) = (vec![], vec![]);
         pipeline.describe_tiles(image, &tiling, |tiles, dim| {
             let start = said.len();

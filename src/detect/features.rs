@@ -294,19 +294,21 @@ impl FeaturePipeline {
             };
             return images.iter().enumerate().map(one).collect();
         }
-        images.iter().map(|image| self.pooled_in_tiles(image)).collect()
+        let in_tiles = |image: &&Image| match self.tiling((image.height_px(), image.width_px()), image.roi())? {
+            Some(tiling) => self.pooled_in_tiles(image, &tiling),
+            None => Ok(vec![]),
+        };
+        images.iter().map(in_tiles).collect()
     }
 
-    /// The same of an image in tiles.
-    pub(super) fn pooled_in_tiles(&self, image: &Image) -> Result<Vec<f32>, DetectError> {
+    /// The same of an image in these tiles.
+    pub(super) fn pooled_in_tiles(&self, image: &Image, tiling: &Tiling) -> Result<Vec<f32>, DetectError> {
         let mut pooling: Option<Pooling> = None;
-        if let Some(tiling) = self.tiling((image.height_px(), image.width_px()), image.roi())? {
-            self.describe_tiles(image, &tiling, |tiles, dim| {
-                let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
-                tiles.iter().for_each(|rows| pooling.add(rows));
-                Ok::<_, DetectError>(())
-            })?;
-        }
+        self.describe_tiles(image, tiling, |tiles, dim| {
+            let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
+            tiles.iter().for_each(|rows| pooling.add(rows));
+            Ok::<_, DetectError>(())
+        })?;
         Ok(pooling.map_or_else(Vec::new, |pooling| pooling.finish()))
     }
 

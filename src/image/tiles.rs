@@ -35,6 +35,11 @@ impl Tiles {
     /// Share of a tile that it has in common with its neighbour, where nothing is said: one in so many.
     pub const DEFAULT_OVERLAP: usize = 4;
 
+    /// Whether its numbers are within their limits.
+    fn is_sound(self) -> bool {
+        (1..=MAX_INPUT_PX).contains(&self.size_px) && self.overlap_px < self.size_px
+    }
+
     /// Refuses tiles that can't be cut for an input of so many pixels along an axis.
     ///
     /// # Errors
@@ -42,7 +47,7 @@ impl Tiles {
     pub(super) fn check(self, inputs_px: [usize; 2]) -> Result<(), ImageError> {
         let Self { size_px, overlap_px, step_px } = self;
         let refuse = |reason: String| Err(ImageError::Preprocessing { reason });
-        if !(1..=MAX_INPUT_PX).contains(&size_px) || overlap_px >= size_px {
+        if !self.is_sound() {
             return refuse(format!(
                 "tiles of {size_px} pixels with an overlap of {overlap_px}; choose 1 to {MAX_INPUT_PX}, and an overlap below that"
             ));
@@ -101,8 +106,8 @@ impl FromStr for Tiles {
             Some(overlap) => overlap.parse().map_err(|_| bad())?,
             None => size_px / Self::DEFAULT_OVERLAP,
         };
-        let is_sound = (1..=MAX_INPUT_PX).contains(&size_px) && overlap_px < size_px;
-        if is_sound { Ok(Self { size_px, overlap_px, step_px: 1 }) } else { Err(bad()) }
+        let tiles = Self { size_px, overlap_px, step_px: 1 };
+        if tiles.is_sound() { Ok(tiles) } else { Err(bad()) }
     }
 }
 
