@@ -28,7 +28,8 @@
 //! A pixel goes one way, and the modules are listed in that order; each uses only what stands before it:
 //!
 //! [`files`] -> [`image`] and [`dataset`] -> [`synth`] -> [`kernel`] -> [`model`] -> [`condition`], [`flow`] -> [`bank`] ->
-//! [`score`] -> [`bundle`] -> [`detect`] -> [`infer`] -> [`train`] -> [`eval`] -> [`report`] -> [`job`] -> the `pcore` program.
+//! [`score`] -> [`bundle`] -> [`detect`] -> [`infer`] -> [`train`] -> [`live`] ->
+//! [`eval`] -> [`report`] -> [`job`] -> the `pcore` program.
 
 #![forbid(unsafe_code)]
 #![recursion_limit = "512"]
@@ -63,6 +64,8 @@ pub mod detect;
 
 pub mod infer;
 pub mod train;
+
+pub mod live;
 
 pub mod eval;
 pub mod report;

@@ -28,7 +28,7 @@ mod scratch;
 pub mod simd;
 pub mod transformer;
 
-pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, greedy_k_center};
+pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, continue_k_center, greedy_k_center};
 pub use ivf::{InvertedFile, k_means};
 pub use memory::give_back_large_blocks;
 pub use nearest::{Groups, Metric, Neighbours, PreparedRows, Scout, Scouted};

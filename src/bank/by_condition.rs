@@ -33,6 +33,44 @@ impl ByCondition {
         }
     }
 
+    /// Queries that were searched for; `None` where nothing was found.
+    #[must_use]
+    pub fn n_queries(&self) -> Option<usize> {
+        self.parts.iter().find_map(|(_, found)| found.as_ref()).map(|found| found.distances.len() / found.k.max(1))
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
+        self.parts.iter().filter_map(|(_, found)| found.as_ref()).map(|found| 8 * found.distances.len()).sum()
+    }
+
+    /// With what was found for the same queries among further rows, whose numbers start at `first`: what a search of all
+    /// of them finds, bit for bit.
+    #[must_use]
+    pub fn joined(&self, further: &Self, first: u32) -> Self {
+        let mut parts = self.parts.clone();
+        for (condition, found) in &further.parts {
+            let Some(found) = found else { continue };
+            let mut found = found.clone();
+            found.indices.iter_mut().for_each(|row| *row += first);
+            match parts.iter_mut().find(|(own, _)| own == condition) {
+                Some((_, own)) => {
+                    *own = match own.take() {
+                        None => Some(found),
+                        Some(old) => {
+                            let both = Self::new(vec![(0, Some(old)), (1, Some(found))], self.k);
+                            both.merged(|_| 1.0)
+                        }
+                    }
+                }
+                None => parts.push((*condition, Some(found))),
+            }
+        }
+        parts.sort_by_key(|(condition, _)| *condition);
+        Self { parts, k: self.k }
+    }
+
     /// The `k` nearest (at most all) of what was found, the distances of each condition multiplied by `factor`, at least 1:
     /// within a condition that does not change the order.
     fn merged(&self, factor: impl Fn(usize) -> f32) -> Option<Neighbours> {

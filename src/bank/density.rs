@@ -5,6 +5,7 @@
 //! can serve several conditions (arXiv 2509.10951).
 
 use super::{BankError, MemoryBank, Neighbours};
+use std::ops::Range;
 
 /// Rows of the bank whose mean distance is the local scale of a row.
 pub const DENSITY_NEIGHBOURS: usize = 5;
@@ -26,19 +27,28 @@ impl LocalDensity {
     /// # Errors
     /// [`BankError::Kernel`] for values that are not finite.
     pub fn measure(bank: &MemoryBank) -> Result<Self, BankError> {
+        Self::new(Self::scales_of(bank, 0..bank.n_rows())?, bank.n_rows())
+    }
+
+    /// The scales of some rows of a bank, see [`Self::measure`].
+    ///
+    /// # Errors
+    /// As [`Self::measure`].
+    pub fn scales_of(bank: &MemoryBank, rows: Range<usize>) -> Result<Vec<f32>, BankError> {
         let k = DENSITY_NEIGHBOURS.min(bank.n_rows() - 1);
-        if k == 0 {
-            return Self::new(vec![1.0; bank.n_rows()], bank.n_rows());
+        if k == 0 || rows.is_empty() {
+            return Ok(vec![1.0; rows.len()]);
         }
-        let found = bank.nearest(bank.rows(), k + 1)?;
-        let scale = |(row, (distances, indices)): (usize, (&[f32], &[u32]))| {
+        let dim = bank.dim();
+        let found = bank.nearest(&bank.rows()[rows.start * dim..rows.end * dim], k + 1)?;
+        let scale = |(at, (distances, indices)): (usize, (&[f32], &[u32]))| {
             // The row itself is among them, unless more than k others lie on top of it.
-            let own = indices.iter().position(|i| *i as usize == row).unwrap_or(k);
+            let own = indices.iter().position(|i| *i as usize == rows.start + at).unwrap_or(k);
             let others = distances.iter().enumerate().filter(|(i, _)| *i != own);
             (others.map(|(_, d)| f64::from(*d)).sum::<f64>() / k as f64) as f32
         };
         let parts = found.distances.chunks_exact(found.k).zip(found.indices.chunks_exact(found.k));
-        Self::new(parts.enumerate().map(scale).collect(), bank.n_rows())
+        Ok(parts.enumerate().map(scale).collect())
     }
 
     /// Takes the scales that [`Self::measure`] found before.

@@ -44,6 +44,15 @@ impl Contents {
         self.scores.get(view * n..(view + 1) * n).unwrap_or_default()
     }
 
+    /// Which of the manifest's sources each held-out score is of, [`UNKNOWN`] for none of them; `None` where the bundle does not say.
+    #[must_use]
+    pub fn score_sources(&self) -> Option<Vec<u32>> {
+        let calibration = &self.manifest.calibration;
+        let each = || (0..calibration.global.n as u32).collect();
+        let is_each = calibration.global.n == self.manifest.sources.len();
+        calibration.sources.clone().or_else(|| is_each.then(each))
+    }
+
     /// Takes the detector out; the rest stays.
     #[must_use]
     pub fn take_section(&mut self) -> Section {

@@ -56,6 +56,20 @@ pub enum BundleError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bundle before a change can't be kept beside it, or put back.
+    #[error("cannot keep the bundle before the change as {}: {source}; nothing was changed", path.display())]
+    Keep {
+        /// Where it is kept.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No bundle before the last change is kept.
+    #[error("nothing to undo: no other bundle is kept beside {}", path.display())]
+    NothingKept {
+        /// The bundle.
+        path: PathBuf,
+    },
 }
 
 /// What is wrong with the contents of a bundle.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
+use super::{ChosenEntry, LineageEntry, RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -56,6 +56,9 @@ pub struct Manifest {
     /// Training images that score unlike the others; `None`, and left out of the file, where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspects: Option<SuspectsEntry>,
+    /// What was done to it after its fit; `None`, and left out of the file, where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<LineageEntry>,
     /// Where the bank comes from when it was not fitted by pcore; `None` when it was.
     pub imported: Option<ImportedEntry>,
     /// SHA-256 of the tensor data, 64 lower-case hex digits. Set by the writer.
@@ -132,7 +135,8 @@ pub struct GateAxisEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationEntry {
-    /// Name of the method: `split-conformal`, `leave-one-out`, `constant`, `none`.
+    /// Name of the method: `split-conformal`, `leave-one-out`, `cross-fit`, `constant`, `validated` (chosen on labelled images, see
+    /// [`Self::chosen`]), `none`.
     pub method: String,
     /// Wanted share of false alarms among normal images, between 0 and 1.
     #[serde(with = "exact")]
@@ -142,6 +146,17 @@ pub struct CalibrationEntry {
     /// Images that belong together; `None`, and left out of the file, where each is on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupsEntry>,
+    /// Scores at the end that were added after the fit, see [`HeldOutScores`](crate::score::HeldOutScores); `None`, and left out of
+    /// the file, where none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_added: Option<usize>,
+    /// Which of the manifest's `sources` each score is of, [`UNKNOWN`](super::UNKNOWN) for none of them; `None`, and left out of the file,
+    /// where there is one score for each source, in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<u32>>,
+    /// How the thresholds were chosen on labelled images; `None`, and left out of the file, where they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenEntry>,
     /// All calibration scores together.
     pub global: ConformalEntry,
     /// The calibration scores of single conditions, by name; empty where all share one threshold.

@@ -34,7 +34,8 @@
 //!     scores = bundle.get_tensor("scores")  # float32 [n_views, n_held_out]
 //! ```
 //!
-//! The same contents always give the same bytes: a bundle holds no time stamp and no path of the machine that wrote it.
+//! The same contents always give the same bytes: a bundle holds no path of the machine that wrote it, and
+//! no time stamp but those of what was done to it after its fit.
 //! Files of format 1, which had one detector and its tensors by name, are read as those of today. The reasons for the format
 //! are in `docs/adr/0003-bundle-format.md` and `docs/adr/0015-bundle-format-2.md`.
 
@@ -45,6 +46,7 @@ pub(crate) mod exact;
 mod features;
 mod header;
 mod limits;
+mod lineage;
 mod manifest;
 mod read;
 mod require;
@@ -68,6 +70,7 @@ pub use limits::{
     DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
     MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
 };
+pub use lineage::{ChosenEntry, LineageEntry, StepEntry};
 pub use manifest::{
     CalibrationEntry, ConditionEntry, ConformalEntry, GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, Manifest,
 };

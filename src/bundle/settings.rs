@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::lineage::MOST_STEPS;
 pub(crate) use super::require::require;
 use super::shown::shorten;
 use super::{
-    BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
-    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_NAME_CHARS,
-    MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry, SectionEntry,
-    SuspectsEntry, TilesEntry,
+    BackboneEntry, CalibrationEntry, ChosenEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
+    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, LineageEntry, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE,
+    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry,
+    SectionEntry, StepEntry, SuspectsEntry, TilesEntry, UNKNOWN,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -35,7 +36,8 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
         check_named("imported.format", &imported.format)?;
     }
     manifest.suspects.as_ref().map_or(Ok(()), check_suspects)?;
-    check_calibration(&manifest.calibration, &names)
+    manifest.lineage.as_ref().map_or(Ok(()), check_lineage)?;
+    check_calibration(&manifest.calibration, &names, manifest.sources.len())
 }
 
 /// What holds for every detector.
@@ -131,6 +133,38 @@ fn check_suspects(suspects: &SuspectsEntry) -> Result<(), Defect> {
     Ok(())
 }
 
+fn check_lineage(lineage: &LineageEntry) -> Result<(), Defect> {
+    check_count("lineage.n_earlier", lineage.n_earlier)?;
+    require(lineage.steps.len() <= MOST_STEPS, lineage.steps.len(), || {
+        ("lineage.steps".into(), format!("at most {MOST_STEPS} steps"))
+    })?;
+    for step in &lineage.steps {
+        let StepEntry { verb, at, pcore_version, before_sha256, other_sha256, images_sha256, .. } = step;
+        check_named("lineage.steps.verb", verb)?;
+        check_named("lineage.steps.at", at)?;
+        check_named("lineage.steps.pcore_version", pcore_version)?;
+        check_sha256("lineage.steps.before_sha256", before_sha256)?;
+        other_sha256.iter().try_for_each(|sum| check_sha256("lineage.steps.other_sha256", sum))?;
+        images_sha256.iter().try_for_each(|sum| check_sha256("lineage.steps.images_sha256", sum))?;
+        check_count("lineage.steps.n_added", step.n_added)?;
+        check_count("lineage.steps.n_forgotten", step.n_forgotten)?;
+        step.n_rows.iter().flatten().try_for_each(|n| check_count("lineage.steps.n_rows", *n))?;
+        check_score("lineage.steps.threshold_before", step.threshold_before)?;
+        check_score("lineage.steps.threshold_after", step.threshold_after)?;
+    }
+    Ok(())
+}
+
+fn check_chosen(chosen: &ChosenEntry) -> Result<(), Defect> {
+    check_count("calibration.chosen.n_defects", chosen.n_defects)?;
+    check_count("calibration.chosen.n_normals", chosen.n_normals)?;
+    let is_cost = chosen.miss_cost > 0.0 && chosen.miss_cost <= f64::from(MAX_MAGNITUDE);
+    require(is_cost, chosen.miss_cost, || ("calibration.chosen.miss_cost".into(), "a number above 0".into()))?;
+    check_share("calibration.chosen.defect_rate", chosen.defect_rate)?;
+    check_share("calibration.chosen.recall", chosen.recall)?;
+    check_share("calibration.chosen.false_alarm_rate", chosen.false_alarm_rate)
+}
+
 fn check_gate(gate: &GateEntry, n_conditions: usize) -> Result<(), Defect> {
     check_named("gate.kind", &gate.kind)?;
     let size = |field: &str, number: f32| check_between(field, number, -MAX_MAGNITUDE, MAX_MAGNITUDE);
@@ -165,7 +199,7 @@ fn check_gate(gate: &GateEntry, n_conditions: usize) -> Result<(), Defect> {
     gate.confusion.iter().flatten().try_for_each(|count| check_count("gate.confusion", *count))
 }
 
-fn check_calibration(calibration: &CalibrationEntry, names: &BTreeSet<&str>) -> Result<(), Defect> {
+fn check_calibration(calibration: &CalibrationEntry, names: &BTreeSet<&str>, n_sources: usize) -> Result<(), Defect> {
     check_named("calibration.method", &calibration.method)?;
     check_views(&calibration.views)?;
     if let Some(groups) = &calibration.groups {
@@ -174,6 +208,19 @@ fn check_calibration(calibration: &CalibrationEntry, names: &BTreeSet<&str>) -> 
         check_count("calibration.groups.n_images", groups.n_images)?;
     }
     check_share("calibration.alpha", calibration.alpha)?;
+    calibration.chosen.as_ref().map_or(Ok(()), check_chosen)?;
+    let n = calibration.global.n;
+    if let Some(n_added) = calibration.n_added {
+        require((1..=n).contains(&n_added), n_added, || ("calibration.n_added".into(), format!("1 to {n}")))?;
+    }
+    if let Some(sources) = &calibration.sources {
+        require(sources.len() == n, sources.len(), || ("calibration.sources".into(), format!("{n} indices")))?;
+        let is_known = |source: &u32| *source == UNKNOWN || (*source as usize) < n_sources;
+        let bad = sources.iter().find(|source| !is_known(source));
+        bad.map_or(Ok(()), |source| {
+            require(false, source, || ("calibration.sources".into(), format!("indices below {n_sources}")))
+        })?;
+    }
     check_conformal("calibration.global", &calibration.global)?;
     for (name, entry) in &calibration.per_condition {
         let field = format!("calibration.per_condition.{}", shorten(name));

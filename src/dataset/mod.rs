@@ -13,6 +13,7 @@
 //! is kept in [`Listing::skipped`] with the reason ([`Why`]). Images are listed, not decoded: a
 //! damaged one is found, and named, when it is read.
 
+mod apart;
 mod conditions;
 mod content;
 mod domains;
@@ -35,6 +36,7 @@ mod sorting;
 mod unicode;
 mod walk;
 
+pub(crate) use apart::renamed_apart;
 pub use conditions::{ConditionTable, MAX_TABLE_BYTES};
 pub use error::DatasetError;
 pub use inputs::{inputs, inputs_as};

@@ -1,6 +1,8 @@
 //! What every detector keeps.
 
-use super::{Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, Patches, Scoring, View};
+use super::{
+    Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, Living, PartLevels, Patches, Scoring, View,
+};
 use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
 use crate::condition::{Admission, Gate, Policy};
@@ -147,11 +149,32 @@ pub trait Detector: Send + Sync {
         None
     }
 
+    /// How it goes on learning after its fit, where it does.
+    fn living(&self) -> Option<&dyn Living> {
+        None
+    }
+
+    /// How what its parts say becomes one answer, of a detector that has parts.
+    fn joining(&self) -> Option<JoiningOf<'_>> {
+        None
+    }
+
+    /// Its section with other such meanings and without its parts, which are to be added; `None` of a detector without parts.
+    ///
+    /// # Errors
+    /// [`DetectError::Bundle`] for settings that can't be written.
+    fn rejoined(&self, _levels: &[Vec<PartLevels>], _views: &[View]) -> Result<Option<Section>, DetectError> {
+        Ok(None)
+    }
+
     /// Whether a GPU helps to search them; the answers are the same.
     fn is_searched_on_device(&self) -> bool {
         false
     }
 }
+
+/// What the scores of parts mean, `[part][view]`, and these views.
+pub type JoiningOf<'a> = (&'a [Vec<PartLevels>], &'a [View]);
 
 /// What is asked of a detector.
 #[derive(Clone, Copy, Debug)]

@@ -113,6 +113,28 @@ pub enum DetectError {
         /// Patches of its grid.
         n_patches: usize,
     },
+    /// A condition that the bundle does not have.
+    #[error("the bundle has no condition '{name}', only {known}")]
+    UnknownCondition {
+        /// What was asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// A false-alarm rate that too few held-out normals can vouch for.
+    #[error(
+        "`Cut::alpha` {alpha}: the {n} held-out normals of {of} can vouch for no rate below {smallest:.4}, which is 1 / ({n} + 1): ask for that or more, or add normals (`live::update`)"
+    )]
+    OutOfReach {
+        /// What was asked for.
+        alpha: f64,
+        /// Held-out normals.
+        n: usize,
+        /// What can be asked for.
+        smallest: f64,
+        /// The condition, or all images.
+        of: String,
+    },
     /// The bundle has no threshold.
     #[error(
         "the bundle holds no threshold, since nothing was held out when it was fitted: fit again with more normal images, or with `FitPlan::threshold`"
@@ -158,6 +180,8 @@ impl DetectError {
             | Self::UnknownDetector { .. }
             | Self::Setting { .. }
             | Self::NoPolicy { .. }
+            | Self::UnknownCondition { .. }
+            | Self::OutOfReach { .. }
             | Self::NoDensity
             | Self::NoView { .. }
             | Self::Condition(_)

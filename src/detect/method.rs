@@ -61,6 +61,8 @@ pub struct Training<'a> {
     pub images: &'a [usize],
     /// The condition of each training image.
     pub label: &'a [usize],
+    /// Training images that the detector knows from before, where a fit goes on: their numbers come first.
+    pub n_before: usize,
     /// Conditions in all.
     pub n_conditions: usize,
     /// The group of each training image; those of one group belong together.
@@ -76,6 +78,19 @@ impl Training<'_> {
     #[must_use]
     pub fn condition(&self, index: usize) -> usize {
         self.label[self.images[index]]
+    }
+
+    /// The number of that image among all that the detector knows.
+    #[must_use]
+    pub fn source(&self, index: usize) -> u32 {
+        (self.n_before + self.images[index]) as u32
+    }
+
+    /// Whether an image of this number belongs to the group of the `index`-th one.
+    #[must_use]
+    pub fn is_of_group(&self, source: u32, index: usize) -> bool {
+        let own = (source as usize).checked_sub(self.n_before);
+        own.and_then(|own| self.group_of.get(own)).is_some_and(|group| *group == self.group(index))
     }
 
     /// Its group.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, MaskedMap, PixelRanking, average_precision,
-    f1_max, image_auroc,
+    AtAlpha, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, MaskedMap, PixelRanking, at_alphas,
+    average_precision, f1_max, image_auroc,
 };
 use crate::detect::Inside;
-use crate::score::{AnomalyMap, Verdict};
+use crate::score::{AnomalyMap, PValue, Verdict};
 use std::sync::Arc;
 
 /// What is known and what was found about one image.
@@ -21,6 +21,8 @@ pub struct ScoredImage {
     pub calibrated_score: f32,
     /// The decision at the threshold.
     pub verdict: Verdict,
+    /// How often a normal image scores so high or higher.
+    pub p_value: Option<PValue>,
     /// The condition it was inspected under, if conditions are in use.
     pub condition: Option<String>,
     /// The defect type, for anomalous images that have one.
@@ -61,6 +63,8 @@ pub struct Metrics {
     pub image_ap: Option<f64>,
     /// Best F1 score over all thresholds on the raw scores: an upper bound.
     pub image_f1_max: Option<f64>,
+    /// The smallest raw score that it calls anomalous, chosen on these very images.
+    pub image_f1_max_threshold: Option<f32>,
     /// Area under the ROC curve of the pooled pixels.
     pub pixel_auroc: Option<f64>,
     /// Area under the per-region overlap curve to a false positive rate of .3.
@@ -92,6 +96,8 @@ pub struct Evaluation {
     pub per_defect: BTreeMap<String, Metrics>,
     /// Whether masks were given: without, there are no pixel figures at all.
     pub has_masks: bool,
+    /// Decisions at other false-alarm rates; empty where images have no p-values.
+    pub at_alpha: Vec<AtAlpha>,
     /// What the figures per pixel rest on, where that was counted.
     pub masks: Option<MaskCount>,
     /// What the gate told of images whose condition is known, where it decided.
@@ -110,6 +116,8 @@ impl Metrics {
             calibrated_image_auroc: mean(|m| m.calibrated_image_auroc),
             image_ap: mean(|m| m.image_ap),
             image_f1_max: mean(|m| m.image_f1_max),
+            // Those of different products do not make a mean.
+            image_f1_max_threshold: None,
             pixel_auroc: mean(|m| m.pixel_auroc),
             aupro: mean(|m| m.aupro),
             accuracy: mean(|m| m.accuracy),
@@ -147,6 +155,7 @@ pub fn evaluate(images: &[ScoredImage], pixels: &[PixelPair]) -> Result<Evaluati
     let mut evaluation = Evaluation {
         overall: metrics(images.iter(), &ranking, |_| true)?,
         has_masks: !pixels.is_empty(),
+        at_alpha: at_alphas(images),
         ..Evaluation::default()
     };
     for name in conditions {
@@ -173,11 +182,13 @@ fn metrics<'a>(
     let raw: Vec<f32> = images.iter().map(|image| image.raw_score).collect();
     let calibrated: Vec<f32> = images.iter().map(|image| image.calibrated_score).collect();
     let counts = Confusion::of(images.iter().map(|image| (image.anomalous, image.verdict)));
+    let best = f1_max(&raw, &anomalous);
     Ok(Metrics {
         image_auroc: image_auroc(&raw, &anomalous),
         calibrated_image_auroc: image_auroc(&calibrated, &anomalous),
         image_ap: average_precision(&raw, &anomalous),
-        image_f1_max: f1_max(&raw, &anomalous).map(|best| best.f1),
+        image_f1_max: best.map(|best| best.f1),
+        image_f1_max_threshold: best.map(|best| best.threshold),
         pixel_auroc: ranking.auroc(&keep_map),
         aupro: ranking.aupro(DEFAULT_FPR_LIMIT, &keep_map)?,
         accuracy: counts.accuracy(),
@@ -200,6 +211,7 @@ mod tests {
             // Cold scores are shifted up so that both conditions share a level.
             calibrated_score: score + if condition == "cold" { 10.0 } else { 0.0 },
             verdict: Verdict::of(score, 11.5),
+            p_value: None,
             condition: Some(condition.to_owned()),
             defect: defect.map(str::to_owned),
         }

@@ -1,14 +1,16 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
-use super::levels::Levels;
+use super::levels::{HeldOut, Levels};
 use crate::bundle::{ConformalEntry, Contents, GateAxisEntry, GateEntry};
 use crate::condition::{GATE_DIM, Gate, GateAxis, KnnGate};
 use crate::detect::{DetectError, View};
-use crate::score::{Conformal, OWN_CALIBRATION_FROM};
+use crate::score::{Conformal, HeldOutScores, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
+/// That of thresholds that were chosen on labelled images.
+pub(crate) const VALIDATED: &str = "validated";
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
@@ -30,34 +32,51 @@ pub(super) fn levels(contents: &Contents) -> Result<(View, BTreeMap<View, Levels
     let global = conformal(&calibration.global);
     let per_condition =
         conditions.iter().map(|c| calibration.per_condition.get(&c.name).map_or(global, conformal)).collect();
-    let mut found = BTreeMap::from([(*default, Levels { global, per_condition })]);
+    let first = Levels { global, per_condition, held_out: held_out(contents, 0) };
+    let mut found = BTreeMap::from([(*default, first)]);
     for (index, view) in others.iter().enumerate() {
-        found.insert(*view, levels_of(contents.scores_under(index + 1), contents)?);
+        found.insert(*view, levels_of(held_out(contents, index + 1), contents)?);
     }
     Ok((*default, found))
 }
 
-/// The calibration by `scores` of the bundle's calibration images.
-fn levels_of(scores: &[f32], contents: &Contents) -> Result<Levels, DetectError> {
+/// The scores under the view of this index.
+fn held_out(contents: &Contents, view: usize) -> HeldOut {
+    let (scores, n_added) = (contents.scores_under(view), contents.manifest.calibration.n_added.unwrap_or(0));
+    let global = HeldOutScores::new(scores, n_added);
+    let first_added = scores.len().saturating_sub(n_added);
+    let of_condition = |condition: usize| {
+        let own = |(_, c): &(usize, &u32)| **c as usize == condition;
+        let at: Vec<usize> = contents.score_condition.iter().enumerate().filter(own).map(|(at, _)| at).collect();
+        if at.len() < OWN_CALIBRATION_FROM {
+            return global.clone();
+        }
+        let own: Vec<f32> = at.iter().filter_map(|at| scores.get(*at)).copied().collect();
+        HeldOutScores::new(&own, at.iter().filter(|at| **at >= first_added).count())
+    };
+    let per_condition = (0..contents.manifest.conditions.len()).map(of_condition).collect();
+    HeldOut { global, per_condition }
+}
+
+/// The calibration by `held_out`.
+fn levels_of(held_out: HeldOut, contents: &Contents) -> Result<Levels, DetectError> {
     let calibration = &contents.manifest.calibration;
-    let constant = (calibration.method == CONSTANT).then_some(calibration.global.threshold).flatten();
-    let of = |scores: &[f32]| -> Result<Conformal, DetectError> {
-        let mut found = Conformal::of(scores, calibration.alpha)?;
-        found.threshold = constant.or(found.threshold);
+    let default = conformal(&calibration.global);
+    let of = |scores: &HeldOutScores| -> Result<Conformal, DetectError> {
+        let mut found = scores.conformal(calibration.alpha)?;
+        match (calibration.method.as_str(), default.threshold) {
+            (CONSTANT, Some(threshold)) => found.threshold = Some(threshold),
+            // As many deviations above the mean as under the default view.
+            (VALIDATED, Some(threshold)) => {
+                found.threshold = Some(found.mean + found.std * default.standardise(threshold));
+            }
+            _ => {}
+        }
         Ok(found)
     };
-    let global = of(scores)?;
-    let mut per_condition = vec![];
-    for condition in 0..contents.manifest.conditions.len() {
-        let own: Vec<f32> = scores
-            .iter()
-            .zip(&contents.score_condition)
-            .filter(|(_, c)| **c as usize == condition)
-            .map(|(score, _)| *score)
-            .collect();
-        per_condition.push(if own.len() < OWN_CALIBRATION_FROM { global } else { of(&own)? });
-    }
-    Ok(Levels { global, per_condition })
+    let global = of(&held_out.global)?;
+    let per_condition = held_out.per_condition.iter().map(of).collect::<Result<_, _>>()?;
+    Ok(Levels { global, per_condition, held_out })
 }
 
 /// The entry; a gate's points go to the tensors. `confusion`: see [`GateEntry::confusion`].

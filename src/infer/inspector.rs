@@ -1,74 +1,17 @@
 //! Images to inspections.
 
+use super::inspection::{Calibration, Inspection};
 use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
 use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Inside, Pooled, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Pooled, Scored, View};
 use crate::flow::{Flow, Pace};
-use crate::image::{Image, Placement, Preprocessing, Reading, Tiles};
+use crate::image::{Image, Preprocessing, Reading, Tiles};
 use crate::model::Precision;
-use crate::score::{AnomalyMap, Conformal, Region, Verdict};
+use crate::score::Conformal;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-
-/// Which held-out normals an image is compared with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Calibration {
-    /// Those of its own condition.
-    #[default]
-    Condition,
-    /// All of them.
-    Global,
-    /// All of them, by distances that are normalised by the local density of the bank ([`LocalDensity`](crate::bank::LocalDensity)): those make
-    /// conditions comparable without knowing which one an image is in. Scores, threshold and map are of these distances.
-    Density,
-}
-
-/// What pcore says of one image.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Inspection {
-    /// The image score, unclamped: a distance in feature space.
-    pub raw_score: f32,
-    /// The score in standard deviations above the mean of held-out normals, unclamped.
-    pub calibrated_score: f32,
-    /// Raw scores above it are anomalous.
-    pub threshold: f32,
-    /// The threshold in the unit of the calibrated score.
-    pub calibrated_threshold: f32,
-    /// The decision.
-    pub verdict: Verdict,
-    /// The image's condition, `None` when nothing tells it.
-    pub condition: Option<Condition>,
-    /// The image is far from the training images of every condition: it was compared with all rows, and its score with
-    /// all held-out normals.
-    pub is_unknown_condition: bool,
-    /// How sure the gate is of the condition, 0..1; 1 when it was given.
-    pub gate_confidence: f32,
-    /// The anomaly map at the network's input size.
-    pub map: AnomalyMap,
-    /// Where the source pixels lie in that map.
-    pub placement: Placement,
-    /// Which pixels of the map are looked at, where those are not all: it is 0 elsewhere.
-    pub inside: Option<Arc<Inside>>,
-    /// Values of the map above it are anomalous. `None` where there is no such limit: the bundle has none, or the distances are
-    /// normalised by local density ([`Calibration::Density`]), for which none was measured.
-    pub pixel_threshold: Option<f32>,
-    /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`].
-    pub regions: Vec<Region>,
-}
-
-/// What a raw score means.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) calibrated_score: f32,
-    pub(crate) threshold: f32,
-    pub(crate) calibrated_threshold: f32,
-    pub(crate) verdict: Verdict,
-}
 
 /// A fitted detector on a device, with what its scores mean.
 pub struct Inspector {
@@ -256,6 +199,18 @@ impl Inspector {
         self.score_under(images, conditions, Calibration::default(), false)
     }
 
+    /// As [`Self::score`], under every view that the bundle is calibrated for, in its order.
+    pub(crate) fn score_views(
+        &self,
+        images: &[&Image],
+        conditions: &[Option<&str>],
+    ) -> Result<Vec<Scored>, DetectError> {
+        let names = &self.manifest.calibration.views;
+        let views: Vec<View> =
+            names.iter().map(|name| DetectError::parse("calibration.views", name)).collect::<Result<_, _>>()?;
+        self.score_as(images, conditions, Asked { views: &views, keep_descriptors: false })
+    }
+
     pub(super) fn score_under(
         &self,
         images: &[&Image],
@@ -266,11 +221,20 @@ impl Inspector {
         if calibration == Calibration::Density && !self.levels.keys().any(|view| view.by_density) {
             return Err(DetectError::NoDensity);
         }
+        let views = [calibration.view(self.policy)];
+        self.score_as(images, conditions, Asked { views: &views, keep_descriptors })
+    }
+
+    fn score_as(
+        &self,
+        images: &[&Image],
+        conditions: &[Option<&str>],
+        asked: Asked<'_>,
+    ) -> Result<Vec<Scored>, DetectError> {
         let given = |index: usize| conditions.get(index).copied().flatten();
         let given: Vec<Option<Admission>> = (0..images.len()).map(|i| given(i).map(|name| self.given(name))).collect();
         let admit = |index: usize, pooled: Pooled<'_>| self.admit(self.gate_use, given[index], images[index], pooled);
-        let views = [view(calibration, self.policy)];
-        self.detector.score(images, &admit, Asked { views: &views, keep_descriptors })
+        self.detector.score(images, &admit, asked)
     }
 
     /// Inspects images. `conditions[i]` names the condition of image `i` where it is known; else the gate tells.
@@ -323,64 +287,6 @@ impl Inspector {
         found.into_iter().next().ok_or(DetectError::NoThreshold)
     }
 
-    /// What a raw score under `policy` means for an image of this condition.
-    pub(crate) fn judge(
-        &self,
-        policy: Policy,
-        calibration: Calibration,
-        condition: Option<usize>,
-        raw_score: f32,
-    ) -> Result<Judgement, DetectError> {
-        let policy = match condition {
-            Some(_) => policy,
-            // An image of no known condition was compared with all rows, whatever the policy.
-            None => Policy::Mixed,
-        };
-        let of = |policy| self.levels.get(&view(calibration, policy));
-        let levels = of(policy).or_else(|| of(self.policy)).ok_or(DetectError::NoThreshold)?;
-        let own = condition.and_then(|c| levels.per_condition.get(c)).filter(|c| c.threshold.is_some());
-        let conformal = match calibration {
-            Calibration::Condition => own.unwrap_or(&levels.global),
-            Calibration::Global | Calibration::Density => &levels.global,
-        };
-        let threshold = conformal.threshold.or(levels.global.threshold).ok_or(DetectError::NoThreshold)?;
-        Ok(Judgement {
-            calibrated_score: conformal.standardise(raw_score),
-            threshold,
-            calibrated_threshold: conformal.standardise(threshold),
-            verdict: Verdict::of(raw_score, threshold),
-        })
-    }
-
-    pub(super) fn decide(&self, scored: Scored, calibration: Calibration) -> Result<Inspection, DetectError> {
-        let Admission { condition, confidence, is_unknown } = scored.admission;
-        let raw_score = scored.raw_score();
-        let Judgement { calibrated_score, threshold, calibrated_threshold, verdict } =
-            self.judge(self.policy, calibration, condition, raw_score)?;
-        let pixel_threshold = match calibration {
-            Calibration::Condition | Calibration::Global => self.manifest.pixel_threshold,
-            Calibration::Density => None,
-        };
-        // What is not looked at is 0 in the map, and never anomalous.
-        let least = if scored.inside.is_some() { 0.0 } else { f32::MIN };
-        let find = |limit: f32| Region::find(&scored.map, &scored.placement, limit.max(least), self.min_region_area_px);
-        Ok(Inspection {
-            inside: scored.inside,
-            pixel_threshold,
-            regions: pixel_threshold.map_or_else(Vec::new, find),
-            raw_score,
-            calibrated_score,
-            threshold,
-            calibrated_threshold,
-            verdict,
-            condition: condition.and_then(|c| self.conditions.get(c)).cloned(),
-            is_unknown_condition: is_unknown,
-            gate_confidence: confidence,
-            map: scored.map,
-            placement: scored.placement,
-        })
-    }
-
     /// A condition that was not there when the bank was fitted is an unknown one. Where there is only one, names say
     /// nothing.
     pub(crate) fn given(&self, name: &str) -> Admission {
@@ -388,13 +294,5 @@ impl Inspector {
             return Admission::certain(0);
         }
         self.conditions.iter().position(|c| c.as_str() == name).map_or(Admission::unknown(), Admission::certain)
-    }
-}
-
-/// The view whose scores `calibration` compares.
-fn view(calibration: Calibration, policy: Policy) -> View {
-    match calibration {
-        Calibration::Condition | Calibration::Global => View::plain(policy),
-        Calibration::Density => View::by_density(policy),
     }
 }

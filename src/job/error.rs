@@ -8,6 +8,7 @@ use crate::eval::EvalError;
 use crate::eval::study::StudyError;
 use crate::files::is_full;
 use crate::image::ImageError;
+use crate::live::LiveError;
 use crate::report::ReportError;
 use crate::train::TrainError;
 use std::error::Error;
@@ -93,6 +94,14 @@ pub enum JobError {
         root: PathBuf,
         /// Why.
         source: Box<TrainError>,
+    },
+    /// A bundle can't be changed.
+    #[error("changing {}: {source}", path.display())]
+    Change {
+        /// The bundle.
+        path: PathBuf,
+        /// Why.
+        source: Box<LiveError>,
     },
     /// A lot can't be screened.
     #[error("screening {}: {source}", root.display())]

@@ -164,6 +164,7 @@ impl<'a> Seen<'a> {
             raw_score: inspection.raw_score,
             calibrated_score: inspection.calibrated_score,
             verdict: inspection.verdict,
+            p_value: inspection.p_value,
             condition,
             defect: self.truth.defect(sample),
         });

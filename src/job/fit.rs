@@ -1,13 +1,13 @@
 //! Normal images to a bundle.
 
 use super::context::tell_left_out;
-use super::place::{check_bundle, prepare_folder_of};
+use super::place::{check_bundle, existing_folder, prepare_folder_of};
 use super::{Context, JobError};
 use crate::bundle::{self, Contents};
 use crate::dataset::Listing;
 use crate::model::OpenDevice;
 use crate::train::{self, FitPlan, Fitted};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// What to fit, and where to.
@@ -57,10 +57,4 @@ pub fn fit(job: &FitJob<'_>, device: &OpenDevice, context: &Context<'_>) -> Resu
     prepare_folder_of(path)?;
     bundle::write(path, &fitted.contents, &job.plan.registry)?;
     Ok(FitDone { fitted, seconds: start.elapsed().as_secs_f64() })
-}
-
-/// The folder of a file, or the nearest above it that is there.
-fn existing_folder(path: &Path) -> PathBuf {
-    let here = || PathBuf::from(".");
-    path.ancestors().skip(1).find(|folder| folder.is_dir()).map_or_else(here, Path::to_owned)
 }

@@ -5,6 +5,8 @@
 //! | [`fit()`] | normal images | a bundle |
 //! | [`inspect()`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
 //! | [`evaluate()`] | labelled images | figures, and the same folder |
+//! | [`calibrate()`], [`choose_threshold()`] | a bundle, and normal or labelled images | the bundle with other thresholds |
+//! | [`update()`], [`forget()`], [`merge()`] | a bundle, and images, names or another bundle | the bundle that learned or forgot |
 //! | [`screen()`] | unlabelled images | their order, and a list of the most normal ones |
 //! | [`study()`] | labelled images and a plan | tables and pages in a folder |
 //!
@@ -35,6 +37,7 @@
 //!
 //! [`Progress`]: crate::progress::Progress
 
+mod change;
 mod context;
 mod error;
 mod evaluate;
@@ -52,6 +55,7 @@ mod screen;
 mod study;
 mod truth;
 
+pub use change::{ChangeJob, calibrate, choose_threshold, forget, merge, update};
 pub use context::Context;
 pub use error::JobError;
 pub use evaluate::{EvaluateJob, Evaluated, evaluate};

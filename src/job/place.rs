@@ -6,7 +6,7 @@ use crate::files::replace;
 use crate::report::ReportError;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Refuses a folder that can't be written into, or made; leaves nothing behind.
 ///
@@ -68,6 +68,12 @@ pub(super) fn prepare_folder_of(path: &Path) -> Result<(), JobError> {
         Some(folder) => fs::create_dir_all(folder).map_err(JobError::file("creating", folder)),
         None => Ok(()),
     }
+}
+
+/// The folder of a file, or the nearest above it that is there.
+pub(super) fn existing_folder(path: &Path) -> PathBuf {
+    let here = || PathBuf::from(".");
+    path.ancestors().skip(1).find(|folder| folder.is_dir()).map_or_else(here, Path::to_owned)
 }
 
 /// Writes a small file as a whole, and flushes it: what `run.json` calls complete is so after a power failure too.

@@ -27,6 +27,7 @@ pub(super) struct CsvRow<'a> {
     region_height: Option<usize>,
     region_area: Option<f64>,
     region_peak: Option<f32>,
+    p_value: Option<f64>,
 }
 
 impl<'a> CsvRow<'a> {
@@ -53,12 +54,13 @@ impl<'a> CsvRow<'a> {
             region_height: first.map(|region| region.height),
             region_area: first.map(|region| region.area),
             region_peak: first.map(|region| region.peak),
+            p_value: row.p_value,
         }
     }
 }
 
 /// Its columns.
-pub(super) const COLUMNS: [&str; 19] = [
+pub(super) const COLUMNS: [&str; 20] = [
     "path",
     "raw_score",
     "score",
@@ -78,4 +80,5 @@ pub(super) const COLUMNS: [&str; 19] = [
     "region_height",
     "region_area",
     "region_peak",
+    "p_value",
 ];

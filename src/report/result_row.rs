@@ -14,6 +14,8 @@ pub struct ResultRow {
     pub score: Option<f32>,
     /// What it was compared with.
     pub threshold: Option<f32>,
+    /// How often a normal image scores so high or higher, by the bundle's held-out normals, in `(0, 1]`.
+    pub p_value: Option<f64>,
     /// `normal` or `anomalous`.
     #[serde(serialize_with = "verdict_word")]
     pub verdict: Option<Verdict>,

@@ -118,6 +118,7 @@ mod tests {
             raw_score: Some(score),
             score: Some(score * 0.5),
             threshold: Some(1.0),
+            p_value: Some(0.25),
             verdict: Some(Verdict::of(score * 0.5, 1.0)),
             condition: Some("cold".to_owned()),
             gate_confidence: None,
@@ -167,10 +168,10 @@ mod tests {
             ..ResultRow::default()
         };
         let expected = "\
-path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error,overlay,picture_error,n_regions,region_left,region_top,region_width,region_height,region_area,region_peak
-a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,,1,4,2,3,1,2.5,1.5
-\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF,,,,,,,,,
-c.png,,,,,,,,,,,,0,,,,,,
+path,raw_score,score,threshold,verdict,condition,gate_confidence,unknown_condition,ms,error,overlay,picture_error,n_regions,region_left,region_top,region_width,region_height,region_area,region_peak,p_value
+a.png,2.2,1.1,1.0,anomalous,cold,,false,12.5,,overlays/a.png.png,,1,4,2,3,1,2.5,1.5,0.25
+\"b, \"\"c\"\".tiff\",,,,,,,,,not a TIFF,,,,,,,,,,
+c.png,,,,,,,,,,,,0,,,,,,,
 ";
         let plain = ResultRow { path: "c.png".to_owned(), regions: Some(vec![]), ..ResultRow::default() };
         assert_eq!(csv_text_of(&[row("a.png", 2.2), failed, plain]), expected);
@@ -206,7 +207,7 @@ c.png,,,,,,,,,,,,0,,,,,,
     #[test]
     fn jsonl_has_one_object_per_line() {
         let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
-        let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\
+        let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\"p_value\":0.25,\
 \"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null,\"overlay\":\"overlays/a.png.png\",\"picture_error\":null,\
 \"regions\":[{\"left\":4,\"top\":2,\"width\":3,\"height\":1,\"area\":2.5,\"peak\":1.5,\"mean\":1.25,\"polygon\":[[4.0,2.0],[6.5,2.0],[6.5,3.0]]}]}";
         assert_eq!(text.lines().next().unwrap(), expected);

@@ -23,6 +23,7 @@ impl ResultRow {
             raw_score: Some(inspection.raw_score),
             score: Some(inspection.calibrated_score),
             threshold: Some(inspection.calibrated_threshold),
+            p_value: inspection.p_value.map(|p| p.value),
             verdict: Some(inspection.verdict),
             condition: inspection.condition.as_ref().map(ToString::to_string),
             gate_confidence: Some(inspection.gate_confidence),

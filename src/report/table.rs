@@ -1,7 +1,7 @@
 //! An evaluation as text for a terminal.
 
 use super::number::{figure, percent};
-use crate::eval::{Evaluation, GateAnswers, Metrics};
+use crate::eval::{AtAlpha, Evaluation, GateAnswers, Metrics};
 
 /// Longest name of a condition or defect before it is cut.
 const MAX_NAME: usize = 28;
@@ -49,9 +49,31 @@ pub fn evaluation_table(evaluation: &Evaluation) -> String {
     }
     text.push('\n');
     text += &block("at the threshold", &decisions, &rows, first_defect);
+    text += &at_alpha_block(evaluation);
     if let Some(gate) = &evaluation.gate {
         text.push('\n');
         text += &gate_block(gate);
+    }
+    text
+}
+
+/// Decisions at other rates, and the threshold that these very images would choose.
+fn at_alpha_block(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    if !evaluation.at_alpha.is_empty() {
+        let heads = ["recall", "false alarms", "not in reach"].map(str::to_owned);
+        let mut lines = vec![std::iter::once("at false-alarm rates asked for".to_owned()).chain(heads).collect()];
+        for AtAlpha { alpha, recall, false_alarm_rate, n_out_of_reach } in &evaluation.at_alpha {
+            let name = format!("  {}", percent(Some(*alpha)));
+            lines.push(vec![name, percent(*recall), percent(*false_alarm_rate), n_out_of_reach.to_string()]);
+        }
+        text = format!("\n{}", aligned(&lines, 3));
+    }
+    let Metrics { image_f1_max, image_f1_max_threshold, .. } = evaluation.overall;
+    if let (Some(f1), Some(threshold)) = (image_f1_max, image_f1_max_threshold) {
+        text += &format!(
+            "F1-max {f1:.4} calls raw scores from {threshold} anomalous: chosen on these very images, an upper bound\n"
+        );
     }
     text
 }

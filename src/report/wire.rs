@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::eval::{Evaluation, GateAnswers, MaskCount, Metrics, ToldCounts};
+use crate::eval::{AtAlpha, Evaluation, GateAnswers, MaskCount, Metrics, ToldCounts};
 
 /// The twin of [`Evaluation`] with the published key names.
 ///
@@ -18,10 +18,28 @@ pub struct EvaluationJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_of_conditions: Option<MetricsJson>,
     per_defect: BTreeMap<String, MetricsJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    at_alpha: Vec<AtAlphaJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     masks: Option<MasksJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<GateJson>,
+}
+
+/// Decisions at another false-alarm rate.
+#[derive(Clone, Debug, Serialize)]
+struct AtAlphaJson {
+    alpha: f64,
+    recall: Option<f64>,
+    false_alarm_rate: Option<f64>,
+    n_out_of_reach: usize,
+}
+
+impl AtAlphaJson {
+    fn of(found: &AtAlpha) -> Self {
+        let AtAlpha { alpha, recall, false_alarm_rate, n_out_of_reach } = *found;
+        Self { alpha, recall, false_alarm_rate, n_out_of_reach }
+    }
 }
 
 /// What the gate told of images whose condition is known.
@@ -82,6 +100,7 @@ impl From<&Evaluation> for EvaluationJson {
             per_condition: parts(&evaluation.per_condition),
             mean_of_conditions: evaluation.mean_of_conditions.as_ref().map(part),
             per_defect: parts(&evaluation.per_defect),
+            at_alpha: evaluation.at_alpha.iter().map(AtAlphaJson::of).collect(),
             masks: evaluation.masks.as_ref().map(MasksJson::of),
             gate: evaluation.gate.as_ref().map(GateJson::of),
         }
@@ -120,6 +139,8 @@ struct MetricsJson {
     image_ap: Option<f64>,
     #[serde(rename = "image_F1Max")]
     image_f1_max: Option<f64>,
+    #[serde(rename = "image_F1Max_threshold")]
+    image_f1_max_threshold: Option<f32>,
     #[serde(rename = "pixel_AUROC", skip_serializing_if = "PixelFigure::is_absent")]
     pixel_auroc: PixelFigure,
     #[serde(rename = "AUPRO", skip_serializing_if = "PixelFigure::is_absent")]
@@ -140,6 +161,7 @@ impl MetricsJson {
             calibrated_image_auroc: metrics.calibrated_image_auroc,
             image_ap: metrics.image_ap,
             image_f1_max: metrics.image_f1_max,
+            image_f1_max_threshold: metrics.image_f1_max_threshold,
             pixel_auroc: pixel(metrics.pixel_auroc),
             aupro: pixel(metrics.aupro),
             accuracy: metrics.accuracy,
@@ -157,7 +179,7 @@ mod tests {
     use super::*;
     use crate::eval::Told;
 
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "AUPRO",
         "accuracy",
         "calibrated_image_AUROC",
@@ -165,6 +187,7 @@ mod tests {
         "image_AP",
         "image_AUROC",
         "image_F1Max",
+        "image_F1Max_threshold",
         "n_anomalous",
         "n_normal",
         "pixel_AUROC",
@@ -231,6 +254,6 @@ mod tests {
     fn pixel_figures_are_left_out_without_masks() {
         let found = object(&Evaluation::default());
         assert!(!found.contains_key("pixel_AUROC") && !found.contains_key("AUPRO"));
-        assert_eq!(found.len(), 12);
+        assert_eq!(found.len(), 13);
     }
 }

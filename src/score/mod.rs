@@ -2,6 +2,7 @@
 
 mod calibration;
 mod error;
+mod held_out;
 mod image_score;
 mod map;
 mod outline;
@@ -11,6 +12,7 @@ mod verdict;
 pub use calibration::Conformal;
 pub(crate) use calibration::OWN_CALIBRATION_FROM;
 pub use error::ScoreError;
+pub use held_out::{HeldOutScores, PValue};
 pub use image_score::{ImageScore, MAX_REWEIGHT_NEIGHBOURS};
 pub use map::AnomalyMap;
 pub use region::Region;

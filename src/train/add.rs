@@ -1,11 +1,11 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
 use super::{FitPlan, Fitted, PartPlan, TileRule, TrainError, fit};
-use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, RoiEntry, Section, SuspectsEntry};
+use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Manifest, RoiEntry, Section, SuspectsEntry, UNKNOWN};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::{DetectError, FeaturePipeline, View, go_on, open_features, pipeline_spec};
-use crate::flow::{Decoded, Origin, in_batches};
+use crate::flow::{Decoded, Origin, Pace, in_batches};
 use crate::image::{Image, RoiArea, RoiShape};
 use crate::infer::convert;
 use crate::model::OpenDevice;
@@ -60,8 +60,8 @@ pub fn add_to(
     if let (ConditionRule::None, Some(name)) = (&plan.conditions, &plan.domain) {
         name_only(&mut fitted.contents, name);
     }
-    let added = Added { n_before: base.manifest.conditions.len(), contents: &fitted.contents, samples, plan: &plan };
-    let gate = gate(before, &added, &pipeline, progress)?;
+    let examples = examples(base.manifest.conditions.len(), &fitted.contents.manifest, samples, &plan.conditions)?;
+    let gate = grown_gate(before, &examples, &pipeline, &plan.pace(), progress)?;
     let Fitted { contents, failures, calibrating } = fitted;
     let joined = join(base.clone(), contents, &gate, growth.join)?;
     joined.check_with(&plan.registry)?;
@@ -99,21 +99,13 @@ fn growing_gate(base: &Contents) -> Result<Gate, TrainError> {
     }
 }
 
-/// Conditions fitted by themselves, to be joined.
-struct Added<'a> {
-    /// Conditions of the bundle that they are added to.
-    n_before: usize,
-    contents: &'a Contents,
-    samples: &'a [Sample],
-    plan: &'a FitPlan,
-}
-
-/// The gate with the new images as further examples. One without examples can't tell more conditions than before: then it
-/// tells none, and images are compared with all that are not named.
-fn gate(
+/// The gate with images of new conditions as further examples, each with the number of its own. One without examples can't tell
+/// more conditions than before: then it tells none, and images are compared with all that are not named.
+pub(crate) fn grown_gate(
     before: Gate,
-    added: &Added<'_>,
+    examples: &[(&Sample, u32)],
     pipeline: &FeaturePipeline,
+    pace: &Pace,
     progress: &dyn Progress,
 ) -> Result<Gate, TrainError> {
     let learns_pooled = match &before {
@@ -126,17 +118,10 @@ fn gate(
         Gate::Intensity(_) => false,
         Gate::Embedding(_) => true,
     };
-    let Added { n_before, contents: Contents { manifest, .. }, samples, plan } = added;
-    let flow = pipeline.flow(&plan.pace(), 0)?;
-    let used: Vec<&Sample> = samples.iter().filter(|s| manifest.sources.contains(&s.name)).collect();
-    let files: Vec<Origin<'_>> = used.iter().map(|sample| Origin::of(sample)).collect();
+    let flow = pipeline.flow(pace, 0)?;
+    let files: Vec<Origin<'_>> = examples.iter().map(|(sample, _)| Origin::of(sample)).collect();
     let (mut features, mut labels) = (vec![], vec![]);
-    let names = condition_of(&plan.conditions, &used, None)?;
-    let of_name = |name: &Option<String>| {
-        manifest.conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0)
-    };
-    let known: Vec<usize> = names.iter().map(of_name).collect();
-    progress.begin("gate", used.len());
+    progress.begin("gate", examples.len());
     in_batches(&files, &flow, |range, decoded| {
         go_on(progress)?;
         let (images, _shares) = Decoded::whole(decoded).map_err(DetectError::Image)?;
@@ -146,7 +131,7 @@ fn gate(
         } else {
             features.extend(borrowed.iter().map(|image| intensity_statistics(&image.luma()).to_vec()));
         }
-        labels.extend(range.clone().map(|index| (n_before + known[index]) as u32));
+        labels.extend(examples[range.clone()].iter().map(|(_, condition)| *condition));
         progress.advance(range.len());
         Ok::<_, TrainError>(())
     })?;
@@ -156,6 +141,21 @@ fn gate(
         Gate::Embedding(gate) => Gate::Embedding(gate.with(&features, &labels)?),
         other => other,
     })
+}
+
+/// The images that were fitted, each with the number of its condition among those of both bundles.
+fn examples<'a>(
+    n_before: usize,
+    manifest: &Manifest,
+    samples: &'a [Sample],
+    rule: &ConditionRule,
+) -> Result<Vec<(&'a Sample, u32)>, TrainError> {
+    let used: Vec<&Sample> = samples.iter().filter(|s| manifest.sources.contains(&s.name)).collect();
+    let names = condition_of(rule, &used, None)?;
+    let of_name = |name: &Option<String>| {
+        manifest.conditions.iter().position(|own| Some(&own.name) == name.as_ref()).unwrap_or(0)
+    };
+    Ok(used.into_iter().zip(&names).map(|(sample, name)| (sample, (n_before + of_name(name)) as u32)).collect())
 }
 
 type JoinSections = fn(Section, &Section) -> Result<Section, DetectError>;
@@ -178,7 +178,7 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
     let mut hash = Sha256::new();
     hash.update(&old.data_fingerprint);
     hash.update(&new.data_fingerprint);
-    let manifest = crate::bundle::Manifest {
+    let manifest = Manifest {
         detector: section.entry,
         conditions: [old.conditions, new.conditions].concat(),
         condition_rule: new.condition_rule,
@@ -231,5 +231,16 @@ fn calibration(base: &Contents, added: &Contents) -> Result<CalibrationEntry, Tr
         }
     };
     let global = convert::conformal_entry(&Conformal::of(&all, old.alpha)?);
-    Ok(CalibrationEntry { views, groups, global, per_condition, ..old.clone() })
+    let n_before = base.manifest.sources.len() as u32;
+    let later = |source: u32| if source == UNKNOWN { source } else { source + n_before };
+    let sources = match (base.score_sources(), added.score_sources()) {
+        (Some(mut of_base), Some(of_added)) => {
+            of_base.extend(of_added.into_iter().map(later));
+            Some(of_base)
+        }
+        _ => None,
+    };
+    let sources =
+        sources.filter(|sources| !sources.iter().copied().eq(0..n_before + added.manifest.sources.len() as u32));
+    Ok(CalibrationEntry { views, groups, sources, global, per_condition, ..old.clone() })
 }

@@ -31,12 +31,6 @@ pub enum TrainError {
     /// The parts do not make a bundle.
     #[error("the fitted parts do not make a valid bundle: {0}")]
     Bundle(#[from] Defect),
-    /// One threshold can't replace several.
-    #[error("the bundle has {n_conditions} conditions, each with a threshold of its own: fit again to set them anew")]
-    SeveralConditions {
-        /// Conditions of the bundle.
-        n_conditions: usize,
-    },
     /// Not one image could be read.
     #[error("none of the {n_images} training images could be read; the first: {first}")]
     NothingReadable {

@@ -1,6 +1,7 @@
 //! Which training images show the same part.
 
 use super::TrainError;
+use super::near_copies::{self, Thumbnail};
 use crate::dataset::{ConditionTable, Sample};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -141,6 +142,29 @@ pub(super) fn groups_by_rule(rule: &GroupRule, samples: &[&Sample]) -> Result<Op
         *numbers.entry(name).or_insert(next)
     };
     Ok(Some(names.into_iter().flatten().map(number).collect()))
+}
+
+/// Name of the rule where near-copies were found.
+pub(crate) const FOUND: &str = "near-copies";
+
+/// The group of each image, numbered from 0, and the name of what told it; `None` where each is on its own. Digests and
+/// thumbnails tell near-copies, where no rule is given.
+///
+/// # Errors
+/// As [`groups_by_rule`].
+pub(crate) fn grouped(
+    rule: &GroupRule,
+    samples: &[&Sample],
+    digests: &[[u8; 32]],
+    thumbnails: &[Option<Thumbnail>],
+) -> Result<Option<(Vec<usize>, String)>, TrainError> {
+    if let Some(of_image) = groups_by_rule(rule, samples)? {
+        return Ok(Some((of_image, rule.to_string())));
+    }
+    if *rule == GroupRule::Single {
+        return Ok(None);
+    }
+    Ok(near_copies::find(digests, thumbnails).map(|of_image| (of_image, FOUND.to_owned())))
 }
 
 #[cfg(test)]

@@ -9,24 +9,25 @@ mod add;
 mod error;
 mod fit;
 mod group;
+pub(crate) mod near_copies;
 mod originals;
 mod plan;
 mod products;
-mod recalibrate;
 mod screen;
 mod split;
 mod tiles;
 
 pub use add::add_to;
+pub(crate) use add::grown_gate;
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, fit, fit_images};
-pub(crate) use fit::{digest, fit_on};
+pub(crate) use fit::{Further, Learnt, LearntScore, digest, fit_on, go_on_with};
+pub(crate) use group::grouped;
 pub use group::{GroupRule, NamePattern};
 pub(crate) use originals::Originals;
 pub use plan::{
     DEFAULT_ALPHA, DEFAULT_HOLDOUT, FitPlan, Holdout, LEAVE_ONE_OUT_BELOW, MOST_ROUNDS, PartPlan, SCREENED_AT_MOST,
     SUSPECT_DEVIATIONS, SUSPECTS_FROM,
 };
-pub use recalibrate::{Recalibrated, recalibrate};
 pub use screen::{Screened, ScreenedImage, screen};
 pub use tiles::{TILES_FROM, TileRule};

@@ -129,6 +129,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         data_fingerprint: "0".repeat(64),
         sources: vec!["good/000.png".into(), r#"good/"odd\",{"header_sha256":".png"#.into(), "gut/äß 漢.tiff".into()],
         suspects: None,
+        lineage: None,
         imported: None,
         tensors_sha256: String::new(),
         header_sha256: String::new(),
@@ -179,6 +180,9 @@ fn calibration() -> CalibrationEntry {
         alpha: 0.01,
         views: vec!["mixed".into()],
         groups: None,
+        n_added: None,
+        sources: None,
+        chosen: None,
         global: conformal(5, None),
         per_condition: BTreeMap::from([
             ("cold".into(), conformal(2, Some(1.25))),

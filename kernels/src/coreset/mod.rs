@@ -20,4 +20,4 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use select::{BYTES_PER_ROW, Picks, greedy_k_center};
+pub use select::{BYTES_PER_ROW, Picks, continue_k_center, greedy_k_center};

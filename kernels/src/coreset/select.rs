@@ -46,6 +46,56 @@ pub fn greedy_k_center(
     select(Level::best(), rows, dim, n_picks, start, ACTIVE, progress)
 }
 
+/// Goes on with a selection: rows of `[n, dim]` whose squared distances to what is selected already are known are selected, always
+/// the farthest (among equals the one with the lowest index), until there are `n_picks` more. What was selected before need not be
+/// at hand.
+///
+/// # Shapes
+/// `squares`: `[n]`, squared Euclidean distances, not negative.
+///
+/// # Errors
+/// As [`greedy_k_center`]; `n_picks` may be 0, and then nothing but the covering radius is found.
+pub fn continue_k_center(
+    rows: &[f32],
+    dim: usize,
+    n_picks: usize,
+    squares: Vec<f32>,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Picks, KernelError> {
+    go_on(Level::best(), rows, dim, n_picks, squares, ACTIVE, progress)
+}
+
+/// [`continue_k_center`] at a given level with a given size of the active set; neither changes the result.
+pub(super) fn go_on(
+    level: Level,
+    rows: &[f32],
+    dim: usize,
+    n_picks: usize,
+    squares: Vec<f32>,
+    capacity: usize,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Picks, KernelError> {
+    let n = check_rows("rows", rows, dim)?;
+    if n == 0 {
+        return Err(KernelError::Empty { what: "rows" });
+    }
+    if n_picks > n {
+        return Err(KernelError::OutOfRange { what: "n_picks", found: n_picks, low: 0, high: n });
+    }
+    if squares.len() != n {
+        return Err(KernelError::OutOfRange { what: "squares", found: squares.len(), low: n, high: n });
+    }
+    if let Some(row) = squares.iter().position(|square| !(*square >= 0.0 && square.is_finite())) {
+        return Err(KernelError::NotFinite { what: "squares", row });
+    }
+    let bounds = Bounds { square: squares, applied: vec![0; n] };
+    Ok(Selection { rows, dim, bounds, centers: Centers::new(level, dim), indices: vec![] }.pick(
+        level,
+        (n_picks, capacity),
+        progress,
+    ))
+}
+
 /// [`greedy_k_center`] at a given level with a given size of the active set; neither changes the result.
 pub(super) fn select(
     level: Level,
@@ -74,29 +124,45 @@ pub(super) fn select(
         .zip(rows.par_chunks(FIRST_ROWS * dim))
         .for_each(|(out, rows)| squared_distances(level, rows, first, out));
     let mut centers = Centers::new(level, dim);
-    let mut indices = vec![start as u32];
     centers.push(first);
     progress(1);
+    let selection = Selection { rows, dim, bounds, centers, indices: vec![start as u32] };
+    Ok(selection.pick(level, (n_picks, capacity), progress))
+}
 
-    let mut threshold = Threshold { tau: f32::INFINITY, ratio: 0.97 };
-    let mut active = Active::new(level, dim);
-    loop {
-        let farthest = match active.farthest() {
-            Some(found) => Some(found),
-            None => refill(&mut active, &mut bounds, &mut threshold, rows, &centers, capacity),
-        };
-        let Some((square, index)) = farthest else {
-            // Every bound is zero.
-            return Ok(Picks { stopped_early: indices.len() < n_picks, indices, covering_radius: 0.0 });
-        };
-        if indices.len() == n_picks {
-            return Ok(Picks { indices, covering_radius: square.sqrt(), stopped_early: false });
+/// A selection under way: what the picks so far are, and how far the rows are from them.
+struct Selection<'a> {
+    rows: &'a [f32],
+    dim: usize,
+    bounds: Bounds,
+    centers: Centers,
+    indices: Vec<u32>,
+}
+
+impl Selection<'_> {
+    /// Picks until there are `n_picks`, `capacity` rows active at a time.
+    fn pick(self, level: Level, (n_picks, capacity): (usize, usize), progress: &mut dyn FnMut(usize)) -> Picks {
+        let Self { rows, dim, mut bounds, mut centers, mut indices } = self;
+        let mut threshold = Threshold { tau: f32::INFINITY, ratio: 0.97 };
+        let mut active = Active::new(level, dim);
+        loop {
+            let farthest = match active.farthest() {
+                Some(found) => Some(found),
+                None => refill(&mut active, &mut bounds, &mut threshold, rows, &centers, capacity),
+            };
+            let Some((square, index)) = farthest else {
+                // Every bound is zero.
+                return Picks { stopped_early: indices.len() < n_picks, indices, covering_radius: 0.0 };
+            };
+            if indices.len() == n_picks {
+                return Picks { indices, covering_radius: square.sqrt(), stopped_early: false };
+            }
+            let center = &rows[index as usize * dim..][..dim];
+            indices.push(index);
+            centers.push(center);
+            active.apply(center, threshold.tau, indices.len() as u32, &mut bounds);
+            progress(indices.len());
         }
-        let center = &rows[index as usize * dim..][..dim];
-        indices.push(index);
-        centers.push(center);
-        active.apply(center, threshold.tau, indices.len() as u32, &mut bounds);
-        progress(indices.len());
     }
 }
 

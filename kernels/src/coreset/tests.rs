@@ -1,4 +1,4 @@
-use super::select::select;
+use super::select::{go_on, select};
 use super::*;
 use crate::KernelError;
 use crate::simd::{Level, squared_distance};
@@ -66,6 +66,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_selection_that_goes_on_selects_what_it_would_have_selected(
+        seed: u64, n in 2usize..400, dim in 1usize..100, first in 0.0f64..1.0, more in 0.0f64..1.0,
+        grid in prop_oneof![Just(0.0f32), Just(0.5)], capacity in 1usize..80,
+    ) {
+        let rows = values(seed, n, dim, grid, 0.0);
+        let n_first = 1 + ((n - 1) as f64 * first) as usize;
+        let n_more = ((n - n_first) as f64 * more) as usize;
+        let whole = naive(&rows, dim, n_first + n_more, 0);
+        let before = naive(&rows, dim, n_first, 0);
+        for level in Level::supported() {
+            let to = |row: &[f32], center: u32| squared_distance(level, row, &rows[center as usize * dim..][..dim]);
+            let nearest = |row: &[f32]| before.indices.iter().map(|c| to(row, *c)).fold(f32::INFINITY, f32::min);
+            let squares: Vec<f32> = rows.chunks(dim).map(nearest).collect();
+            let found = go_on(level, &rows, dim, n_more, squares, capacity, &mut |_| {}).unwrap();
+            prop_assert_eq!([&before.indices[..], &found.indices].concat(), whole.indices.clone(), "{}", level.name());
+            prop_assert_eq!(found.covering_radius, whole.covering_radius);
+        }
+    }
+}
+
 #[test]
 fn does_not_depend_on_threads() {
     let rows = values(5, 6000, 24, 0.0, 0.0);
@@ -104,4 +127,9 @@ fn refuses_what_cannot_be_selected() {
     assert!(matches!(run(&[0.0; 4], 0, 0), Err(KernelError::OutOfRange { what: "n_picks", .. })));
     assert!(matches!(run(&[0.0; 4], 1, 2), Err(KernelError::OutOfRange { what: "start", .. })));
     assert!(matches!(run(&[0.0, f32::NAN], 1, 0), Err(KernelError::NotFinite { .. })));
+    let more = |k, squares: &[f32]| continue_k_center(&[0.0; 4], 2, k, squares.to_vec(), &mut |_| {}).map(|_| ());
+    assert!(matches!(more(3, &[1.0; 2]), Err(KernelError::OutOfRange { what: "n_picks", .. })));
+    assert!(matches!(more(1, &[1.0]), Err(KernelError::OutOfRange { what: "squares", .. })));
+    assert!(matches!(more(1, &[1.0, -1.0]), Err(KernelError::NotFinite { what: "squares", row: 1 })));
+    assert_eq!(more(0, &[1.0; 2]), Ok(()));
 }

@@ -7,6 +7,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("Calibration::Density", "--calibrate density"),
     ("ConditionRule::Folder", "--conditions folder"),
     ("ConditionRule::P90", "--conditions p90"),
+    ("Costs::defect_rate", "--defect-rate"),
+    ("Costs::miss", "--miss-cost"),
+    ("Cut::alpha", "--alpha"),
     ("DescriptorSpec::context", "--context"),
     ("DescriptorSpec::neighbourhood", "--neighbourhood"),
     ("DeviceChoice::Cpu", "--device cpu"),
@@ -56,9 +59,12 @@ const SETTINGS: &[(&str, &str)] = &[
     ("StationOptions::layers", "--layers"),
     ("Store::add", "pcore weights add FILE --as"),
     ("StudyJob::test_conditions", "--test-conditions"),
+    ("Told::By", "--conditions"),
+    ("Told::Named", "--condition"),
     ("job::known_conditions", "--conditions"),
+    ("live::calibrate", "--recalibrate"),
+    ("live::update", "pcore update"),
     ("train::fit", "pcore fit"),
-    ("train::recalibrate", "--recalibrate"),
     ("weights::fetch", "pcore weights fetch"),
 ];
 

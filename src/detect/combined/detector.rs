@@ -4,7 +4,10 @@ use super::fitted::{Combined, NAME};
 use super::section;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, Patches, Scored, Scoring, View};
+use crate::detect::{
+    Admit, Asked, DetectError, Detector, Distances, FeaturePipeline, JoiningOf, PartLevels, Patches, Scored, Scoring,
+    View,
+};
 use crate::image::Image;
 
 impl Detector for Combined {
@@ -60,6 +63,14 @@ impl Detector for Combined {
 
     fn parts(&self) -> &[Box<dyn Detector>] {
         &self.parts
+    }
+
+    fn joining(&self) -> Option<JoiningOf<'_>> {
+        Some((&self.levels, &self.views))
+    }
+
+    fn rejoined(&self, levels: &[Vec<PartLevels>], views: &[View]) -> Result<Option<Section>, DetectError> {
+        section::without_parts(levels, views).map(Some)
     }
 
     fn is_searched_on_device(&self) -> bool {

@@ -15,19 +15,20 @@ pub(super) struct Combined {
 
 /// Mean and standard deviation of held-out normals' scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Level {
-    pub(crate) mean: f32,
-    /// Above 0.
-    pub(crate) std: f32,
+pub struct Level {
+    /// The mean.
+    pub mean: f32,
+    /// The standard deviation, above 0.
+    pub std: f32,
 }
 
 /// What the scores of one part mean under one view.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PartLevels {
+pub struct PartLevels {
     /// Of all images.
-    pub(crate) all: Level,
+    pub all: Level,
     /// Of those of each condition; of all where there are too few.
-    pub(crate) per_condition: Vec<Level>,
+    pub per_condition: Vec<Level>,
 }
 
 impl PartLevels {

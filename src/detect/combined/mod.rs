@@ -10,7 +10,7 @@ mod section;
 
 use super::{Kind, Preset};
 pub(crate) use fit::{FittedPart, joined, leave_out, levels_of, standardised};
-pub(crate) use fitted::PartLevels;
+pub use fitted::{Level, PartLevels};
 
 /// The registry's line. It is fitted by naming its parts: `A+B`.
 pub(super) const KIND: Kind = Kind {

@@ -80,13 +80,19 @@ pub(super) fn open(
     Ok(Box::new(Combined { parts, levels, views }))
 }
 
-pub(super) fn of(combined: &Combined) -> Result<Section, DetectError> {
-    let names: Vec<String> = combined.views.iter().map(ToString::to_string).collect();
-    let mut entry = SectionEntry::new(NAME, None, &json!({VIEWS: names, RULE: MAP})).map_err(DetectError::defect)?;
-    let each = || combined.levels.iter().flatten().flat_map(|view| view.per_condition.iter().chain([&view.all]));
-    let mut tensors = Tensors::default()
+/// What the scores of the parts mean, and no part.
+pub(super) fn without_parts(levels: &[Vec<PartLevels>], views: &[View]) -> Result<Section, DetectError> {
+    let names: Vec<String> = views.iter().map(ToString::to_string).collect();
+    let entry = SectionEntry::new(NAME, None, &json!({VIEWS: names, RULE: MAP})).map_err(DetectError::defect)?;
+    let each = || levels.iter().flatten().flat_map(|view| view.per_condition.iter().chain([&view.all]));
+    let tensors = Tensors::default()
         .with_numbers(MEAN, each().map(|level| level.mean).collect())
         .with_numbers(STD, each().map(|level| level.std).collect());
+    Ok(Section { entry, tensors })
+}
+
+pub(super) fn of(combined: &Combined) -> Result<Section, DetectError> {
+    let Section { mut entry, mut tensors } = without_parts(&combined.levels, &combined.views)?;
     for (index, part) in combined.parts.iter().enumerate() {
         let Section { entry: own, tensors: of_part } = part.section()?;
         entry.parts.push(own);

@@ -4,7 +4,7 @@ use super::fitted::{NAME, PatchCore};
 use crate::bank::MemoryBank;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Living, Patches, Scoring, View};
 
 impl Detector for PatchCore {
     fn kind(&self) -> &str {
@@ -43,6 +43,10 @@ impl Detector for PatchCore {
 
     fn memory_bank(&self) -> Option<&MemoryBank> {
         Some(&self.bank)
+    }
+
+    fn living(&self) -> Option<&dyn Living> {
+        Some(self)
     }
 
     fn is_searched_on_device(&self) -> bool {

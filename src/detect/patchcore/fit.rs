@@ -166,7 +166,7 @@ impl Method for Plan {
         let indices: Vec<usize> = picked.indices.iter().map(|i| *i as usize).collect();
         let origin = |candidate: &usize| {
             let (index, place) = described.origin(*candidate);
-            let (condition, source) = (training.condition(index) as u32, training.images[index] as u32);
+            let (condition, source) = (training.condition(index) as u32, training.source(index));
             BankRow { condition, source, position: place.map_or(UNKNOWN, |place| place as u32) }
         };
         let origins: Vec<BankRow> = indices.iter().map(origin).collect();
@@ -201,7 +201,7 @@ impl Fit for PatchCore {
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
-        let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
+        let is_left_out = |source: u32| training.is_of_group(source, index);
         self.score_without(patches.rows, admission, views, &is_left_out)
     }
 
@@ -214,7 +214,7 @@ impl Fit for PatchCore {
     ) -> Result<Option<usize>, DetectError> {
         let described = training.described;
         let rows = &*described.rows(described.own_rows(index)).map_err(BankError::Rows)?;
-        let is_left_out = |source: u32| training.group_of[source as usize] == training.group(index);
+        let is_left_out = |source: u32| training.is_of_group(source, index);
         let others = self.bank.nearest_by_condition_without(rows, 1, &is_left_out)?;
         let Some(found) = others.under(Search::under(view.policy, admission, self.n_conditions)) else {
             return Ok(None);

@@ -37,7 +37,7 @@ pub(super) fn build(
             let n = rows.len().min(N_PATCHES);
             let patches: Vec<usize> = (0..n).map(|p| rows.start + p * rows.len() / n).collect();
             let queries = training.described.gather(&patches)?;
-            let is_own = |source: u32| training.group_of[source as usize] == training.group(image);
+            let is_own = |source: u32| training.is_of_group(source, image);
             let found = searched.probes_to_others(&queries, &is_own)?;
             progress.advance(1);
             Ok(found.unwrap_or_default())

@@ -1,7 +1,7 @@
 //! Distances to scores and maps.
 
 use super::fitted::PatchCore;
-use crate::bank::{LocalDensity, Neighbours, Search};
+use crate::bank::{ByCondition, LocalDensity, Neighbours, Search};
 use crate::condition::Admission;
 use crate::detect::{DetectError, Distances, View};
 
@@ -34,7 +34,18 @@ impl PatchCore {
         is_left_out: &(dyn Fn(u32) -> bool + Sync),
     ) -> Result<Option<Distances>, DetectError> {
         let others = self.bank.nearest_by_condition_without(rows, self.scoring.map_neighbours, is_left_out)?;
-        self.distances(rows, admission, views, &|search| Ok(others.under(search)))
+        self.score_found(rows, admission, views, &others)
+    }
+
+    /// The same by what was found of each condition already.
+    pub(super) fn score_found(
+        &self,
+        rows: &[f32],
+        admission: Admission,
+        views: &[View],
+        found: &ByCondition,
+    ) -> Result<Option<Distances>, DetectError> {
+        self.distances(rows, admission, views, &|search| Ok(found.under(search)))
     }
 
     fn distances(

@@ -123,14 +123,19 @@ pub(super) fn open(
 impl PatchCore {
     /// The bank and everything about it.
     pub(super) fn to_section(&self) -> Section {
-        let origins = self.bank.origins();
-        let tensors = Tensors::default()
-            .with_numbers(ROWS, self.bank.rows().to_vec())
-            .with_indices(ROW_CONDITION, origins.iter().map(|o| o.condition).collect())
-            .with_indices(ROW_SOURCE, origins.iter().map(|o| o.source).collect())
-            .with_indices(ROW_POSITION, origins.iter().map(|o| o.position).collect())
-            .with_numbers(ROW_SCALE, self.density.as_ref().map_or(&[][..], LocalDensity::scales).to_vec())
-            .with_indices(ROW_LIST, self.row_list.clone());
-        Section { entry: self.entry.clone(), tensors }
+        let rows = (self.bank.rows().to_vec(), self.bank.origins());
+        let scales = self.density.as_ref().map_or(&[][..], LocalDensity::scales).to_vec();
+        Section { entry: self.entry.clone(), tensors: tensors_of(rows, scales, self.row_list.clone()) }
     }
+}
+
+/// The tensors of a bank with these rows.
+pub(super) fn tensors_of((rows, origins): (Vec<f32>, &[BankRow]), scales: Vec<f32>, row_list: Vec<u32>) -> Tensors {
+    Tensors::default()
+        .with_numbers(ROWS, rows)
+        .with_indices(ROW_CONDITION, origins.iter().map(|o| o.condition).collect())
+        .with_indices(ROW_SOURCE, origins.iter().map(|o| o.source).collect())
+        .with_indices(ROW_POSITION, origins.iter().map(|o| o.position).collect())
+        .with_numbers(ROW_SCALE, scales)
+        .with_indices(ROW_LIST, row_list)
 }

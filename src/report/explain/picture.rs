@@ -283,6 +283,7 @@ mod tests {
             parts: vec![],
             shown_part: None,
             inspection: Inspection {
+                p_value: None,
                 raw_score: 2.0,
                 calibrated_score: 5.0,
                 threshold: 1.5,

@@ -12,6 +12,7 @@ fn image(path: &str, score: f32, anomalous: bool) -> ReportImage {
             raw_score: Some(score),
             score: Some(score),
             threshold: Some(2.0),
+            p_value: None,
             verdict: Some(Verdict::of(score, 2.0)),
             ms: Some(3.25),
             ..ResultRow::default()
@@ -35,6 +36,7 @@ fn report() -> Report {
             raw_score: image.row.raw_score.unwrap(),
             calibrated_score: image.row.score.unwrap(),
             verdict: image.row.verdict.unwrap(),
+            p_value: None,
             condition: None,
             defect: image.defect.clone(),
         })

@@ -48,6 +48,7 @@ impl Outcome<'_> {
             data_fingerprint: fingerprint(learning.samples, learning.glances),
             sources: learning.samples.iter().map(|s| s.name.clone()).collect(),
             suspects: self.suspects.clone(),
+            lineage: None,
             imported: None,
             // Filled in by the writer.
             header_sha256: String::new(),
@@ -91,9 +92,19 @@ impl Outcome<'_> {
             alpha: plan.alpha,
             views: views.iter().map(ToString::to_string).collect(),
             groups: learning.groups.entry(),
+            n_added: None,
+            sources: self.score_sources(),
+            chosen: None,
             global: self.entry_of(&scores)?,
             per_condition,
         })
+    }
+
+    /// Which image each score is of, unless there is one of each in their order.
+    fn score_sources(&self) -> Option<Vec<u32>> {
+        let of_score: Vec<u32> = self.held.iter().map(|h| h.image as u32).collect();
+        let is_each = of_score.iter().copied().eq(0..self.learning.samples.len() as u32);
+        (!is_each).then_some(of_score)
     }
 
     fn entry_of(&self, scores: &[f32]) -> Result<ConformalEntry, TrainError> {

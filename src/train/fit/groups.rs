@@ -1,17 +1,13 @@
 //! Which images of a fit belong together.
 
 use super::look::Glance;
-use super::near_copies;
 use crate::bundle::GroupsEntry;
 use crate::dataset::Sample;
 use crate::progress::Progress;
 use crate::score::{Conformal, ScoreError};
-use crate::train::group::groups_by_rule;
+use crate::train::group::{FOUND, grouped};
 use crate::train::split::{Split, Units};
-use crate::train::{FitPlan, GroupRule, TrainError};
-
-/// Name of the rule where near-copies were found.
-const FOUND: &str = "near-copies";
+use crate::train::{FitPlan, TrainError};
 
 /// The images of a fit by group.
 pub(super) struct Groups {
@@ -37,33 +33,29 @@ impl Groups {
     ) -> Result<Self, TrainError> {
         let n = samples.len();
         let single = || Self { of_image: (0..n).collect(), units: Units::single(label), rule: None };
-        if let Some(of_image) = groups_by_rule(&plan.group, samples)? {
-            let units = Units::of(&of_image, label, n_conditions);
-            if units.members.len() < 2 && n > 1 && plan.threshold.is_none() {
-                return Err(TrainError::OneGroup { rule: plan.group.to_string(), n_images: n });
-            }
-            return Ok(Self { of_image, units, rule: Some(plan.group.to_string()) });
-        }
-        if plan.group == GroupRule::Single {
-            return Ok(single());
-        }
         // Needed once more where it is fitted again.
         let taken = |glance: &mut Glance<'_>| {
             if plan.drop_suspects { glance.thumbnail.clone() } else { glance.thumbnail.take() }
         };
         let thumbnails: Vec<_> = glances.iter_mut().map(taken).collect();
         let digests: Vec<[u8; 32]> = glances.iter().map(|glance| glance.digest).collect();
-        let Some(of_image) = near_copies::find(&digests, &thumbnails) else { return Ok(single()) };
+        let Some((of_image, rule)) = grouped(&plan.group, samples, &digests, &thumbnails)? else { return Ok(single()) };
         let units = Units::of(&of_image, label, n_conditions);
-        if units.members.len() < 2 {
-            if plan.threshold.is_none() {
-                progress.warn(&format!(
-                    "all {n} images are copies of one: the threshold says nothing of any other part; add images of other parts"
-                ));
-            }
-            return Ok(single());
+        if units.members.len() >= 2 || n < 2 {
+            return Ok(Self { of_image, units, rule: Some(rule) });
         }
-        Ok(Self { of_image, units, rule: Some(FOUND.to_owned()) })
+        if rule != FOUND {
+            if plan.threshold.is_none() {
+                return Err(TrainError::OneGroup { rule, n_images: n });
+            }
+            return Ok(Self { of_image, units, rule: Some(rule) });
+        }
+        if plan.threshold.is_none() {
+            progress.warn(&format!(
+                "all {n} images are copies of one: the threshold says nothing of any other part; add images of other parts"
+            ));
+        }
+        Ok(single())
     }
 
     /// Whether some images belong together.

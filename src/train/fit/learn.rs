@@ -33,6 +33,8 @@ pub(super) struct Learning<'a> {
     pub(super) size_px: Vec<(usize, usize)>,
     /// The condition of each.
     pub(super) label: &'a [usize],
+    /// Training images that the detector knows from before.
+    pub(super) n_before: usize,
     pub(super) conditions: &'a [String],
     pub(super) groups: Groups,
     /// Those that are learned from, and those held out.
@@ -198,10 +200,11 @@ impl Learning<'_> {
         Ok(found)
     }
 
-    fn training<'a>(&'a self, described: &'a Described) -> Training<'a> {
+    pub(super) fn training<'a>(&'a self, described: &'a Described) -> Training<'a> {
         let (images, label, n_conditions) = (&*self.split.bank, self.label, self.conditions.len());
         let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
-        Training { described, images, label, n_conditions, group_of, size_px, seed }
+        let n_before = self.n_before;
+        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed }
     }
 
     /// Whether images are left out in turn, and none were held out.
@@ -209,7 +212,7 @@ impl Learning<'_> {
         self.split.held_out.is_empty()
     }
 
-    fn fit(
+    pub(super) fn fit(
         &self,
         part: &PartPlan,
         features: FeaturePipeline,
@@ -268,7 +271,7 @@ impl Learning<'_> {
         calibrate(detector, flow, seen, held_out, (gate, views), progress)
     }
 
-    fn one_per_group(&self, held: Vec<HeldOut>) -> Vec<HeldOut> {
+    pub(super) fn one_per_group(&self, held: Vec<HeldOut>) -> Vec<HeldOut> {
         if self.groups.are_used() {
             one_per_group(held, &self.groups.of_image, &self.groups.units.condition)
         } else {

@@ -1,13 +1,13 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
 use super::failure::Failure;
-use super::near_copies::Thumbnail;
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::go_on;
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::{Image, Levels};
 use crate::progress::Progress;
+use crate::train::near_copies::Thumbnail;
 use crate::train::originals::Originals;
 use crate::train::{FitPlan, GroupRule, TrainError};
 use data_encoding::HEXLOWER;

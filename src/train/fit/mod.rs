@@ -3,11 +3,11 @@
 mod contents;
 mod describe;
 mod failure;
+mod going_on;
 mod groups;
 mod held_out;
 mod learn;
 mod look;
-mod near_copies;
 mod room;
 mod round;
 mod suspects;
@@ -28,6 +28,7 @@ use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
 pub use failure::Failure;
+pub(crate) use going_on::{Further, Learnt, LearntScore, go_on_with};
 
 pub(crate) use look::digest;
 use look::{all_named, look};

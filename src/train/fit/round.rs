@@ -51,7 +51,9 @@ impl Round {
         let size_px: Vec<(usize, usize)> = glances.iter().map(|glance| glance.size_px).collect();
         let (label, conditions) = (&*label, &*conditions);
         let roi = roi.clone();
-        let learning = Learning { plan, samples, glances, roi, size_px, label, conditions, groups, split, screens };
+        let n_before = 0;
+        let learning =
+            Learning { plan, samples, glances, roi, size_px, label, n_before, conditions, groups, split, screens };
         let learned = learning.learn(pipelines, flows, (level, policies), progress)?;
         let Learned { detector, gate, views, held, suspects } = learned;
         if plan.threshold.is_none() && held.is_empty() {

@@ -14,10 +14,11 @@ use pcore::detect::{FeaturePipeline, Metric, Options, PipelineSpec};
 use pcore::flow::Pace;
 use pcore::image::{self, Image, Limits, Preprocessing, Resize};
 use pcore::infer::{Calibration, Inspection, Inspector};
+use pcore::live::{CalibratePlan, Calibrated, LiveError, calibrate};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::{ImageScore, Verdict};
-use pcore::train::{self, FitPlan, Holdout, PartPlan, TrainError, recalibrate};
+use pcore::train::{self, FitPlan, Holdout, PartPlan};
 use serde_json::Value;
 
 const FILES: [&str; 3] = [GALLERY_FILE, META_FILE, THRESHOLD_FILE];
@@ -192,7 +193,7 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
     let expected =
         [StationWarning::Threshold { q: Some(0.998) }, StationWarning::PerhapsAveraged, StationWarning::HeatMap];
     assert_eq!(warnings, expected);
-    assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("`train::recalibrate`"));
+    assert!(warnings[0].to_string().contains("0.998") && warnings[0].to_string().contains("`live::calibrate`"));
 
     let folder = tempfile::tempdir().unwrap();
     let mut artefact = station::read(&golden("tiny/station"), None).unwrap();
@@ -210,14 +211,18 @@ fn the_import_warns_of_what_is_wrong_and_names_the_way_out() {
     );
 }
 
+fn recalibrate(contents: Contents, samples: &[Sample], alpha: f64, batch: usize) -> Result<Calibrated, LiveError> {
+    let pace = Pace { batch, ..Pace::default() };
+    let plan = CalibratePlan { alpha: Some(alpha), pace, at: None, ..CalibratePlan::default() };
+    calibrate(contents, samples, &plan, &OpenDevice::cpu(), &Silent)
+}
+
 #[test]
 fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     let mut contents = imported();
     // As if it had been calibrated on a GPU before.
     change(&mut contents).backbone.precision = "f16".into();
-    let pace = Pace { batch: 2, ..Pace::default() };
-    let recalibrated =
-        |alpha| recalibrate(contents.clone(), &samples("good"), alpha, &pace, &OpenDevice::cpu(), &Silent);
+    let recalibrated = |alpha| recalibrate(contents.clone(), &samples("good"), alpha, 2);
     let found = recalibrated(0.2).unwrap();
     assert_eq!((found.n_in_bank, found.n_rejected_before, found.failures.len()), (0, Some(1), 0));
     let mut scores: Vec<f32> = inspect(&inspector(&contents), &samples("good")).iter().map(|i| i.raw_score).collect();
@@ -237,9 +242,9 @@ fn recalibration_replaces_threshold_and_quantile_and_keeps_the_bank() {
     for file in [GALLERY_FILE, META_FILE] {
         assert_eq!(fs::read(folder.path().join(file)).unwrap(), fs::read(golden("tiny/station").join(file)).unwrap());
     }
-    assert!(matches!(recalibrated(1.5), Err(TrainError::Score(_))));
-    let none = recalibrate(contents.clone(), &[], 0.1, &Pace::default(), &OpenDevice::cpu(), &Silent);
-    assert!(matches!(none, Err(TrainError::TooFew { n_images: 0 })));
+    assert!(matches!(recalibrated(1.5), Err(LiveError::Score(_))));
+    let none = recalibrate(contents.clone(), &[], 0.1, 8);
+    assert!(matches!(none, Err(LiveError::NothingReadable { n_images: 0, .. })));
 }
 
 #[test]
@@ -252,7 +257,7 @@ fn recalibration_notices_the_images_of_the_bank() {
     artefact.rows = rows;
     let backbone = lead(&imported()).backbone.clone();
     let contents = artefact.into_contents(backbone, (14, 14), None).unwrap();
-    let found = recalibrate(contents, &good, 0.2, &Pace::default(), &OpenDevice::cpu(), &Silent).unwrap();
+    let found = recalibrate(contents, &good, 0.2, 8).unwrap();
     assert_eq!(found.n_in_bank, 1);
 }
 

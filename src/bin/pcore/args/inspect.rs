@@ -1,11 +1,13 @@
 //! Settings of everything that opens a bundle, and of studies.
 
 use super::layout::LayoutArgs;
-use super::values::{parse, parse_area, parse_cut, parse_few, parse_positive};
+use super::values::{
+    OfCondition, parse, parse_area, parse_cut, parse_few, parse_positive, parse_rate_of, parse_threshold_of,
+};
 use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
-use pcore::infer::Calibration;
+use pcore::infer::{Calibration, Cut};
 use pcore::train::TileRule;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -45,7 +47,29 @@ pub(crate) struct BundleArgs {
     #[arg(long, value_enum, default_value_t = CalibrateArg::Condition)]
     pub(crate) calibrate: CalibrateArg,
     #[command(flatten)]
+    pub(crate) cut: CutArgs,
+    #[command(flatten)]
     pub(crate) trust: TrustArgs,
+}
+
+/// Where the line between normal and anomalous is drawn.
+#[derive(ClapArgs)]
+pub(crate) struct CutArgs {
+    /// False alarms wanted among normal images, in place of what the bundle was fitted for; CONDITION=RATE of one condition.
+    /// The bundle's held-out scores set the threshold
+    #[arg(long, value_name = "RATE", value_parser = parse_rate_of)]
+    pub(crate) alpha: Vec<OfCondition<f64>>,
+    /// Raw score above which an image is anomalous, in place of the bundle's; CONDITION=SCORE of one condition
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = parse_threshold_of)]
+    pub(crate) threshold: Vec<OfCondition<f32>>,
+}
+
+impl CutArgs {
+    pub(crate) fn cut(&self) -> Cut {
+        let alpha = self.alpha.iter().map(|of| (of.condition.clone(), of.value)).collect();
+        let thresholds = self.threshold.iter().map(|of| (of.condition.clone(), of.value)).collect();
+        Cut { alpha, thresholds }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,6 +6,7 @@ mod data;
 mod fit;
 mod inspect;
 mod layout;
+mod living;
 mod screen;
 mod sign;
 mod station;
@@ -15,6 +16,7 @@ mod values;
 pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
+pub(crate) use living::{CalibrateArgs, ChangeArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
@@ -59,6 +61,14 @@ pub(crate) enum Verb {
     Screen(ScreenArgs),
     /// Measure where the time of an inspection goes on this machine
     Bench(BenchArgs),
+    /// Set a bundle's thresholds from other images, without fitting again
+    Calibrate(Box<CalibrateArgs>),
+    /// Teach a bundle further normal images, or have it forget some, without those of before
+    Update(Box<UpdateArgs>),
+    /// Take another bundle of the same settings in
+    Merge(MergeArgs),
+    /// Take back the last change of a bundle
+    Undo(UndoArgs),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
     /// Sign a bundle, so that a station can refuse those of others

@@ -88,6 +88,13 @@ pub(super) fn parse_share(text: &str) -> Result<f64, String> {
     }
 }
 
+pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
+        _ => Err("expected a rate between 0 and 1, such as 0.05".to_owned()),
+    }
+}
+
 pub(super) fn parse_keep(text: &str) -> Result<Keep, String> {
     match (text.parse::<usize>(), text.parse::<f64>()) {
         (Ok(n), _) if n > 0 => Ok(Keep::Count(n)),
@@ -114,6 +121,31 @@ pub(super) fn parse_threshold(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(threshold) if threshold.abs() <= MAX_SCORE => Ok(threshold),
         _ => Err(format!("expected a number from {:e} to {MAX_SCORE:e}", -MAX_SCORE)),
+    }
+}
+
+/// A value for one condition, or for all images.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OfCondition<T> {
+    pub(crate) condition: Option<String>,
+    pub(crate) value: T,
+}
+
+pub(super) fn parse_rate_of(text: &str) -> Result<OfCondition<f64>, String> {
+    of_condition(text, |text| parse_rate(text).map_err(|expected| format!("{expected}, or CONDITION=RATE")))
+}
+
+pub(super) fn parse_threshold_of(text: &str) -> Result<OfCondition<f32>, String> {
+    of_condition(text, |text| parse_threshold(text).map_err(|expected| format!("{expected}, or CONDITION=NUMBER")))
+}
+
+/// The name ends at the last `=`: conditions may have one in theirs.
+fn of_condition<T>(text: &str, value: impl Fn(&str) -> Result<T, String>) -> Result<OfCondition<T>, String> {
+    match text.rsplit_once('=') {
+        Some((name, number)) if !name.is_empty() => {
+            Ok(OfCondition { condition: Some(name.to_owned()), value: value(number)? })
+        }
+        _ => Ok(OfCondition { condition: None, value: value(text)? }),
     }
 }
 
@@ -196,6 +228,17 @@ mod tests {
             assert!(parse_detector(bad).is_err(), "{bad}");
         }
         assert!(parse_detector(&vec!["gaussian"; 17].join("+")).unwrap_err().contains("at most 16"));
+    }
+
+    #[test]
+    fn a_value_is_of_all_images_or_of_the_condition_before_the_last_equals_sign() {
+        let of = |condition: Option<&str>, value| Ok(OfCondition { condition: condition.map(str::to_owned), value });
+        assert_eq!(parse_rate_of("0.05"), of(None, 0.05));
+        assert_eq!(parse_rate_of("t=3=0.05"), of(Some("t=3"), 0.05));
+        assert_eq!(parse_threshold_of("cold=-2"), Ok(OfCondition { condition: Some("cold".to_owned()), value: -2.0 }));
+        for bad in ["", "0", "1", "=0.1", "cold=", "nan"] {
+            assert!(parse_rate_of(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

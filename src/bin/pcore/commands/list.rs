@@ -13,7 +13,6 @@ use pcore::model::{self, weights::Store};
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// All bundles found.
 #[derive(Serialize)]
@@ -104,7 +103,11 @@ fn is_among(path: &Path, others: &[PathBuf]) -> bool {
 
 fn entry(path: &Path, last: bool, stored: &[String]) -> Entry {
     let file = fs::metadata(path);
-    let written = file.as_ref().ok().and_then(|file| file.modified().ok()).map(utc);
+    let written = file
+        .as_ref()
+        .ok()
+        .and_then(|file| file.modified().ok())
+        .map(|time| humantime::format_rfc3339_seconds(time).to_string());
     let entry = Entry {
         name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         path: path.display().to_string(),
@@ -165,41 +168,4 @@ fn lines(bundle: &Entry) -> String {
     };
     text += &format!("    {domain}{n_images} images, network {backbone}{weights}\n");
     text + &format!("    threshold {}\n", bundle.promise.as_deref().unwrap_or("none"))
-}
-
-/// A time as people and programs read it, in UTC: 2026-05-04T03:02:01Z.
-fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days since 1 March of the year 0, so that a leap day ends its year; 400 years have 146,097 days.
-    let (era, day) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month, next) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1, u64::from(month >= 10));
-    let year = era * 400 + year + next;
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    /// As `date -u -d @SECONDS` prints them.
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        let cases = [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (951_868_800, "2000-03-01T00:00:00Z"),
-            (1_735_689_599, "2024-12-31T23:59:59Z"),
-            (1_735_689_600, "2025-01-01T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(utc(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod list;
 mod listed;
+pub(crate) mod living;
 pub(crate) mod screen;
 pub(crate) mod sign;
 pub(crate) mod station;

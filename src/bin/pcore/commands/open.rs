@@ -10,11 +10,12 @@ use crate::terminal;
 use anyhow::Result;
 use pcore::bank::MemoryBank;
 use pcore::bundle::Contents;
-use pcore::dataset::{self, Listing};
+use pcore::dataset::{self, Listing, Shown};
 use pcore::infer::Inspector;
 pub(super) use pcore::job::Opened;
 use pcore::model::OpenDevice;
 use pcore::progress::Progress;
+use pcore::score::Conformal;
 use pcore::train::TileRule;
 use std::path::Path;
 use std::time::Instant;
@@ -58,7 +59,26 @@ pub(super) fn open(args: &BundleArgs, run: &RunArgs, listing: &mut Listing) -> R
     if let Some(policy) = args.policy {
         opened.inspector.set_policy(policy)?;
     }
+    let cut = args.cut.cut();
+    if !cut.is_none() {
+        opened.inspector.set_cut(&cut)?;
+        say!("the line is drawn anew: {}", cut_line(&opened.inspector));
+    }
     Ok(opened)
+}
+
+/// The thresholds in force.
+fn cut_line(inspector: &Inspector) -> String {
+    let of = |conformal: &Conformal| conformal.threshold.map_or_else(|| "none".to_owned(), |at| format!("{at:.4}"));
+    match inspector.conditions() {
+        [] | [_] => format!("threshold {}", of(inspector.global())),
+        several => {
+            let each = several.iter().zip(inspector.per_condition());
+            let each: Vec<String> =
+                each.map(|(name, own)| format!("{} {}", Shown::name(name.as_str()), of(own))).collect();
+            format!("thresholds {}; {} of images of no known condition", each.join(", "), of(inspector.global()))
+        }
+    }
 }
 
 pub(super) fn open_contents(

@@ -13,7 +13,7 @@ use pcore::detect::station::{
     self, GALLERY_FILE, ImportedStation, META_FILE, StationArtefact, StationOptions, StationWarning, THRESHOLD_FILE,
 };
 use pcore::job;
-use pcore::train::{self, Recalibrated};
+use pcore::live::{self, CalibratePlan, Calibrated};
 use serde_json::json;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
@@ -31,8 +31,9 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
-        let pace = args.run.pace();
-        let found = train::recalibrate(contents, &listing.samples, args.alpha, &pace, &device, &Console::new())
+        let plan =
+            CalibratePlan { alpha: Some(args.alpha), pace: args.run.pace(), at: None, ..CalibratePlan::default() };
+        let found = live::calibrate(contents, &listing.samples, &plan, &device, &Console::new())
             .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
         n_failed = found.failures.len() + listing.n_failures();
         left_out::tell(&listing, "used");
@@ -88,11 +89,11 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
 }
 
 /// What the normal images say about the old threshold, and about themselves.
-fn tell(found: &Recalibrated) {
+fn tell(found: &Calibrated) {
     for failure in &found.failures {
         problem!("left out: {}: {}", failure.name, failure.reason);
     }
-    let n = found.contents.scores.len();
+    let n = found.n_images;
     if let Some(rejected) = found.n_rejected_before {
         say!("the imported threshold rejects {rejected} of {n} normal images");
     }

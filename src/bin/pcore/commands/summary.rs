@@ -1,6 +1,9 @@
 //! A bundle in a few lines.
 
-use pcore::bundle::{ConformalEntry, FeaturesEntry, Manifest, RoiAreaEntry, RoiEntry, SuspectEntry, SuspectsEntry};
+use pcore::bundle::{
+    ChosenEntry, ConformalEntry, FeaturesEntry, LineageEntry, Manifest, RoiAreaEntry, RoiEntry, StepEntry,
+    SuspectEntry, SuspectsEntry,
+};
 use pcore::dataset::Shown;
 use pcore::detect::{Quality, Registry};
 
@@ -28,6 +31,8 @@ pub(super) fn summary(manifest: &Manifest) -> String {
         lines.push(format!("policy       {}", calibration.views.first().map_or("", String::as_str)));
     }
     lines.extend(manifest.suspects.iter().flat_map(suspects));
+    lines.extend(manifest.lineage.iter().flat_map(lineage));
+    lines.extend(calibration.chosen.iter().map(chosen));
     let many = calibration.per_condition.len() > 1;
     let constant = if manifest.imported.is_some() { "as imported" } else { "as set by the user" };
     if let Some(groups) = &calibration.groups {
@@ -66,6 +71,45 @@ fn suspects(found: &SuspectsEntry) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Steps that are listed; the manifest has more.
+const MOST_STEPS: usize = 10;
+
+/// What was done since the fit, the last step first.
+fn lineage(found: &LineageEntry) -> Vec<String> {
+    let line = |step: &StepEntry| {
+        let StepEntry { verb, at, pcore_version, before_sha256, n_added, n_forgotten, n_rows, .. } = step;
+        let images = match (n_added, n_forgotten) {
+            (0, 0) => String::new(),
+            (n, 0) => format!(" {n} images"),
+            (_, n) => format!(" {n} images"),
+        };
+        let rows = n_rows.map_or_else(String::new, |[old, new]| format!(", {old} rows to {new}"));
+        let before = before_sha256.get(..12).unwrap_or(before_sha256);
+        format!(
+            "{:12} {at}{images}{rows}, from {before} by pcore {}",
+            Shown::name(verb).to_string(),
+            Shown::name(pcore_version)
+        )
+    };
+    let mut lines: Vec<String> = found.steps.iter().rev().take(MOST_STEPS).map(line).collect();
+    let more = found.n_earlier + found.steps.len().saturating_sub(MOST_STEPS);
+    if more > 0 {
+        lines.push(format!("steps        and {more} earlier"));
+    }
+    lines
+}
+
+/// What a threshold was chosen on.
+fn chosen(found: &ChosenEntry) -> String {
+    let ChosenEntry { n_defects, n_normals, miss_cost, defect_rate, recall, false_alarm_rate } = found;
+    format!(
+        "chosen       on {n_defects} defective and {n_normals} normal images, a missed defect costing {miss_cost} false alarms, {} of parts defective: finds {} there, rejects {}",
+        percent(*defect_rate),
+        percent(*recall),
+        percent(*false_alarm_rate)
+    )
 }
 
 /// How images are described.
@@ -139,6 +183,11 @@ pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>)
     let Some(threshold) = entry.threshold else { return format!("threshold    {name}none") };
     if of.method == "constant" {
         return format!("threshold    {name}{threshold} {}, nothing is promised of false alarms", of.constant);
+    }
+    if of.method == "validated" {
+        return format!(
+            "threshold    {name}{threshold:.4} chosen on labelled images, nothing is promised of false alarms"
+        );
     }
     let promise = if entry.alpha >= entry.smallest_alpha {
         format!("at most {} false alarms", percent(entry.alpha))

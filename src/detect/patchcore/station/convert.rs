@@ -91,6 +91,9 @@ fn constant(threshold: Option<f32>) -> CalibrationEntry {
         alpha: 1.0,
         views: vec![View::plain(Policy::Mixed).to_string()],
         groups: None,
+        n_added: None,
+        sources: None,
+        chosen: None,
         global: ConformalEntry { n: 0, alpha: 1.0, smallest_alpha: 1.0, threshold, mean: None, std: None },
         per_condition: BTreeMap::new(),
     }
@@ -157,6 +160,7 @@ impl StationArtefact {
             data_fingerprint: fingerprint(&self.rows, &files),
             sources: vec![],
             suspects: None,
+            lineage: None,
             own_roi: false,
             rotate: None,
             imported: Some(ImportedEntry { format: FORMAT.to_owned(), files }),

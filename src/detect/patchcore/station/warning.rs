@@ -64,7 +64,7 @@ impl StationWarning {
 
 impl fmt::Display for StationWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WAY_OUT: &str = "`train::recalibrate` NORMALS sets the threshold from normal images";
+        const WAY_OUT: &str = "`live::calibrate` NORMALS sets the threshold from normal images";
         match self {
             Self::Threshold { q: Some(q) } => write!(
                 f,

@@ -24,11 +24,11 @@ const FEWEST: usize = 8;
 
 /// A small grey picture of mean 0 and deviation 1.
 #[derive(Clone)]
-pub(super) struct Thumbnail([f32; SIDE * SIDE]);
+pub(crate) struct Thumbnail([f32; SIDE * SIDE]);
 
 impl Thumbnail {
     /// `None` for an image of one grey value.
-    pub(super) fn of(image: &Image) -> Option<Self> {
+    pub(crate) fn of(image: &Image) -> Option<Self> {
         let luma = image.luma();
         let (height, width) = (image.height_px(), image.width_px());
         let field = |index: usize, side: usize| {
@@ -81,7 +81,7 @@ impl Block {
 
 /// The group of every image, numbered by first appearance: images of equal digest, and near-copies. `None` where each is
 /// on its own.
-pub(super) fn find(digests: &[[u8; 32]], thumbnails: &[Option<Thumbnail>]) -> Option<Vec<usize>> {
+pub(crate) fn find(digests: &[[u8; 32]], thumbnails: &[Option<Thumbnail>]) -> Option<Vec<usize>> {
     let mut copies = Union::of(digests.len());
     let mut order: Vec<usize> = (0..digests.len()).collect();
     order.sort_by_key(|image| digests[*image]);

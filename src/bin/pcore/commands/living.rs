@@ -1,0 +1,199 @@
+//! The verbs that change a bundle: `pcore calibrate`, `update`, `merge`, `undo`.
+
+use super::summary::{percent, summary};
+use super::{left_out, listed, open, sign::read_trusted};
+use crate::Outcome;
+use crate::args::{CalibrateArgs, ChangeArgs, MergeArgs, UndoArgs, UpdateArgs};
+use crate::console::{Console, context, print, print_json, print_line, say, warning};
+use crate::terminal;
+use anyhow::Result;
+use pcore::bundle::{Contents, signature_path};
+use pcore::dataset::{self, Shown};
+use pcore::job::{self, ChangeJob};
+use pcore::live::{self, CalibratePlan, ChoosePlan, Costs, UpdatePlan, Updated};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::SystemTime;
+
+pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
+    let (mut contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
+    let device = open::device(&args.run)?;
+    let console = Console::new();
+    let (mut n_failed, mut answer) = (0, json!({}));
+    let mut out = args.change.out.clone();
+    if let Some(normal) = &args.normal {
+        let listing = dataset::normals_as(normal, None, &args.layout.hints())?;
+        listed::say(&listing);
+        left_out::tell(&listing, "used");
+        let plan = CalibratePlan {
+            alpha: args.alpha,
+            told: args.told.told(),
+            group: args.told.group.clone(),
+            ..CalibratePlan::default()
+        };
+        let work = change(&args.change, &contents, out.as_deref());
+        let done = job::calibrate(&work, &listing, &plan, &device, &context(&console, &args.run))?;
+        if done.n_in_bank > 0 {
+            warning!(
+                "{} images have patches that are in the bank, which seems to be built from them, so the new threshold is too low: use other images",
+                done.n_in_bank
+            );
+        }
+        if done.n_untold > 0 {
+            warning!(
+                "the gate tells no condition of {} images: they calibrate nothing; --condition or --conditions names it",
+                done.n_untold
+            );
+        }
+        let n_images = listing.samples.len() - done.failures.len();
+        if let Some(n) = done.n_rejected_before {
+            say!("the thresholds before reject {n} of {n_images} normal images");
+        }
+        n_failed += done.failures.len() + listing.n_failures();
+        answer = json!({"n_images": n_images, "n_scores": done.n_scores, "n_untold": done.n_untold,
+            "n_rejected_before": done.n_rejected_before, "failed": left_out::failed(&done.failures)});
+        contents = done.contents;
+        // What comes next changes the same file once more.
+        out = None;
+    }
+    if let (Some(validation), Some(miss)) = (&args.validation, args.miss_cost) {
+        let listing = dataset::labelled_as(validation, None, &args.layout.hints())?;
+        listed::say(&listing);
+        let costs = Costs { miss, defect_rate: args.defect_rate };
+        let told = args.told.told();
+        let plan = ChoosePlan { costs, told, pace: args.run.pace(), at: Some(SystemTime::now()) };
+        let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
+        let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
+        let done = job::choose_threshold(&work, &listing, &plan, &device, &context(&console, &args.run))?;
+        n_failed += done.failures.len() + listing.n_failures();
+        say!(
+            "on {} defective and {} normal images the threshold finds {} and rejects {}",
+            done.entry.n_defects,
+            done.entry.n_normals,
+            percent(done.entry.recall),
+            percent(done.entry.false_alarm_rate)
+        );
+        answer["chosen"] = serde_json::to_value(&done.entry)?;
+        contents = done.contents;
+    }
+    tell(&args.change, &contents, answer, args.run.json)?;
+    Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
+    let (mut contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
+    let device = open::device(&args.run)?;
+    let (mut n_failed, mut answer) = (0, json!({}));
+    let (mut bundle, mut out) = (&*args.change.bundle, args.change.out.as_deref());
+    // Refused before anything is changed.
+    let listing =
+        args.normal.as_ref().map(|normal| dataset::normals_as(normal, None, &args.layout.hints())).transpose()?;
+    if !args.forget.is_empty() {
+        let work = ChangeJob { contents: &contents, bundle, out };
+        let done = job::forget(&work, &args.forget, &device, Some(SystemTime::now()))?;
+        let rows = done.n_rows.map_or_else(String::new, |[old, new]| format!(": {old} rows become {new}"));
+        say!("{} images are forgotten{rows}", done.names.len());
+        if done.n_scores_kept > 0 {
+            warning!(
+                "the bundle does not say whose the held-out scores are, so those of {} images stay: pcore calibrate sets thresholds anew",
+                done.n_scores_kept
+            );
+        }
+        answer["forgotten"] = json!(done.names);
+        contents = done.contents;
+        (bundle, out) = (out.unwrap_or(bundle), None);
+    }
+    if let Some(listing) = &listing {
+        listed::say(listing);
+        left_out::tell(listing, "used");
+        let plan = UpdatePlan {
+            told: args.told.told(),
+            group: args.told.group.clone(),
+            cap: args.cap,
+            ..UpdatePlan::default()
+        };
+        let work = ChangeJob { contents: &contents, bundle, out };
+        let done = job::update(&work, listing, &plan, &device, &context(&Console::new(), &args.run))?;
+        n_failed += done.failures.len() + done.untold.len() + listing.n_failures();
+        tell_updated(&done);
+        answer["learned"] = json!(done.names);
+        answer["untold"] = json!(done.untold);
+        answer["failed"] = json!(left_out::failed(&done.failures));
+        answer["suspects"] = serde_json::to_value(&done.suspects)?;
+        contents = done.contents;
+    }
+    tell(&args.change, &contents, answer, args.run.json)?;
+    Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// What an update did, and what to look at.
+fn tell_updated(done: &Updated) {
+    let rows = done.n_rows.map_or_else(String::new, |[old, new]| format!(", {old} rows become {new}"));
+    let at = |threshold: Option<f32>| threshold.map_or_else(|| "none".to_owned(), |at| format!("{at:.4}"));
+    let [before, after] = done.thresholds.map(at);
+    say!("{} images are learned{rows}; threshold {before} before, {after} now", done.names.len());
+    for name in &done.untold {
+        warning!(
+            "{}: nothing tells its condition, so it was left out; --condition or --conditions names it",
+            Shown::name(name)
+        );
+    }
+    for suspect in &done.suspects {
+        warning!(
+            "{} scores {:.4}, {:.1} deviations above the median of all: where it is defective, defects like it are missed from now on; pcore update --forget takes it back",
+            Shown::name(&suspect.name),
+            suspect.score,
+            suspect.deviations
+        );
+    }
+}
+
+pub(crate) fn merge(args: &MergeArgs) -> Result<Outcome> {
+    let (contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
+    let (other, _signer) = read_trusted(&args.other, &args.change.trust)?;
+    let device = open::device(&args.run)?;
+    let work = change(&args.change, &contents, args.change.out.as_deref());
+    let console = Console::new();
+    let now = Some(SystemTime::now());
+    let done = job::merge(&work, &other, args.cap, &device, (&context(&console, &args.run), now))?;
+    if let Some([old, new]) = done.n_rows {
+        say!(
+            "{} images of {} are taken in, {old} rows become {new}",
+            other.manifest.sources.len(),
+            terminal::shown(&args.other)
+        );
+    }
+    tell(&args.change, &done.contents, json!({}), args.run.json)?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn undo(args: &UndoArgs) -> Result<Outcome> {
+    let contents = live::undo(&args.bundle)?;
+    if args.json {
+        print_json(&json!({"bundle": args.bundle, "manifest": contents.manifest}))?;
+        return Ok(Outcome::Done);
+    }
+    print(&summary(&contents.manifest))?;
+    print_line(&format!("bundle       {}", args.bundle.display()))?;
+    say!("the last change is undone; pcore undo once more brings it back");
+    Ok(Outcome::Done)
+}
+
+fn change<'a>(args: &'a ChangeArgs, contents: &'a Contents, out: Option<&'a Path>) -> ChangeJob<'a> {
+    ChangeJob { contents, bundle: &args.bundle, out }
+}
+
+/// The bundle as it is now.
+fn tell(args: &ChangeArgs, contents: &Contents, mut answer: Value, is_json: bool) -> Result<()> {
+    let place = args.out.as_deref().unwrap_or(&args.bundle);
+    if signature_path(place).exists() {
+        warning!("the bundle is another now than the one that was signed: pcore sign signs it again");
+    }
+    if is_json {
+        answer["bundle"] = json!(place);
+        answer["manifest"] = serde_json::to_value(&contents.manifest)?;
+        return print_json(&answer);
+    }
+    print(&summary(&contents.manifest))?;
+    Ok(print_line(&format!("bundle       {}", terminal::shown(place)))?)
+}

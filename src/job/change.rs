@@ -1,0 +1,145 @@
+//! Bundles that are changed after their fit.
+
+use super::context::tell_left_out;
+use super::place::{check_bundle, existing_folder, prepare_folder_of};
+use super::{Context, JobError};
+use crate::bundle::Contents;
+use crate::dataset::Listing;
+use crate::live::{
+    self, CalibratePlan, Calibrated, ChoosePlan, Chosen, Forgotten, LiveError, Merged, UpdatePlan, Updated,
+};
+use crate::model::OpenDevice;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A bundle that is to be changed, and where the changed one goes.
+#[derive(Clone, Copy)]
+pub struct ChangeJob<'a> {
+    /// Its contents.
+    pub contents: &'a Contents,
+    /// Where it lies.
+    pub bundle: &'a Path,
+    /// Another place for the changed one; `None` to replace it, what was there kept beside it ([`live::undo`]).
+    pub out: Option<&'a Path>,
+}
+
+impl ChangeJob<'_> {
+    /// Where the changed bundle goes.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.out.unwrap_or(self.bundle)
+    }
+
+    pub(super) fn check(&self) -> Result<(), JobError> {
+        check_bundle(self.place())
+    }
+
+    pub(super) fn failed(&self) -> impl FnOnce(LiveError) -> JobError {
+        let path = self.bundle.to_owned();
+        move |source| JobError::Change { path, source: Box::new(source) }
+    }
+
+    /// Writes the changed bundle.
+    pub(super) fn write(&self, contents: &Contents) -> Result<(), JobError> {
+        prepare_folder_of(self.place())?;
+        live::write_changed(self.place(), contents)?;
+        Ok(())
+    }
+}
+
+/// [`live::calibrate`] by these normal images, into the bundle.
+///
+/// # Errors
+/// [`JobError::Change`]; or the bundle can't be written: its place is looked at before the work.
+pub fn calibrate(
+    job: &ChangeJob<'_>,
+    listing: &Listing,
+    plan: &CalibratePlan,
+    device: &OpenDevice,
+    context: &Context<'_>,
+) -> Result<Calibrated, JobError> {
+    job.check()?;
+    let plan = CalibratePlan { pace: context.pace, ..plan.clone() };
+    let contents = job.contents.clone();
+    let done = live::calibrate(contents, &listing.samples, &plan, device, context.progress).map_err(job.failed())?;
+    tell_left_out(&done.failures, context.progress);
+    job.write(&done.contents)?;
+    Ok(done)
+}
+
+/// [`live::choose_threshold`] on these labelled images, into the bundle.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn choose_threshold(
+    job: &ChangeJob<'_>,
+    listing: &Listing,
+    plan: &ChoosePlan,
+    device: &OpenDevice,
+    context: &Context<'_>,
+) -> Result<Chosen, JobError> {
+    job.check()?;
+    let plan = ChoosePlan { pace: context.pace, ..plan.clone() };
+    let contents = job.contents.clone();
+    let done =
+        live::choose_threshold(contents, &listing.samples, &plan, device, context.progress).map_err(job.failed())?;
+    tell_left_out(&done.failures, context.progress);
+    job.write(&done.contents)?;
+    Ok(done)
+}
+
+/// [`live::update`] by these normal images, into the bundle. Where the plan names no place for descriptors that memory does not hold, it
+/// is the bundle's folder.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn update(
+    job: &ChangeJob<'_>,
+    listing: &Listing,
+    plan: &UpdatePlan,
+    device: &OpenDevice,
+    context: &Context<'_>,
+) -> Result<Updated, JobError> {
+    job.check()?;
+    let scratch = Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(job.place())));
+    let plan = UpdatePlan { pace: context.pace, scratch, ..plan.clone() };
+    let contents = job.contents.clone();
+    let done = live::update(contents, &listing.samples, &plan, device, context.progress).map_err(job.failed())?;
+    tell_left_out(&done.failures, context.progress);
+    job.write(&done.contents)?;
+    Ok(done)
+}
+
+/// [`live::forget`] the images of these names, in the bundle.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn forget(
+    job: &ChangeJob<'_>,
+    names: &[String],
+    device: &OpenDevice,
+    at: Option<SystemTime>,
+) -> Result<Forgotten, JobError> {
+    job.check()?;
+    let done = live::forget(job.contents.clone(), names, device, at).map_err(job.failed())?;
+    job.write(&done.contents)?;
+    Ok(done)
+}
+
+/// [`live::merge`] another bundle into this one.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn merge(
+    job: &ChangeJob<'_>,
+    second: &Contents,
+    cap: Option<usize>,
+    device: &OpenDevice,
+    (context, at): (&Context<'_>, Option<SystemTime>),
+) -> Result<Merged, JobError> {
+    job.check()?;
+    let (first, second) = (job.contents.clone(), second.clone());
+    let done = live::merge(first, second, cap, device, (context.progress, at)).map_err(job.failed())?;
+    job.write(&done.contents)?;
+    Ok(done)
+}

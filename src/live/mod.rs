@@ -1,0 +1,31 @@
+//! Detectors that live: thresholds that can be moved, and what was done to a bundle after its fit.
+//!
+//! | | what stays | what changes |
+//! |---|---|---|
+//! | [`calibrate()`] | the detector | thresholds, from other normal images |
+//! | [`choose_threshold()`] | the detector | thresholds, by what mistakes cost on labelled images |
+//! | [`update()`] | what it knows, under a cap as much as covers it | further normal images, thresholds |
+//! | [`forget()`] | the rest | what it knows of some images, thresholds |
+//! | [`merge()`] | what both know | rows, conditions and thresholds of two bundles as one |
+//! | [`undo()`] | | the last change |
+
+mod calibrate;
+mod choose;
+mod entries;
+mod error;
+mod forget;
+mod kept;
+mod lineage;
+mod merge;
+mod normals;
+mod update;
+mod views;
+
+pub use calibrate::{CalibratePlan, Calibrated, calibrate};
+pub use choose::{ChoosePlan, Chosen, Costs, choose_threshold};
+pub use error::LiveError;
+pub use forget::{Forgotten, forget};
+pub use kept::{BEFORE_SUFFIX, before_path, undo, write_changed};
+pub use merge::{Merged, merge};
+pub use normals::Told;
+pub use update::{UpdatePlan, Updated, update};
