@@ -24,6 +24,7 @@ mod interrupted;
 mod json;
 mod layouts;
 mod list;
+mod living;
 mod memory;
 mod messages;
 mod mutations;

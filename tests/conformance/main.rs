@@ -10,6 +10,7 @@ mod growing;
 mod in_memory;
 mod jobs;
 mod listener;
+mod living;
 mod refusals;
 mod roi;
 mod suspects;

@@ -38,6 +38,28 @@ fn bank(n_rows: usize, n_conditions: usize, seed: u32) -> MemoryBank {
 
 proptest! {
     #[test]
+    fn what_two_banks_find_joined_is_what_one_of_all_rows_finds(
+        n_first in 1usize..30, n_more in 1usize..30, n_conditions in 1usize..4, k in 1usize..5, left_out in 0u32..3,
+        seed in any::<u32>(),
+    ) {
+        let all = bank(n_first + n_more, n_conditions, seed);
+        let of = |range: std::ops::Range<usize>| {
+            let origins = range.clone().map(|row| BankRow { source: row as u32 % 3, ..all.origins()[row] }).collect();
+            MemoryBank::new(all.rows()[range.start * 3..range.end * 3].to_vec(), 3, origins, kernel::Metric::Euclidean).unwrap()
+        };
+        let (first, more) = (of(0..n_first), of(n_first..n_first + n_more));
+        let all = of(0..n_first + n_more);
+        let query = [0.7f32, 0.2, 1.1, 0.1, 0.9, 0.4];
+        let is_left_out = |source: u32| source == left_out;
+        let expected = all.nearest_by_condition_without(&query, k, &is_left_out).unwrap();
+        let found = first.nearest_by_condition_without(&query, k, &is_left_out).unwrap();
+        let found = found.joined(&more.nearest_by_condition_without(&query, k, &is_left_out).unwrap(), n_first as u32);
+        for search in [Search::All, Search::Only { condition: 0 }, Search::Penalised { condition: 0, factor: 1.5 }] {
+            prop_assert_eq!(found.under(search), expected.under(search));
+        }
+    }
+
+    #[test]
     fn every_search_is_that_of_its_definition(
         n_rows in 3usize..40, n_conditions in 1usize..4, k in 1usize..5, condition in 0usize..3,
         factor in 1.0f32..3.0, seed in any::<u32>(),

@@ -44,9 +44,10 @@ impl Base {
         MemoryBank::new(self.rows.clone(), self.dim, self.origins.clone(), self.settings.metric.into())
     }
 
-    /// Of these rows alone.
+    /// Of these rows alone, in ascending order.
     pub(super) fn only(&self, at: &[usize]) -> Self {
-        let of = |values: &[f32]| at.iter().map(|row| values[*row]).collect::<Vec<_>>();
+        // Of rows that were just added none is known yet.
+        let of = |values: &[f32]| at.iter().filter_map(|row| values.get(*row)).copied().collect::<Vec<_>>();
         Self {
             rows: at.iter().flat_map(|row| &self.rows[row * self.dim..][..self.dim]).copied().collect(),
             origins: at.iter().map(|row| self.origins[*row]).collect(),

@@ -1,0 +1,105 @@
+//! Bundles that are changed: `pcore calibrate`, `update`, `merge`, `undo`, and lines drawn elsewhere by `--alpha` and `--threshold`.
+
+use crate::support::{Fixture, expect, pcore, rows, text};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A copy of the fixture's bundle, and further maps of its machine.
+fn line() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::copy(Fixture::get().path().join(".pcore/C.pcore"), folder.path().join("c.pcore")).unwrap();
+    let counts = ["--train", "24", "--good", "12", "--fault", "12", "--seed", "3"];
+    expect(0, pcore(folder.path()).args(["synth", "hdmap", "--out", "more"]).args(counts));
+    folder
+}
+
+fn json(command: &mut std::process::Command) -> Value {
+    serde_json::from_str(&text(&expect(0, command).stdout)).unwrap()
+}
+
+fn inspected(at: &Path) -> Value {
+    json(pcore(at).args(["inspect", "c.pcore", "--json"]))
+}
+
+const GOOD: &str = "more/domain_C/test/good";
+
+#[test]
+fn a_line_is_drawn_for_one_run_and_refused_out_of_reach() {
+    let folder = line();
+    let at = folder.path();
+    let infer =
+        |extra: &[&str]| pcore(at).args(["infer", GOOD, "--bundle", "c.pcore", "--json"]).args(extra).output().unwrap();
+    let (usual, strict, fixed) = (infer(&[]), infer(&["--alpha", "0.2"]), infer(&["--threshold", "-5"]));
+    assert_eq!(rows(&usual).len(), 12);
+    for (name, row) in rows(&strict) {
+        let p = row["p_value"].as_f64().unwrap();
+        assert_eq!(row["verdict"] == "anomalous", p <= 0.2, "{name}: {row}");
+        assert_eq!(row["p_value"], rows(&usual)[&name]["p_value"]);
+    }
+    assert!(rows(&fixed).values().all(|row| row["verdict"] == "anomalous"));
+    let refused = infer(&["--alpha", "0.001"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("--alpha 0.001: the 40 held-out normals") || said.contains("held-out normals of"), "{said}");
+    assert!(said.contains("pcore update"), "{said}");
+    let unknown = text(&infer(&["--alpha", "hot=0.1"]).stderr);
+    assert!(unknown.contains("no condition 'hot'"), "{unknown}");
+    let table = text(&expect(0, pcore(at).args(["eval", "more", "--domain", "C", "--bundle", "c.pcore"])).stdout);
+    assert!(
+        table.contains("at false-alarm rates asked for") && table.contains("chosen on these very images"),
+        "{table}"
+    );
+}
+
+#[test]
+fn thresholds_are_set_from_other_normals_and_undone() {
+    let folder = line();
+    let at = folder.path();
+    let before = fs::read(at.join("c.pcore")).unwrap();
+    let done = json(pcore(at).args(["calibrate", "c.pcore", "--normal", GOOD, "--alpha", "0.1", "--json"]));
+    assert_eq!((done["n_images"].as_u64(), done["manifest"]["calibration"]["alpha"].as_f64()), (Some(12), Some(0.1)));
+    let steps = &inspected(at)["lineage"]["steps"];
+    assert_eq!((steps[0]["verb"].as_str(), steps[0]["n_added"].as_u64()), (Some("calibrate"), Some(12)), "{steps}");
+    expect(0, pcore(at).args(["undo", "c.pcore"]));
+    assert_eq!(fs::read(at.join("c.pcore")).unwrap(), before);
+    let chosen =
+        ["calibrate", "c.pcore", "--validation", "more/domain_C", "--miss-cost", "10", "--out", "chosen.pcore"];
+    let shown = text(&expect(0, pcore(at).args(chosen)).stdout);
+    assert!(shown.contains("chosen on labelled images, nothing is promised"), "{shown}");
+    assert_eq!(fs::read(at.join("c.pcore")).unwrap(), before, "--out leaves the bundle as it is");
+    let needed = text(&expect(2, pcore(at).args(["calibrate", "c.pcore"])).stderr);
+    assert!(needed.contains("--normal"), "{needed}");
+}
+
+#[test]
+fn a_bundle_learns_further_maps_forgets_them_and_tells_what_was_done() {
+    let folder = line();
+    let at = folder.path();
+    let before = json(pcore(at).args(["inspect", "c.pcore", "--json"]));
+    let n = |manifest: &Value| manifest["sources"].as_array().unwrap().len();
+    let update = ["update", "c.pcore", "--normal", GOOD, "--json"];
+    let done = json(pcore(at).args(update));
+    assert_eq!((done["learned"].as_array().unwrap().len(), n(&done["manifest"])), (12, n(&before) + 12), "{done}");
+    let shown = text(&expect(0, pcore(at).args(["inspect", "c.pcore"])).stdout);
+    assert!(shown.lines().any(|line| line.starts_with("update ") && line.contains("12 images")), "{shown}");
+    let learned = done["learned"][0].as_str().unwrap();
+    let forgot = json(pcore(at).args(["update", "c.pcore", "--forget", learned, "--json"]));
+    assert_eq!((forgot["forgotten"][0].as_str(), n(&forgot["manifest"])), (Some(learned), n(&before) + 11));
+    let nothing = expect(2, pcore(at).args(["update", "c.pcore", "--forget", "nobody.tiff"]));
+    assert!(text(&nothing.stderr).contains("no training image is called nobody.tiff"));
+    // A folder without images changes nothing, whatever is to be forgotten.
+    fs::create_dir(at.join("empty")).unwrap();
+    let both = ["update", "c.pcore", "--forget", "*", "--normal", "empty"];
+    let now = fs::read(at.join("c.pcore")).unwrap();
+    expect(2, pcore(at).args(both));
+    assert_eq!(fs::read(at.join("c.pcore")).unwrap(), now);
+    let other = Fixture::get().path().join(".pcore/C.pcore");
+    let merge = ["merge", "c.pcore", other.to_str().unwrap(), "--cap", "60", "--json"];
+    let merged = json(pcore(at).args(merge));
+    assert_eq!(n(&merged["manifest"]), 2 * n(&before) + 11);
+    let verbs: Vec<&str> =
+        merged["manifest"]["lineage"]["steps"].as_array().unwrap().iter().filter_map(|s| s["verb"].as_str()).collect();
+    assert_eq!(verbs, ["update", "forget", "merge"]);
+}
