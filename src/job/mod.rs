@@ -2,7 +2,7 @@
 //!
 //! | job | from | to |
 //! |---|---|---|
-//! | [`fit()`] | normal images | a bundle |
+//! | [`fit()`] | normal images | a bundle, and a page of those unlike the others |
 //! | [`inspect()`] | images | rows, overlays, maps, explanations and `report.html` in a folder |
 //! | [`evaluate()`] | labelled images | figures, and the same folder |
 //! | [`calibrate()`], [`choose_threshold()`] | a bundle, and normal or labelled images | the bundle with other thresholds |
@@ -22,7 +22,8 @@
 //!
 //! let (bundle, device, context) = (Path::new("part.pcore"), OpenDevice::cpu(), Context::default());
 //! let normals = pcore::dataset::normals("normal".as_ref(), None)?;
-//! job::fit(&FitJob { listing: &normals, plan: &FitPlan::default(), base: None, bundle }, &device, &context)?;
+//! let plan = FitPlan::default();
+//! job::fit(&FitJob { listing: &normals, plan: &plan, base: None, bundle, suspects: None }, &device, &context)?;
 //!
 //! let opened = Opened::open(Contents::read(bundle)?, bundle, "just fitted", device)?;
 //! let images = pcore::dataset::inputs(&["line1".into()], None)?;
@@ -53,6 +54,7 @@ mod pictures;
 mod place;
 mod screen;
 mod study;
+mod suspects;
 mod truth;
 
 pub use change::{ChangeJob, calibrate, choose_threshold, forget, merge, update};
@@ -68,4 +70,5 @@ pub use pictures::MapFormat;
 pub use place::{check_bundle, check_file, check_folder, prepare_folder, read_at_most};
 pub use screen::{Keep, NORMAL_LIST, SCREENING_CSV, ScreenDone, ScreenJob, screen};
 pub use study::{StudyDone, StudyJob, study};
+pub use suspects::SUSPECTS_PAGE;
 pub use truth::Truth;

@@ -69,6 +69,7 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         evaluation: page.evaluation,
         images: page.images.to_vec(),
         thresholds: thresholds(opened, page.calibration),
+        suspects: manifest.suspects.clone(),
         gallery,
         legend,
         facts: run.facts(manifest),

@@ -1,5 +1,6 @@
 //! An inspection drawn over its image.
 
+use super::picture::shown;
 use super::{Caption, ColourScale, Overlay, Picture, ReportError, SourceImage, display_rgb, display_white, overlay};
 use crate::image::{Image, Placement};
 use crate::infer::Inspection;
@@ -51,6 +52,16 @@ pub fn draw_inspection(image: &Image, inspection: &Inspection, style: &DrawStyle
         condition: inspection.condition.as_ref().map(crate::condition::Condition::as_str),
     };
     draw_map(image, (&inspection.map, &inspection.placement), style, Some(caption))
+}
+
+/// The image alone, with the brightness that `like` is shown with, no side longer than `max_side_px`.
+///
+/// # Errors
+/// [`ReportError`] for sides that are too long.
+pub fn draw_image(image: &Image, like: &Image, max_side_px: Option<usize>) -> Result<Picture, ReportError> {
+    let rgb = display_rgb(image, display_white(like));
+    let source = SourceImage { rgb: &rgb, height_px: image.height_px(), width_px: image.width_px() };
+    shown(source, max_side_px)
 }
 
 /// The image with a map at the network's input size over it, in which the image lies as the placement says.

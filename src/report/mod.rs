@@ -5,7 +5,7 @@
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
 //! - [`draw_inspection`], [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
-//! - [`html_page`]: all of it in one file that needs no network.
+//! - [`html_page`]: all of it in one file that needs no network; [`suspects_page`]: training images unlike the others.
 //!
 //! Nothing here opens a file: writers take any output, pages and pictures are
 //! bytes in memory.
@@ -29,13 +29,14 @@ mod results;
 mod rows;
 mod run_info;
 pub mod study;
+mod suspects;
 mod table;
 mod template;
 mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};
 pub use csv_text::{csv_quoted, csv_text};
-pub use drawn::{DrawStyle, colours, draw_inspection, draw_map};
+pub use drawn::{DrawStyle, colours, draw_image, draw_inspection, draw_map};
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
@@ -52,5 +53,6 @@ pub use report_image::ReportImage;
 pub use result_row::{RegionRow, ResultRow};
 pub use results::{CsvResults, JsonlResults};
 pub use run_info::{RunInfo, Used};
+pub use suspects::{ShownSuspect, SuspectPictures, SuspectsReport, suspects_page};
 pub use table::evaluation_table;
 pub use wire::EvaluationJson;

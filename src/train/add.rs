@@ -62,10 +62,10 @@ pub fn add_to(
     }
     let examples = examples(base.manifest.conditions.len(), &fitted.contents.manifest, samples, &plan.conditions)?;
     let gate = grown_gate(before, &examples, &pipeline, &plan.pace(), progress)?;
-    let Fitted { contents, failures, calibrating } = fitted;
+    let Fitted { contents, failures, calibrating, suspects } = fitted;
     let joined = join(base.clone(), contents, &gate, growth.join)?;
     joined.check_with(&plan.registry)?;
-    Ok(Fitted { contents: joined, failures, calibrating })
+    Ok(Fitted { contents: joined, failures, calibrating, suspects })
 }
 
 /// Gives the one condition of a bundle a name.

@@ -95,6 +95,11 @@ fn default_pipeline(side_px: usize) -> PipelineSpec {
     }
 }
 
+/// Suspects of a fit of which maps are drawn, the most striking ones.
+pub(super) const MOST_DRAWN: usize = 20;
+/// Values that their maps hold at most, all together.
+pub(super) const MOST_DRAWN_VALUES: usize = 1 << 25;
+
 /// Everything that decides what a fit makes of its images.
 #[derive(Clone, Debug)]
 pub struct FitPlan {
@@ -134,6 +139,9 @@ pub struct FitPlan {
     /// Whether training images that score unlike the others ([`SUSPECT_DEVIATIONS`]) are left out, and it is fitted again without
     /// them, at most [`MOST_ROUNDS`] times. The threshold then promises nothing about images like those.
     pub drop_suspects: bool,
+    /// Whether their maps are drawn ([`FittedSuspect::map`](super::FittedSuspect::map)); where images are held out, the descriptors
+    /// of all the others are then kept until the end, in memory or in `scratch`. The bundle is the same.
+    pub draw_suspects: bool,
     /// A fixed raw-score threshold in place of the calibrated one.
     pub threshold: Option<f32>,
     /// Seed of every random choice.
@@ -185,6 +193,7 @@ impl FitPlan {
             holdout: Holdout::Auto,
             alpha: DEFAULT_ALPHA,
             drop_suspects: false,
+            draw_suspects: false,
             threshold: None,
             seed: 0,
             batch: DEFAULT_BATCH,

@@ -40,6 +40,7 @@ mod shared;
 mod signing;
 mod study;
 mod support;
+mod suspects;
 mod terminal;
 mod tiles;
 mod user_commands;

@@ -49,7 +49,7 @@ impl Station {
         let plan = FitPlan { parts: vec![part], group: GroupRule::Single, alpha: 0.1, ..FitPlan::default() };
         let listing = dataset::normals(&folder.path().join("data"), None).unwrap();
         let bundle = folder.path().join("new/folder/part.pcore");
-        let job = FitJob { listing: &listing, plan: &plan, base: None, bundle: &bundle };
+        let job = FitJob { listing: &listing, plan: &plan, base: None, bundle: &bundle, suspects: None };
         let done = job::fit(&job, &OpenDevice::cpu(), &Context::default()).unwrap();
         assert!(done.fitted.failures.is_empty());
         let contents = Contents::read(&bundle).unwrap();

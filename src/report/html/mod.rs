@@ -13,6 +13,7 @@ mod gate;
 mod images;
 mod markup;
 mod report;
+mod suspects;
 mod threshold;
 
 use askama::Template;
@@ -26,6 +27,8 @@ pub(super) use markup::Markup;
 pub use report::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource,
 };
+pub(super) use suspects::SuspectRow;
+use suspects::Suspects;
 use threshold::Threshold;
 
 /// Of this program, for the page.
@@ -46,6 +49,7 @@ pub fn html_page(report: &Report) -> String {
         charts_section: Charts::of(report),
         figures_section: report.evaluation.as_ref().map(Figures::of),
         gate_section: report.evaluation.as_ref().and_then(|evaluation| evaluation.gate.as_ref()).map(GateTable::of),
+        suspects_section: Suspects::of(report.suspects.as_ref()),
         gallery_section: Gallery::of(report),
         images_section: Images::of(&report.images),
         facts_heading: "About this run",
@@ -64,6 +68,7 @@ struct Page<'a> {
     charts_section: Option<Charts>,
     figures_section: Option<Figures<'a>>,
     gate_section: Option<GateTable<'a>>,
+    suspects_section: Option<Suspects<'a>>,
     gallery_section: Option<Gallery<'a>>,
     images_section: Option<Images<'a>>,
     facts_heading: &'static str,

@@ -1,5 +1,6 @@
 //! What a page is made of.
 
+use crate::bundle::SuspectsEntry;
 use crate::eval::Evaluation;
 use crate::report::gallery::GalleryItem;
 use crate::report::picture::ColourScale;
@@ -27,6 +28,8 @@ pub struct Report {
     pub images: Vec<ReportImage>,
     /// The threshold of each condition, or one for all.
     pub thresholds: Vec<ThresholdNote>,
+    /// Training images unlike the others that the bundle names, if it does.
+    pub suspects: Option<SuspectsEntry>,
     /// Pictures for what [`select_gallery`](crate::report::select_gallery) picked; items that name no
     /// image of the list are left out.
     pub gallery: Vec<GalleryItem>,

@@ -15,3 +15,4 @@ pub use overlay::{Caption, Overlay, SourceImage, overlay};
 
 pub(super) use canvas::text_width_px;
 pub(super) use font::ASCENT;
+pub(super) use overlay::shown;

@@ -133,6 +133,14 @@ pub fn overlay(spec: &Overlay<'_>) -> Result<Picture, ReportError> {
     Ok(picture)
 }
 
+/// An image alone, as large as its overlay is.
+pub(in crate::report) fn shown(source: SourceImage<'_>, max_side_px: Option<usize>) -> Result<Picture, ReportError> {
+    let SourceImage { rgb, height_px, width_px } = source;
+    check_extent("the image", height_px, width_px)?;
+    check_size("the image", rgb.len(), 3, height_px, width_px)?;
+    Ok(resample::source(rgb, (height_px, width_px), shown_size(height_px, width_px, max_side_px)))
+}
+
 fn check_size(
     what: &'static str,
     found: usize,

@@ -9,13 +9,14 @@ use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, DetectError, Detector, FeaturePipeline, FittedPart, PartLevels, Training, View, go_on, joined,
+    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Training, View, go_on, joined,
     leave_out, leave_out_of, levels_of,
 };
 use crate::flow::Flow;
-use crate::image::Roi;
+use crate::image::{Placement, Roi};
 use crate::progress::Progress;
-use crate::train::plan::SCREENED_AT_MOST;
+use crate::score::AnomalyMap;
+use crate::train::plan::{MOST_DRAWN, MOST_DRAWN_VALUES, SCREENED_AT_MOST};
 use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::cmp::Reverse;
@@ -116,7 +117,8 @@ impl Learning<'_> {
         progress: &dyn Progress,
     ) -> Result<Judged, TrainError> {
         let held = self.held_out(&part, passing, progress)?;
-        let suspects = self.suspects(&[of_each(&held), screened].concat(), slice::from_ref(&part), passing)?;
+        let scored = [of_each(&held), screened].concat();
+        let suspects = self.suspects(&scored, (slice::from_ref(&part), &[]), passing)?;
         Ok((part.fit.into_detector(), held, suspects))
     }
 
@@ -139,10 +141,10 @@ impl Learning<'_> {
         }
         // Suspects are told by what the parts say one by one, so that all images are told alike.
         let scored = [together(&of_parts, &levels), together(screened, &levels)].concat();
+        let suspects = self.suspects(&scored, (&parts, &levels), passing)?;
         if !self.leaves_out() {
             let detector = joined(parts, levels, passing.views);
             let held = self.calibrate(&*detector, passing, progress)?;
-            let suspects = self.suspects(&scored, &[], passing)?;
             return Ok((detector, held, suspects));
         }
         let Some(described) = parts[0].described.as_ref() else { return Err(TrainError::NoParts) };
@@ -150,11 +152,11 @@ impl Learning<'_> {
         let read = (&*levels, passing.views);
         let leave = |index, admission| leave_out(&parts, read, &training, index, admission);
         let held = leave_each_out("calibrating", &leave, &training, progress)?;
-        let suspects = self.suspects(&scored, &parts, passing)?;
         Ok((joined(parts, levels, passing.views), held, suspects))
     }
 
-    /// The scores of a part's images by the others where none of these calibrate; the descriptors go then.
+    /// The scores of a part's images by the others where none of these calibrate; the descriptors go then, unless maps of suspects
+    /// are to be drawn.
     fn screen(
         &self,
         part: &mut FittedPart,
@@ -176,28 +178,66 @@ impl Learning<'_> {
         let training = self.training(&described);
         let views = default_first(part.fit.detector().views(policies));
         let leave = |index, admission| leave_out_of(&*part.fit, &training, index, admission, &views[..1]);
-        Ok(of_each(&leave_each_out("screening", &leave, &training, progress)?))
+        let scored = of_each(&leave_each_out("screening", &leave, &training, progress)?);
+        part.described = self.plan.draw_suspects.then_some(described);
+        Ok(scored)
     }
 
     /// The suspects among images that were scored by the others; what each is nearest to says the first part that knows.
     fn suspects(
         &self,
         scored: &[ByOthers],
-        parts: &[FittedPart],
+        (parts, levels): (&[FittedPart], &[Vec<PartLevels>]),
         passing: Passing<'_>,
     ) -> Result<Vec<Suspect>, DetectError> {
         let mut found = find(scored, self.conditions.len());
-        for suspect in &mut found {
+        let mut n_values = 0;
+        for (rank, suspect) in found.iter_mut().enumerate() {
+            let Ok(index) = self.split.bank.binary_search(&suspect.image) else {
+                suspect.is_held_out = true;
+                continue;
+            };
             let admission = Admission::certain(self.label[suspect.image]);
-            let Ok(index) = self.split.bank.binary_search(&suspect.image) else { continue };
             for FittedPart { fit, described } in parts {
-                if let (Some(described), None) = (described, suspect.nearest) {
-                    suspect.nearest =
+                if let (Some(described), None) = (described, suspect.neighbour) {
+                    suspect.neighbour =
                         fit.nearest_other(&self.training(described), index, admission, passing.views[0])?;
+                }
+            }
+            // What is only kept to be shown does not change the bundle.
+            suspect.nearest = suspect.neighbour.filter(|_| self.leaves_out());
+            if self.plan.draw_suspects && rank < MOST_DRAWN {
+                suspect.map = self.map_of(index, (parts, levels), passing, admission)?;
+                n_values += suspect.map.as_ref().map_or(0, |(map, _)| map.values.len());
+                if n_values > MOST_DRAWN_VALUES {
+                    suspect.map = None;
                 }
             }
         }
         Ok(found)
+    }
+
+    /// What would be drawn of the image of this index, had it never been seen, and where it lies in that.
+    fn map_of(
+        &self,
+        index: usize,
+        (parts, levels): (&[FittedPart], &[Vec<PartLevels>]),
+        passing: Passing<'_>,
+        admission: Admission,
+    ) -> Result<Option<(AnomalyMap, Placement)>, DetectError> {
+        let Some(described) = parts.first().and_then(|part| part.described.as_ref()) else { return Ok(None) };
+        let training = self.training(described);
+        let drawn = match parts {
+            [only] => leave_out_of(&*only.fit, &training, index, admission, &passing.views[..1])?,
+            several => leave_out(several, (levels, &passing.views[..1]), &training, index, admission)?,
+        };
+        let Some(Drawn { map, .. }) = drawn else { return Ok(None) };
+        let (height_px, width_px) = self.size_px[training.images[index]];
+        let placement =
+            |part: &FittedPart| part.fit.detector().features().preprocessing().placement(height_px, width_px);
+        // A joined map lies as that of the part that it is as large as.
+        let own = parts.iter().map(placement).find(|own| own.input_px() == (map.height_px, map.width_px));
+        Ok(own.map(|own| (map, own)))
     }
 
     pub(super) fn training<'a>(&'a self, described: &'a Described) -> Training<'a> {
@@ -252,7 +292,7 @@ impl Learning<'_> {
         passing: Passing<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<HeldOut>, TrainError> {
-        let Some(described) = part.described.as_ref() else {
+        let Some(described) = part.described.as_ref().filter(|_| self.leaves_out()) else {
             return self.calibrate(part.fit.detector(), passing, progress);
         };
         let training = self.training(described);

@@ -17,8 +17,8 @@ use super::originals::Originals;
 use super::plan::MOST_ROUNDS;
 use super::products::check_one_product;
 use super::{FitPlan, PartPlan, TileRule, TrainError};
+use crate::bundle::Contents;
 use crate::bundle::MAX_COPIES;
-use crate::bundle::{Contents, SuspectEntry};
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
 use crate::detect::{FeaturePipeline, PipelineSpec};
@@ -29,6 +29,7 @@ use crate::progress::Progress;
 use crate::score::Conformal;
 pub use failure::Failure;
 pub(crate) use going_on::{Further, Learnt, LearntScore, go_on_with};
+pub use suspects::FittedSuspect;
 
 pub(crate) use look::digest;
 use look::{all_named, look};
@@ -47,6 +48,8 @@ pub struct Fitted {
     pub failures: Vec<Failure>,
     /// Names of the images that calibrate, in the order of [`Contents::scores`].
     pub calibrating: Vec<String>,
+    /// Training images whose score by the others lies far above theirs: those that stay, then those that were left out.
+    pub suspects: Vec<FittedSuspect>,
 }
 
 /// Fits a detector to normal images.
@@ -137,8 +140,7 @@ pub(crate) fn fit_on(
     }
     peaks.limit(&mut flows[0]);
     let roi = plan.region_of_interest(glances[0].size_px)?.map(Arc::new);
-    let mut dropped: Vec<SuspectEntry> = vec![];
-    let mut n_rounds = 0;
+    let (mut dropped, mut n_rounds): (Vec<FittedSuspect>, usize) = (vec![], 0);
     loop {
         pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
         let round = Round::fit(
@@ -148,22 +150,22 @@ pub(crate) fn fit_on(
             (policies, screens, &dropped),
             progress,
         )?;
+        let found: Vec<FittedSuspect> = round.suspects.iter().map(|suspect| suspect.fitted(&samples)).collect();
         if !plan.drop_suspects || round.suspects.is_empty() || n_rounds == MOST_ROUNDS {
             round.warn(progress);
             let Round { contents, calibrating, .. } = round;
-            return Ok(Fitted { contents, failures, calibrating });
+            return Ok(Fitted { contents, failures, calibrating, suspects: [found, dropped].concat() });
         }
         n_rounds += 1;
-        let found: Vec<SuspectEntry> = round.suspects.iter().map(|suspect| suspect.entry(&samples)).collect();
         progress.note(&format!(
             "{} of {} training images {} far above the others ({}): it is fitted again without",
             found.len(),
             samples.len(),
             verb(found.len()),
-            named(&found)
+            named(found.iter().map(|suspect| &suspect.entry))
         ));
-        dropped.extend(found);
-        let is_kept = |sample: &Sample| dropped.iter().all(|suspect| suspect.name != sample.name);
+        dropped.extend(found.into_iter().map(|suspect| FittedSuspect { is_dropped: true, ..suspect }));
+        let is_kept = |sample: &Sample| dropped.iter().all(|suspect| suspect.entry.name != sample.name);
         let mut keep = samples.iter().map(|sample| is_kept(sample)).collect::<Vec<_>>().into_iter();
         glances.retain(|_| keep.next().unwrap_or(true));
         samples.retain(|sample| is_kept(sample));

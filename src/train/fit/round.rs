@@ -4,7 +4,7 @@ use super::contents::Outcome;
 use super::groups::Groups;
 use super::learn::{Learned, Learning};
 use super::look::{Glance, Labels, label};
-use super::suspects::Suspect;
+use super::suspects::{FittedSuspect, Suspect};
 use crate::bundle::{Contents, SuspectEntry, SuspectsEntry};
 use crate::condition::Policy;
 use crate::dataset::Sample;
@@ -36,7 +36,7 @@ impl Round {
         (plan, roi): (&FitPlan, &Option<Arc<Roi>>),
         (samples, glances): (&[&Sample], &mut [Glance<'_>]),
         (pipelines, flows): (Vec<FeaturePipeline>, Vec<Flow>),
-        (policies, screens, dropped): (&[Policy], bool, &[SuspectEntry]),
+        (policies, screens, dropped): (&[Policy], bool, &[FittedSuspect]),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
         let Labels { conditions, of_image: label, level } = label(samples, glances, &plan.conditions)?;
@@ -61,7 +61,8 @@ impl Round {
         }
         let calibrating = held.iter().map(|h| samples[h.image].name.clone()).collect();
         let kept: Vec<SuspectEntry> = suspects.iter().map(|suspect| suspect.entry(samples)).collect();
-        let entry = SuspectsEntry { kept, dropped: dropped.to_vec() };
+        let dropped = dropped.iter().map(|suspect| suspect.entry.clone()).collect();
+        let entry = SuspectsEntry { kept, dropped };
         let entry = (!entry.kept.is_empty() || !entry.dropped.is_empty()).then_some(entry);
         let outcome = Outcome { learning: &learning, gate: &gate, views: &views, held: &held, suspects: entry };
         let contents = outcome.contents(&*detector)?;
@@ -88,7 +89,7 @@ impl Round {
             kept.len(),
             manifest.sources.len(),
             verb(kept.len()),
-            named(kept)
+            named(kept.iter())
         ));
     }
 }
@@ -99,9 +100,10 @@ pub(super) fn verb(n: usize) -> &'static str {
 }
 
 /// The first few names.
-pub(super) fn named(suspects: &[SuspectEntry]) -> String {
-    let names: Vec<&str> = suspects.iter().take(MOST_NAMED).map(|suspect| suspect.name.as_str()).collect();
-    match suspects.len().saturating_sub(MOST_NAMED) {
+pub(super) fn named<'a>(suspects: impl ExactSizeIterator<Item = &'a SuspectEntry>) -> String {
+    let n = suspects.len();
+    let names: Vec<&str> = suspects.take(MOST_NAMED).map(|suspect| suspect.name.as_str()).collect();
+    match n.saturating_sub(MOST_NAMED) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }

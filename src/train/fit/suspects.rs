@@ -4,6 +4,8 @@ use super::held_out::HeldOut;
 use crate::bundle::SuspectEntry;
 use crate::dataset::Sample;
 use crate::detect::{PartLevels, standardised};
+use crate::image::Placement;
+use crate::score::AnomalyMap;
 use crate::train::plan::{SUSPECT_DEVIATIONS, SUSPECTS_FROM};
 
 /// The consistency factor that makes a median deviation a standard deviation, for normal distributions.
@@ -27,6 +29,29 @@ pub(super) struct Suspect {
     deviations: f32,
     /// The image that its most anomalous patch is nearest to.
     pub(super) nearest: Option<usize>,
+    /// The same where it is looked for only to be shown.
+    pub(super) neighbour: Option<usize>,
+    /// Its map by the others.
+    pub(super) map: Option<(AnomalyMap, Placement)>,
+    pub(super) is_held_out: bool,
+}
+
+/// A training image whose score by the others lies far above theirs.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FittedSuspect {
+    /// What the bundle says of it.
+    pub entry: SuspectEntry,
+    /// Whether it was left out of the fit.
+    pub is_dropped: bool,
+    /// The training image that its most anomalous patch is nearest to, as far as that is known.
+    pub neighbour: Option<String>,
+    /// What the detector would have drawn had it never seen the image, and where the image lies in that; where
+    /// [`FitPlan::draw_suspects`](crate::train::FitPlan::draw_suspects) asks for it, of the most striking ones. `None` for an image
+    /// that was held out, which the detector never saw.
+    pub map: Option<(AnomalyMap, Placement)>,
+    /// Whether the detector of that fit never saw the image: it was held out.
+    pub is_held_out: bool,
 }
 
 impl Suspect {
@@ -34,6 +59,13 @@ impl Suspect {
         let nearest = self.nearest.map(|image| samples[image].name.clone());
         let name = samples[self.image].name.clone();
         SuspectEntry { name, score: self.raw_score, deviations: self.deviations, nearest }
+    }
+
+    pub(super) fn fitted(&self, samples: &[&Sample]) -> FittedSuspect {
+        let neighbour = self.neighbour.map(|image| samples[image].name.clone());
+        let Self { map, is_held_out, .. } = self;
+        let (entry, map, is_held_out) = (self.entry(samples), map.clone(), *is_held_out);
+        FittedSuspect { entry, is_dropped: false, neighbour, map, is_held_out }
     }
 }
 
@@ -74,7 +106,15 @@ fn of_condition(scored: &[ByOthers], condition: usize) -> Vec<Suspect> {
     let suspect = |found: &&ByOthers| {
         let deviations = (found.raw_score - centre) / deviation;
         let ByOthers { image, raw_score, .. } = **found;
-        (deviations > SUSPECT_DEVIATIONS).then_some(Suspect { image, raw_score, deviations, nearest: None })
+        (deviations > SUSPECT_DEVIATIONS).then_some(Suspect {
+            image,
+            raw_score,
+            deviations,
+            nearest: None,
+            neighbour: None,
+            map: None,
+            is_held_out: false,
+        })
     };
     own.iter().filter_map(suspect).collect()
 }

@@ -62,6 +62,12 @@ pub(crate) struct FitArgs {
     /// theirs too.
     #[arg(long, value_name = "DIR", help_heading = INPUT, hide_short_help = true)]
     pub(crate) roi_masks: Option<PathBuf>,
+    /// Write suspects.html there, a page with pictures of the training images that score far above the others
+    ///
+    /// Each with its score, its anomaly map as the detector would have drawn it had it never seen the image, and the training image it
+    /// comes nearest to; overlays/ has the maps in full size. Without suspects the page says so.
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
+    pub(crate) suspects: Option<PathBuf>,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.

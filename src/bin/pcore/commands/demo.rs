@@ -42,7 +42,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         ..FitPlan::default()
     };
     let bundle = args.dir.join("C.pcore");
-    let job = FitJob { listing: &listing, plan: &plan, base: None, bundle: &bundle };
+    let job = FitJob { listing: &listing, plan: &plan, base: None, bundle: &bundle, suspects: None };
     let done = fit_to(&job, &args.run)?;
     if !args.run.json {
         print_line(&summary(&done.fitted.contents.manifest))?;

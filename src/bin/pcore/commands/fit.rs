@@ -4,7 +4,7 @@ use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
 use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs};
-use crate::console::{Console, context, print, print_json, print_line, say, warning};
+use crate::console::{Console, context, print, print_json, print_line, problem, say, warning};
 use crate::home;
 use crate::message::error_text;
 use crate::terminal;
@@ -34,19 +34,30 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
-    let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path };
-    let FitDone { fitted, seconds, .. } = fit_to(&job, &args.run)?;
+    let suspects = args.suspects.as_deref();
+    let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path, suspects };
+    let FitDone { fitted, page, seconds, .. } = fit_to(&job, &args.run)?;
+    let page = page.transpose().unwrap_or_else(|error| {
+        problem!("the bundle is written, but not the page about suspects: {}", error_text(&error.into()));
+        None
+    });
     if args.run.json {
-        let summary = json!({
+        let mut summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": left_out::failed(&fitted.failures),
             "left_out": LeftOut::of(&listing),
         });
+        if suspects.is_some() {
+            summary["suspects_page"] = json!(page);
+        }
         print_json(&summary)?;
     } else {
         print(&summary(&fitted.contents.manifest))?;
+        if let Some(page) = &page {
+            print_line(&format!("suspects     {}", terminal::shown(page)))?;
+        }
         print_line(&format!("bundle       {}  ({seconds:.1} s)", terminal::shown(&path)))?;
     }
-    let n_failed = fitted.failures.len() + listing.n_failures();
+    let n_failed = fitted.failures.len() + listing.n_failures() + usize::from(suspects.is_some() && page.is_none());
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
@@ -55,6 +66,7 @@ pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
     let (listing, path) = (job.listing, job.bundle);
     // Before a device is opened.
     job::check_bundle(path)?;
+    job.suspects.map(job::check_folder).transpose()?;
     let device = open::device(run)?;
     say!(
         "fitting on {} images of {}, device {}",
@@ -135,6 +147,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         holdout: method.holdout,
         alpha: method.alpha,
         drop_suspects: method.drop_suspects,
+        draw_suspects: false,
         threshold: method.threshold,
         seed: method.seed,
         batch: run.batch,
