@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -47,6 +47,12 @@ const CASES: [Case; 17] = [
     Case {
         arguments: &["synth", "hdmap", "--out", "more", "--train", "2", "--good", "1", "--fault", "1"],
         keys: &["folder", "manifest", "train", "test"],
+    },
+    Case {
+        arguments: &[
+            "synth", "plate", "--out", "plates", "--size", "120x160", "--train", "2", "--good", "1", "--spots", "1",
+        ],
+        keys: &["folder", "height", "width", "spot_px", "seed", "train", "test"],
     },
     Case { arguments: &["demo", "--dir", "demo", "--train", "20", "--test", "4"], keys: &["image_AUROC"] },
     Case {
@@ -106,6 +112,26 @@ fn every_verb_answers_with_json_that_parses() {
     let missing: Vec<&str> =
         verbs.filter(|verb| !texts.contains(verb) && !CASES.iter().any(|case| case.arguments[0] == *verb)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn plates_are_as_many_and_as_large_as_the_answer_says() {
+    let folder = TempDir::new().unwrap();
+    let mut command = pcore(folder.path());
+    command.args(["synth", "plate", "--out", "plates", "--size", "120x160", "--seed", "7", "--spot", "5", "--json"]);
+    let output = expect(0, command.args(["--train", "3", "--good", "2", "--spots", "1"]));
+    let answer: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((&answer["spot_px"], &answer["seed"]), (&Value::from(5), &Value::from(7)));
+    for split in ["train", "test"] {
+        for (kind, n) in answer[split].as_object().unwrap() {
+            let place = folder.path().join(answer["folder"].as_str().unwrap()).join(split).join(kind);
+            let files: Vec<_> = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()).collect();
+            assert_eq!(n.as_u64(), Some(files.len() as u64), "{}", place.display());
+            let image = pcore::image::read(&files[0], &pcore::image::Limits::default()).unwrap();
+            let size = (Value::from(image.height_px()), Value::from(image.width_px()));
+            assert_eq!(size, (answer["height"].clone(), answer["width"].clone()));
+        }
+    }
 }
 
 #[test]

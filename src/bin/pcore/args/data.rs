@@ -92,6 +92,9 @@ pub(crate) struct PlateArgs {
     /// Seed of all plates
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Print what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(ClapArgs)]

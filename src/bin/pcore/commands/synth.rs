@@ -27,6 +27,16 @@ fn plates(args: &PlateArgs) -> Result<Outcome> {
     console.begin("simulating", plan.total());
     write_plates(&plan, &args.out, |done| console.advance(done))?;
     console.end();
+    if args.json {
+        let (height, width) = plan.size;
+        let written = json!({
+            "folder": args.out, "height": height, "width": width, "spot_px": plan.spot_px, "seed": plan.seed,
+            "train": {"good": plan.n_train},
+            "test": {"good": plan.n_test_good, "spot": plan.n_test_spot},
+        });
+        print_json(&written)?;
+        return Ok(Outcome::Done);
+    }
     print_line(&format!(
         "{}: {} normal plates to fit on, {} normal ones and {} with a spot to test with",
         args.out.display(),
