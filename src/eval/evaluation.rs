@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AtAlpha, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, MaskedMap, PixelRanking, at_alphas,
-    average_precision, f1_max, image_auroc,
+    AtAlpha, Bounded, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, PixelPair, PixelRanking, PixelSet,
+    at_alphas, average_precision, f1_max, image_auroc,
 };
-use crate::detect::Inside;
-use crate::score::{AnomalyMap, PValue, Verdict};
-use std::sync::Arc;
+use crate::score::{PValue, Verdict};
 
 /// What is known and what was found about one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,28 +25,6 @@ pub struct ScoredImage {
     pub condition: Option<String>,
     /// The defect type, for anomalous images that have one.
     pub defect: Option<String>,
-}
-
-/// A map and the mask of the same size it is judged by.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PixelPair {
-    /// Scores per pixel.
-    pub map: AnomalyMap,
-    /// `[height_px * width_px]`, true where defective; all false for a normal image.
-    pub mask: Vec<bool>,
-    /// What is looked at; other pixels count neither as defective nor as normal.
-    pub inside: Option<Arc<Inside>>,
-    /// The condition of its image.
-    pub condition: Option<String>,
-    /// The defect type of its image; `None` for a normal one.
-    pub defect: Option<String>,
-}
-
-impl PixelPair {
-    fn masked(&self) -> MaskedMap<'_> {
-        let inside = self.inside.as_ref().map(|inside| inside.pixels());
-        MaskedMap { map: &self.map, mask: &self.mask, inside }
-    }
 }
 
 /// The figures of a set of images; `None` where undefined.
@@ -98,10 +74,29 @@ pub struct Evaluation {
     pub has_masks: bool,
     /// Decisions at other false-alarm rates; empty where images have no p-values.
     pub at_alpha: Vec<AtAlpha>,
+    /// How far the figures per pixel can be from those of all pixels one by one; `None` where they are those.
+    pub pixel_error: Option<PixelError>,
     /// What the figures per pixel rest on, where that was counted.
     pub masks: Option<MaskCount>,
     /// What the gate told of images whose condition is known, where it decided.
     pub gate: Option<GateAnswers>,
+}
+
+/// The most that figures per pixel of a test set or of a part of it are off, where there are more than
+/// [`MOST_EXACT_PIXELS`](super::MOST_EXACT_PIXELS).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PixelError {
+    /// Of areas under the ROC curve.
+    pub auroc: f64,
+    /// Of areas under the per-region overlap curve.
+    pub aupro: f64,
+}
+
+impl PixelError {
+    fn raise(&mut self, auroc: Option<Bounded>, aupro: Option<Bounded>) {
+        self.auroc = self.auroc.max(auroc.map_or(0.0, |found| found.error));
+        self.aupro = self.aupro.max(aupro.map_or(0.0, |found| found.error));
+    }
 }
 
 impl Metrics {
@@ -140,42 +135,53 @@ impl Metrics {
 /// [`EvalError::NanScore`] for a NaN score, [`EvalError::PixelCount`] if a mask
 /// is not of its map's size.
 pub fn evaluate(images: &[ScoredImage], pixels: &[PixelPair]) -> Result<Evaluation, EvalError> {
+    let mut set = PixelSet::default();
+    pixels.iter().try_for_each(|pair| set.add(pair.masked(), pair.condition.as_deref(), pair.defect.as_deref()))?;
+    evaluate_set(images, set)
+}
+
+/// [`evaluate()`] of maps that were handed over one by one.
+///
+/// # Errors
+///
+/// [`EvalError::NanScore`] for a NaN score of an image.
+pub fn evaluate_set(images: &[ScoredImage], pixels: PixelSet) -> Result<Evaluation, EvalError> {
     let nan = |image: &ScoredImage| image.raw_score.is_nan() || image.calibrated_score.is_nan();
     if let Some(index) = images.iter().position(nan) {
         return Err(EvalError::NanScore { what: "image", index });
     }
-    let maps: Vec<MaskedMap<'_>> = pixels.iter().map(PixelPair::masked).collect();
-    let ranking = PixelRanking::new(&maps)?;
-    let normal_map: Vec<bool> = pixels.iter().map(|pair| pair.defect.is_none() && !pair.mask.contains(&true)).collect();
+    let (ranking, groups) = pixels.ranked();
+    let mut error = PixelError::default();
 
     let conditions: BTreeSet<&String> = images.iter().filter_map(|image| image.condition.as_ref()).collect();
     let defects: BTreeSet<&String> =
         images.iter().filter(|image| image.anomalous).filter_map(|image| image.defect.as_ref()).collect();
 
     let mut evaluation = Evaluation {
-        overall: metrics(images.iter(), &ranking, |_| true)?,
-        has_masks: !pixels.is_empty(),
+        overall: metrics(images.iter(), &ranking, |_| true, &mut error)?,
+        has_masks: !groups.is_empty(),
         at_alpha: at_alphas(images),
         ..Evaluation::default()
     };
     for name in conditions {
         let part = images.iter().filter(|image| image.condition.as_ref() == Some(name));
-        let found = metrics(part, &ranking, |map_idx| pixels[map_idx].condition.as_ref() == Some(name))?;
+        let found = metrics(part, &ranking, |group| groups[group].condition.as_ref() == Some(name), &mut error)?;
         evaluation.per_condition.insert(name.clone(), found);
     }
     for name in defects {
         let part = images.iter().filter(|image| !image.anomalous || image.defect.as_ref() == Some(name));
-        let found =
-            metrics(part, &ranking, |map_idx| normal_map[map_idx] || pixels[map_idx].defect.as_ref() == Some(name))?;
-        evaluation.per_defect.insert(name.clone(), found);
+        let keep = |group: usize| groups[group].is_normal || groups[group].defect.as_ref() == Some(name);
+        evaluation.per_defect.insert(name.clone(), metrics(part, &ranking, keep, &mut error)?);
     }
+    evaluation.pixel_error = (!ranking.is_exact()).then_some(error);
     Ok(evaluation)
 }
 
 fn metrics<'a>(
     images: impl Iterator<Item = &'a ScoredImage>,
     ranking: &PixelRanking,
-    keep_map: impl Fn(usize) -> bool,
+    keep: impl Fn(usize) -> bool,
+    error: &mut PixelError,
 ) -> Result<Metrics, EvalError> {
     let images: Vec<&ScoredImage> = images.collect();
     let anomalous: Vec<bool> = images.iter().map(|image| image.anomalous).collect();
@@ -183,14 +189,16 @@ fn metrics<'a>(
     let calibrated: Vec<f32> = images.iter().map(|image| image.calibrated_score).collect();
     let counts = Confusion::of(images.iter().map(|image| (image.anomalous, image.verdict)));
     let best = f1_max(&raw, &anomalous);
+    let (auroc, aupro) = (ranking.auroc(&keep), ranking.aupro(DEFAULT_FPR_LIMIT, &keep)?);
+    error.raise(auroc, aupro);
     Ok(Metrics {
         image_auroc: image_auroc(&raw, &anomalous),
         calibrated_image_auroc: image_auroc(&calibrated, &anomalous),
         image_ap: average_precision(&raw, &anomalous),
         image_f1_max: best.map(|best| best.f1),
         image_f1_max_threshold: best.map(|best| best.threshold),
-        pixel_auroc: ranking.auroc(&keep_map),
-        aupro: ranking.aupro(DEFAULT_FPR_LIMIT, &keep_map)?,
+        pixel_auroc: auroc.map(|found| found.value),
+        aupro: aupro.map(|found| found.value),
         accuracy: counts.accuracy(),
         precision: counts.precision(),
         recall: counts.recall(),
@@ -203,6 +211,7 @@ fn metrics<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::AnomalyMap;
 
     fn image(score: f32, condition: &str, defect: Option<&str>) -> ScoredImage {
         ScoredImage {

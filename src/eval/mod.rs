@@ -1,8 +1,8 @@
 //! How well scores and maps separate normal from anomalous images.
 //!
 //! Pure functions on host slices, reading order: `ranking` (one score per
-//! image), `verdicts` (decisions at the threshold), `components` and
-//! `pixels` (maps against masks), `bootstrap` (how sure the figures are),
+//! image), `verdicts` (decisions at the threshold), `components`, `pixels`,
+//! `bins` and `pixel_set` (maps against masks), `bootstrap` (how sure the figures are),
 //! `evaluation` (all of it for a test set, by condition and by defect),
 //! `gate_answers` (which conditions a gate told).
 //!
@@ -14,12 +14,14 @@
 //! `None`, never zero.
 
 mod at_alpha;
+mod bins;
 mod bootstrap;
 mod components;
 mod error;
 mod evaluation;
 mod gate_answers;
 mod masks;
+mod pixel_set;
 mod pixels;
 mod ranking;
 pub mod study;
@@ -31,9 +33,12 @@ pub use at_alpha::{ALPHAS, AtAlpha, at_alphas};
 pub use bootstrap::{Bootstrap, Interval, Resampled, auroc_difference_interval, auroc_differences, auroc_interval};
 pub use components::{Components, connected_components};
 pub use error::EvalError;
-pub use evaluation::{Evaluation, Metrics, PixelPair, ScoredImage, evaluate};
+pub use evaluation::{Evaluation, Metrics, PixelError, ScoredImage, evaluate, evaluate_set};
 pub use gate_answers::{GateAnswers, Told, ToldCounts};
 pub use masks::{MaskCount, mask_at_input};
-pub use pixels::{DEFAULT_FPR_LIMIT, MaskedMap, PixelRanking, Segment, aupro, pixel_auroc};
+pub use pixel_set::{PixelPair, PixelSet};
+pub use pixels::{
+    Bounded, DEFAULT_FPR_LIMIT, MOST_BINS, MOST_EXACT_PIXELS, MaskedMap, PixelRanking, PixelTally, aupro, pixel_auroc,
+};
 pub use ranking::{F1Max, RocPoint, average_precision, f1_max, image_auroc, roc_curve};
 pub use verdicts::Confusion;

@@ -1,17 +1,25 @@
 //! Anomaly maps against masks: pixel AUROC and AUPRO.
 //!
-//! Both need every pixel of the test set in the order of its score, so the
-//! pixels are sorted once ([`PixelRanking`]) and each figure, for all images
-//! or for a part of them, is one walk along the sorted list.
+//! Both need every pixel of the test set in the order of its score. Maps are handed over one by one ([`PixelTally`]) and not
+//! kept: up to [`MOST_EXACT_PIXELS`] pixels are sorted by score, and each figure, for all images or for a part of them, is one walk
+//! along the sorted list ([`PixelRanking`]). More of them are counted in bins of scores ([`bins`](super::bins)), as narrow as
+//! bounded memory allows, and a figure says how far from the exact one it can be.
 
 use rayon::slice::ParallelSliceMut;
 use std::borrow::Cow;
 
+use super::bins::{Bins, Step};
 use super::{EvalError, connected_components, ranking::sortable};
 use crate::score::AnomalyMap;
 
 /// The false positive rate up to which AUPRO is integrated in the literature.
 pub const DEFAULT_FPR_LIMIT: f64 = 0.3;
+
+/// Pixels that are ranked one by one, 8 bytes each; more are counted in bins.
+pub const MOST_EXACT_PIXELS: usize = 1 << 27;
+
+/// Bins of scores at most, of all groups together, 32 bytes each.
+pub const MOST_BINS: usize = 1 << 22;
 
 /// A map and the mask it is judged by, both `[height_px * width_px]` row-major.
 #[derive(Clone, Copy, Debug)]
@@ -24,109 +32,185 @@ pub struct MaskedMap<'a> {
     pub inside: Option<&'a [bool]>,
 }
 
-/// A set of pixels that count alike: the background of one image, or one
-/// 8-connected region of its mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// Position of the image in the list given.
-    pub image_idx: usize,
-    /// True for a region, false for the background.
-    pub is_region: bool,
-    /// Pixels in it.
-    pub n_pixels: usize,
+/// A figure, and how far from that of all pixels one by one it can be: 0 where they were ranked so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounded {
+    /// The figure.
+    pub value: f64,
+    /// The exact one lies within so much of it.
+    pub error: f64,
+}
+
+/// Pixels that count alike: the background of one image, or one 8-connected region of its mask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// The group of the image.
+    pub(super) group: u32,
+    /// Of a region what a pixel is of it; `None` for the background.
+    pub(super) share: Option<f64>,
+}
+
+/// What a group of images has in all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    n_regions: usize,
+    n_background: u64,
+}
+
+/// The pixels of a test set, map by map.
+pub struct PixelTally {
+    /// Per pixel: the sortable score in the high half, the segment's position in the low half.
+    keys: Vec<u64>,
+    segments: Vec<Segment>,
+    totals: Vec<Total>,
+    /// Of the pixels before, where they were more than are kept.
+    bins: Bins,
+    n_maps: usize,
+    most_exact: usize,
+}
+
+impl Default for PixelTally {
+    fn default() -> Self {
+        Self::within(MOST_EXACT_PIXELS, MOST_BINS)
+    }
+}
+
+impl PixelTally {
+    /// Pixels that are ranked one by one, and bins of more, at most.
+    pub(super) fn within(most_exact: usize, most_bins: usize) -> Self {
+        let (keys, segments, totals, n_maps) = (vec![], vec![], vec![], 0);
+        Self { keys, segments, totals, bins: Bins::new(most_bins), n_maps, most_exact: most_exact.max(1) }
+    }
+
+    /// Adds the pixels of a map; `group` tells which maps are kept together by a figure.
+    ///
+    /// # Errors
+    ///
+    /// [`EvalError::PixelCount`] if a map or mask does not fit the map's size, [`EvalError::NanScore`] if a map contains NaN.
+    pub fn add(&mut self, item: MaskedMap<'_>, group: usize) -> Result<(), EvalError> {
+        let index = self.n_maps;
+        check(item, index)?;
+        let MaskedMap { map, mask, inside } = item;
+        let counts = |pixel: usize| inside.is_none_or(|inside| inside[pixel]);
+        let mask: Cow<'_, [bool]> = match inside {
+            None => Cow::Borrowed(mask),
+            Some(inside) => mask.iter().zip(inside).map(|(mask, inside)| *mask && *inside).collect(),
+        };
+        let components = connected_components(&mask, map.height_px, map.width_px)?;
+        let mut first = self.segments.len();
+        let too_many = || EvalError::TooManyRegions { limit: u32::MAX };
+        u32::try_from(first + components.sizes.len()).map_err(|_| too_many())?;
+        let of_group = u32::try_from(group).map_err(|_| too_many())?;
+        self.segments.push(Segment { group: of_group, share: None });
+        let shares = components.sizes.iter().map(|n_pixels| Some(1.0 / *n_pixels as f64));
+        self.segments.extend(shares.map(|share| Segment { group: of_group, share }));
+        self.totals.resize(self.totals.len().max(group + 1), Total::default());
+        self.totals[group].n_regions += components.sizes.len();
+        self.totals[group].n_background +=
+            (0..mask.len()).filter(|pixel| counts(*pixel) && !mask[*pixel]).count() as u64;
+        let scores = map.values.iter().zip(&components.labels).enumerate().filter(|(pixel, _)| counts(*pixel));
+        for (_, (&value, &label)) in scores {
+            if self.keys.len() == self.most_exact {
+                self.fold();
+                self.segments.drain(..first);
+                first = 0;
+            }
+            self.keys.push(u64::from(sortable(value)) << 32 | (first as u64 + u64::from(label)));
+        }
+        self.n_maps += 1;
+        Ok(())
+    }
+
+    /// Counts the pixels at hand in bins.
+    fn fold(&mut self) {
+        self.keys.par_sort_unstable();
+        self.bins.add(&self.keys, &self.segments);
+        self.keys.clear();
+    }
+
+    /// All of them in the order of their scores.
+    #[must_use]
+    pub fn ranked(mut self) -> PixelRanking {
+        if self.bins.is_empty() {
+            self.keys.par_sort_unstable();
+        } else {
+            self.fold();
+            self.keys = vec![];
+        }
+        let Self { keys, segments, totals, bins, .. } = self;
+        PixelRanking { keys, segments, totals, bins }
+    }
+}
+
+/// Refuses what has no place in a ranking.
+fn check(item: MaskedMap<'_>, index: usize) -> Result<(), EvalError> {
+    let MaskedMap { map, mask, inside } = item;
+    let n_inside = inside.map_or(mask.len(), <[bool]>::len);
+    let lengths = [("map", map.values.len()), ("mask", mask.len()), ("region of interest", n_inside)];
+    for (what, found) in lengths {
+        let (height_px, width_px) = (map.height_px, map.width_px);
+        if height_px.checked_mul(width_px) != Some(found) {
+            return Err(EvalError::PixelCount { what, index, height_px, width_px, found });
+        }
+    }
+    if map.values.iter().any(|value| value.is_nan()) {
+        return Err(EvalError::NanScore { what: "map", index });
+    }
+    Ok(())
 }
 
 /// All pixels of a test set in the order of their scores.
 pub struct PixelRanking {
-    /// Per pixel, ascending: the sortable score in the high half, the
-    /// segment's position in the low half.
+    /// Per pixel, ascending, as in [`PixelTally`]; empty where pixels are counted in bins.
     keys: Vec<u64>,
     segments: Vec<Segment>,
+    totals: Vec<Total>,
+    bins: Bins,
 }
 
 impl PixelRanking {
-    /// Sorts the pixels of all maps: `O(n log n)`, 8 bytes a pixel, on all cores.
+    /// Ranks the pixels of all maps, each a group of its own: `O(n log n)`, on all cores.
     ///
     /// # Errors
     ///
-    /// [`EvalError::PixelCount`] if a map or mask does not fit the map's size,
-    /// [`EvalError::NanScore`] if a map contains NaN.
+    /// As [`PixelTally::add`].
     pub fn new(maps: &[MaskedMap<'_>]) -> Result<Self, EvalError> {
-        let mut keys: Vec<u64> = Vec::with_capacity(maps.iter().map(|item| item.mask.len()).sum());
-        let mut segments: Vec<Segment> = Vec::new();
-        for (image_idx, item) in maps.iter().enumerate() {
-            let map = item.map;
-            let n_inside = item.inside.map_or(item.mask.len(), <[bool]>::len);
-            let lengths = [("map", map.values.len()), ("mask", item.mask.len()), ("region of interest", n_inside)];
-            for (what, found) in lengths {
-                if map.height_px.checked_mul(map.width_px) != Some(found) {
-                    return Err(EvalError::PixelCount {
-                        what,
-                        index: image_idx,
-                        height_px: map.height_px,
-                        width_px: map.width_px,
-                        found,
-                    });
-                }
-            }
-            let counts = |pixel: usize| item.inside.is_none_or(|inside| inside[pixel]);
-            if map.values.iter().any(|value| value.is_nan()) {
-                return Err(EvalError::NanScore { what: "map", index: image_idx });
-            }
-            let mask: Cow<'_, [bool]> = match item.inside {
-                None => Cow::Borrowed(item.mask),
-                Some(inside) => item.mask.iter().zip(inside).map(|(mask, inside)| *mask && *inside).collect(),
-            };
-            let components = connected_components(&mask, map.height_px, map.width_px)?;
-            let first = segments.len();
-            if u32::try_from(first + components.sizes.len()).is_err() {
-                return Err(EvalError::TooManyRegions { limit: u32::MAX });
-            }
-            segments.push(Segment {
-                image_idx,
-                is_region: false,
-                n_pixels: (0..mask.len()).filter(|pixel| counts(*pixel) && !mask[*pixel]).count(),
-            });
-            segments.extend(components.sizes.iter().map(|&n_pixels| Segment { image_idx, is_region: true, n_pixels }));
-            let counted = map.values.iter().zip(&components.labels).enumerate().filter(|(pixel, _)| counts(*pixel));
-            keys.extend(
-                counted
-                    .map(|(_, (&value, &label))| u64::from(sortable(value)) << 32 | (first as u64 + u64::from(label))),
-            );
-        }
-        keys.par_sort_unstable();
-        Ok(Self { keys, segments })
+        let mut tally = PixelTally::default();
+        maps.iter().enumerate().try_for_each(|(index, item)| tally.add(*item, index))?;
+        Ok(tally.ranked())
     }
 
-    /// Area under the ROC curve over the pooled pixels of the images that
-    /// `keep(image_idx)` selects, ties counting one half.
+    /// Whether pixels are ranked one by one.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.bins.are_exact()
+    }
+
+    /// Area under the ROC curve over the pooled pixels of the groups that `keep(group)` selects, ties counting one half.
+    ///
+    /// Of pixels in bins those of one bin count as ties: each pair of a defective and a background pixel in it is at most
+    /// one half off.
     ///
     /// `None` if these images have no defective or no background pixel.
     #[must_use]
-    pub fn auroc(&self, keep: impl Fn(usize) -> bool) -> Option<f64> {
-        let kept = self.kept(keep);
-        let mut twice_u: u128 = 0;
+    pub fn auroc(&self, keep: impl Fn(usize) -> bool) -> Option<Bounded> {
+        let (mut twice_u, mut tied): (u128, u128) = (0, 0);
         let (mut n_defective, mut n_background) = (0u64, 0u64);
-        self.walk(|group| {
-            let (mut group_defective, mut group_background) = (0u64, 0u64);
-            for &key in group {
-                match kept[segment_of(key)] {
-                    Kept::Region { .. } => group_defective += 1,
-                    Kept::Background => group_background += 1,
-                    Kept::Out => {}
-                }
-            }
-            twice_u += u128::from(group_background) * (2 * u128::from(n_defective) + u128::from(group_defective));
-            n_defective += group_defective;
-            n_background += group_background;
+        self.walk(keep, |step| {
+            let within = u128::from(step.n_background) * u128::from(step.n_defective);
+            twice_u += 2 * u128::from(step.n_background) * u128::from(n_defective) + within;
+            tied += within;
+            n_defective += step.n_defective;
+            n_background += step.n_background;
             true
         });
         let pairs = u128::from(n_defective) * u128::from(n_background);
-        (pairs > 0).then(|| twice_u as f64 / (2 * pairs) as f64)
+        let error = if self.is_exact() { 0.0 } else { tied as f64 / (2 * pairs) as f64 };
+        (pairs > 0).then(|| Bounded { value: twice_u as f64 / (2 * pairs) as f64, error })
     }
 
     /// Area under the per-region overlap curve up to `fpr_limit`, divided by
-    /// it, over the images that `keep(image_idx)` selects.
+    /// it, over the groups that `keep(group)` selects.
     ///
     /// At each distinct score, from high to low: the false positive rate over
     /// the background pixels of all images together, normal ones included,
@@ -134,82 +218,65 @@ impl PixelRanking {
     /// last one is cut at the limit by linear interpolation (Bergmann et al.,
     /// *The MVTec Anomaly Detection Dataset*, IJCV 129, 2021, section 5.2).
     ///
+    /// Of pixels in bins the curve is exact at the bounds of each bin, and rises in between.
+    ///
     /// `None` if these images have no region or no background.
     ///
     /// # Errors
     ///
     /// [`EvalError::FprLimit`] if the limit is outside `(0, 1]`.
-    pub fn aupro(&self, fpr_limit: f64, keep: impl Fn(usize) -> bool) -> Result<Option<f64>, EvalError> {
+    pub fn aupro(&self, fpr_limit: f64, keep: impl Fn(usize) -> bool) -> Result<Option<Bounded>, EvalError> {
         if !(fpr_limit > 0.0 && fpr_limit <= 1.0) {
             return Err(EvalError::FprLimit { found: fpr_limit });
         }
-        let kept = self.kept(keep);
-        let mut n_regions = 0usize;
-        let mut n_background = 0usize;
-        for (state, segment) in kept.iter().zip(&self.segments) {
-            match state {
-                Kept::Region { .. } => n_regions += 1,
-                Kept::Background => n_background += segment.n_pixels,
-                Kept::Out => {}
-            }
-        }
+        let kept = self.totals.iter().enumerate().filter(|(group, _)| keep(*group));
+        let (n_regions, n_background) = kept.fold((0, 0), |(regions, background), (_, total)| {
+            (regions + total.n_regions, background + total.n_background)
+        });
         if n_regions == 0 || n_background == 0 {
             return Ok(None);
         }
-        let (mut area, mut overlap, mut n_false) = (0.0f64, 0.0f64, 0usize);
-        self.walk(|group| {
-            let (mut gained, mut group_false) = (0.0f64, 0usize);
-            for &key in group {
-                match kept[segment_of(key)] {
-                    Kept::Region { share_per_pixel } => gained += share_per_pixel,
-                    Kept::Background => group_false += 1,
-                    Kept::Out => {}
-                }
-            }
+        let (mut area, mut overlap, mut n_false, mut error) = (0.0f64, 0.0f64, 0u64, 0.0f64);
+        self.walk(keep, |Step { n_background: more_false, gained, .. }| {
             let before = n_false as f64 / n_background as f64;
-            let after = (n_false + group_false) as f64 / n_background as f64;
+            let after = (n_false + more_false) as f64 / n_background as f64;
             if after >= fpr_limit {
-                // `before < fpr_limit` holds: the walk ends at the first group that reaches it.
+                // `before < fpr_limit` holds: the walk ends at the first step that reaches it.
                 let part = (fpr_limit - before) / (after - before);
                 area += (fpr_limit - before) * (overlap + part * gained / 2.0);
+                error += (fpr_limit - before) * gained * (1.0 - part / 2.0);
                 return false;
             }
             area += (after - before) * (overlap + gained / 2.0);
+            error += (after - before) * gained / 2.0;
             overlap += gained;
-            n_false += group_false;
+            n_false += more_false;
             true
         });
-        Ok(Some(area / n_regions as f64 / fpr_limit))
+        let of_all = |sum: f64| sum / n_regions as f64 / fpr_limit;
+        Ok(Some(Bounded { value: of_all(area), error: if self.is_exact() { 0.0 } else { of_all(error) } }))
     }
 
-    /// Calls `visit` with the keys of each distinct score, from high to low,
-    /// until it answers false.
-    fn walk(&self, mut visit: impl FnMut(&[u64]) -> bool) {
-        for group in self.keys.chunk_by(|a, b| a >> 32 == b >> 32).rev() {
-            if !visit(group) {
+    /// Calls `visit` with what the kept groups have at each distinct score, or in each bin, from high to low, until it answers
+    /// false.
+    fn walk(&self, keep: impl Fn(usize) -> bool, mut visit: impl FnMut(Step) -> bool) {
+        let kept: Vec<bool> = (0..self.totals.len()).map(keep).collect();
+        if !self.bins.is_empty() {
+            return self.bins.walk(&kept, visit);
+        }
+        for same in self.keys.chunk_by(|a, b| a >> 32 == b >> 32).rev() {
+            let mut step = Step::default();
+            for &key in same {
+                let segment = self.segments[segment_of(key)];
+                if kept[segment.group as usize] {
+                    step.add(segment);
+                }
+            }
+            if !visit(step) {
                 return;
             }
         }
     }
-
-    fn kept(&self, keep: impl Fn(usize) -> bool) -> Vec<Kept> {
-        self.segments
-            .iter()
-            .map(|segment| match (keep(segment.image_idx), segment.is_region) {
-                (false, _) => Kept::Out,
-                (true, true) => Kept::Region { share_per_pixel: 1.0 / segment.n_pixels as f64 },
-                (true, false) => Kept::Background,
-            })
-            .collect()
-    }
-}
-
-/// How a pixel of a segment counts in one walk.
-#[derive(Clone, Copy)]
-enum Kept {
-    Out,
-    Background,
-    Region { share_per_pixel: f64 },
 }
 
 /// [`PixelRanking::auroc`] over all images.
@@ -218,7 +285,7 @@ enum Kept {
 ///
 /// As [`PixelRanking::new`].
 pub fn pixel_auroc(maps: &[MaskedMap<'_>]) -> Result<Option<f64>, EvalError> {
-    Ok(PixelRanking::new(maps)?.auroc(|_| true))
+    Ok(PixelRanking::new(maps)?.auroc(|_| true).map(|found| found.value))
 }
 
 /// [`PixelRanking::aupro`] over all images.
@@ -227,159 +294,13 @@ pub fn pixel_auroc(maps: &[MaskedMap<'_>]) -> Result<Option<f64>, EvalError> {
 ///
 /// As [`PixelRanking::new`] and [`PixelRanking::aupro`].
 pub fn aupro(maps: &[MaskedMap<'_>], fpr_limit: f64) -> Result<Option<f64>, EvalError> {
-    PixelRanking::new(maps)?.aupro(fpr_limit, |_| true)
+    Ok(PixelRanking::new(maps)?.aupro(fpr_limit, |_| true)?.map(|found| found.value))
 }
 
-fn segment_of(key: u64) -> usize {
+/// The segment of a key.
+pub(super) fn segment_of(key: u64) -> usize {
     (key & u64::from(u32::MAX)) as usize
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::eval::{image_auroc, twin};
-    use proptest::prelude::*;
-
-    fn map(values: &[f32], width_px: usize) -> AnomalyMap {
-        AnomalyMap { values: values.to_vec(), height_px: values.len() / width_px, width_px }
-    }
-
-    fn close(found: Option<f64>, expected: f64) {
-        let found = found.unwrap();
-        assert!((found - expected).abs() < 1e-12, "{found} != {expected}");
-    }
-
-    #[test]
-    fn aupro_matches_the_value_computed_by_hand() {
-        // One row: two regions of 1 and 2 pixels, 4 background pixels.
-        let map = map(&[9.0, 1.0, 2.0, 8.0, 5.0, 7.0, 0.0], 7);
-        let mask = [true, false, false, true, true, false, false];
-        let item = MaskedMap { map: &map, mask: &mask, inside: None };
-        // Overlap .5 at 9, .75 at 8, FPR .25 at 7 (overlap .75), overlap 1 at 5,
-        // then FPR .5 at 2 (overlap 1).
-        close(aupro(&[item], 0.25).unwrap(), 0.75);
-        close(aupro(&[item], 0.5).unwrap(), (0.25 * 0.75 + 0.25) / 0.5);
-        close(aupro(&[item], 0.3).unwrap(), (0.25 * 0.75 + 0.05) / 0.3);
-    }
-
-    #[test]
-    fn a_tied_step_is_cut_at_the_limit_by_interpolation() {
-        // Everything ties: the curve is the diagonal, cut at .3 the mean is .15.
-        let map = map(&[1.0; 10], 5);
-        let mut mask = [false; 10];
-        mask[3] = true;
-        let item = MaskedMap { map: &map, mask: &mask, inside: None };
-        close(aupro(&[item], 0.3).unwrap(), 0.15);
-        close(aupro(&[item], 1.0).unwrap(), 0.5);
-        close(pixel_auroc(&[item]).unwrap(), 0.5);
-    }
-
-    #[test]
-    fn background_of_normal_images_counts() {
-        let faulty = map(&[5.0, 1.0], 2);
-        let normal = map(&[9.0, 9.0, 9.0, 9.0], 4);
-        let items = [
-            MaskedMap { map: &faulty, mask: &[true, false], inside: None },
-            MaskedMap { map: &normal, mask: &[false; 4], inside: None },
-        ];
-        close(aupro(&items, 0.3).unwrap(), 0.0);
-        close(aupro(&items[..1], 0.3).unwrap(), 1.0);
-        close(pixel_auroc(&items).unwrap(), 0.2);
-    }
-
-    #[test]
-    fn pixels_that_do_not_count_are_as_if_they_were_not_there() {
-        // The lower row does not count: neither its background, nor the region that hangs down into it.
-        let values = [9.0, 1.0, 2.0, 8.0, 5.0, 7.0];
-        let mask = [true, false, false, true, true, false];
-        let (upper, both) = (map(&values, 6), map(&[&values[..], &[9.5; 6]].concat(), 6));
-        let both_mask = [&mask[..], &[true, true, false, false, true, false]].concat();
-        let inside: Vec<bool> = (0..12).map(|pixel| pixel < 6).collect();
-        let item = [MaskedMap { map: &both, mask: &both_mask, inside: Some(&inside) }];
-        let alone = [MaskedMap { map: &upper, mask: &mask, inside: None }];
-        close(pixel_auroc(&item).unwrap(), pixel_auroc(&alone).unwrap().unwrap());
-        close(aupro(&item, 0.3).unwrap(), aupro(&alone, 0.3).unwrap().unwrap());
-        let short = MaskedMap { inside: Some(&inside[1..]), ..item[0] };
-        assert!(matches!(pixel_auroc(&[short]), Err(EvalError::PixelCount { what: "region of interest", .. })));
-    }
-
-    #[test]
-    fn maps_without_regions_or_without_background_are_undefined() {
-        let one = map(&[1.0], 1);
-        for mask in [[false], [true]] {
-            let item = MaskedMap { map: &one, mask: &mask, inside: None };
-            assert_eq!(pixel_auroc(&[item]).unwrap(), None);
-            assert_eq!(aupro(&[item], 0.3).unwrap(), None);
-        }
-        assert_eq!(pixel_auroc(&[]).unwrap(), None);
-        assert_eq!(aupro(&[], 0.3).unwrap(), None);
-    }
-
-    #[test]
-    fn wrong_sizes_nan_and_bad_limits_are_errors() {
-        let good = map(&[1.0, 2.0], 2);
-        let nan = map(&[1.0, f32::NAN], 2);
-        let mut lying = good.clone();
-        lying.height_px = 7;
-        let item = |map, mask| MaskedMap { map, mask, inside: None };
-        let size = pixel_auroc(&[item(&good, &[true][..])]);
-        assert!(matches!(size, Err(EvalError::PixelCount { what: "mask", .. })));
-        let size = pixel_auroc(&[item(&lying, &[true, false][..])]);
-        assert!(matches!(size, Err(EvalError::PixelCount { what: "map", .. })));
-        let found = pixel_auroc(&[item(&good, &[true, false][..]), item(&nan, &[true, false][..])]);
-        assert_eq!(found, Err(EvalError::NanScore { what: "map", index: 1 }));
-        for limit in [0.0, -0.1, 1.1, f64::NAN] {
-            let found = aupro(&[item(&good, &[true, false][..])], limit);
-            assert!(matches!(found, Err(EvalError::FprLimit { .. })));
-        }
-    }
-
-    #[test]
-    fn two_million_pixels_agree_with_the_image_ranking() {
-        let mut state = 1u64;
-        let mut next = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as u32
-        };
-        let values: Vec<f32> = (0..2_000_000).map(|_| (next() % 5000) as f32).collect();
-        let mask: Vec<bool> = values.iter().map(|&v| v + (next() % 3000) as f32 > 6500.0).collect();
-        let map = map(&values, 2000);
-        let found = pixel_auroc(&[MaskedMap { map: &map, mask: &mask, inside: None }]).unwrap();
-        assert_eq!(found, image_auroc(&values, &mask));
-    }
-
-    proptest! {
-        #[test]
-        fn pixel_figures_agree_with_the_threshold_sweep(
-            images in prop::collection::vec(
-                (1usize..5, prop::collection::vec((-2i8..3, any::<bool>()), 0..24)), 0..5),
-            limit in prop::sample::select(vec![0.05, 0.3, 0.5, 1.0]),
-            kept in prop::collection::vec(any::<bool>(), 5),
-        ) {
-            let pairs: Vec<(AnomalyMap, Vec<bool>)> = images.iter().map(|(width, pixels)| {
-                let n = pixels.len() / width * width;
-                let values: Vec<f32> = pixels[..n].iter().map(|pixel| f32::from(pixel.0) * 0.7).collect();
-                (map(&values, *width), pixels[..n].iter().map(|pixel| pixel.1).collect())
-            }).collect();
-            let items: Vec<MaskedMap<'_>> = pairs.iter()
-                .map(|(map, mask)| MaskedMap { map, mask, inside: None })
-                .collect();
-            let part: Vec<MaskedMap<'_>> = items.iter().zip(&kept)
-                .filter_map(|(item, &kept)| kept.then_some(*item))
-                .collect();
-            let ranking = PixelRanking::new(&items).unwrap();
-            let checks = [
-                (ranking.auroc(|_| true), twin::pixel_auroc(&items)),
-                (ranking.aupro(limit, |_| true).unwrap(), twin::aupro(&items, limit)),
-                (ranking.auroc(|image_idx| kept[image_idx]), twin::pixel_auroc(&part)),
-                (ranking.aupro(limit, |image_idx| kept[image_idx]).unwrap(), twin::aupro(&part, limit)),
-            ];
-            for (fast, slow) in checks {
-                prop_assert_eq!(fast.is_some(), slow.is_some());
-                if let (Some(fast), Some(slow)) = (fast, slow) {
-                    prop_assert!((fast - slow).abs() < 1e-9, "{} != {}", fast, slow);
-                }
-            }
-        }
-    }
-}
+mod tests;

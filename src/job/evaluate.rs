@@ -5,7 +5,10 @@ use super::page::{self, Page};
 use super::place::write_made;
 use super::{Context, JobError, Opened, Truth};
 use crate::dataset::{Label, Listing, Sample, mark_output};
-use crate::eval::{Evaluation, GateAnswers, MaskCount, PixelPair, ScoredImage, evaluate as figures, mask_at_input};
+use crate::eval::{
+    Evaluation, GateAnswers, MOST_EXACT_PIXELS, MaskCount, MaskedMap, PixelSet, ScoredImage, evaluate_set,
+    mask_at_input,
+};
 use crate::image::{Image, ImageError, Limits, read_mask_of};
 use crate::infer::{Calibration, Inspection, inspect_all};
 use crate::progress::Progress;
@@ -91,7 +94,7 @@ fn score(
     let (samples, table) = (&listing.samples, truth.table());
     inspect_all(&opened.inspector, samples, table, calibration, &context.pace, progress, |item| {
         match &item.outcome {
-            Ok((image, inspection)) => seen.add(item.sample, (image, inspection)),
+            Ok((image, inspection)) => seen.add(item.sample, (image, inspection))?,
             Err(error) => {
                 progress.warn(&format!("left out: {error}"));
                 seen.n_failed += 1;
@@ -116,7 +119,7 @@ struct Seen<'a> {
     progress: &'a dyn Progress,
     has_masks: bool,
     scored: Vec<ScoredImage>,
-    pixels: Vec<PixelPair>,
+    pixels: PixelSet,
     masks: MaskCount,
     answers: GateAnswers,
     /// Images and masks that could not be read.
@@ -130,25 +133,29 @@ impl<'a> Seen<'a> {
             progress,
             has_masks: listing.samples.iter().any(|s| s.mask.is_some()),
             scored: vec![],
-            pixels: vec![],
+            pixels: PixelSet::default(),
             masks: MaskCount { unmatched: listing.notes.unmatched_masks.clone(), ..MaskCount::default() },
             answers: GateAnswers::default(),
             n_failed: listing.n_failures(),
         }
     }
 
-    fn add(&mut self, sample: &Sample, inspected: (&Image, &Inspection)) {
-        let (_, inspection) = inspected;
+    fn add(&mut self, sample: &Sample, (image, inspection): (&Image, &Inspection)) -> Result<(), JobError> {
         let anomalous = sample.label == Some(Label::Anomalous);
         let condition = self.truth.condition(sample, inspection);
         self.truth.count(&mut self.answers, sample, inspection);
         if self.has_masks {
-            match pixel_pair((sample, self.truth), inspected, anomalous, condition.clone()) {
-                Ok(pair) => {
+            match mask_of(sample, (image, inspection), anomalous) {
+                Ok(mask) => {
                     if anomalous {
-                        self.masks.add(pair.as_ref().map(|pair| &*pair.mask));
+                        self.masks.add(mask.as_deref());
                     }
-                    self.pixels.extend(pair);
+                    if let Some(mask) = &mask {
+                        let inside = inspection.inside.as_ref().map(|inside| inside.pixels());
+                        let defect = self.truth.defect(sample);
+                        let item = MaskedMap { map: &inspection.map, mask, inside };
+                        self.pixels.add(item, condition.as_deref(), defect.as_deref())?;
+                    }
                 }
                 Err(error) => {
                     self.progress.warn(&format!("mask left out: {error}"));
@@ -168,13 +175,20 @@ impl<'a> Seen<'a> {
             condition,
             defect: self.truth.defect(sample),
         });
+        Ok(())
     }
 
     /// The figures of all of them; what those per pixel rest on is said.
     fn evaluation(self) -> Result<Evaluation, JobError> {
         self.progress.note(&format!("masks: {}", self.masks.summary()));
         self.masks.warnings().iter().for_each(|warning| self.progress.warn(warning));
-        let figures = figures(&self.scored, &self.pixels)?;
+        let figures = evaluate_set(&self.scored, self.pixels)?;
+        if let Some(error) = figures.pixel_error {
+            self.progress.note(&format!(
+                "the maps have more than {MOST_EXACT_PIXELS} pixels, which are counted in bins of scores: pixel AUROC is at most {:.1e} off, AUPRO {:.1e}",
+                error.auroc, error.aupro
+            ));
+        }
         Ok(Evaluation {
             masks: Some(self.masks),
             mean_of_conditions: self.truth.mean(&figures.per_condition),
@@ -184,13 +198,12 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The map with its mask, both at the network's input size; a faulty image without a mask has no pixel truth.
-fn pixel_pair(
-    (sample, truth): (&Sample, &Truth),
+/// The mask of an image at the network's input size; a faulty image without one has no pixel truth.
+fn mask_of(
+    sample: &Sample,
     (image, inspection): (&Image, &Inspection),
     anomalous: bool,
-    condition: Option<String>,
-) -> Result<Option<PixelPair>, ImageError> {
+) -> Result<Option<Vec<bool>>, ImageError> {
     let map = &inspection.map;
     let mut mask = match &sample.mask {
         Some(path) => {
@@ -200,8 +213,8 @@ fn pixel_pair(
         None if anomalous => return Ok(None),
         None => vec![false; map.values.len()],
     };
-    let inside = inspection.inside.clone();
     // A defect elsewhere is none that could be found.
-    inside.iter().for_each(|inside| mask.iter_mut().zip(inside.pixels()).for_each(|(mask, inside)| *mask &= inside));
-    Ok(Some(PixelPair { map: map.clone(), mask, inside, condition, defect: truth.defect(sample) }))
+    let inside = inspection.inside.iter();
+    inside.for_each(|inside| mask.iter_mut().zip(inside.pixels()).for_each(|(mask, inside)| *mask &= inside));
+    Ok(Some(mask))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::eval::{AtAlpha, Evaluation, GateAnswers, MaskCount, Metrics, ToldCounts};
+use crate::eval::{AtAlpha, Evaluation, GateAnswers, MaskCount, Metrics, PixelError, ToldCounts};
 
 /// The twin of [`Evaluation`] with the published key names.
 ///
@@ -20,6 +20,8 @@ pub struct EvaluationJson {
     per_defect: BTreeMap<String, MetricsJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     at_alpha: Vec<AtAlphaJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pixel_error: Option<PixelErrorJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     masks: Option<MasksJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +73,21 @@ impl GateJson {
     }
 }
 
+/// The most that figures per pixel are off.
+#[derive(Clone, Debug, Serialize)]
+struct PixelErrorJson {
+    #[serde(rename = "pixel_AUROC")]
+    auroc: f64,
+    #[serde(rename = "AUPRO")]
+    aupro: f64,
+}
+
+impl PixelErrorJson {
+    fn of(error: PixelError) -> Self {
+        Self { auroc: error.auroc, aupro: error.aupro }
+    }
+}
+
 /// What the figures per pixel rest on.
 #[derive(Clone, Debug, Serialize)]
 struct MasksJson {
@@ -101,6 +118,7 @@ impl From<&Evaluation> for EvaluationJson {
             mean_of_conditions: evaluation.mean_of_conditions.as_ref().map(part),
             per_defect: parts(&evaluation.per_defect),
             at_alpha: evaluation.at_alpha.iter().map(AtAlphaJson::of).collect(),
+            pixel_error: evaluation.pixel_error.map(PixelErrorJson::of),
             masks: evaluation.masks.as_ref().map(MasksJson::of),
             gate: evaluation.gate.as_ref().map(GateJson::of),
         }
