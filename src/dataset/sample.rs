@@ -12,6 +12,17 @@ pub enum Label {
     Anomalous,
 }
 
+impl Label {
+    /// The word used in every output: `normal` or `anomalous`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Anomalous => "anomalous",
+        }
+    }
+}
+
 /// One image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {

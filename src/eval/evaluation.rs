@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AtAlpha, Bounded, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, PixelPair, PixelRanking, PixelSet,
-    at_alphas, average_precision, f1_max, image_auroc,
+    AtAlpha, Bounded, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, PixelPair, PixelRanking,
+    PixelSet, at_alphas, average_precision, f1_max, image_auroc,
 };
 use crate::score::{PValue, Verdict};
 

@@ -87,6 +87,20 @@ pub enum JobError {
         /// Why.
         source: ImageError,
     },
+    /// A file of results that is none.
+    #[error("reading {}: {source}", path.display())]
+    Unread {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: ReportError,
+    },
+    /// Results of a run that was stopped.
+    #[error("{} holds results of a run that did not come to its end (run.json); repeat it", folder.display())]
+    Incomplete {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// No detector can be fitted.
     #[error("fitting on {}: {source}", root.display())]
     Fit {
@@ -138,6 +152,9 @@ pub enum JobError {
         /// The plan's rule.
         rule: ConditionRule,
     },
+    /// A map can't be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The images can't be listed or labelled.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -166,6 +183,12 @@ impl JobError {
     pub(super) fn report(path: &Path) -> impl FnOnce(ReportError) -> Self {
         let path = path.to_owned();
         move |source| Self::Report { path, source }
+    }
+
+    /// A file of results with why it is none.
+    pub(super) fn unread(path: &Path) -> impl FnOnce(ReportError) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Unread { path, source }
     }
 
     /// Whether it says that nothing more can be written at all.

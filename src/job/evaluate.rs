@@ -1,5 +1,6 @@
 //! A labelled data set to figures.
 
+use super::export::export_evaluation;
 use super::folder::ResultsFolder;
 use super::page::{self, Page};
 use super::place::write_made;
@@ -29,6 +30,8 @@ pub struct EvaluateJob<'a> {
     pub calibration: Calibration,
     /// Folder for `evaluation.json`, `results.csv`, `results.jsonl`, `run.json` and `report.html`, if anything is written.
     pub out: Option<&'a Path>,
+    /// Folder for an event file of TensorBoard, if one is written.
+    pub tensorboard: Option<&'a Path>,
     /// Heading of the page.
     pub title: &'a str,
 }
@@ -48,11 +51,13 @@ pub struct Evaluated {
 /// # Errors
 /// What makes every image fail, what can't be written, and [`JobError::Eval`] where scores have no place in a ranking.
 pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluated, JobError> {
-    let EvaluateJob { opened, listing, truth, calibration, out, title } = *job;
+    let EvaluateJob { opened, listing, truth, calibration, out, tensorboard, title } = *job;
     if let Some(folder) = out {
         mark_output(folder, &[]).map_err(JobError::file("writing into", folder))?;
     }
-    let info = RunInfo::new("eval", opened.used(), listing);
+    let mut info = RunInfo::new("eval", opened.used(), listing);
+    let began = info.began.clone();
+    info.pixel_threshold = opened.pixel_threshold(calibration);
     let mut results = out.map(|folder| ResultsFolder::begin(folder, info, context)).transpose()?;
     let start = Instant::now();
     let ended = score(job, context, results.as_mut());
@@ -64,15 +69,19 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
             return Err(error);
         }
     };
+    let page = Page {
+        title: title.to_owned(),
+        samples: &listing.samples,
+        images: &images,
+        evaluation: Some(evaluated.evaluation.clone()),
+        table: truth.table(),
+        calibration,
+    };
+    if let Some(folder) = tensorboard {
+        let (gallery, _map) = page::gallery(opened, &page)?;
+        export_evaluation(folder, &began, (&images, &evaluated.evaluation), &gallery)?;
+    }
     if let Some(results) = results {
-        let page = Page {
-            title: title.to_owned(),
-            samples: &listing.samples,
-            images: &images,
-            evaluation: Some(evaluated.evaluation.clone()),
-            table: truth.table(),
-            calibration,
-        };
         results.finish((images.len(), evaluated.n_failed), seconds, |folder, info| {
             write_made(&folder.join("evaluation.json"), json_text(&EvaluationJson::from(&evaluated.evaluation)))?;
             page::write_report(folder, opened, info, page)

@@ -119,7 +119,9 @@ pub fn inspect<E: From<JobError> + Display + Send>(
     }
     let names = PictureNames::of(&listing.samples);
     let explainer = job.explaining.map(Explainer::begin).transpose()?;
-    let run = RunInfo::new("infer", opened.used(), listing);
+    let mut run = RunInfo::new("infer", opened.used(), listing);
+    run.pixel_threshold = opened.pixel_threshold(job.calibration);
+    run.maps = job.maps.iter().map(|format| format.as_str()).collect();
     let mut results = out.map(|folder| ResultsFolder::begin(folder, run, context)).transpose()?;
     let start = Instant::now();
     let ended = inspect_rows(job, context, (&names, explainer, results.as_mut()), &mut receive);

@@ -9,6 +9,7 @@
 //! | [`update()`], [`forget()`], [`merge()`] | a bundle, and images, names or another bundle | the bundle that learned or forgot |
 //! | [`screen()`] | unlabelled images | their order, and a list of the most normal ones |
 //! | [`study()`] | labelled images and a plan | tables and pages in a folder |
+//! | [`export()`] | a folder of results | files of Label Studio, COCO, Parquet, CSV, TensorBoard |
 //!
 //! A job checks its place before it works, tells how far it is and what it leaves out through the [`Progress`] of its
 //! [`Context`], stops where that says so, and leaves files that are whole at every moment: `run.json` says whether they are all
@@ -43,6 +44,7 @@ mod context;
 mod error;
 mod evaluate;
 mod explain;
+mod export;
 mod fit;
 mod folder;
 mod inspect;
@@ -62,6 +64,7 @@ pub use context::Context;
 pub use error::JobError;
 pub use evaluate::{EvaluateJob, Evaluated, evaluate};
 pub use explain::{Explained, Explaining};
+pub use export::{ExportDone, ExportFormat, ExportJob, export, export_fit};
 pub use fit::{FitDone, FitJob, fit};
 pub use inspect::{InspectJob, Inspected, inspect};
 pub use known::known_conditions;

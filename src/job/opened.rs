@@ -2,7 +2,7 @@
 
 use super::JobError;
 use crate::bundle::Contents;
-use crate::infer::Inspector;
+use crate::infer::{Calibration, Inspector};
 use crate::model::OpenDevice;
 use crate::report::Used;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,12 @@ impl Opened {
         let failed = |source| JobError::Open { path: path.to_owned(), source: Box::new(source) };
         let inspector = Inspector::open(contents, &device).map_err(failed)?;
         Ok(Self { inspector, device, path: path.to_owned(), chosen_by: chosen_by.to_owned() })
+    }
+
+    /// Values of maps above it are in regions, where there is such a limit: there is none for distances by local density.
+    pub(super) fn pixel_threshold(&self, calibration: Calibration) -> Option<f32> {
+        let limit = self.inspector.manifest().pixel_threshold;
+        limit.filter(|_| calibration != Calibration::Density)
     }
 
     /// For the facts of a run.

@@ -10,7 +10,7 @@ use crate::report::{
     DrawStyle, GalleryItem, Legend, Report, ReportImage, RunInfo, ThresholdNote, ThresholdSource, colours,
     draw_inspection, html_page, select_gallery,
 };
-use crate::score::Conformal;
+use crate::score::{AnomalyMap, Conformal};
 use std::path::Path;
 
 /// Pictures per group of the report's gallery.
@@ -28,12 +28,10 @@ pub(super) struct Page<'a> {
     pub(super) calibration: Calibration,
 }
 
-/// `report.html`. The pictures of the gallery are made here, from the few images it shows.
-pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: Page<'_>) -> Result<(), JobError> {
+/// The pictures of the images that are worth a look, made here from these few; and one of their maps.
+pub(super) fn gallery(opened: &Opened, page: &Page<'_>) -> Result<(Vec<GalleryItem>, Option<AnomalyMap>), JobError> {
     let inspector = &opened.inspector;
-    let manifest = inspector.manifest();
     let limits = Limits::default();
-    let place = folder.join("report.html");
     let mut gallery = vec![];
     let mut legend_map = None;
     for pick in select_gallery(page.images, GALLERY_PER_GROUP) {
@@ -46,17 +44,25 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         let known = page.table.and_then(|t| t.get(sample));
         for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
             let style = DrawStyle {
-                pixel_threshold: manifest.pixel_threshold,
+                pixel_threshold: inspector.manifest().pixel_threshold,
                 truth: truth.as_deref(),
                 legend: false,
                 max_side_px: Some(GALLERY_SIDE_PX),
             };
             let png = draw_inspection(&image, &inspection, &style).and_then(|picture| picture.png());
-            let png = png.map_err(JobError::report(&place))?;
+            let png = png.map_err(JobError::report(&sample.path))?;
             legend_map.get_or_insert(inspection.map);
             gallery.push(GalleryItem { group: pick.group, image_idx: pick.image_idx, png });
         }
     }
+    Ok((gallery, legend_map))
+}
+
+/// `report.html`.
+pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: Page<'_>) -> Result<(), JobError> {
+    let manifest = opened.inspector.manifest();
+    let place = folder.join("report.html");
+    let (gallery, legend_map) = gallery(opened, &page)?;
     let scale = legend_map.map(|map| colours(manifest.pixel_threshold, &map)).transpose();
     let legend = scale.map_err(JobError::report(&place))?.map(|scale| Legend {
         scale,

@@ -23,6 +23,17 @@ pub enum MapFormat {
     Tiff,
 }
 
+impl MapFormat {
+    /// The word for it, and what file names end with.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Tiff => "tiff",
+        }
+    }
+}
+
 /// Where the pictures of a listing's images go: one place for each, whatever their names are.
 pub(super) struct PictureNames<'a>(HashMap<&'a Path, String>);
 

@@ -49,6 +49,17 @@ pub enum ReportError {
     /// Something has no form in JSON, or its output refused.
     #[error("JSON could not be written: {0}")]
     Json(#[from] serde_json::Error),
+    /// A line of `results.jsonl` is no row.
+    #[error("line {line} of results.jsonl is no row: {source}")]
+    Line {
+        /// Which, from 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A table has no form in Parquet.
+    #[error("Parquet could not be written or read: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
     /// A file could not be written.
     #[error("the results could not be written: {0}")]
     Io(#[from] std::io::Error),

@@ -5,6 +5,7 @@
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
 //! - [`draw_inspection`], [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
+//! - [`export`]: results in the formats of other programs.
 //! - [`html_page`]: all of it in one file that needs no network; [`suspects_page`]: training images unlike the others.
 //!
 //! Nothing here opens a file: writers take any output, pages and pictures are
@@ -16,6 +17,7 @@ mod csv_text;
 mod drawn;
 mod error;
 mod explain;
+pub mod export;
 mod gallery;
 mod html;
 mod json_text;
@@ -23,6 +25,7 @@ mod left_out;
 mod number;
 mod picture;
 mod picture_names;
+mod read_results;
 mod report_image;
 mod result_row;
 mod results;
@@ -49,6 +52,7 @@ pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
 pub use picture_names::picture_names;
+pub use read_results::PastRun;
 pub use report_image::ReportImage;
 pub use result_row::{RegionRow, ResultRow};
 pub use results::{CsvResults, JsonlResults};

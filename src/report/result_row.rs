@@ -1,10 +1,11 @@
 //! What is recorded about one image.
 
 use crate::score::Verdict;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What is recorded about one image; a failed one has an error and no scores.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ResultRow {
     /// As it was given, in the form of [`path_text`](crate::dataset::path_text).
     pub path: String,
@@ -17,7 +18,7 @@ pub struct ResultRow {
     /// How often a normal image scores so high or higher, by the bundle's held-out normals, in `(0, 1]`.
     pub p_value: Option<f64>,
     /// `normal` or `anomalous`.
-    #[serde(serialize_with = "verdict_word")]
+    #[serde(serialize_with = "verdict_word", deserialize_with = "word_verdict")]
     pub verdict: Option<Verdict>,
     /// The condition the threshold belongs to.
     pub condition: Option<String>,
@@ -36,10 +37,19 @@ pub struct ResultRow {
     /// Where its map exceeds the pixel threshold, the region with the largest peak first; `None` where there is no such
     /// threshold.
     pub regions: Option<Vec<RegionRow>>,
+    /// Columns of the image.
+    pub width: Option<usize>,
+    /// Rows of the image.
+    pub height: Option<usize>,
+    /// What the layout says of it, `normal` or `anomalous`.
+    pub label: Option<String>,
+    /// The defect that the layout names.
+    pub defect: Option<String>,
 }
 
 /// A region, in pixels of the source image.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RegionRow {
     /// First column of its box.
     pub left: usize,
@@ -62,4 +72,11 @@ pub struct RegionRow {
 // The signature is serde's.
 fn verdict_word<S: Serializer>(verdict: &Option<Verdict>, serializer: S) -> Result<S::Ok, S::Error> {
     verdict.map(Verdict::as_str).serialize(serializer)
+}
+
+fn word_verdict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Verdict>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    let known = |word: &str| [Verdict::Normal, Verdict::Anomalous].into_iter().find(|verdict| verdict.as_str() == word);
+    let unknown = |word: &str| serde::de::Error::custom(format!("verdict {word:?}: expected normal or anomalous"));
+    word.map(|word| known(&word).ok_or_else(|| unknown(&word))).transpose()
 }

@@ -137,6 +137,10 @@ mod tests {
                 mean: 1.25,
                 polygon: vec![[4.0, 2.0], [6.5, 2.0], [6.5, 3.0]],
             }]),
+            width: Some(12),
+            height: Some(9),
+            label: Some("normal".to_owned()),
+            defect: None,
         }
     }
 
@@ -209,10 +213,11 @@ c.png,,,,,,,,,,,,0,,,,,,,
         let text = jsonl_text(&[row("a\n.png", 0.1), ResultRow::default()]);
         let expected = "{\"path\":\"a\\n.png\",\"raw_score\":0.1,\"score\":0.05,\"threshold\":1.0,\"p_value\":0.25,\
 \"verdict\":\"normal\",\"condition\":\"cold\",\"gate_confidence\":null,\"unknown_condition\":false,\"ms\":12.5,\"error\":null,\"overlay\":\"overlays/a.png.png\",\"picture_error\":null,\
-\"regions\":[{\"left\":4,\"top\":2,\"width\":3,\"height\":1,\"area\":2.5,\"peak\":1.5,\"mean\":1.25,\"polygon\":[[4.0,2.0],[6.5,2.0],[6.5,3.0]]}]}";
+\"regions\":[{\"left\":4,\"top\":2,\"width\":3,\"height\":1,\"area\":2.5,\"peak\":1.5,\"mean\":1.25,\"polygon\":[[4.0,2.0],[6.5,2.0],[6.5,3.0]]}],\
+\"width\":12,\"height\":9,\"label\":\"normal\",\"defect\":null}";
         assert_eq!(text.lines().next().unwrap(), expected);
         assert_eq!(text.lines().count(), 2);
-        assert!(text.ends_with("\"regions\":null}\n"));
+        assert!(text.ends_with("\"regions\":null,\"width\":null,\"height\":null,\"label\":null,\"defect\":null}\n"));
     }
 
     #[test]
@@ -266,6 +271,8 @@ c.png,,,,,,,,,,,,0,,,,,,,
             prop_assert_eq!(value["path"].as_str().unwrap(), &path);
             let read: f32 = value["raw_score"].to_string().parse().unwrap();
             prop_assert_eq!(read.to_bits(), score.to_bits());
+            let read: ResultRow = serde_json::from_str(jsonl_text(&rows).trim_end()).unwrap();
+            prop_assert_eq!(&read, &rows[0]);
         }
     }
 }

@@ -11,10 +11,16 @@ impl ResultRow {
     #[must_use]
     pub fn of(item: &Item<'_>, wording: fn(&str) -> String) -> Self {
         let path = path_text(&item.sample.path);
-        match &item.outcome {
-            Ok((_, inspection)) => Self::inspected(path, inspection, item.ms),
+        let row = match &item.outcome {
+            Ok((image, inspection)) => Self {
+                width: Some(image.width_px()),
+                height: Some(image.height_px()),
+                ..Self::inspected(path, inspection, item.ms)
+            },
             Err(error) => Self { path, error: Some(wording(&error.to_string())), ..Self::default() },
-        }
+        };
+        let label = item.sample.label.map(|label| label.as_str().to_owned());
+        Self { label, defect: item.sample.defect.clone(), ..row }
     }
 
     fn inspected(path: String, inspection: &Inspection, ms: f64) -> Self {

@@ -9,6 +9,7 @@ use crate::kernel::simd::Level;
 use crate::model::OpenDevice;
 use serde::Serialize;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The bundle of a run, opened.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct RunInfo {
     pub pcore_version: &'static str,
     /// What was done: `infer`, `eval`.
     pub command: &'static str,
+    /// When it began, in UTC.
+    pub began: String,
     /// The bundle's file.
     pub bundle: String,
     /// Why this bundle.
@@ -57,6 +60,10 @@ pub struct RunInfo {
     pub instruction_set: &'static str,
     /// That of the fit, where it is known.
     pub fitted_instruction_set: Option<String>,
+    /// Values of maps above it are in regions, where there is such a limit.
+    pub pixel_threshold: Option<f32>,
+    /// The kinds of maps that the run wrote: `png`, `tiff`.
+    pub maps: Vec<&'static str>,
     /// Whether the run came to its end.
     pub complete: bool,
     /// What ended it before.
@@ -84,6 +91,7 @@ impl RunInfo {
         Self {
             pcore_version: env!("CARGO_PKG_VERSION"),
             command,
+            began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             bundle: path_text(path),
             bundle_chosen_by: chosen_by.to_owned(),
             backbone: spec.name.clone(),
@@ -97,6 +105,8 @@ impl RunInfo {
             fitted_precision: fitted.map_or_else(String::new, |backbone| backbone.precision.clone()),
             instruction_set: Level::best().name(),
             fitted_instruction_set: fitted.and_then(|backbone| backbone.instruction_set.clone()),
+            pixel_threshold: None,
+            maps: vec![],
             complete: false,
             stopped_by: None,
             n_images: 0,

@@ -15,6 +15,7 @@ mod bench;
 mod changed_files;
 mod conditions;
 mod explain;
+mod exports;
 mod format1;
 mod help;
 mod index;

@@ -118,6 +118,7 @@ fn jobs_write_their_folders_and_say_what_the_inspector_says() {
         truth: &truth,
         calibration: infer::Calibration::Condition,
         out: Some(&out),
+        tensorboard: None,
         title: "x",
     };
     let evaluated = job::evaluate(&job, &context).unwrap();

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Sign(args) => commands::sign::run(args),
         Verb::Import(args) => commands::station::import(args),
-        Verb::Export(args) => commands::station::export(args),
+        Verb::Export(args) => commands::export::run(args),
         Verb::Demo(args) => commands::demo::run(args),
         Verb::Synth(args) => commands::synth::run(args),
         Verb::Weights(args) => commands::weights::run(args),

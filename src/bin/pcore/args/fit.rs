@@ -40,6 +40,9 @@ pub(crate) struct FitArgs {
     /// Bundle file to write [default: .pcore/DOMAIN.pcore, or in $PCORE_HOME]
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) bundle: Option<PathBuf>,
+    /// Write an event file of TensorBoard there: thresholds, held-out scores, size of the detector, suspects
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
+    pub(crate) tensorboard: Option<PathBuf>,
     /// Add the conditions of these images to a bundle, which is replaced unless --bundle names another file
     ///
     /// For --detector gaussian: a condition is fitted from its own images alone, with the bundle's settings, and all others

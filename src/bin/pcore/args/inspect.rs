@@ -192,6 +192,9 @@ pub(crate) struct EvalArgs {
     /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Write an event file of TensorBoard there: figures, scores by label, pictures of the images worth a look
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorboard: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) regions: RegionArgs,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 mod data;
+mod export;
 mod fit;
 mod inspect;
 mod layout;
@@ -14,12 +15,13 @@ mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
+pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use living::{CalibrateArgs, ChangeArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
-pub(crate) use station::{ExportArgs, ExportFormat, ImportArgs};
+pub(crate) use station::ImportArgs;
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
 pub(crate) use values::DetectorPart;
 
@@ -75,7 +77,7 @@ pub(crate) enum Verb {
     Sign(SignArgs),
     /// Take over a bank from a .NET line station: gallery_f32.bin, threshold.json, meta.json
     Import(ImportArgs),
-    /// Write a bundle as the files of a .NET line station
+    /// Write results for other programs (Label Studio, COCO, Parquet, CSV, TensorBoard), or a bundle for a .NET line station
     Export(ExportArgs),
     /// Simulate a gearbox, fit, evaluate and write report.html
     Demo(DemoArgs),

@@ -1,7 +1,7 @@
-//! Settings of the exchange with a line station.
+//! Settings of an import from a line station.
 
-use super::{RunArgs, TrustArgs};
-use clap::{Args as ClapArgs, ValueEnum};
+use super::RunArgs;
+use clap::Args as ClapArgs;
 use std::path::PathBuf;
 
 /// Settings of an import.
@@ -30,29 +30,4 @@ pub(crate) struct ImportArgs {
     pub(crate) alpha: f64,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-}
-
-/// Settings of an export.
-#[derive(ClapArgs)]
-pub(crate) struct ExportArgs {
-    /// The bundle file
-    #[arg(value_name = "BUNDLE")]
-    pub(crate) bundle: PathBuf,
-    /// Format to write
-    #[arg(long, value_enum)]
-    pub(crate) format: ExportFormat,
-    /// Folder to write into
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// Print what was written as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// gallery_f32.bin, threshold.json and meta.json of the .NET line station
-    Onnxdemo,
 }

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         truth: &Truth::default(),
         calibration: Calibration::Condition,
         out: Some(&args.dir),
+        tensorboard: None,
         title: "pcore demo: simulated gearbox, domain C",
     };
     let outcome = evaluate(&work, &args.run)?;

@@ -12,9 +12,7 @@ use pcore::job::{self, EvaluateJob, Evaluated, Truth};
 use pcore::report::{EvaluationJson, evaluation_table};
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
-    if let Some(folder) = &args.out {
-        job::check_folder(folder)?;
-    }
+    args.out.iter().chain(&args.tensorboard).try_for_each(|folder| job::check_folder(folder))?;
     let mut listing = dataset::labelled_as(&args.root, args.bundle.domain.as_deref(), &args.layout.hints())?;
     listed::say(&listing);
     let mut opened = open(&args.bundle, &args.run, &mut listing)?;
@@ -26,6 +24,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
         truth: &Truth::of(told, &listing, &opened.inspector, &Console::new())?,
         calibration: args.bundle.calibrate.into(),
         out: args.out.as_deref(),
+        tensorboard: args.tensorboard.as_deref(),
         title: &format!("Evaluation on {}", args.root.display()),
     };
     evaluate(&work, &args.run)
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
 pub(super) fn evaluate(work: &EvaluateJob<'_>, run: &RunArgs) -> Result<Outcome> {
     let Evaluated { evaluation, n_failed, .. } = job::evaluate(work, &context(&Console::new(), run))?;
     left_out::tell(work.listing, "used");
-    work.out.iter().for_each(|folder| say!("written to {}", terminal::shown(folder)));
+    work.out.iter().chain(&work.tensorboard).for_each(|folder| say!("written to {}", terminal::shown(folder)));
     if run.json {
         print_json(&EvaluationJson::from(&evaluation))?;
     } else {

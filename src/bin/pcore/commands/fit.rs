@@ -29,6 +29,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         Some(base) => args.bundle.clone().unwrap_or_else(|| base.clone()),
         None => home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?,
     };
+    args.tensorboard.as_deref().map(job::check_folder).transpose()?;
     args.method.conditions.check()?;
     let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
@@ -41,6 +42,10 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
         problem!("the bundle is written, but not the page about suspects: {}", error_text(&error.into()));
         None
     });
+    if let Some(folder) = &args.tensorboard {
+        let path = job::export_fit(&fitted.contents, folder)?;
+        say!("written to {}", terminal::shown(&path));
+    }
     if args.run.json {
         let mut summary = json!({
             "bundle": path, "seconds": seconds, "manifest": fitted.contents.manifest, "failed": left_out::failed(&fitted.failures),

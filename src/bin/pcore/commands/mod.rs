@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod eval;
 mod explained;
+pub(crate) mod export;
 pub(crate) mod fit;
 mod fitting;
 pub(crate) mod infer;

@@ -1,8 +1,8 @@
-//! `pcore import` and `pcore export`: to and from the files of the .NET line station.
+//! To and from the files of the .NET line station: `pcore import`, and `pcore export` of a bundle.
 
 use super::{left_out, listed, open, sign::read_trusted, summary::summary};
 use crate::Outcome;
-use crate::args::{ExportArgs, ExportFormat, ImportArgs};
+use crate::args::{ExportArgs, ImportArgs};
 use crate::console::{Console, print, print_json, print_line, problem, say, warning};
 use crate::home;
 use crate::message::as_typed;
@@ -14,7 +14,8 @@ use pcore::detect::station::{
 };
 use pcore::job;
 use pcore::live::{self, CalibratePlan, Calibrated};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 
 pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     let listing = args.recalibrate.as_deref().map(|normals| dataset::normals(normals, None)).transpose()?;
@@ -56,36 +57,26 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-pub(crate) fn export(args: &ExportArgs) -> Result<Outcome> {
-    job::check_folder(&args.out)?;
-    let (contents, _signer) = read_trusted(&args.bundle, &args.trust)?;
+/// Writes the files of the station; says which.
+pub(super) fn export(bundle: &Path, args: &ExportArgs) -> Result<Value> {
+    let (contents, _signer) = read_trusted(bundle, &args.trust)?;
     let backbone = contents.manifest.detector.lead().map(|features| features.backbone.clone());
     let backbone = backbone.context("the bundle names no network")?;
-    match args.format {
-        ExportFormat::Onnxdemo => {
-            let artefact = StationArtefact::from_contents(contents)
-                .with_context(|| format!("exporting {}", args.bundle.display()))?;
-            std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
-            station::write(&args.out, &artefact)?;
-        }
-    }
-    let files = [GALLERY_FILE, META_FILE, THRESHOLD_FILE].map(|file| args.out.join(file).display().to_string());
-    if args.json {
-        let summary = json!({
-            "files": files, "backbone": backbone.name, "layers": backbone.layers,
-            "weights_sha256": backbone.weights_sha256,
-        });
-        print_json(&summary)?;
-    } else {
-        files.iter().try_for_each(|file| print_line(file))?;
-    }
+    let artefact =
+        StationArtefact::from_contents(contents).with_context(|| format!("exporting {}", bundle.display()))?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    station::write(&args.out, &artefact)?;
     say!(
         "the station also needs the network {} up to {} as ONNX beside them; a bundle holds no network (weights sha256 {})",
         backbone.name,
         backbone.layers.join(", "),
         backbone.weights_sha256
     );
-    Ok(Outcome::Done)
+    let files = [GALLERY_FILE, META_FILE, THRESHOLD_FILE].map(|file| args.out.join(file).display().to_string());
+    Ok(json!({
+        "files": files, "backbone": backbone.name, "layers": backbone.layers,
+        "weights_sha256": backbone.weights_sha256,
+    }))
 }
 
 /// What the normal images say about the old threshold, and about themselves.
@@ -105,7 +96,7 @@ fn tell(found: &Calibrated) {
     }
 }
 
-fn write(path: &std::path::Path, contents: &Contents) -> Result<()> {
+fn write(path: &Path, contents: &Contents) -> Result<()> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
     }
