@@ -8,7 +8,7 @@ use crate::bundle::{self, Contents};
 use crate::dataset::{Listing, mark_output};
 use crate::model::OpenDevice;
 use crate::train::{self, FitPlan, Fitted};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What to fit, and where to.
