@@ -4,12 +4,12 @@ use super::context::tell_left_out;
 use super::place::{check_bundle, existing_folder, prepare_folder_of};
 use super::{Context, JobError};
 use crate::bundle::Contents;
-use crate::dataset::Listing;
+use crate::dataset::{Listing, Sample};
 use crate::live::{
-    self, CalibratePlan, Calibrated, ChoosePlan, Chosen, Forgotten, LiveError, Merged, UpdatePlan, Updated,
+    self, CalibratePlan, Calibrated, ChoosePlan, Chosen, Forgotten, LiveError, Merged, UpdatePlan, Updated, Weighed,
 };
 use crate::model::OpenDevice;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A bundle that is to be changed, and where the changed one goes.
@@ -73,7 +73,7 @@ pub fn calibrate(
 /// As [`calibrate`].
 pub fn choose_threshold(
     job: &ChangeJob<'_>,
-    listing: &Listing,
+    labelled: &[Sample],
     plan: &ChoosePlan,
     device: &OpenDevice,
     context: &Context<'_>,
@@ -81,33 +81,81 @@ pub fn choose_threshold(
     job.check()?;
     let plan = ChoosePlan { pace: context.pace, ..plan.clone() };
     let contents = job.contents.clone();
-    let done =
-        live::choose_threshold(contents, &listing.samples, &plan, device, context.progress).map_err(job.failed())?;
+    let done = live::choose_threshold(contents, labelled, &plan, device, context.progress).map_err(job.failed())?;
     tell_left_out(&done.failures, context.progress);
     job.write(&done.contents)?;
     Ok(done)
 }
 
+/// What an update is told beside its normal images.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// Images that were false alarms: learned as well, each weighed against the known defects.
+    pub false_alarms: Vec<Sample>,
+    /// Known defects.
+    pub defects: Vec<Sample>,
+    /// Whether false alarms are learned even where known defects are missed for it.
+    pub keeps_costly: bool,
+}
+
+/// An update that was written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UpdateDone {
+    /// What was learned.
+    pub updated: Updated,
+    /// What each false alarm costs, where defects are known.
+    pub weighed: Vec<Weighed>,
+    /// Names of false alarms that were forgotten again, since known defects are missed for them.
+    pub left_out: Vec<String>,
+}
+
 /// [`live::update`] by these normal images, into the bundle. Where the plan names no place for descriptors that memory does not hold, it
-/// is the bundle's folder.
+/// is the bundle's folder. A false alarm for whose sake known defects are missed is not learned, unless that is asked for.
 ///
 /// # Errors
 /// As [`calibrate`].
 pub fn update(
     job: &ChangeJob<'_>,
-    listing: &Listing,
+    (normals, evidence): (&[Sample], &Evidence),
     plan: &UpdatePlan,
     device: &OpenDevice,
     context: &Context<'_>,
-) -> Result<Updated, JobError> {
+) -> Result<UpdateDone, JobError> {
     job.check()?;
     let scratch = Some(plan.scratch.clone().unwrap_or_else(|| existing_folder(job.place())));
     let plan = UpdatePlan { pace: context.pace, scratch, ..plan.clone() };
+    let samples: Vec<Sample> = normals.iter().chain(&evidence.false_alarms).cloned().collect();
     let contents = job.contents.clone();
-    let done = live::update(contents, &listing.samples, &plan, device, context.progress).map_err(job.failed())?;
-    tell_left_out(&done.failures, context.progress);
-    job.write(&done.contents)?;
-    Ok(done)
+    let mut updated = live::update(contents, &samples, &plan, device, context.progress).map_err(job.failed())?;
+    tell_left_out(&updated.failures, context.progress);
+    let is_alarm = |path: &PathBuf| evidence.false_alarms.iter().any(|sample| sample.path == *path);
+    let alarms = updated.names.iter().zip(&updated.paths).filter(|(_, path)| is_alarm(path));
+    let alarms: Vec<String> = alarms.map(|(name, _)| name.clone()).collect();
+    let mut done = vec![];
+    if !alarms.is_empty() && !evidence.defects.is_empty() {
+        let on = (device, &context.pace);
+        done =
+            live::weigh(&updated.contents, &alarms, &evidence.defects, on, context.progress).map_err(job.failed())?;
+    }
+    let mut left_out: Vec<String> = vec![];
+    if !evidence.keeps_costly {
+        left_out.extend(done.iter().filter(|weighed| weighed.is_costly()).map(|weighed| weighed.name.clone()));
+    }
+    if left_out.len() == updated.names.len() {
+        return Err(JobError::AllCostly { n_images: left_out.len() });
+    }
+    if !left_out.is_empty() {
+        // As if they had never been there: thresholds and lineage are those of the others.
+        let kept = |path: &PathBuf| {
+            updated.paths.iter().zip(&updated.names).any(|(own, name)| own == path && !left_out.contains(name))
+        };
+        let samples: Vec<Sample> = samples.iter().filter(|sample| kept(&sample.path)).cloned().collect();
+        let contents = job.contents.clone();
+        updated = live::update(contents, &samples, &plan, device, context.progress).map_err(job.failed())?;
+    }
+    job.write(&updated.contents)?;
+    Ok(UpdateDone { updated, weighed: done, left_out })
 }
 
 /// [`live::forget`] the images of these names, in the bundle.

@@ -2,7 +2,7 @@
 
 use crate::bundle::BundleError;
 use crate::condition::ConditionRule;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Shown};
 use crate::detect::DetectError;
 use crate::eval::EvalError;
 use crate::eval::study::StudyError;
@@ -116,6 +116,22 @@ pub enum JobError {
         path: PathBuf,
         /// Why.
         source: Box<LiveError>,
+    },
+    /// What can't be marked.
+    #[error("{}: {why}", Shown::name(name))]
+    Mark {
+        /// The image, or the folder of results.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// False alarms that are no false alarms, or look too much like defects.
+    #[error(
+        "all {n_images} images cost known defects, which are missed when they are learned: nothing was changed; look at them, or learn them all the same with `Evidence::keeps_costly`"
+    )]
+    AllCostly {
+        /// Images that were to be learned.
+        n_images: usize,
     },
     /// A lot can't be screened.
     #[error("screening {}: {source}", root.display())]

@@ -90,6 +90,7 @@ fn thresholds(opened: &Opened, calibration: Calibration) -> Vec<ThresholdNote> {
     let grouped = calibrated.groups.is_some();
     let source = match calibrated.method.as_str() {
         "leave-one-out" => ThresholdSource::LeaveOneOut { grouped },
+        "cross-fit" => ThresholdSource::CrossFit { grouped },
         "split-conformal" => ThresholdSource::HeldOut { grouped },
         _ => ThresholdSource::Given,
     };

@@ -20,6 +20,7 @@ mod merge;
 mod normals;
 mod update;
 mod views;
+mod weigh;
 
 pub use calibrate::{CalibratePlan, Calibrated, calibrate};
 pub use choose::{ChoosePlan, Chosen, Costs, choose_threshold};
@@ -29,3 +30,4 @@ pub use kept::{BEFORE_SUFFIX, before_path, undo, write_changed};
 pub use merge::{Merged, merge};
 pub use normals::Told;
 pub use update::{UpdatePlan, Updated, update};
+pub use weigh::{Weighed, weigh};

@@ -53,6 +53,8 @@ pub struct Updated {
     pub contents: Contents,
     /// Names of the images that were learned from, as the bundle has them: [`forget`](super::forget()) takes them back.
     pub names: Vec<String>,
+    /// Where each of them lies.
+    pub paths: Vec<PathBuf>,
     /// Images left out because they could not be read.
     pub failures: Vec<Failure>,
     /// Images whose condition nothing tells: they were left out.
@@ -132,6 +134,7 @@ pub fn update(
     changed.check()?;
     Ok(Updated {
         names: learnt.used.iter().map(|index| samples[*index].name.clone()).collect(),
+        paths: learnt.used.iter().map(|index| samples[*index].path.clone()).collect(),
         failures: learnt.failures,
         untold: told.untold,
         suspects: learnt.suspects,

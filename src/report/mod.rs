@@ -18,6 +18,7 @@ mod drawn;
 mod error;
 mod explain;
 pub mod export;
+mod feedback;
 mod gallery;
 mod html;
 mod json_text;
@@ -42,6 +43,7 @@ pub use csv_text::{csv_quoted, csv_text};
 pub use drawn::{DrawStyle, colours, draw_image, draw_inspection, draw_map};
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
+pub use feedback::{Feedback, FeedbackRow, Mark};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
 pub use html::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,

@@ -70,7 +70,9 @@ pub enum TrainError {
         n_images: usize,
     },
     /// A share outside its range.
-    #[error("`FitPlan::holdout` {text}: expected auto, leave-one-out, or a share above 0 and below 1, such as 0.2")]
+    #[error(
+        "`FitPlan::holdout` {text}: expected auto, leave-one-out, cross or cross:N with 2 to 100 parts, or a share above 0 and below 1, such as 0.2"
+    )]
     Holdout {
         /// What was asked for.
         text: String,

@@ -41,7 +41,15 @@ pub enum Holdout {
     Share(f64),
     /// All of them: each is scored by the bank without its own rows (jackknife), so that few images serve both purposes.
     LeaveOneOut,
+    /// All of them, by so many fits, each without one part of the images that it then scores (cross-fitting): as exact as holding out, and
+    /// as many fits. The bank is made of all images.
+    Folds(usize),
 }
+
+/// Parts of [`Holdout::Folds`] where none are said.
+const FOLDS: usize = 5;
+/// Parts at most.
+const MOST_FOLDS: usize = 100;
 
 impl FromStr for Holdout {
     type Err = TrainError;
@@ -51,6 +59,11 @@ impl FromStr for Holdout {
         match text {
             "auto" => Ok(Self::Auto),
             "leave-one-out" => Ok(Self::LeaveOneOut),
+            "cross" => Ok(Self::Folds(FOLDS)),
+            folds if folds.starts_with("cross:") => match folds[6..].parse() {
+                Ok(n) if (2..=MOST_FOLDS).contains(&n) => Ok(Self::Folds(n)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
             share => match share.parse::<f64>() {
                 Ok(share) if share > 0.0 && share < 1.0 => Ok(Self::Share(share)),
                 Ok(_) | Err(_) => Err(bad()),
@@ -227,7 +240,7 @@ impl FitPlan {
     pub fn depends_on_seed(&self, n_images: usize) -> bool {
         let draws = match self.holdout {
             Holdout::Auto => n_images >= LEAVE_ONE_OUT_BELOW,
-            Holdout::Share(_) => true,
+            Holdout::Share(_) | Holdout::Folds(_) => true,
             Holdout::LeaveOneOut => false,
         };
         draws || self.shots.is_some() || self.parts.iter().any(|part| part.method.depends_on_seed())

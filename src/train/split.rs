@@ -71,7 +71,7 @@ pub(super) fn split(
             enough.then_some(DEFAULT_HOLDOUT)
         }
         Holdout::Share(share) => Some(share),
-        Holdout::LeaveOneOut => None,
+        Holdout::LeaveOneOut | Holdout::Folds(_) => None,
     };
     let has_reference = |unit: usize| is_reference.is_some_and(|is| units.members[unit].iter().any(|image| is[*image]));
     let mut found = Split::default();
@@ -104,6 +104,21 @@ pub(super) fn split(
     found
 }
 
+/// The part of each image, 0 to `n_folds`: whole groups, and as many of each condition in every part as can be.
+pub(super) fn fold_of(units: &Units, n_conditions: usize, n_folds: usize, seed: u64) -> Vec<usize> {
+    let mut fold_of = vec![0; units.label.len()];
+    let mut next = 0;
+    for condition in 0..n_conditions {
+        let mut own: Vec<usize> = (0..units.members.len()).filter(|u| units.condition[*u] == condition).collect();
+        own.shuffle(&mut ChaCha8Rng::seed_from_u64(seed ^ ((condition as u64) << 32)));
+        for unit in own {
+            units.members[unit].iter().for_each(|image| fold_of[*image] = next % n_folds);
+            next += 1;
+        }
+    }
+    fold_of
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +133,19 @@ mod tests {
         seed: u64,
     ) -> Split {
         super::split(&Units::single(label), n_conditions, holdout, shots, is_reference, seed)
+    }
+
+    #[test]
+    fn parts_hold_whole_groups_and_each_condition_is_spread_over_them() {
+        let group: Vec<usize> = (0..60).map(|i| i / 3).collect();
+        let label: Vec<usize> = (0..60).map(|i| usize::from(i >= 30)).collect();
+        let units = Units::of(&group, &label, 2);
+        let fold = fold_of(&units, 2, 5, 3);
+        assert!((0..60).all(|i| fold[i] == fold[i / 3 * 3]));
+        for (part, condition) in (0..5).flat_map(|part| [(part, 0), (part, 1)]) {
+            assert_eq!((0..60).filter(|i| fold[*i] == part && label[*i] == condition).count(), 6);
+        }
+        assert_ne!(fold, fold_of(&units, 2, 5, 4));
     }
 
     #[test]

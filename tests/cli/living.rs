@@ -103,3 +103,50 @@ fn a_bundle_learns_further_maps_forgets_them_and_tells_what_was_done() {
         merged["manifest"]["lineage"]["steps"].as_array().unwrap().iter().filter_map(|s| s["verb"].as_str()).collect();
     assert_eq!(verbs, ["update", "forget", "merge"]);
 }
+
+#[test]
+fn marked_false_alarms_are_learned_unless_known_defects_would_be_missed() {
+    let folder = line();
+    let at = folder.path();
+    let infer = ["infer", "more/domain_C/test", "--bundle", "c.pcore", "--out", "run", "--alpha", "0.2", "--json"];
+    let found = rows(&expect(0, pcore(at).args(infer)));
+    let named = |class: &str, verdict: &str| {
+        let is = |(name, row): &(&String, &Value)| name.starts_with(class) && row["verdict"] == verdict;
+        found.iter().filter(is).map(|(_, row)| row["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (alarms, quiet) = (named("good", "anomalous"), named("good", "normal"));
+    let (hits, missed) = (named("fault", "anomalous"), named("fault", "normal"));
+    assert!(!quiet.is_empty() && !hits.is_empty(), "{found:?}");
+    // What a verdict contradicts is refused, and nothing is marked.
+    let refused = expect(2, pcore(at).args(["feedback", "run", "--false-alarm", &quiet[0]]));
+    assert!(text(&refused.stderr).contains("was called normal, so it is no false alarm"));
+    assert!(!at.join("run/feedback.json").exists());
+    // An operator in error: a fault is called a false alarm, and another fault is known.
+    let mut marks: Vec<&str> = vec!["feedback", "run", "--json", "--false-alarm", &hits[0]];
+    marks.extend(alarms.iter().map(String::as_str));
+    if let Some(first) = missed.first() {
+        marks.extend(["--missed", first]);
+    }
+    let done = json(pcore(at).args(&marks));
+    assert_eq!(done["marks"].as_array().unwrap().len(), 1 + alarms.len() + usize::from(!missed.is_empty()), "{done}");
+    let update =
+        ["update", "c.pcore", "--feedback", "run", "--validation", "more/domain_C", "--json", "--out", "new.pcore"];
+    let output = pcore(at).args(update).output().unwrap();
+    let said = text(&output.stderr);
+    if output.status.success() {
+        let answer: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        let costly = answer["costly"].as_array().unwrap();
+        assert!(costly.iter().all(|name| said.contains(name.as_str().unwrap())), "{said}");
+        let n = answer["learned"].as_array().unwrap().len() + costly.len();
+        assert_eq!(n, 1 + alarms.len());
+    } else {
+        assert!(said.contains("nothing was changed"), "{said}");
+        assert!(!at.join("new.pcore").exists());
+    }
+    let kept = json(pcore(at).args(update).arg("--keep-costly"));
+    assert_eq!(kept["learned"].as_array().unwrap().len(), 1 + alarms.len());
+    let cleared = json(pcore(at).args(["feedback", "run", "--clear", &hits[0], "--json"]));
+    assert_eq!(cleared["marks"].as_array().unwrap().len(), alarms.len() + usize::from(!missed.is_empty()));
+    let nothing = expect(2, pcore(at).args(["update", "c.pcore", "--feedback", "more"]));
+    assert!(text(&nothing.stderr).contains("pcore feedback"), "{}", text(&nothing.stderr));
+}

@@ -311,3 +311,36 @@ fn the_bundle_before_a_change_is_kept_and_comes_back() {
     assert_eq!(domain().as_deref(), Some("second"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn cross_fitted_scores_are_those_of_images_that_the_detector_has_not_seen() {
+    let normals = Normals::new(20);
+    for case in cases().into_iter().filter(|case| case.name != "toy") {
+        let plan = |holdout: &str| FitPlan {
+            registry: FitPlan::default().registry,
+            holdout: holdout.parse().unwrap(),
+            ..case.plan()
+        };
+        let fitted = |holdout| fit(&normals.samples, &plan(holdout), &OpenDevice::cpu(), &Silent).unwrap().contents;
+        let (crossed, left_out) = (fitted("cross:4"), fitted("leave-one-out"));
+        let calibration = &crossed.manifest.calibration;
+        assert_eq!((calibration.method.as_str(), calibration.global.n), ("cross-fit", 40), "{}", case.name);
+        // The detector is that of all images.
+        assert_eq!(crossed.tensors, left_out.tensors, "{}", case.name);
+        let inspector = open(&crossed).unwrap();
+        let mean = |scores: &[f32]| scores.iter().sum::<f32>() / scores.len() as f32;
+        let fresh: Vec<f32> = (0..20)
+            .map(|i| {
+                let (image, name) = (image(7000 + i, i % 2 == 1, false), if i % 2 == 1 { "warm" } else { "cold" });
+                inspector.score(&[&image], &[Some(name)]).unwrap()[0].raw_score()
+            })
+            .collect();
+        let spread = calibration.global.std.unwrap();
+        let apart = mean(crossed.scores_under(0)) - mean(&fresh);
+        assert!(apart > -spread && apart < 2.0 * spread, "{}: {apart} apart, deviation {spread}", case.name);
+        assert_ne!(crossed.scores_under(0), left_out.scores_under(0), "{}", case.name);
+    }
+    for bad in ["cross:1", "cross:x", "cross:101"] {
+        assert!(bad.parse::<pcore::Holdout>().is_err(), "{bad}");
+    }
+}

@@ -76,6 +76,11 @@ pub enum ThresholdSource {
         /// Whether groups of images (the shots of a part) count, not images.
         grouped: bool,
     },
+    /// The same quantile of all images, each scored by a fit without its part of them.
+    CrossFit {
+        /// Whether groups of images count, not images.
+        grouped: bool,
+    },
     /// The same quantile of images that are in the bank, each scored without its own patches.
     LeaveOneOut {
         /// Whether groups of images count, each scored without the patches of its group.
@@ -94,6 +99,9 @@ impl ThresholdNote {
 impl ThresholdSource {
     /// Whether groups of images count, not images.
     pub(in crate::report) fn is_grouped(self) -> bool {
-        matches!(self, Self::HeldOut { grouped: true } | Self::LeaveOneOut { grouped: true })
+        let (Self::HeldOut { grouped } | Self::CrossFit { grouped } | Self::LeaveOneOut { grouped }) = self else {
+            return false;
+        };
+        grouped
     }
 }

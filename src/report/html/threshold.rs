@@ -77,6 +77,7 @@ impl Promise {
         let (normals, unseen) = match note.source {
             ThresholdSource::Given => return None,
             ThresholdSource::HeldOut { .. } => (counted, "that the detector had not seen"),
+            ThresholdSource::CrossFit { .. } => (counted, "each scored by a fit without its part of them"),
             ThresholdSource::LeaveOneOut { grouped: false } => (counted, "each scored without its own patches"),
             ThresholdSource::LeaveOneOut { grouped: true } => (counted, "each scored without the patches of its group"),
         };

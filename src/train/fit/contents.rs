@@ -12,6 +12,7 @@ use crate::condition::{Chosen, ConditionRule};
 use crate::detect::{Detector, View};
 use crate::infer::convert;
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
+use crate::train::Holdout;
 use std::collections::BTreeMap;
 
 /// Everything that a bundle is made of, beside the detector.
@@ -84,6 +85,7 @@ impl Outcome<'_> {
         }
         let method = match plan.threshold {
             Some(_) => convert::CONSTANT,
+            None if matches!(plan.holdout, Holdout::Folds(_)) => "cross-fit",
             None if learning.leaves_out() => "leave-one-out",
             None => "split-conformal",
         };

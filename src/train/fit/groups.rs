@@ -10,6 +10,7 @@ use crate::train::split::{Split, Units};
 use crate::train::{FitPlan, TrainError};
 
 /// The images of a fit by group.
+#[derive(Clone)]
 pub(super) struct Groups {
     /// The group of each image.
     pub(super) of_image: Vec<usize>,

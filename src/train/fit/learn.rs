@@ -66,6 +66,14 @@ struct Passing<'a> {
     flow: &'a Flow,
 }
 
+impl<'a> Learning<'a> {
+    /// The same images, split otherwise.
+    pub(super) fn with(&self, split: Split) -> Self {
+        let (roi, size_px, groups) = (self.roi.clone(), self.size_px.clone(), self.groups.clone());
+        Self { roi, size_px, groups, split, screens: false, ..*self }
+    }
+}
+
 impl Learning<'_> {
     /// Fits every part, and calibrates what they make together.
     pub(super) fn learn(

@@ -1,6 +1,7 @@
 //! The fit itself.
 
 mod contents;
+mod cross_fit;
 mod describe;
 mod failure;
 mod going_on;
@@ -140,13 +141,19 @@ pub(crate) fn fit_on(
     }
     peaks.limit(&mut flows[0]);
     let roi = plan.region_of_interest(glances[0].size_px)?.map(Arc::new);
+    pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
+    let mut afresh = || {
+        let mut pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+        cut(&mut pipelines, tiles)?;
+        pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
+        Ok(pipelines)
+    };
     let (mut dropped, mut n_rounds): (Vec<FittedSuspect>, usize) = (vec![], 0);
     loop {
-        pipelines.iter_mut().for_each(|features| features.set_roi(roi.clone()));
         let round = Round::fit(
             (plan, &roi),
             (&samples, &mut glances),
-            (pipelines, flows.clone()),
+            (pipelines, flows.clone(), &mut afresh),
             (policies, screens, &dropped),
             progress,
         )?;
@@ -169,8 +176,7 @@ pub(crate) fn fit_on(
         let mut keep = samples.iter().map(|sample| is_kept(sample)).collect::<Vec<_>>().into_iter();
         glances.retain(|_| keep.next().unwrap_or(true));
         samples.retain(|sample| is_kept(sample));
-        pipelines = plan.parts.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
-        cut(&mut pipelines, tiles)?;
+        pipelines = afresh()?;
     }
 }
 

@@ -1,6 +1,7 @@
 //! One fit of the images that are left.
 
 use super::contents::Outcome;
+use super::cross_fit::{Afresh, cross_fit};
 use super::groups::Groups;
 use super::learn::{Learned, Learning};
 use super::look::{Glance, Labels, label};
@@ -14,7 +15,7 @@ use crate::image::Roi;
 use crate::progress::Progress;
 use crate::score::{Conformal, ScoreError};
 use crate::train::split::split;
-use crate::train::{FitPlan, TrainError};
+use crate::train::{FitPlan, Holdout, TrainError};
 use std::sync::Arc;
 
 /// Suspects that a message names.
@@ -35,7 +36,7 @@ impl Round {
     pub(super) fn fit(
         (plan, roi): (&FitPlan, &Option<Arc<Roi>>),
         (samples, glances): (&[&Sample], &mut [Glance<'_>]),
-        (pipelines, flows): (Vec<FeaturePipeline>, Vec<Flow>),
+        (pipelines, flows, afresh): (Vec<FeaturePipeline>, Vec<Flow>, Afresh<'_>),
         (policies, screens, dropped): (&[Policy], bool, &[FittedSuspect]),
         progress: &dyn Progress,
     ) -> Result<Self, TrainError> {
@@ -54,7 +55,10 @@ impl Round {
         let n_before = 0;
         let learning =
             Learning { plan, samples, glances, roi, size_px, label, n_before, conditions, groups, split, screens };
-        let learned = learning.learn(pipelines, flows, (level, policies), progress)?;
+        let mut learned = learning.learn(pipelines, flows.clone(), (level, policies), progress)?;
+        if let Holdout::Folds(n_folds) = plan.holdout {
+            learned.held = cross_fit(&learning, &learned, (n_folds, afresh), &flows, progress)?;
+        }
         let Learned { detector, gate, views, held, suspects } = learned;
         if plan.threshold.is_none() && held.is_empty() {
             return Err(TrainError::TooFew { n_images: samples.len() });

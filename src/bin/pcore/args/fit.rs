@@ -201,9 +201,10 @@ pub(crate) struct MethodArgs {
     /// threshold then promises nothing about images like those.
     #[arg(long, help_heading = CALIBRATION)]
     pub(crate) drop_suspects: bool,
-    /// Normal images that set the threshold: a share (0.2), leave-one-out or auto
+    /// Normal images that set the threshold: a share (0.2), leave-one-out, cross[:N] or auto
     ///
-    /// A share is kept out of the bank. leave-one-out takes all images, each scored by the rows of the others. auto is 0.2
+    /// A share is kept out of the bank. leave-one-out takes all images, each scored by the rows of the others; cross likewise, each
+    /// by one of five (N) fits without its part of the images: exact, and as many fits. auto is 0.2
     /// from 500 images per condition on, else leave-one-out.
     #[arg(long, value_name = "SHARE", value_parser = parse::<Holdout>, default_value = "auto", help_heading = CALIBRATION)]
     pub(crate) holdout: Holdout,

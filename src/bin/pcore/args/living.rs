@@ -56,7 +56,7 @@ pub(crate) struct CalibrateArgs {
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
     /// Folder of normal images that the bundle was not fitted on: they set the thresholds of their conditions
-    #[arg(long, value_name = "DIR", required_unless_present = "validation", help_heading = INPUT)]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["validation", "feedback"], help_heading = INPUT)]
     pub(crate) normal: Option<PathBuf>,
     /// False alarms wanted among normal images [default: the bundle's rate]
     #[arg(long, value_name = "RATE", value_parser = parse_rate, requires = "normal", help_heading = CALIBRATION)]
@@ -66,11 +66,14 @@ pub(crate) struct CalibrateArgs {
     /// It promises nothing of false alarms; the bundle says what it was chosen on. Measure it on other images.
     #[arg(long, value_name = "DIR", requires = "miss_cost", help_heading = CALIBRATION)]
     pub(crate) validation: Option<PathBuf>,
-    /// What a missed defect costs, in false alarms, with --validation
-    #[arg(long, value_name = "N", requires = "validation", help_heading = CALIBRATION)]
+    /// Folder of results with marks of `pcore feedback`: they count as labelled images, as those of --validation; can be repeated
+    #[arg(long, value_name = "RESULTS", requires = "miss_cost", help_heading = CALIBRATION)]
+    pub(crate) feedback: Vec<PathBuf>,
+    /// What a missed defect costs, in false alarms, with --validation or --feedback
+    #[arg(long, value_name = "N", help_heading = CALIBRATION)]
     pub(crate) miss_cost: Option<f64>,
-    /// Share of defective parts on the line, with --validation [default: that among the labelled images]
-    #[arg(long, value_name = "SHARE", requires = "validation", help_heading = CALIBRATION)]
+    /// Share of defective parts on the line, with --miss-cost [default: that among the labelled images]
+    #[arg(long, value_name = "SHARE", requires = "miss_cost", help_heading = CALIBRATION)]
     pub(crate) defect_rate: Option<f64>,
     #[command(flatten)]
     pub(crate) told: ToldArgs,
@@ -87,12 +90,22 @@ pub(crate) struct UpdateArgs {
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
     /// Folder of further normal images: they are learned from, and calibrate, beside those of before, which need not be there
-    #[arg(long, value_name = "DIR", required_unless_present = "forget", help_heading = INPUT)]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["forget", "feedback"], help_heading = INPUT)]
     pub(crate) normal: Option<PathBuf>,
     /// Forget the training images of this name, or that fit this pattern, such as 'update-3/*'; can be repeated. Before --normal
     /// is learned from
     #[arg(long, value_name = "NAME|PATTERN", help_heading = INPUT)]
     pub(crate) forget: Vec<String>,
+    /// Folder of results with marks of `pcore feedback`: false alarms are learned as well, unless images marked as missed (or
+    /// those of --validation) would be missed for it; can be repeated
+    #[arg(long, value_name = "RESULTS", help_heading = INPUT)]
+    pub(crate) feedback: Vec<PathBuf>,
+    /// Labelled data set whose defects false alarms are weighed against, with --feedback
+    #[arg(long, value_name = "DIR", requires = "feedback", help_heading = INPUT)]
+    pub(crate) validation: Option<PathBuf>,
+    /// Learn false alarms even where known defects are missed for it
+    #[arg(long, requires = "feedback", help_heading = INPUT)]
+    pub(crate) keep_costly: bool,
     /// Rows of the memory bank at most: beyond, a coreset of the old and new ones is kept
     #[arg(long, value_name = "ROWS", value_parser = parse_positive, help_heading = OUTPUT)]
     pub(crate) cap: Option<usize>,
@@ -102,6 +115,27 @@ pub(crate) struct UpdateArgs {
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// `pcore feedback`.
+#[derive(ClapArgs)]
+#[command(next_help_heading = INPUT)]
+pub(crate) struct FeedbackArgs {
+    /// Folder of results, as `pcore infer --out` wrote it
+    #[arg(value_name = "RESULTS", help_heading = INPUT)]
+    pub(crate) results: PathBuf,
+    /// Images that were called anomalous and are normal: a path of the results, the end of one, or a pattern
+    #[arg(long, value_name = "NAME", num_args = 1.., help_heading = INPUT)]
+    pub(crate) false_alarm: Vec<String>,
+    /// Images that were called normal and are defective
+    #[arg(long, value_name = "NAME", num_args = 1.., help_heading = INPUT)]
+    pub(crate) missed: Vec<String>,
+    /// Images whose mark is taken back
+    #[arg(long, value_name = "NAME", num_args = 1.., help_heading = INPUT)]
+    pub(crate) clear: Vec<String>,
+    /// Print all marks as JSON
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
 }
 
 /// `pcore merge`.

@@ -18,7 +18,7 @@ pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, Weig
 pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
-pub(crate) use living::{CalibrateArgs, ChangeArgs, MergeArgs, UndoArgs, UpdateArgs};
+pub(crate) use living::{CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::ImportArgs;
@@ -67,6 +67,8 @@ pub(crate) enum Verb {
     Calibrate(Box<CalibrateArgs>),
     /// Teach a bundle further normal images, or have it forget some, without those of before
     Update(Box<UpdateArgs>),
+    /// Say of results which were false alarms and which were missed: update and calibrate heed it
+    Feedback(FeedbackArgs),
     /// Take another bundle of the same settings in
     Merge(MergeArgs),
     /// Take back the last change of a bundle

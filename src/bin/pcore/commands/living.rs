@@ -1,16 +1,16 @@
-//! The verbs that change a bundle: `pcore calibrate`, `update`, `merge`, `undo`.
+//! The verbs that change a bundle: `pcore calibrate`, `update`, `merge`, `undo`; and `feedback`, which they heed.
 
 use super::summary::{percent, summary};
 use super::{left_out, listed, open, sign::read_trusted};
 use crate::Outcome;
-use crate::args::{CalibrateArgs, ChangeArgs, MergeArgs, UndoArgs, UpdateArgs};
+use crate::args::{CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 use crate::console::{Console, context, print, print_json, print_line, say, warning};
 use crate::terminal;
 use anyhow::Result;
 use pcore::bundle::{Contents, signature_path};
-use pcore::dataset::{self, Shown};
-use pcore::job::{self, ChangeJob};
-use pcore::live::{self, CalibratePlan, ChoosePlan, Costs, UpdatePlan, Updated};
+use pcore::dataset::{self, Label, Listing, Sample, Shown};
+use pcore::job::{self, ChangeJob, Evidence, MarkJob, UpdateDone};
+use pcore::live::{self, CalibratePlan, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::SystemTime;
@@ -56,16 +56,19 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         // What comes next changes the same file once more.
         out = None;
     }
-    if let (Some(validation), Some(miss)) = (&args.validation, args.miss_cost) {
-        let listing = dataset::labelled_as(validation, None, &args.layout.hints())?;
-        listed::say(&listing);
+    if let Some(miss) = args.miss_cost.filter(|_| args.validation.is_some() || !args.feedback.is_empty()) {
+        let validation = args.validation.as_ref().map(|root| dataset::labelled_as(root, None, &args.layout.hints()));
+        let validation = validation.transpose()?;
+        validation.iter().for_each(listed::say);
+        let mut samples = validation.as_ref().map_or_else(Vec::new, |listing| listing.samples.clone());
+        samples.extend(job::marked(&args.feedback)?);
         let costs = Costs { miss, defect_rate: args.defect_rate };
         let told = args.told.told();
         let plan = ChoosePlan { costs, told, pace: args.run.pace(), at: Some(SystemTime::now()) };
         let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
-        let done = job::choose_threshold(&work, &listing, &plan, &device, &context(&console, &args.run))?;
-        n_failed += done.failures.len() + listing.n_failures();
+        let done = job::choose_threshold(&work, &samples, &plan, &device, &context(&console, &args.run))?;
+        n_failed += done.failures.len() + validation.as_ref().map_or(0, Listing::n_failures);
         say!(
             "on {} defective and {} normal images the threshold finds {} and rejects {}",
             done.entry.n_defects,
@@ -88,6 +91,7 @@ pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
     // Refused before anything is changed.
     let listing =
         args.normal.as_ref().map(|normal| dataset::normals_as(normal, None, &args.layout.hints())).transpose()?;
+    let evidence = evidence(args)?;
     if !args.forget.is_empty() {
         let work = ChangeJob { contents: &contents, bundle, out };
         let done = job::forget(&work, &args.forget, &device, Some(SystemTime::now()))?;
@@ -103,9 +107,11 @@ pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
         contents = done.contents;
         (bundle, out) = (out.unwrap_or(bundle), None);
     }
-    if let Some(listing) = &listing {
-        listed::say(listing);
-        left_out::tell(listing, "used");
+    if listing.is_some() || !args.feedback.is_empty() {
+        listing.iter().for_each(|listing| {
+            listed::say(listing);
+            left_out::tell(listing, "used");
+        });
         let plan = UpdatePlan {
             told: args.told.told(),
             group: args.told.group.clone(),
@@ -113,17 +119,72 @@ pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
             ..UpdatePlan::default()
         };
         let work = ChangeJob { contents: &contents, bundle, out };
-        let done = job::update(&work, listing, &plan, &device, &context(&Console::new(), &args.run))?;
-        n_failed += done.failures.len() + done.untold.len() + listing.n_failures();
-        tell_updated(&done);
-        answer["learned"] = json!(done.names);
-        answer["untold"] = json!(done.untold);
-        answer["failed"] = json!(left_out::failed(&done.failures));
-        answer["suspects"] = serde_json::to_value(&done.suspects)?;
-        contents = done.contents;
+        let normals = listing.as_ref().map_or(&[][..], |listing| &listing.samples);
+        let done = job::update(&work, (normals, &evidence), &plan, &device, &context(&Console::new(), &args.run))?;
+        let updated = &done.updated;
+        n_failed += updated.failures.len() + updated.untold.len() + listing.as_ref().map_or(0, Listing::n_failures);
+        tell_updated(updated);
+        tell_weighed(&done);
+        answer["learned"] = json!(updated.names);
+        answer["untold"] = json!(updated.untold);
+        answer["failed"] = json!(left_out::failed(&updated.failures));
+        answer["suspects"] = serde_json::to_value(&updated.suspects)?;
+        answer["costly"] = json!(done.left_out);
+        contents = done.updated.contents;
     }
     tell(&args.change, &contents, answer, args.run.json)?;
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// What people said of results, and what else is known to be defective.
+fn evidence(args: &UpdateArgs) -> Result<Evidence> {
+    let marked = job::marked(&args.feedback)?;
+    let validation = args.validation.as_ref().map(|root| dataset::labelled_as(root, None, &args.layout.hints()));
+    let labelled = validation.transpose()?.map_or_else(Vec::new, |listing| listing.samples);
+    let is = |sample: &Sample, label| sample.label == Some(label);
+    let false_alarms = marked.iter().filter(|sample| is(sample, Label::Normal)).cloned().collect();
+    let defects = marked.iter().chain(&labelled).filter(|sample| is(sample, Label::Anomalous)).cloned().collect();
+    Ok(Evidence { false_alarms, defects, keeps_costly: args.keep_costly })
+}
+
+/// What false alarms cost.
+fn tell_weighed(done: &UpdateDone) {
+    let at = |threshold: Option<f32>| threshold.map_or_else(|| "none".to_owned(), |at| format!("{at:.4}"));
+    for weighed in done.weighed.iter().filter(|weighed| weighed.is_costly()) {
+        let Weighed { name, n_found: [with, without], n_defects, thresholds, .. } = weighed;
+        let [learned, left] = thresholds.map(at);
+        let then = if done.left_out.contains(name) {
+            "it was not learned; --keep-costly learns it all the same"
+        } else {
+            "it was learned all the same"
+        };
+        warning!(
+            "{}: with it {with} of {n_defects} known defects are found, without it {without} (threshold {learned} and {left}): {then}",
+            Shown::name(name)
+        );
+    }
+}
+
+pub(crate) fn feedback(args: &FeedbackArgs) -> Result<Outcome> {
+    let done = job::mark(&MarkJob {
+        results: &args.results,
+        false_alarms: &args.false_alarm,
+        missed: &args.missed,
+        cleared: &args.clear,
+        at: None,
+    })?;
+    if args.json {
+        print_json(&done)?;
+        return Ok(Outcome::Done);
+    }
+    for row in &done.marks {
+        let score = row.raw_score.map_or_else(String::new, |score| format!("  raw score {score:.4}"));
+        print_line(&format!("{:11}  {}{score}  {}", row.mark.to_string(), Shown::name(&row.path), row.at))?;
+    }
+    if done.marks.is_empty() {
+        print_line("nothing is marked: --false-alarm NAME, --missed NAME")?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// What an update did, and what to look at.

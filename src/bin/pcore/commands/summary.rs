@@ -202,6 +202,8 @@ pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>)
     };
     let how = match (of.method, of.is_grouped) {
         ("leave-one-out", false) => "normals, each left out in turn",
+        ("cross-fit", false) => "normals, each by a fit without its part",
+        ("cross-fit", true) => "groups of normals, each by a fit without its part",
         ("leave-one-out", true) => "groups of normals, each left out in turn",
         (_, false) => "held-out normals",
         (_, true) => "held-out groups of normals",
