@@ -5,7 +5,19 @@
 //! neighbour become one, until there are not. The shift that is reached is the least with which the bins of all pixels are few
 //! enough, whatever the order that the pixels came in.
 
-use super::pixels::{Segment, segment_of};
+/// Pixels that count alike: the background of one image, or one 8-connected region of its mask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// The group of the image.
+    pub(super) group: u32,
+    /// Of a region what a pixel is of it; `None` for the background.
+    pub(super) share: Option<f64>,
+}
+
+/// The segment of a pixel's key: a sortable score above, the segment's position below.
+pub(super) fn segment_of(key: u64) -> usize {
+    (key & u64::from(u32::MAX)) as usize
+}
 
 /// What there is at a score, or in a bin.
 #[derive(Clone, Copy, Debug, Default)]

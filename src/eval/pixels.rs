@@ -8,7 +8,7 @@
 use rayon::slice::ParallelSliceMut;
 use std::borrow::Cow;
 
-use super::bins::{Bins, Step};
+use super::bins::{Bins, Segment, Step, segment_of};
 use super::{EvalError, connected_components, ranking::sortable};
 use crate::score::AnomalyMap;
 
@@ -39,15 +39,6 @@ pub struct Bounded {
     pub value: f64,
     /// The exact one lies within so much of it.
     pub error: f64,
-}
-
-/// Pixels that count alike: the background of one image, or one 8-connected region of its mask.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Segment {
-    /// The group of the image.
-    pub(super) group: u32,
-    /// Of a region what a pixel is of it; `None` for the background.
-    pub(super) share: Option<f64>,
 }
 
 /// What a group of images has in all.
@@ -295,11 +286,6 @@ pub fn pixel_auroc(maps: &[MaskedMap<'_>]) -> Result<Option<f64>, EvalError> {
 /// As [`PixelRanking::new`] and [`PixelRanking::aupro`].
 pub fn aupro(maps: &[MaskedMap<'_>], fpr_limit: f64) -> Result<Option<f64>, EvalError> {
     Ok(PixelRanking::new(maps)?.aupro(fpr_limit, |_| true)?.map(|found| found.value))
-}
-
-/// The segment of a key.
-pub(super) fn segment_of(key: u64) -> usize {
-    (key & u64::from(u32::MAX)) as usize
 }
 
 #[cfg(test)]
