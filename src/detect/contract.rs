@@ -52,7 +52,7 @@ pub trait Detector: Send + Sync {
             let in_tiles = |(i, image): (usize, &&Image)| self.score_in_tiles(image, &|pooled| admit(i, pooled), asked);
             return images.iter().enumerate().map(in_tiles).collect();
         }
-        let features = self.features().features(images)?;
+        let (features, seen) = self.features().features(images)?;
         let describer = Describer::new(&features, self.features().descriptor())?;
         let (grid, pipeline) = (describer.grid, self.features());
         let one = |(i, image): (usize, &&Image)| {
@@ -60,7 +60,7 @@ pub trait Detector: Send + Sync {
             let mut rows = vec![0.0; describer.image_len()];
             describer.describe(i, &mut rows);
             let size = (image.height_px(), image.width_px());
-            let inside = pipeline.inside(size, image.roi(), grid)?;
+            let inside = pipeline.inside_seen(image, grid, seen[i].clone())?;
             let own = inside.as_ref().map(|inside| inside.rows(&rows, describer.dim()));
             let places = inside.as_ref().map(|inside| inside.patches());
             let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, places };

@@ -33,15 +33,15 @@ pub struct FeaturePipeline {
     pub(super) preprocessing: Preprocessing,
     pub(super) descriptor: DescriptorSpec,
     pub(super) device: OpenDevice,
-    roi: Option<Arc<Roi>>,
+    pub(super) roi: Option<Arc<Roi>>,
     /// What is looked at of images of the size that was asked for last.
-    seen: Mutex<Option<(ImageSize, Seen)>>,
-    inside: Mutex<Option<(ImageSize, Grid, Arc<Inside>)>>,
+    pub(super) seen: Mutex<Option<(ImageSize, Seen)>>,
+    pub(super) inside: Mutex<Option<(ImageSize, Grid, Arc<Inside>)>>,
     tiling: Mutex<Option<(ImageSize, Arc<Tiling>)>>,
 }
 
 /// Rows and columns.
-type ImageSize = (usize, usize);
+pub(super) type ImageSize = (usize, usize);
 
 impl FeaturePipeline {
     /// Opens the backbone on `device`.
@@ -150,31 +150,7 @@ impl FeaturePipeline {
     fn blank(&self) -> Result<Vec<FeatureMap>, DetectError> {
         let Preprocessing { height_px, width_px, .. } = self.preprocessing;
         let grey = Image::new(vec![0.5; height_px * width_px], height_px, width_px, 1)?;
-        self.features(&[&grey])
-    }
-
-    /// What is looked at of an image: of all, and of this one.
-    fn rois<'i>(&'i self, own: Option<&'i Roi>) -> Vec<&'i Roi> {
-        self.roi.as_deref().into_iter().chain(own).collect()
-    }
-
-    /// The pixels of the network's input that are looked at of an image of `size`.
-    fn seen(&self, size: ImageSize, own: Option<&Roi>) -> Option<Seen> {
-        let rois = self.rois(own);
-        if rois.is_empty() {
-            return None;
-        }
-        let pixels = || -> Seen { Inside::cells(&rois, (&self.preprocessing, size), None).into() };
-        if own.is_some() {
-            return Some(pixels());
-        }
-        let mut last = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, seen)) = last.as_ref().filter(|(known, _)| *known == size) {
-            return Some(Arc::clone(seen));
-        }
-        let seen = pixels();
-        *last = Some((size, Arc::clone(&seen)));
-        Some(seen)
+        Ok(self.features(&[&grey])?.0)
     }
 
     /// The tiles of an image of `size` (rows, columns); `None` where images are not cut.
@@ -259,7 +235,7 @@ impl FeaturePipeline {
         tiling: &Tiling,
         tiles: &[Tile],
     ) -> Result<(Vec<Vec<f32>>, usize), DetectError> {
-        let seen = self.seen((image.height_px(), image.width_px()), image.roi());
+        let seen = tiling.inside.as_ref().map(|inside| inside.seen());
         let sight = |tile: &Tile| Sight { image, window: tile.seen.clone(), seen: seen.clone() };
         let sights: Vec<Sight<'_>> = tiles.iter().map(sight).collect();
         let features = self.source.features(&sights, &self.preprocessing)?;
@@ -286,9 +262,9 @@ impl FeaturePipeline {
     /// As [`Self::describe`] and [`Self::inside`].
     pub(crate) fn pooled(&self, images: &[&Image]) -> Result<Vec<Vec<f32>>, DetectError> {
         if self.preprocessing.tiles.is_none() {
-            let all = self.describe(images)?;
+            let (all, seen) = self.describe_seen(images)?;
             let one = |(i, image): (usize, &&Image)| {
-                let inside = self.inside((image.height_px(), image.width_px()), image.roi(), all.grid)?;
+                let inside = self.inside_seen(image, all.grid, seen[i].clone())?;
                 let own = inside.map(|inside| inside.rows(all.image(i), all.dim));
                 Ok(Gate::pooled(own.as_deref().unwrap_or(all.image(i)), all.dim))
             };
@@ -310,37 +286,6 @@ impl FeaturePipeline {
             Ok::<_, DetectError>(())
         })?;
         Ok(pooling.map_or_else(Vec::new, |pooling| pooling.finish()))
-    }
-
-    /// What is looked at of an image of `size` (rows, columns) whose patches lie on `grid`, of which `own` is looked at; `None` where
-    /// that is all of it.
-    ///
-    /// # Errors
-    /// [`DetectError::NothingInside`] where the region of interest holds no patch of such an image.
-    pub fn inside(
-        &self,
-        size: (usize, usize),
-        own: Option<&Roi>,
-        grid: Grid,
-    ) -> Result<Option<Arc<Inside>>, DetectError> {
-        let Some(seen) = self.seen(size, own) else { return Ok(None) };
-        let mut last = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last.as_ref().filter(|(known, under, _)| own.is_none() && (*known, *under) == (size, grid));
-        if let Some((_, _, inside)) = known {
-            return Ok(Some(Arc::clone(inside)));
-        }
-        let inside = Arc::new(Inside::of(&self.rois(own), (&self.preprocessing, size), grid, seen));
-        if inside.patches().is_empty() {
-            return Err(DetectError::NothingInside {
-                height_px: size.0,
-                width_px: size.1,
-                n_patches: grid.n_patches(),
-            });
-        }
-        if own.is_none() {
-            *last = Some((size, grid, Arc::clone(&inside)));
-        }
-        Ok(Some(inside))
     }
 
     /// How feature maps become descriptors.
@@ -366,17 +311,29 @@ impl FeaturePipeline {
     /// # Errors
     /// [`DetectError::Image`], [`DetectError::Model`] or [`DetectError::Bank`].
     pub fn describe(&self, images: &[&Image]) -> Result<PatchDescriptors, DetectError> {
-        Ok(describe(&self.features(images)?, &self.descriptor)?)
+        Ok(self.describe_seen(images)?.0)
     }
 
-    /// The feature maps of `images`, one per layer, each image filling the network's input, whether it would be cut or not.
-    pub(super) fn features(&self, images: &[&Image]) -> Result<Vec<FeatureMap>, DetectError> {
+    /// The same, and what is looked at of each image.
+    pub(crate) fn describe_seen(
+        &self,
+        images: &[&Image],
+    ) -> Result<(PatchDescriptors, Vec<Option<Seen>>), DetectError> {
+        let (features, seen) = self.features(images)?;
+        Ok((describe(&features, &self.descriptor)?, seen))
+    }
+
+    /// The feature maps of `images`, one per layer, each image filling the network's input, whether it would be cut or not; and
+    /// what is looked at of each, which a mask of its own tells once.
+    pub(super) fn features(&self, images: &[&Image]) -> Result<(Vec<FeatureMap>, Vec<Option<Seen>>), DetectError> {
         let whole = Preprocessing { tiles: None, ..self.preprocessing.clone() };
-        let seen = |image: &Image| {
+        let seen = |image: &&Image| {
             let seen = || self.seen((image.height_px(), image.width_px()), image.roi());
             self.preprocessing.tiles.is_none().then(seen).flatten()
         };
-        let sights: Vec<Sight<'_>> = images.iter().map(|image| Sight::whole(image, &whole, seen(image))).collect();
-        self.source.features(&sights, &whole)
+        let seen: Vec<Option<Seen>> = images.iter().map(seen).collect();
+        let sights = images.iter().zip(&seen).map(|(image, seen)| Sight::whole(image, &whole, seen.clone()));
+        let sights: Vec<Sight<'_>> = sights.collect();
+        Ok((self.source.features(&sights, &whole)?, seen))
     }
 }

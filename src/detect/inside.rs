@@ -63,6 +63,11 @@ impl Inside {
         &self.pixels
     }
 
+    /// The same, shared.
+    pub(super) fn seen(&self) -> Seen {
+        Arc::clone(&self.pixels)
+    }
+
     /// The rows of the patches inside.
     ///
     /// # Shapes

@@ -15,6 +15,7 @@ mod file;
 mod gaussian;
 mod inside;
 mod living;
+mod looked_at;
 mod method;
 mod needs;
 mod options;

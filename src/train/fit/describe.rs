@@ -5,7 +5,7 @@ use super::room::{Base, Extent, Place, Watch, n_rows};
 use crate::bank::PatchDescriptors;
 use crate::condition::{Gate, Pooling};
 use crate::dataset::Sample;
-use crate::detect::{Described, DetectError, FeaturePipeline, Inside, Method, go_on};
+use crate::detect::{Described, DetectError, FeaturePipeline, Inside, Method, Seen, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::Image;
 use crate::model::Grid;
@@ -81,15 +81,15 @@ impl Describing<'_> {
                     if features.preprocessing().tiles.is_some() {
                         self.keep_tiles(image, of.0, &mut made)?;
                     } else {
-                        let descriptors = features.describe(&[image])?;
-                        let inside = self.inside(image, of.0, descriptors.grid)?;
+                        let (descriptors, seen) = features.describe_seen(&[image])?;
+                        let inside = self.inside((image, seen[0].clone()), of.0, descriptors.grid)?;
                         self.keep_whole(descriptors, vec![inside], &mut made)?;
                     }
                     self.keep_copies(image, of.0, &mut made)?;
                 }
             } else {
-                let descriptors = features.describe(&borrowed)?;
-                let of_each = borrowed.iter().zip(&seen);
+                let (descriptors, looked_at) = features.describe_seen(&borrowed)?;
+                let of_each = borrowed.iter().copied().zip(looked_at).zip(&seen);
                 let inside = of_each.map(|(image, (sample, _))| self.inside(image, sample, descriptors.grid));
                 let inside = inside.collect::<Result<Vec<_>, _>>()?;
                 drop((pixels, shares));
@@ -172,10 +172,15 @@ impl Describing<'_> {
         Ok(())
     }
 
-    /// What is looked at of an image.
-    fn inside(&self, image: &Image, sample: &Sample, grid: Grid) -> Result<Option<Arc<Inside>>, TrainError> {
+    /// The patches inside of an image of which so much is looked at.
+    fn inside(
+        &self,
+        (image, seen): (&Image, Option<Seen>),
+        sample: &Sample,
+        grid: Grid,
+    ) -> Result<Option<Arc<Inside>>, TrainError> {
         let named = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
-        self.features.inside((image.height_px(), image.width_px()), image.roi(), grid).map_err(named)
+        self.features.inside_seen(image, grid, seen).map_err(named)
     }
 
     /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of
