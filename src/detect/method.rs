@@ -146,7 +146,19 @@ pub(crate) fn leave_out_of(
     admission: Admission,
     views: &[View],
 ) -> Result<Option<Drawn>, DetectError> {
-    let (described, detector) = (training.described, fit.detector());
+    let found = distances_without(fit, training, index, admission, views)?;
+    Ok(found.and_then(|found| draw_without(fit, training, index, found)))
+}
+
+/// What [`Fit::leave_out`] says of all patches of the image.
+pub(crate) fn distances_without(
+    fit: &dyn Fit,
+    training: &Training<'_>,
+    index: usize,
+    admission: Admission,
+    views: &[View],
+) -> Result<Option<Distances>, DetectError> {
+    let described = training.described;
     let mut said = vec![];
     for range in described.pieces(index) {
         let rows = described.rows(range.clone()).map_err(BankError::Rows)?;
@@ -156,14 +168,20 @@ pub(crate) fn leave_out_of(
             None => return Ok(None),
         }
     }
-    let (height_px, width_px) = training.size_px[training.images[index]];
-    let placement = detector.features().preprocessing().placement(height_px, width_px);
-    let image_score = detector.scoring().image_score;
+    let image_score = fit.detector().scoring().image_score;
     let mut found = Distances::joined(said, image_score);
     if let (Some(found), Some(counts)) = (&mut found, described.counts(index)) {
         found.without_background(counts, image_score)?;
     }
-    Ok(found.and_then(|found| found.drawn(described.canvas(index, &placement), detector.scoring())))
+    Ok(found)
+}
+
+/// Draws what was said of the image.
+pub(crate) fn draw_without(fit: &dyn Fit, training: &Training<'_>, index: usize, found: Distances) -> Option<Drawn> {
+    let detector = fit.detector();
+    let (height_px, width_px) = training.size_px[training.images[index]];
+    let placement = detector.features().preprocessing().placement(height_px, width_px);
+    found.drawn(training.described.canvas(index, &placement), detector.scoring())
 }
 
 /// An error where the work is to stop.

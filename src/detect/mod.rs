@@ -27,7 +27,7 @@ mod source;
 mod tiling;
 mod view;
 
-pub(crate) use combined::{FittedPart, joined, leave_out, levels_of, standardised};
+pub(crate) use combined::{FittedPart, Said, joined, leave_out, levels_of, standardised};
 pub use combined::{Level, PartLevels};
 pub(crate) use contract::strongest;
 pub use contract::{Admit, Asked, Detector, JoiningOf, PartScored, Pooled, Scored};
@@ -42,7 +42,7 @@ pub use inside::Inside;
 pub(crate) use inside::Seen;
 pub use living::{GoingOn, Living, Merging};
 pub use method::{Fit, FitSize, Method, Training};
-pub(crate) use method::{go_on, leave_out_of};
+pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
 pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
 pub use patchcore::station;
 pub use patches::Patches;

@@ -3,6 +3,7 @@
 use crate::cases::{all, bits, cases, fresh, inspect, normals, open, registry};
 use crate::data::{DEFECT, DEFECT_SIDE, HEIGHT, WIDTH, image};
 use crate::listener::Listener;
+use crate::toy;
 use pcore::bundle::{self};
 use pcore::condition::Policy;
 use pcore::detect::DetectError;
@@ -11,7 +12,9 @@ use pcore::infer::{Calibration, ExplainPlan};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
 use pcore::score::Verdict;
-use pcore::train::{FitPlan, Fitted, Holdout, TrainError, fit};
+use pcore::train::{FitPlan, Fitted, Holdout, PartPlan, TrainError, fit};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 #[test]
 fn every_registered_detector_is_among_the_cases() {
@@ -29,6 +32,20 @@ fn the_same_images_give_the_same_bundle_byte_for_byte() {
         let bytes = |contents| bundle::to_bytes(contents, registry()).unwrap();
         assert!(bytes(contents) == bytes(&again), "{}", case.name);
     }
+}
+
+#[test]
+fn a_part_is_asked_once_of_each_image_that_is_left_out() {
+    let case = cases().into_iter().find(|case| case.name == "toy").unwrap();
+    let plan = case.plan();
+    let asked = [(); 2].map(|()| toy::Plan::default());
+    let counts: Vec<_> = asked.iter().map(|plan| Arc::clone(&plan.n_asked)).collect();
+    let part = |method: toy::Plan| PartPlan { method: Arc::new(method), ..plan.parts[0].clone() };
+    let parts = asked.map(part).to_vec();
+    let fitted = fit(&normals().samples, &FitPlan { parts, ..plan }, &OpenDevice::cpu(), &Silent).unwrap();
+    assert_eq!(fitted.contents.manifest.detector.parts.len(), 2);
+    let n_images = normals().samples.len();
+    assert!(counts.iter().all(|n| n.load(Ordering::Relaxed) == n_images), "{counts:?} of {n_images} images");
 }
 
 #[test]

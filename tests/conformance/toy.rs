@@ -11,6 +11,7 @@ use pcore::detect::{
 use pcore::progress::Progress;
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const NAME: &str = "toy";
 
@@ -18,7 +19,7 @@ const NAME: &str = "toy";
 pub(crate) const KIND: Kind = Kind {
     name: NAME,
     summary: "distance to the mean patch",
-    method: Some(|_: &Options| Ok(Arc::new(Plan))),
+    method: Some(|_: &Options| Ok(Arc::new(Plan::default()))),
     tensors,
     check: |_, _, _| Ok(()),
     facts: |_, _| vec![("toy".to_owned(), "a mean for each condition".to_owned())],
@@ -38,15 +39,19 @@ fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, D
 
 fn open(section: Section, _: &Manifest, opening: &mut Opening<'_>) -> Result<Box<dyn Detector>, DetectError> {
     let features = opening.features(&section.entry)?;
-    Ok(Box::new(Toy { features, section }))
+    Ok(Box::new(Toy { features, section, n_asked: Arc::default() }))
 }
 
-#[derive(Debug)]
-struct Plan;
+/// How it is fitted, and how often what was fitted was asked what it says of an image that is left out.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) n_asked: Arc<AtomicUsize>,
+}
 
 struct Toy {
     features: FeaturePipeline,
     section: Section,
+    n_asked: Arc<AtomicUsize>,
 }
 
 /// The mean of the patches of some images, less those of one group.
@@ -171,7 +176,7 @@ impl Method for Plan {
         let entry = features.entry(described.grid(), described.dim());
         let entry = SectionEntry::new(NAME, Some(entry), &json!({})).unwrap();
         let section = Section { entry, tensors: Tensors::default().with_numbers("mean", all) };
-        Ok(Box::new(Toy { features, section }))
+        Ok(Box::new(Toy { features, section, n_asked: Arc::clone(&self.n_asked) }))
     }
 }
 
@@ -188,6 +193,7 @@ impl Fit for Toy {
         admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
+        self.n_asked.fetch_add(1, Ordering::Relaxed);
         let without = |condition| mean(training, condition, Some(training.group(index)));
         let means = (0..training.n_conditions).map(without).collect::<Result<Vec<_>, _>>()?;
         distances((patches.rows, self.dim()), &means, admission, views)

@@ -4,14 +4,62 @@ use super::fitted::{Combined, Level, PartLevels};
 use super::joining::{Joining, Part};
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
-use crate::detect::{Described, DetectError, Detector, Drawn, Fit, Inside, Training, View, leave_out_of};
+use crate::detect::{
+    Described, DetectError, Detector, Distances, Drawn, Fit, Inside, Training, View, distances_without, draw_without,
+    leave_out_of,
+};
 use crate::image::Placement;
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
+use std::sync::OnceLock;
 
 /// A part with the descriptors that it was fitted to, as long as its images are left out in turn.
 pub(crate) struct FittedPart {
     pub(crate) fit: Box<dyn Fit>,
     pub(crate) described: Option<Described>,
+    /// What was said of its images, each without those of its group, as far as that is kept.
+    pub(crate) said: Said,
+}
+
+/// What a part says of images that are left out in turn, so that it need not be asked twice: once for what its own scores mean, and
+/// once for what all parts say together. Each image is asked of under the same views and admission, or under the first ones.
+#[derive(Default)]
+pub(crate) struct Said(Vec<OnceLock<Distances>>);
+
+/// Values that are kept of what all parts say, at most: 64 MiB.
+const MOST_SAID: usize = 1 << 24;
+
+impl FittedPart {
+    /// Has each part keep what it says under so many views, as long as that is little.
+    pub(crate) fn keep_said(parts: &mut [Self], n_views: usize) {
+        let mut n_values = 0;
+        for Self { described, said, .. } in parts {
+            let Some(described) = described else { continue };
+            let own = (0..described.n_images()).map(|index| described.own_rows(index).len()).sum::<usize>();
+            n_values += 2 * own * n_views;
+            if n_values <= MOST_SAID {
+                said.0 = (0..described.n_images()).map(|_| OnceLock::new()).collect();
+            }
+        }
+    }
+
+    /// As [`leave_out_of`], which is asked where nothing is kept.
+    pub(crate) fn leave_out(
+        &self,
+        training: &Training<'_>,
+        index: usize,
+        admission: Admission,
+        views: &[View],
+    ) -> Result<Option<Drawn>, DetectError> {
+        let Some(room) = self.said.0.get(index) else {
+            return leave_out_of(&*self.fit, training, index, admission, views);
+        };
+        let found = match room.get() {
+            Some(known) => Some(known.clone()),
+            None => distances_without(&*self.fit, training, index, admission, views)?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        Ok(draw_without(&*self.fit, training, index, room.get_or_init(|| found).clone()))
+    }
 }
 
 /// What the scores of held-out normals say, all of them and those of each condition: `(condition, score)` of each image.
@@ -47,11 +95,11 @@ pub(crate) fn leave_out(
 ) -> Result<Option<Drawn>, DetectError> {
     let mut found: Vec<(Drawn, Placement, Option<&Inside>)> = vec![];
     let (height_px, width_px) = training.size_px[training.images[index]];
-    for FittedPart { fit, described } in parts {
-        let Some(described) = described else { return Ok(None) };
+    for part in parts {
+        let Some(described) = &part.described else { return Ok(None) };
         let own = Training { described, ..*training };
-        let Some(drawn) = leave_out_of(&**fit, &own, index, admission, views)? else { return Ok(None) };
-        let placement = fit.detector().features().preprocessing().placement(height_px, width_px);
+        let Some(drawn) = part.leave_out(&own, index, admission, views)? else { return Ok(None) };
+        let placement = part.fit.detector().features().preprocessing().placement(height_px, width_px);
         found.push((drawn, placement, described.inside(index)));
     }
     let said: Vec<Part<'_>> = found

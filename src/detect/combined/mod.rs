@@ -9,7 +9,7 @@ mod joining;
 mod section;
 
 use super::{Kind, Preset};
-pub(crate) use fit::{FittedPart, joined, leave_out, levels_of, standardised};
+pub(crate) use fit::{FittedPart, Said, joined, leave_out, levels_of, standardised};
 pub use fitted::{Level, PartLevels};
 
 /// The registry's line. It is fitted by naming its parts: `A+B`.

@@ -9,8 +9,8 @@ use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Training, View, go_on, joined,
-    leave_out, leave_out_of, levels_of,
+    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Said, Training, View, go_on,
+    joined, leave_out, leave_out_of, levels_of,
 };
 use crate::flow::Flow;
 use crate::image::{Placement, Roi};
@@ -133,11 +133,14 @@ impl Learning<'_> {
     /// Several parts: what the scores of each mean is known first, then what their sum does.
     fn together(
         &self,
-        parts: Vec<FittedPart>,
+        mut parts: Vec<FittedPart>,
         screened: &[Vec<ByOthers>],
         passing: Passing<'_>,
         progress: &dyn Progress,
     ) -> Result<Judged, TrainError> {
+        if self.leaves_out() {
+            FittedPart::keep_said(&mut parts, passing.views.len());
+        }
         let (mut levels, mut of_parts): (Vec<Vec<PartLevels>>, Vec<Vec<ByOthers>>) = (vec![], vec![]);
         for part in &parts {
             let held = self.held_out(part, passing, progress)?;
@@ -206,7 +209,7 @@ impl Learning<'_> {
                 continue;
             };
             let admission = Admission::certain(self.label[suspect.image]);
-            for FittedPart { fit, described } in parts {
+            for FittedPart { fit, described, .. } in parts {
                 if let (Some(described), None) = (described, suspect.neighbour) {
                     suspect.neighbour =
                         fit.nearest_other(&self.training(described), index, admission, passing.views[0])?;
@@ -273,7 +276,7 @@ impl Learning<'_> {
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
         let fit = part.method.fit(features, &self.training(&described), progress)?;
-        Ok((FittedPart { fit, described: Some(described) }, pooled))
+        Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }
 
     /// Whether a gate is learned from the images, and not from their level alone.
@@ -304,7 +307,7 @@ impl Learning<'_> {
             return self.calibrate(part.fit.detector(), passing, progress);
         };
         let training = self.training(described);
-        let leave = |index, admission| leave_out_of(&*part.fit, &training, index, admission, passing.views);
+        let leave = |index, admission| part.leave_out(&training, index, admission, passing.views);
         leave_each_out("calibrating", &leave, &training, progress)
     }
 
