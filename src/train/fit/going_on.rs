@@ -193,7 +193,7 @@ fn suspects(
     found.retain(|suspect| suspect.image < n_own);
     for suspect in &mut found {
         let admission = Admission::certain(learning.label[suspect.image]);
-        for FittedPart { fit, described } in fitted {
+        for FittedPart { fit, described, .. } in fitted {
             if let (Some(described), None) = (described, suspect.nearest) {
                 let training = learning.training(described);
                 let nearest = fit.nearest_other(&training, suspect.image, admission, further.views[0])?;
