@@ -1,9 +1,10 @@
 //! Which options are better, and how sure that is:
-//! `cargo bench --bench quality -- --data DIR [--data DIR] [--sets FILE] [--only NAME,NAME] [--draws N] [--out DIR]`.
+//! `cargo bench --bench quality -- --data DIR [--data DIR] [--sets FILE] [--only NAME,NAME] [--draws N] [--images N] [--out DIR]`.
 //!
 //! Every set of options (`pcore fit` flags with a name, `sets.toml` beside this file) is fitted to and measured on every data
 //! set: each `DIR`, or each folder in it, that holds `train` and `test`. Draw 0 is of all training images; each further one of
-//! a random 80 % of them, with a seed of its own. Runs are kept in `DIR/runs.jsonl` of `--out` (default
+//! a random 80 % of them, with a seed of its own. With `--images N` every draw, draw 0 too, is of so many at most: a bank grows with the
+//! images, and what is learned from few costs little to try. Runs are kept in `DIR/runs.jsonl` of `--out` (default
 //! `target/quality`), so that a later call only adds what is missing; another program, other flags and another data set are
 //! another run.
 //!
@@ -38,6 +39,9 @@ struct Args {
     /// Draws of training images
     #[arg(long, default_value_t = 3)]
     draws: u64,
+    /// Training images of every draw at most
+    #[arg(long)]
+    images: Option<usize>,
     /// Where runs are kept
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/quality"))]
     out: PathBuf,
@@ -70,7 +74,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let products = Product::all(&args.data)?;
     let options = OptionSet::read(&args.sets, &args.only)?;
-    let mut runs = Runs::open(&args.out, &args.program)?;
+    let mut runs = Runs::open(&args.out, &args.program, args.images)?;
     let mut found: Vec<Vec<Vec<Run>>> = vec![];
     for set in &options {
         let mut of_set = vec![];

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// Part of the training images that a further draw takes.
+/// Part of the training images that a further draw takes, and any of a given number at most.
 const DRAWN: f64 = 0.8;
 /// False-alarm rates of the thresholds.
 pub(crate) const ALPHAS: [f64; 2] = [0.01, 0.05];
@@ -49,10 +49,12 @@ pub(crate) struct Runs {
     program: PathBuf,
     /// Its digest.
     digest: String,
+    /// Training images of every draw at most.
+    images: Option<usize>,
 }
 
 impl Runs {
-    pub(crate) fn open(folder: &Path, program: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn open(folder: &Path, program: &Path, images: Option<usize>) -> Result<Self, Box<dyn Error>> {
         fs::create_dir_all(folder)?;
         let path = folder.join("runs.jsonl");
         let text = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
@@ -61,13 +63,16 @@ impl Runs {
         let known = runs.map(|run| (run.key.clone(), run)).collect();
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let digest = HEXLOWER.encode(&Sha256::digest(fs::read(program)?));
-        Ok(Self { folder: folder.to_owned(), file, known, program: program.to_owned(), digest })
+        Ok(Self { folder: folder.to_owned(), file, known, program: program.to_owned(), digest, images })
     }
 
     /// A run that is kept, or a new one.
     pub(crate) fn get(&mut self, product: &Product, flags: &str, draw: u64) -> Result<Run, Box<dyn Error>> {
         let flags: Vec<&str> = flags.split_whitespace().collect();
-        let named = format!("{}\n{}\n{flags:?}\n{draw}", self.digest, product.root.display());
+        let mut named = format!("{}\n{}\n{flags:?}\n{draw}", self.digest, product.root.display());
+        if let Some(images) = self.images {
+            named += &format!("\n{images}");
+        }
         let key = HEXLOWER.encode(&Sha256::digest(named));
         if let Some(run) = self.known.get(&key) {
             return Ok(run.clone());
@@ -88,9 +93,11 @@ impl Runs {
         let mut fit = pcore("fit");
         fit.arg("--normal").arg(&product.root).arg("--bundle").arg(&bundle).args(["--seed", &draw.to_string()]);
         fit.args(flags);
-        if draw > 0 {
+        if draw > 0 || self.images.is_some() {
             let n = product.train.len();
-            let drawn = sample(&mut ChaCha8Rng::seed_from_u64(draw), n, (n as f64 * DRAWN).round() as usize);
+            let most = (n as f64 * DRAWN).round() as usize;
+            let drawn = self.images.map_or(most, |images| images.min(most));
+            let drawn = sample(&mut ChaCha8Rng::seed_from_u64(draw), n, drawn);
             let names: Vec<&str> = drawn.iter().map(|index| &*product.train[index]).collect();
             let list = self.folder.join("draw.txt");
             fs::write(&list, names.join("\n"))?;
