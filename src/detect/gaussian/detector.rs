@@ -3,7 +3,7 @@
 use super::fitted::{Gaussian, NAME};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Living, Patches, Scoring, View};
 
 impl Detector for Gaussian {
     fn kind(&self) -> &str {
@@ -33,6 +33,10 @@ impl Detector for Gaussian {
 
     fn scoring(&self) -> Scoring {
         self.scoring
+    }
+
+    fn living(&self) -> Option<&dyn Living> {
+        Some(self)
     }
 
     fn section(&self) -> Result<Section, DetectError> {

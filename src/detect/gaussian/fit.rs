@@ -107,9 +107,9 @@ impl Method for Plan {
 }
 
 /// Distributions, and the same without each fold of the images.
-struct FittedGaussian {
-    detector: Gaussian,
-    folds: Vec<Vec<Option<Arc<Law>>>>,
+pub(super) struct FittedGaussian {
+    pub(super) detector: Gaussian,
+    pub(super) folds: Vec<Vec<Option<Arc<Law>>>>,
 }
 
 impl Fit for FittedGaussian {

@@ -10,6 +10,7 @@ mod fitted;
 mod grow;
 mod law;
 mod linear;
+mod living;
 mod making;
 mod moments;
 mod scoring;

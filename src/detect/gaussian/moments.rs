@@ -47,6 +47,38 @@ impl Moments {
         Ok(found)
     }
 
+    /// Of so many patches around their mean whose covariance, after shrinking by `shrinkage`, is this: [`Self::shrunk`] read
+    /// backwards. A covariance that was shrunk to the end is taken as it is.
+    pub(super) fn of_fitted(n: f64, mut covariance: Vec<f64>, shrinkage: f64) -> Self {
+        let dim = (covariance.len() as f64).sqrt().round() as usize;
+        // Shrinking leaves the mean variance as it is.
+        let scale = (0..dim).map(|i| covariance[i * dim + i]).sum::<f64>() / dim.max(1) as f64;
+        if shrinkage < 1.0 {
+            (0..dim).for_each(|i| covariance[i * dim + i] -= shrinkage * scale);
+            covariance.iter_mut().for_each(|v| *v /= 1.0 - shrinkage);
+        }
+        let square = covariance.iter().map(|v| v * v).sum::<f64>();
+        let apart = ((square - dim as f64 * scale * scale) / dim as f64).max(0.0);
+        let fourth = n * (shrinkage * apart * n * dim as f64 + square);
+        covariance.iter_mut().for_each(|v| *v *= n);
+        Self { n, sum: vec![0.0; dim], products: covariance, fourth }
+    }
+
+    /// What is missing to `n_least` patches, spread around the mean of these as `other` is around its own.
+    pub(super) fn filled_with(&self, other: &Self, n_least: usize) -> Self {
+        let n = (n_least as f64 - self.n).max(0.0);
+        let (share, dim) = (n / other.n.max(1.0), self.sum.len());
+        let mean: Vec<f64> = self.sum.iter().map(|sum| sum / self.n.max(1.0)).collect();
+        let mut found = Self { n, fourth: other.fourth * share, ..Self::none(dim) };
+        found.sum = mean.iter().map(|mean| mean * n).collect();
+        for i in 0..dim {
+            for j in 0..dim {
+                found.products[i * dim + j] = other.products[i * dim + j] * share + n * mean[i] * mean[j];
+            }
+        }
+        found
+    }
+
     pub(super) fn n(&self) -> usize {
         self.n as usize
     }
@@ -152,6 +184,25 @@ mod tests {
             for (found, expected) in found.mean.iter().zip(&mean).chain(found.covariance.iter().zip(&covariance)) {
                 assert!((found - expected).abs() < 1e-4, "{n}: {found} and {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_distribution_was_made_of_follows_from_what_it_says() {
+        let (old, new) = (rows(60), rows(90)[180..].to_vec());
+        let centre: Vec<f32> = naive(&old).0.iter().map(|m| *m as f32).collect();
+        let of_old = Moments::of(&old, &centre).unwrap();
+        let fitted = of_old.shrunk(&centre, None);
+        let back = Moments::of_fitted(60.0, fitted.covariance.clone(), fitted.shrinkage);
+        let mean: Vec<f32> = fitted.mean.iter().map(|m| *m as f32).collect();
+        let (mut whole, mut grown) = (Moments::of(&old, &mean).unwrap(), back);
+        let further = Moments::of(&new, &mean).unwrap();
+        whole.add(&further);
+        grown.add(&further);
+        let (expected, found) = (whole.shrunk(&mean, None), grown.shrunk(&mean, None));
+        assert!((expected.shrinkage - found.shrinkage).abs() < 1e-4, "{} {}", expected.shrinkage, found.shrinkage);
+        for (a, b) in expected.mean.iter().zip(&found.mean).chain(expected.covariance.iter().zip(&found.covariance)) {
+            assert!((a - b).abs() < 1e-4, "{a} and {b}");
         }
     }
 

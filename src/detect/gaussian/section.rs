@@ -90,6 +90,16 @@ pub(super) fn open(
     Ok(Box::new(Gaussian { features, scoring, laws, dim: sizes.dim, section }))
 }
 
+/// The packed factor of a whole distribution.
+pub(super) fn factor_of(tensors: &Tensors, law: &super::settings::LawEntry, dim: usize) -> Vec<f32> {
+    wholes(tensors.numbers(SCALE), tensors.halves(FACTOR), dim).nth(law.factor).unwrap_or_default()
+}
+
+/// The random channels of places; none of other shapes.
+pub(super) fn channels_of(tensors: &Tensors) -> Vec<usize> {
+    tensors.indices(CHANNELS).iter().map(|channel| *channel as usize).collect()
+}
+
 /// The distributions that the tensors hold.
 pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Result<Vec<Arc<Law>>, DetectError> {
     let dim = sizes.dim;
