@@ -143,6 +143,18 @@ impl<T: Wired> Wired for Option<T> {
     }
 }
 
+impl Wired for Vec<f32> {
+    type Wire = Vec<Exact<f32>>;
+
+    fn to_wire(&self) -> Self::Wire {
+        self.iter().copied().map(Exact).collect()
+    }
+
+    fn from_wire(wire: Self::Wire) -> Self {
+        wire.into_iter().map(|number| number.0).collect()
+    }
+}
+
 impl Wired for [f32; 3] {
     type Wire = [Exact<f32>; 3];
 

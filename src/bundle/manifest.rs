@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChosenEntry, LineageEntry, RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
+use super::{ChosenEntry, LightEntry, LineageEntry, RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -56,6 +56,9 @@ pub struct Manifest {
     /// Training images that score unlike the others; `None`, and left out of the file, where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspects: Option<SuspectsEntry>,
+    /// How training images were lit; `None`, and left out of the file, where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub light: Option<LightEntry>,
     /// What was done to it after its fit; `None`, and left out of the file, where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<LineageEntry>,

@@ -45,6 +45,7 @@ mod error;
 pub(crate) mod exact;
 mod features;
 mod header;
+mod light;
 mod limits;
 mod lineage;
 mod manifest;
@@ -66,6 +67,7 @@ pub use contents::{Contents, UNKNOWN};
 pub use entry::{MAX_PARTS, SectionEntry};
 pub use error::{BundleError, Defect};
 pub use features::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry, TilesEntry};
+pub use light::{LightEntry, LightImage, MAX_LIGHT_IMAGES};
 pub use limits::{
     DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
     MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,

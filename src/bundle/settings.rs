@@ -7,9 +7,9 @@ pub(crate) use super::require::require;
 use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ChosenEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
-    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, LineageEntry, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE,
-    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest, PreprocessingEntry, RoiEntry,
-    SectionEntry, StepEntry, SuspectsEntry, TilesEntry, UNKNOWN,
+    FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, LightEntry, LineageEntry, MAX_COPIES, MAX_ENTRIES,
+    MAX_LIGHT_IMAGES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest,
+    PreprocessingEntry, RoiEntry, SectionEntry, StepEntry, SuspectsEntry, TilesEntry, UNKNOWN,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -36,6 +36,7 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
         check_named("imported.format", &imported.format)?;
     }
     manifest.suspects.as_ref().map_or(Ok(()), check_suspects)?;
+    manifest.light.as_ref().map_or(Ok(()), |light| check_light(light, manifest.conditions.len()))?;
     manifest.lineage.as_ref().map_or(Ok(()), check_lineage)?;
     check_calibration(&manifest.calibration, &names, manifest.sources.len())
 }
@@ -129,6 +130,25 @@ fn check_suspects(suspects: &SuspectsEntry) -> Result<(), Defect> {
     for suspect in suspects.kept.iter().chain(&suspects.dropped) {
         check_score("suspects.score", Some(suspect.score))?;
         check_between("suspects.deviations", suspect.deviations, 0.0, MAX_SCORE)?;
+    }
+    Ok(())
+}
+
+fn check_light(light: &LightEntry, n_conditions: usize) -> Result<(), Defect> {
+    let LightEntry { names, images } = light;
+    require(names.len() <= MAX_ENTRIES, names.len(), || ("light.names".into(), format!("at most {MAX_ENTRIES}")))?;
+    names.iter().try_for_each(|name| check_named("light.names", name))?;
+    let most = 2 * MAX_LIGHT_IMAGES;
+    require(images.len() <= most, images.len(), || ("light.images".into(), format!("at most {most}")))?;
+    for image in images {
+        require(image.values.len() == names.len(), image.values.len(), || {
+            ("light.images.values".into(), format!("{} numbers", names.len()))
+        })?;
+        require(image.condition < n_conditions, image.condition, || {
+            ("light.images.condition".into(), format!("a number below {n_conditions}"))
+        })?;
+        let size = |value: &f32| check_between("light.images.values", *value, -f32::MAX, f32::MAX);
+        image.values.iter().try_for_each(size)?;
     }
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! Results to the files of other programs.
 
-use super::place::{prepare_folder, read_at_most};
+use super::place::{prepare_folder, read_at_most, write_bytes};
 use super::{Context, JobError};
 use crate::bundle::Contents;
 use crate::eval::Evaluation;
-use crate::files::replace;
 use crate::image::{self, Limits, Mask};
 use crate::report::export::{
     Coco, EventFile, ExportImage, ExportRun, LABEL_CONFIG, LabelStudio, Marked, ResultTable, Spot, bundle_events,
@@ -13,7 +12,7 @@ use crate::report::export::{
 use crate::report::{EvaluationJson, GalleryItem, PastRun, ReportError, ReportImage, ResultRow};
 use crate::score::VERDICT_TOLERANCE;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -221,9 +220,9 @@ impl Writing<'_> {
     }
 }
 
-fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), JobError> {
-    super::place::prepare_folder_of(path)?;
-    replace(path, |file| file.write_all(bytes)).map_err(io::Error::from).map_err(JobError::file("writing", path))
+/// The rows of a folder of results.
+pub(super) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, JobError> {
+    Ok(Results::read(folder)?.rows)
 }
 
 /// The results of a run.

@@ -2,11 +2,13 @@
 
 use super::explain::Explainer;
 use super::folder::ResultsFolder;
+use super::history::History;
 use super::levels::LevelWatch;
 use super::page::{self, Page};
 use super::pictures::{DRAWING_BYTES, Drawing, MapFormat, PictureNames, Pictures};
 use super::{Context, Explained, Explaining, JobError, Opened};
-use crate::dataset::{ConditionTable, Listing, mark_output};
+use crate::condition::light_statistics;
+use crate::dataset::{ConditionTable, Listing, mark_output, path_text};
 use crate::detect::DetectError;
 use crate::flow::Pace;
 use crate::image::Unusual;
@@ -30,6 +32,8 @@ pub struct InspectJob<'a> {
     pub calibration: Calibration,
     /// Folder for `results.csv`, `results.jsonl`, `run.json`, `report.html` and `overlays/`, if anything is written.
     pub out: Option<&'a Path>,
+    /// Folder of a history that gets the rows with their times, if one is kept.
+    pub history: Option<&'a Path>,
     /// Anomaly maps at source resolution that are written too, in `maps/`.
     pub maps: &'a [MapFormat],
     /// What is explained, if anything.
@@ -41,7 +45,7 @@ impl<'a> InspectJob<'a> {
     #[must_use]
     pub fn new(opened: &'a Opened, listing: &'a Listing) -> Self {
         let calibration = Calibration::default();
-        Self { opened, listing, table: None, calibration, out: None, maps: &[], explaining: None }
+        Self { opened, listing, table: None, calibration, out: None, history: None, maps: &[], explaining: None }
     }
 }
 
@@ -123,8 +127,11 @@ pub fn inspect<E: From<JobError> + Display + Send>(
     run.pixel_threshold = opened.pixel_threshold(job.calibration);
     run.maps = job.maps.iter().map(|format| format.as_str()).collect();
     let mut results = out.map(|folder| ResultsFolder::begin(folder, run, context)).transpose()?;
+    let mut history = job.history.map(|folder| History::begin(folder, &path_text(&opened.path))).transpose()?;
     let start = Instant::now();
-    let ended = inspect_rows(job, context, (&names, explainer, results.as_mut()), &mut receive);
+    let ended = inspect_rows(job, context, (&names, explainer, results.as_mut(), history.as_mut()), &mut receive);
+    // Of a run that was stopped too: these parts were inspected.
+    let remembered = history.map_or(Ok(()), History::finish);
     let seconds = start.elapsed().as_secs_f64();
     let keep = |results: Option<ResultsFolder<'_>>, why: &dyn Display| {
         results.into_iter().for_each(|results| results.keep(listing.samples.len(), why));
@@ -149,20 +156,22 @@ pub fn inspect<E: From<JobError> + Display + Send>(
             page::write_report(folder, opened, run, page)
         })?;
     }
+    remembered?;
     Ok(done)
 }
 
 /// What one row after the other is written with.
-type Writers<'w, 'a> = (&'w PictureNames<'w>, Option<Explainer<'w>>, Option<&'w mut ResultsFolder<'a>>);
+type Writers<'w, 'a> =
+    (&'w PictureNames<'w>, Option<Explainer<'w>>, Option<&'w mut ResultsFolder<'a>>, Option<&'w mut History<'a>>);
 
 /// All but the page.
 fn inspect_rows<E: Send>(
     job: &InspectJob<'_>,
     context: &Context<'_>,
-    (names, mut explainer, mut results): Writers<'_, '_>,
+    (names, mut explainer, mut results, mut history): Writers<'_, '_>,
     receive: &mut (impl FnMut(&ResultRow, Option<&Explanation>) -> Result<(), E> + Send),
 ) -> Result<Inspected, Ended<E>> {
-    let InspectJob { opened, listing, table, calibration, out, maps, explaining } = *job;
+    let InspectJob { opened, listing, table, calibration, out, maps, explaining, .. } = *job;
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
     let drawing = out.map(|folder| Drawing { folder, names, pixel_threshold, maps });
     let what = Inspecting {
@@ -176,16 +185,22 @@ fn inspect_rows<E: Send>(
     let wording = context.wording;
     let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
     let mut watch = LevelWatch::default();
-    let draw = |item: &Item<'_>| match &drawing {
-        Some(drawing) => drawing.draw(item, wording).map_err(Ended::Job),
-        None => Ok(Pictures::default()),
+    let has_history = history.is_some();
+    let prepare = |item: &Item<'_>| {
+        let pictures = match &drawing {
+            Some(drawing) => drawing.draw(item, wording).map_err(Ended::Job)?,
+            None => Pictures::default(),
+        };
+        let image = item.outcome.as_ref().ok().filter(|_| has_history);
+        Ok::<_, Ended<E>>((pictures, image.map(|(image, _)| light_statistics(image))))
     };
-    inspect_and(what, &pace, context.progress, draw, |item, Pictures { overlay, error }| {
+    inspect_and(what, &pace, context.progress, prepare, |item, (Pictures { overlay, error }, light)| {
         if let Ok((image, _)) = &item.outcome {
             watch.look(image);
         }
         let row = ResultRow { overlay, picture_error: error, ..ResultRow::of(&item, wording) };
         results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
+        history.iter_mut().for_each(|history| history.add(&row, light));
         if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
             explainer.explain(opened, names, (item.sample, image), why)?;
         }

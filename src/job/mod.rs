@@ -9,6 +9,7 @@
 //! | [`update()`], [`forget()`], [`merge()`] | a bundle, and images, names or another bundle | the bundle that learned or forgot |
 //! | [`screen()`] | unlabelled images | their order, and a list of the most normal ones |
 //! | [`study()`] | labelled images and a plan | tables and pages in a folder |
+//! | [`drift_of_images`] | images in their order | whether they still come from where those of the fit came from |
 //! | [`export()`] | a folder of results | files of Label Studio, COCO, Parquet, CSV, TensorBoard |
 //!
 //! A job checks its place before it works, tells how far it is and what it leaves out through the [`Progress`] of its
@@ -41,6 +42,7 @@
 
 mod change;
 mod context;
+mod drift;
 mod error;
 mod evaluate;
 mod explain;
@@ -48,6 +50,7 @@ mod export;
 mod feedback;
 mod fit;
 mod folder;
+mod history;
 mod inspect;
 mod known;
 mod levels;
@@ -62,12 +65,14 @@ mod truth;
 
 pub use change::{ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, update};
 pub use context::Context;
+pub use drift::{PartOrder, drift_of_history, drift_of_images, drift_of_results, write_drift};
 pub use error::JobError;
 pub use evaluate::{EvaluateJob, Evaluated, evaluate};
 pub use explain::{Explained, Explaining};
 pub use export::{ExportDone, ExportFormat, ExportJob, export, export_fit};
 pub use feedback::{FEEDBACK_FILE, MarkJob, mark, marked};
 pub use fit::{FitDone, FitJob, fit};
+pub use history::history_files;
 pub use inspect::{InspectJob, Inspected, inspect};
 pub use known::known_conditions;
 pub use opened::Opened;

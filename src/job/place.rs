@@ -78,10 +78,13 @@ pub(super) fn existing_folder(path: &Path) -> PathBuf {
 
 /// Writes a small file as a whole, and flushes it: what `run.json` calls complete is so after a power failure too.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<(), JobError> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// [`write_text`] of bytes.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), JobError> {
     prepare_folder_of(path)?;
-    replace(path, |file| file.write_all(text.as_bytes()))
-        .map_err(io::Error::from)
-        .map_err(JobError::file("writing", path))
+    replace(path, |file| file.write_all(bytes)).map_err(io::Error::from).map_err(JobError::file("writing", path))
 }
 
 /// [`write_text`] of what the report made, if it could be made.

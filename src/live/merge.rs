@@ -4,7 +4,9 @@ use super::lineage::{Step, record};
 use super::update::{redraw, rows_of};
 use super::views::Views;
 use super::{LiveError, entries};
-use crate::bundle::{ConditionEntry, Contents, GateEntry, Section, SectionEntry, SuspectsEntry, Tensors, UNKNOWN};
+use crate::bundle::{
+    ConditionEntry, Contents, GateEntry, LightEntry, Section, SectionEntry, SuspectsEntry, Tensors, UNKNOWN,
+};
 use crate::condition::Gate;
 use crate::dataset::renamed_apart;
 use crate::detect::{Detector, Merging};
@@ -77,6 +79,8 @@ pub fn merge(
     manifest.conditions = conditions;
     manifest.sources.extend(renamed_apart(&before.sources, &second.manifest.sources, "merged"));
     manifest.suspects = SuspectsEntry::joined(manifest.suspects.take(), second.manifest.suspects);
+    let number = |condition: usize| condition_of[condition] as usize;
+    manifest.light = LightEntry::joined(manifest.light.take(), second.manifest.light, number);
     manifest.pixel_threshold = match (before.pixel_threshold, second.manifest.pixel_threshold) {
         (Some(one), Some(other)) => Some(one.max(other)),
         (one, other) => one.or(other),

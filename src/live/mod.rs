@@ -8,9 +8,12 @@
 //! | [`forget()`] | the rest | what it knows of some images, thresholds |
 //! | [`merge()`] | what both know | rows, conditions and thresholds of two bundles as one |
 //! | [`undo()`] | | the last change |
+//!
+//! [`drift`] says whether images still come from where those of the fit came from.
 
 mod calibrate;
 mod choose;
+pub mod drift;
 mod entries;
 mod error;
 mod forget;

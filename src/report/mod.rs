@@ -5,6 +5,7 @@
 //! - [`EvaluationJson`], [`evaluation_table`]: the figures of a test set.
 //! - [`draw_inspection`], [`overlay`], [`score_histogram`], [`roc_chart`]: pictures.
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
+//! - [`drift`]: whether a line has drifted.
 //! - [`export`]: results in the formats of other programs.
 //! - [`html_page`]: all of it in one file that needs no network; [`suspects_page`]: training images unlike the others.
 //!
@@ -15,11 +16,13 @@ mod chart;
 mod csv_row;
 mod csv_text;
 mod drawn;
+pub mod drift;
 mod error;
 mod explain;
 pub mod export;
 mod feedback;
 mod gallery;
+mod history;
 mod html;
 mod json_text;
 mod left_out;
@@ -45,6 +48,7 @@ pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use feedback::{Feedback, FeedbackRow, Mark};
 pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
+pub use history::{HistoryRow, history_table, read_history};
 pub use html::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,
 };

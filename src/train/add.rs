@@ -1,7 +1,9 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
 use super::{FitPlan, Fitted, PartPlan, TileRule, TrainError, fit};
-use crate::bundle::{CalibrationEntry, Contents, GroupsEntry, Manifest, RoiEntry, Section, SuspectsEntry, UNKNOWN};
+use crate::bundle::{
+    CalibrationEntry, Contents, GroupsEntry, LightEntry, Manifest, RoiEntry, Section, SuspectsEntry, UNKNOWN,
+};
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
 use crate::detect::{DetectError, FeaturePipeline, View, go_on, open_features, pipeline_spec};
@@ -192,6 +194,7 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
         data_fingerprint: HEXLOWER.encode(&hash.finalize()),
         sources: [old.sources, new.sources].concat(),
         suspects: SuspectsEntry::joined(old.suspects, new.suspects),
+        light: LightEntry::joined(old.light, new.light, |condition| condition + n_before as usize),
         ..old
     };
     Ok(Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors: section.tensors })

@@ -129,6 +129,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         data_fingerprint: "0".repeat(64),
         sources: vec!["good/000.png".into(), r#"good/"odd\",{"header_sha256":".png"#.into(), "gut/äß 漢.tiff".into()],
         suspects: None,
+        light: None,
         lineage: None,
         imported: None,
         tensors_sha256: String::new(),

@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 18] = [
+const CASES: [Case; 19] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -28,6 +28,10 @@ const CASES: [Case; 18] = [
     Case {
         arguments: &["bench", "data/domain_C/test/good", "--repeat", "1"],
         keys: &["device", "batches", "ceilings"],
+    },
+    Case {
+        arguments: &["drift", ".pcore/C.pcore", "data/domain_C/test/good"],
+        keys: &["n_parts", "drift", "drift_at", "drift_log10", "scores_at", "evidence", "limit_log10"],
     },
     Case { arguments: &["inspect", ".pcore/C.pcore"], keys: &["format_version", "detector", "calibration"] },
     Case { arguments: &["list"], keys: &["folder", "bundles"] },

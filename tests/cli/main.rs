@@ -14,6 +14,7 @@ mod bad_input;
 mod bench;
 mod changed_files;
 mod conditions;
+mod drift;
 mod explain;
 mod exports;
 mod format1;

@@ -20,6 +20,7 @@ const ORDER: &[&str] = &[
     "detect",
     "infer",
     "train",
+    "live",
     "eval",
     "report",
     "job",

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Sign(args) => commands::sign::run(args),
         Verb::Import(args) => commands::station::import(args),
+        Verb::Drift(args) => commands::drift::run(args),
         Verb::Export(args) => commands::export::run(args),
         Verb::Demo(args) => commands::demo::run(args),
         Verb::Synth(args) => commands::synth::run(args),

@@ -3,12 +3,12 @@
 use super::TrainError;
 use super::held_out::HeldOut;
 use super::learn::Learning;
-use super::look::fingerprint;
+use super::look::{Glance, fingerprint};
 use crate::bundle::{
-    CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, Manifest, RoiEntry, Section,
-    SuspectsEntry,
+    CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, LightEntry, LightImage, Manifest,
+    RoiEntry, Section, SuspectsEntry,
 };
-use crate::condition::{Chosen, ConditionRule};
+use crate::condition::{Chosen, ConditionRule, LIGHT_STATISTICS};
 use crate::detect::{Detector, View};
 use crate::infer::convert;
 use crate::score::{Conformal, OWN_CALIBRATION_FROM};
@@ -49,6 +49,7 @@ impl Outcome<'_> {
             data_fingerprint: fingerprint(learning.samples, learning.glances),
             sources: learning.samples.iter().map(|s| s.name.clone()).collect(),
             suspects: self.suspects.clone(),
+            light: Some(self.light()),
             lineage: None,
             imported: None,
             // Filled in by the writer.
@@ -62,6 +63,13 @@ impl Outcome<'_> {
         let contents = Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors };
         contents.check_with(&plan.registry)?;
         Ok(contents)
+    }
+
+    fn light(&self) -> LightEntry {
+        let Learning { glances, label, .. } = self.learning;
+        let image =
+            |(glance, label): (&Glance<'_>, &usize)| LightImage { condition: *label, values: glance.light.to_vec() };
+        LightEntry::of(&LIGHT_STATISTICS, &glances.iter().zip(label.iter()).map(image).collect::<Vec<_>>())
     }
 
     fn conditions(&self) -> Vec<ConditionEntry> {

@@ -1,7 +1,7 @@
 //! The first look at the images of a fit: which can be read, and which condition each is in.
 
 use super::failure::Failure;
-use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics};
+use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics, light_statistics};
 use crate::dataset::Sample;
 use crate::detect::go_on;
 use crate::flow::{Decoded, Flow, Origin, in_batches};
@@ -20,6 +20,8 @@ pub(super) struct Glance<'a> {
     pub(super) origin: Origin<'a>,
     /// Intensity statistics, where conditions are in use.
     pub(super) intensity: Option<[f32; 8]>,
+    /// How it is lit.
+    pub(super) light: [f32; 6],
     pub(super) digest: [u8; 32],
     /// A small picture, where near-copies are looked for.
     pub(super) thumbnail: Option<Thumbnail>,
@@ -70,7 +72,8 @@ pub(super) fn look<'a>(
         let thumbnail = (plan.group == GroupRule::Auto).then(|| Thumbnail::of(image)).flatten();
         let size_px = (image.height_px(), image.width_px());
         let (digest, levels, has_roi) = (digest(image), Levels::of(image), image.roi().is_some());
-        Glance { origin, intensity, digest, thumbnail, levels, has_roi, size_px }
+        let light = light_statistics(image);
+        Glance { origin, intensity, light, digest, thumbnail, levels, has_roi, size_px }
     };
     let Originals { samples, origins } = originals;
     progress.begin("reading", samples.len());

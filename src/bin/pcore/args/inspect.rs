@@ -105,6 +105,9 @@ pub(crate) struct InferArgs {
     /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Add the rows, with the time of each and how the image is lit, to the history in this folder: a Parquet file for each run
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: Option<PathBuf>,
     /// Also write anomaly maps at source resolution: png (8 bits) or tiff (32-bit float)
     #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
     pub(crate) maps: Vec<MapFormat>,

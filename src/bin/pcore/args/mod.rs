@@ -3,6 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 mod data;
+mod drift;
 mod export;
 mod fit;
 mod inspect;
@@ -15,6 +16,7 @@ mod tools;
 mod values;
 
 pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
+pub(crate) use drift::DriftArgs;
 pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
@@ -61,6 +63,8 @@ pub(crate) enum Verb {
     Study(StudyArgs),
     /// Order an unlabelled folder: which images are unlike the others
     Screen(ScreenArgs),
+    /// Say whether images still come from where those of the fit came from
+    Drift(DriftArgs),
     /// Measure where the time of an inspection goes on this machine
     Bench(BenchArgs),
     /// Set a bundle's thresholds from other images, without fitting again

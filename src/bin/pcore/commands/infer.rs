@@ -20,6 +20,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
     if let Some(folder) = args.out.as_deref().or(explanations) {
         job::check_folder(folder)?;
     }
+    args.history.as_deref().map(job::check_folder).transpose()?;
     let mut listing = dataset::inputs_as(&args.paths, args.bundle.domain.as_deref(), &args.layout.hints())?;
     if args.paths.iter().any(|path| path.is_dir()) {
         listed::say(&listing);
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         table: table.as_ref(),
         calibration: args.bundle.calibrate.into(),
         out: args.out.as_deref(),
+        history: args.history.as_deref(),
         maps: &maps,
         explaining: explaining.as_ref(),
         ..InspectJob::new(&opened, &listing)

@@ -160,6 +160,7 @@ impl StationArtefact {
             data_fingerprint: fingerprint(&self.rows, &files),
             sources: vec![],
             suspects: None,
+            light: None,
             lineage: None,
             own_roi: false,
             rotate: None,
