@@ -3,8 +3,10 @@
 use super::lineage::{Step, record};
 use super::normals::{NormalScores, Told};
 use super::{LiveError, entries, views};
-use crate::bundle::{ConditionEntry, Contents, FeaturesEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry};
-use crate::condition::Gate;
+use crate::bundle::{
+    ConditionEntry, Contents, FeaturesEntry, LightEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry,
+};
+use crate::condition::{Gate, LIGHT_STATISTICS};
 use crate::dataset::{Sample, renamed_apart};
 use crate::detect::Detector;
 use crate::flow::Pace;
@@ -279,6 +281,11 @@ fn add(
         groups.n_groups += n_sources;
         groups.n_images += n_sources;
         changed.manifest.calibration.groups = Some(groups);
+    }
+    let light = Some(LightEntry::of(&LIGHT_STATISTICS, &learnt.light));
+    // A bundle that knows no light of before would take the new one for all there was.
+    if changed.manifest.light.is_some() {
+        changed.manifest.light = LightEntry::joined(changed.manifest.light.take(), light, |condition| condition);
     }
     let own = SuspectsEntry { kept: learnt.suspects.clone(), dropped: vec![] };
     let own = (!own.kept.is_empty()).then_some(own);

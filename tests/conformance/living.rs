@@ -347,3 +347,35 @@ fn cross_fitted_scores_are_those_of_images_that_the_detector_has_not_seen() {
         assert!(bad.parse::<pcore::Holdout>().is_err(), "{bad}");
     }
 }
+
+#[test]
+fn distributions_learn_on_nearly_as_if_fitted_to_all() {
+    let (normals, folder) = (Normals::new(12), TempDir::new().unwrap());
+    let further = further(folder.path(), 300..312);
+    let mut n_cases = 0;
+    for case in cases().into_iter().filter(|case| ["gaussian", "gaussian of places"].contains(&case.name)) {
+        n_cases += 1;
+        let base = fitted(&case, &normals.samples);
+        let grown = update(base.clone(), &further, &plan(), &OpenDevice::cpu(), &Silent).unwrap().contents;
+        let mut all = normals.samples.clone();
+        all.extend(further.iter().map(|s| Sample { name: format!("update-1/{}", s.name), ..s.clone() }));
+        let label = |sample: &Sample| if sample.name.contains("warm/") { "warm" } else { "cold" };
+        let scratch = fitted(&case, &all);
+        assert_eq!(grown.manifest.sources.len(), scratch.manifest.sources.len());
+        let (mut apart, mut moved) = (0.0f32, 0.0f32);
+        for (i, sample) in all.iter().take(6).enumerate() {
+            let image = image(8000 + i, label(sample) == "warm", i % 2 == 0);
+            let raw = |contents: &Contents| {
+                open(contents).unwrap().score(&[&image], &[Some(label(sample))]).unwrap()[0].raw_score()
+            };
+            let (old, new, expected) = (raw(&base), raw(&grown), raw(&scratch));
+            apart = apart.max((new - expected).abs() / expected);
+            moved = moved.max((old - expected).abs() / expected);
+        }
+        // It has learned, and what half precision and the folds of means cost is small beside that.
+        assert!(apart < 0.03 && apart < moved / 2.0, "{}: {apart} apart, {moved} before", case.name);
+        let refused = forget(grown, &["update-1/*".to_owned()], &OpenDevice::cpu(), None).unwrap_err();
+        assert!(refused.to_string().contains("sums do not tell"), "{refused}");
+    }
+    assert_eq!(n_cases, 2);
+}

@@ -4,10 +4,10 @@ use super::failure::Failure;
 use super::groups::Groups;
 use super::held_out::{HeldOut, leave_each_out};
 use super::learn::Learning;
-use super::look::{fingerprint, look};
+use super::look::{Glance, fingerprint, look};
 use super::room::flow;
 use super::suspects::{ByOthers, find, of_each};
-use crate::bundle::{FeaturesEntry, GroupsEntry, SuspectEntry};
+use crate::bundle::{FeaturesEntry, GroupsEntry, LightImage, SuspectEntry};
 use crate::condition::Admission;
 use crate::dataset::Sample;
 use crate::detect::{
@@ -56,6 +56,8 @@ pub(crate) struct Learnt {
     pub(crate) failures: Vec<Failure>,
     /// Those that score unlike the others.
     pub(crate) suspects: Vec<SuspectEntry>,
+    /// How each that could be read is lit.
+    pub(crate) light: Vec<LightImage>,
     /// SHA-256 over names and pixels.
     pub(crate) fingerprint: String,
 }
@@ -87,6 +89,8 @@ pub(crate) fn go_on_with(
     let used: Vec<usize> = samples.iter().filter_map(index_of).collect();
     let label: Vec<usize> = used.iter().map(|index| further.label[*index]).collect();
     let fingerprint = fingerprint(&samples, &glances);
+    let lit = |(glance, label): (&Glance<'_>, &usize)| LightImage { condition: *label, values: glance.light.to_vec() };
+    let light = glances.iter().zip(&label).map(lit).collect();
     // One image, or shots of one part, are enough: there is more to compare with.
     let lenient = FitPlan { threshold: Some(0.0), ..plan.clone() };
     let groups = Groups::of(&lenient, &samples, &mut glances, (&label, further.conditions.len()), progress)?;
@@ -122,7 +126,7 @@ pub(crate) fn go_on_with(
         Ok([part]) => part.fit.into_detector(),
         Err(parts) => joined(parts, further.levels.clone(), further.views),
     };
-    Ok(Learnt { detector, used, held, groups, failures, suspects, fingerprint })
+    Ok(Learnt { detector, used, held, groups, failures, suspects, light, fingerprint })
 }
 
 /// The detectors that learn: the parts, or the detector itself.
