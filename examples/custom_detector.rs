@@ -31,6 +31,7 @@ const KIND: Kind = Kind {
     facts: |_, _| vec![],
     preset: |_| Preset::SINGLE,
     growth: None,
+    living: None,
     open: |section, _, opening| Ok(Box::new(Mean { features: opening.features(&section.entry)?, section })),
 };
 

@@ -4,13 +4,11 @@ use super::section::PREFIX;
 use super::settings::{check_settings, require};
 use super::shown::shorten;
 use super::{
-    Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, Values,
+    Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, UNKNOWN,
+    Values,
 };
 use crate::condition::GATE_DIM;
 use half::f16;
-
-/// Stands for an index that is not known, such as the image of a row that was imported from another program.
-pub const UNKNOWN: u32 = u32::MAX;
 
 /// Names of the tensors that every detector has.
 pub(super) const SCORES: &str = "scores";

@@ -39,3 +39,6 @@ pub const MAX_NAME_CHARS: usize = 1000;
 
 /// Most turned copies of a training image.
 pub const MAX_COPIES: usize = 360;
+
+/// Stands for an index that is not known, such as the image of a row that was imported from another program.
+pub const UNKNOWN: u32 = u32::MAX;

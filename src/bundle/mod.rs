@@ -63,14 +63,14 @@ pub(crate) mod unique;
 mod write;
 
 pub use crate::files::STALE_AFTER;
-pub use contents::{Contents, UNKNOWN};
+pub use contents::Contents;
 pub use entry::{MAX_PARTS, SectionEntry};
 pub use error::{BundleError, Defect};
 pub use features::{BackboneEntry, DescriptorEntry, FeaturesEntry, PreprocessingEntry, TilesEntry};
 pub use light::{LightEntry, LightImage, MAX_LIGHT_IMAGES};
 pub use limits::{
     DEVIATIONS, LEAST_SCORE_DEVIATION, MAX_COPIES, MAX_ENTRIES, MAX_MAGNITUDE, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX,
-    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS,
+    MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_SCORE, MEANS, UNKNOWN,
 };
 pub use lineage::{ChosenEntry, LineageEntry, StepEntry};
 pub use manifest::{

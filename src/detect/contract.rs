@@ -1,8 +1,6 @@
 //! What every detector keeps.
 
-use super::{
-    Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, Living, PartLevels, Patches, Scoring, View,
-};
+use super::{Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, PartLevels, Patches, Scoring, View};
 use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
 use crate::condition::{Admission, Gate, Policy};
@@ -10,6 +8,7 @@ use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
 use rayon::prelude::*;
+use std::any::Any;
 use std::sync::Arc;
 
 /// Tells the condition of an image of a batch, by its index and, where they count, the pooled descriptors of the patches that are
@@ -149,8 +148,8 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// How it goes on learning after its fit, where it does.
-    fn living(&self) -> Option<&dyn Living> {
+    /// Itself as what it is, for its own kind in the registry, where that has it go on learning ([`Kind::living`](super::Kind)).
+    fn as_any(&self) -> Option<&dyn Any> {
         None
     }
 

@@ -47,7 +47,7 @@ pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring
 pub use patchcore::station;
 pub use patches::Patches;
 pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality};
-pub use registry::{Growth, Kind, MethodOf, Open, Opening, Registry};
+pub use registry::{Growth, Kind, LivingOf, MethodOf, Open, Opening, Registry};
 pub(crate) use source::{FeatureSource, Network, Sight};
 pub use tiling::Order;
 pub(crate) use tiling::Tiling;

@@ -1,6 +1,6 @@
 //! Kinds of detectors, and what a program knows of them.
 
-use super::{DetectError, Detector, FeaturePipeline, Method, Options, Preset, Quality};
+use super::{DetectError, Detector, FeaturePipeline, Living, Method, Options, Preset, Quality};
 use crate::bundle::{Defect, FeaturesEntry, Manifest, Section, SectionEntry, TensorSpec, TensorsOf};
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +10,9 @@ pub type Open = fn(Section, &Manifest, &mut Opening<'_>) -> Result<Box<dyn Detec
 
 /// The method of these settings.
 pub type MethodOf = fn(&Options) -> Result<Arc<dyn Method>, DetectError>;
+
+/// A detector of this kind as one that goes on learning.
+pub type LivingOf = for<'a> fn(&'a dyn Detector) -> Option<&'a dyn Living>;
 
 /// How a detector takes conditions that were fitted later, each from its own images alone.
 #[derive(Clone, Copy)]
@@ -39,6 +42,8 @@ pub struct Kind {
     pub facts: fn(&SectionEntry, &Manifest) -> Vec<(String, String)>,
     /// How conditions can be added to it; `None` where it has to be fitted again.
     pub growth: Option<Growth>,
+    /// How a detector of it goes on learning after its fit; `None` where it does not.
+    pub living: Option<LivingOf>,
     /// Makes a section ready, the manifest telling the rest.
     pub open: Open,
 }
@@ -103,6 +108,12 @@ impl Registry {
     #[must_use]
     pub fn growth(&self, entry: &SectionEntry) -> Option<Growth> {
         self.kind(&entry.kind).ok().and_then(|kind| kind.growth)
+    }
+
+    /// How a detector goes on learning after its fit, where its kind does.
+    #[must_use]
+    pub fn living<'a>(&self, detector: &'a dyn Detector) -> Option<&'a dyn Living> {
+        self.kind(detector.kind()).ok().and_then(|kind| kind.living).and_then(|living| living(detector))
     }
 
     /// What the settings of a section say, for people, then what those of its parts do, each after its number.

@@ -4,28 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     AtAlpha, Bounded, Confusion, DEFAULT_FPR_LIMIT, EvalError, GateAnswers, MaskCount, PixelPair, PixelRanking,
-    PixelSet, at_alphas, average_precision, f1_max, image_auroc,
+    PixelSet, ScoredImage, at_alphas, average_precision, f1_max, image_auroc,
 };
-use crate::score::{PValue, Verdict};
-
-/// What is known and what was found about one image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScoredImage {
-    /// The truth.
-    pub anomalous: bool,
-    /// Score as measured, unclamped.
-    pub raw_score: f32,
-    /// Score made comparable across conditions.
-    pub calibrated_score: f32,
-    /// The decision at the threshold.
-    pub verdict: Verdict,
-    /// How often a normal image scores so high or higher.
-    pub p_value: Option<PValue>,
-    /// The condition it was inspected under, if conditions are in use.
-    pub condition: Option<String>,
-    /// The defect type, for anomalous images that have one.
-    pub defect: Option<String>,
-}
 
 /// The figures of a set of images; `None` where undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -212,6 +192,7 @@ fn metrics<'a>(
 mod tests {
     use super::*;
     use crate::score::AnomalyMap;
+    use crate::score::Verdict;
 
     fn image(score: f32, condition: &str, defect: Option<&str>) -> ScoredImage {
         ScoredImage {

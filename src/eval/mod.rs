@@ -24,6 +24,7 @@ mod masks;
 mod pixel_set;
 mod pixels;
 mod ranking;
+mod scored_image;
 pub mod study;
 #[cfg(test)]
 mod twin;
@@ -33,7 +34,7 @@ pub use at_alpha::{ALPHAS, AtAlpha, at_alphas};
 pub use bootstrap::{Bootstrap, Interval, Resampled, auroc_difference_interval, auroc_differences, auroc_interval};
 pub use components::{Components, connected_components};
 pub use error::EvalError;
-pub use evaluation::{Evaluation, Metrics, PixelError, ScoredImage, evaluate, evaluate_set};
+pub use evaluation::{Evaluation, Metrics, PixelError, evaluate, evaluate_set};
 pub use gate_answers::{GateAnswers, Told, ToldCounts};
 pub use masks::{MaskCount, mask_at_input};
 pub use pixel_set::{PixelPair, PixelSet};
@@ -41,4 +42,5 @@ pub use pixels::{
     Bounded, DEFAULT_FPR_LIMIT, MOST_BINS, MOST_EXACT_PIXELS, MaskedMap, PixelRanking, PixelTally, aupro, pixel_auroc,
 };
 pub use ranking::{F1Max, RocPoint, average_precision, f1_max, image_auroc, roc_curve};
+pub use scored_image::ScoredImage;
 pub use verdicts::Confusion;

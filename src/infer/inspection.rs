@@ -63,7 +63,7 @@ pub struct Inspection {
     /// Values of the map above it are anomalous. `None` where there is no such limit: the bundle has none, or the distances are
     /// normalised by local density ([`Calibration::Density`]), for which none was measured.
     pub pixel_threshold: Option<f32>,
-    /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`].
+    /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`](super::Inspector::set_min_region_area).
     pub regions: Vec<Region>,
 }
 

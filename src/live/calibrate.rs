@@ -140,7 +140,7 @@ fn one_per_group(
         }
         groups[group] = Some(match groups[group].take() {
             None => score,
-            Some(most) => larger(most, score),
+            Some(most) => larger(most, &score),
         });
     }
     let held: Vec<NormalScore> = groups.into_iter().flatten().collect();
@@ -148,7 +148,7 @@ fn one_per_group(
     Ok((held, Some(entry)))
 }
 
-fn larger(mut most: NormalScore, other: NormalScore) -> NormalScore {
+fn larger(mut most: NormalScore, other: &NormalScore) -> NormalScore {
     if other.raw_scores[0] > most.raw_scores[0] {
         (most.image, most.condition) = (other.image, other.condition);
     }

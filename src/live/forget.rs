@@ -4,7 +4,7 @@ use super::lineage::{Step, record};
 use super::update::{redraw, rows_of};
 use super::{LiveError, entries};
 use crate::bundle::{Contents, Section, SectionEntry, Tensors, UNKNOWN};
-use crate::detect::Detector;
+use crate::detect::{Detector, Registry};
 use crate::infer::Inspector;
 use crate::model::OpenDevice;
 use crate::train::TrainError;
@@ -115,12 +115,12 @@ fn without(
 ) -> Result<Section, LiveError> {
     let cannot = |detector: &dyn Detector| TrainError::CannotGrow { what: format!("the detector {}", detector.kind()) };
     if detector.parts().is_empty() {
-        return Ok(detector.living().ok_or_else(|| cannot(detector))?.forget(kept)?);
+        return Ok(Registry::built_in().living(detector).ok_or_else(|| cannot(detector))?.forget(kept)?);
     }
     let mut entry = entry.clone();
     let mut tensors = std::mem::take(tensors);
     for (index, part) in detector.parts().iter().enumerate() {
-        let left = part.living().ok_or_else(|| cannot(&**part))?.forget(kept)?;
+        let left = Registry::built_in().living(&**part).ok_or_else(|| cannot(&**part))?.forget(kept)?;
         entry.parts[index] = left.entry;
         drop(tensors.take_part(index));
         tensors.put_part(index, left.tensors);

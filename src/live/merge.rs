@@ -9,7 +9,7 @@ use crate::bundle::{
 };
 use crate::condition::Gate;
 use crate::dataset::renamed_apart;
-use crate::detect::{Detector, Merging};
+use crate::detect::{Detector, Merging, Registry};
 use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
@@ -52,20 +52,8 @@ pub fn merge(
     let grow = |contents: &Contents| contents.manifest.conditions.len() == 1 && n_conditions > 1;
     let views = Views::of(&changed, detector, n_conditions, grow(&changed))?;
     views.spread(&mut changed);
-    let scores_of_second: Vec<&[f32]> = changed.manifest.calibration.views.iter().map(|v| under(&second, v)).collect();
-    let by_score: Vec<Vec<f32>> = (0..second.manifest.calibration.global.n)
-        .map(|at| scores_of_second.iter().map(|scores| scores[at]).collect())
-        .collect();
     let n_sources = before.sources.len();
-    let later = |source: u32| if source == UNKNOWN { UNKNOWN } else { source + n_sources as u32 };
-    let sources = second.score_sources().unwrap_or_else(|| vec![UNKNOWN; by_score.len()]);
-    let added: Vec<(&[f32], u32, u32)> = by_score
-        .iter()
-        .zip(&second.score_condition)
-        .zip(&sources)
-        .map(|((scores, condition), source)| (&**scores, condition_of[*condition as usize], later(*source)))
-        .collect();
-    entries::add_scores(&mut changed, &added, true);
+    add_scores_of(&mut changed, &second, (n_sources, &condition_of));
     let n_rows_before = rows_of(detector);
     let second_section = second.take_section();
     let how = Merging { n_sources, condition_of: &condition_of, n_conditions, cap };
@@ -102,6 +90,23 @@ pub fn merge(
     );
     changed.check()?;
     Ok(Merged { contents: changed, n_rows })
+}
+
+/// The held-out scores of the second bundle, under the views of the first.
+fn add_scores_of(changed: &mut Contents, second: &Contents, (n_sources, condition_of): (usize, &[u32])) {
+    let scores_of_second: Vec<&[f32]> = changed.manifest.calibration.views.iter().map(|v| under(second, v)).collect();
+    let by_score: Vec<Vec<f32>> = (0..second.manifest.calibration.global.n)
+        .map(|at| scores_of_second.iter().map(|scores| scores[at]).collect())
+        .collect();
+    let later = |source: u32| if source == UNKNOWN { UNKNOWN } else { source + n_sources as u32 };
+    let sources = second.score_sources().unwrap_or_else(|| vec![UNKNOWN; by_score.len()]);
+    let added: Vec<(&[f32], u32, u32)> = by_score
+        .iter()
+        .zip(&second.score_condition)
+        .zip(&sources)
+        .map(|((scores, condition), source)| (&**scores, condition_of[*condition as usize], later(*source)))
+        .collect();
+    entries::add_scores(changed, &added, true);
 }
 
 /// The conditions of both, and the number of each of the second among them. A bundle with a single condition on either side joins the
@@ -154,7 +159,7 @@ fn sections(
         return Err(same().into());
     }
     if detector.parts().is_empty() {
-        return Ok(detector.living().ok_or_else(|| cannot(detector))?.merge(&second, how)?);
+        return Ok(Registry::built_in().living(detector).ok_or_else(|| cannot(detector))?.merge(&second, how)?);
     }
     let mut parts = vec![];
     let all = rows_of(detector).unwrap_or(0).max(1);
@@ -163,7 +168,7 @@ fn sections(
         let share = rows_of(&**part).unwrap_or(0);
         let cap = how.cap.map(|cap| (cap * share / all).max(1));
         let how = Merging { cap, ..*how };
-        parts.push(part.living().ok_or_else(|| cannot(&**part))?.merge(&own, &how)?);
+        parts.push(Registry::built_in().living(&**part).ok_or_else(|| cannot(&**part))?.merge(&own, &how)?);
     }
     let mut section = detector.rejoined(&views.levels, &views.views)?.ok_or_else(same)?;
     drop(std::mem::take::<Tensors>(&mut changed.tensors));

@@ -83,7 +83,6 @@ pub fn update(
     progress: &dyn Progress,
 ) -> Result<Updated, LiveError> {
     let before = contents.manifest.clone();
-    let alpha = before.calibration.alpha;
     let inspector = Inspector::open(contents.clone(), device)?;
     let told = told(&inspector, samples, plan, progress)?;
     let samples = unlike(&told.samples, &before);
@@ -119,12 +118,7 @@ pub fn update(
     };
     let learnt = go_on_with(&further, &fit_plan(&before, plan), device, progress)?;
     let n_rows = rows_of(detector).zip(rows_of(&*learnt.detector)).map(|(old, new)| [old, new]);
-    let section = learnt.detector.section()?;
-    (changed.manifest.detector, changed.tensors) = (section.entry, section.tensors);
-    add(&mut changed, &conditions, (&samples, &label), &learnt)?;
-    let pixel_threshold = pixel_threshold(&before, &learnt, alpha)?;
-    changed.manifest.pixel_threshold = pixel_threshold;
-    redraw(&mut changed, alpha)?;
+    take_in(&mut changed, (&before, &conditions), (&samples, &label), &learnt)?;
     let step = Step {
         verb: "update",
         n_added: learnt.used.len(),
@@ -144,6 +138,21 @@ pub fn update(
         thresholds: [before.calibration.global.threshold, changed.manifest.calibration.global.threshold],
         contents: changed,
     })
+}
+
+/// What was learned, in the bundle.
+fn take_in(
+    changed: &mut Contents,
+    (before, conditions): (&Manifest, &[String]),
+    images: (&[Sample], &[usize]),
+    learnt: &Learnt,
+) -> Result<(), LiveError> {
+    let alpha = before.calibration.alpha;
+    let section = learnt.detector.section()?;
+    (changed.manifest.detector, changed.tensors) = (section.entry, section.tensors);
+    add(changed, conditions, images, learnt)?;
+    changed.manifest.pixel_threshold = pixel_threshold(before, learnt, alpha)?;
+    redraw(changed, alpha)
 }
 
 /// Images whose condition is known, each with it.

@@ -7,7 +7,7 @@ pub(crate) const RECENT: usize = 100;
 
 /// Scores of normals that a detector had not seen, those of one condition or of all.
 ///
-/// Some may have been added later ([`update`](crate::train::update())). A process that has changed since then is not the one
+/// Some may have been added later (`live::update`). A process that has changed since then is not the one
 /// that the first scores came from: where at least five were added, the last hundred of them count as a population of their
 /// own beside all, so that new normals like either exceed the threshold at most at the rate asked for.
 #[derive(Clone, Debug, Default, PartialEq)]

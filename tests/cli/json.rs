@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 25] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -34,6 +34,18 @@ const CASES: [Case; 19] = [
         keys: &["n_parts", "drift", "drift_at", "drift_log10", "scores_at", "evidence", "limit_log10"],
     },
     Case { arguments: &["inspect", ".pcore/C.pcore"], keys: &["format_version", "detector", "calibration"] },
+    Case {
+        arguments: &["calibrate", ".pcore/C.pcore", "--normal", "data/domain_C/test/good", "--out", "line.pcore"],
+        keys: &["bundle", "manifest", "n_images", "n_scores", "n_untold", "n_rejected_before"],
+    },
+    Case {
+        arguments: &["update", "line.pcore", "--normal", "data/domain_C/test/good"],
+        keys: &["bundle", "manifest", "learned", "untold", "suspects", "costly"],
+    },
+    Case { arguments: &["merge", "line.pcore", ".pcore/C.pcore"], keys: &["bundle", "manifest"] },
+    Case { arguments: &["undo", "line.pcore"], keys: &["bundle", "manifest"] },
+    Case { arguments: &["infer", "data/domain_C/test/good", "--out", "run"], keys: &["p_value"] },
+    Case { arguments: &["feedback", "run"], keys: &["marks"] },
     Case { arguments: &["list"], keys: &["folder", "bundles"] },
     Case {
         arguments: &["export", "one.pcore", "--format", "onnxdemo", "--out", "station"],

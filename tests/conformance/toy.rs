@@ -25,6 +25,7 @@ pub(crate) const KIND: Kind = Kind {
     facts: |_, _| vec![("toy".to_owned(), "a mean for each condition".to_owned())],
     preset: |_| Preset::SINGLE,
     growth: None,
+    living: None,
     open,
 };
 

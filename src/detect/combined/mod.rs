@@ -22,5 +22,6 @@ pub(super) const KIND: Kind = Kind {
     check: section::check,
     facts: section::facts,
     growth: None,
+    living: None,
     open: section::open,
 };

@@ -3,7 +3,8 @@
 use super::fitted::{Gaussian, NAME};
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Living, Patches, Scoring, View};
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
+use std::any::Any;
 
 impl Detector for Gaussian {
     fn kind(&self) -> &str {
@@ -35,7 +36,7 @@ impl Detector for Gaussian {
         self.scoring
     }
 
-    fn living(&self) -> Option<&dyn Living> {
+    fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
 

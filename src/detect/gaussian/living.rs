@@ -15,11 +15,16 @@ use super::section::{self, Parts};
 use super::settings::{LawEntry, Settings};
 use crate::bundle::{Section, SectionEntry};
 use crate::detect::{
-    DetectError, FeaturePipeline, Fit, FitSize, GoingOn, Living, Merging, Method, Shape, Training, go_on,
+    DetectError, Detector, FeaturePipeline, Fit, FitSize, GoingOn, Living, Merging, Method, Shape, Training, go_on,
 };
 use crate::progress::Progress;
 use rayon::prelude::*;
 use std::sync::Arc;
+
+/// Distributions of this kind.
+pub(super) fn of(detector: &dyn Detector) -> Option<&dyn Living> {
+    detector.as_any()?.downcast_ref::<Gaussian>().map(|own| own as &dyn Living)
+}
 
 impl Living for Gaussian {
     fn going_on(&self, by: GoingOn) -> Result<Arc<dyn Method>, DetectError> {

@@ -30,6 +30,7 @@ pub(super) const KIND: Kind = Kind {
     tensors: section::tensors,
     check: section::check,
     facts: section::facts,
+    living: Some(living::of),
     growth: Some(Growth { options: grow::options, join: grow::join }),
     open: section::open,
 };

@@ -4,7 +4,8 @@ use super::fitted::{NAME, PatchCore};
 use crate::bank::MemoryBank;
 use crate::bundle::Section;
 use crate::condition::{Admission, Policy};
-use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Living, Patches, Scoring, View};
+use crate::detect::{DetectError, Detector, Distances, FeaturePipeline, Patches, Scoring, View};
+use std::any::Any;
 
 impl Detector for PatchCore {
     fn kind(&self) -> &str {
@@ -45,7 +46,7 @@ impl Detector for PatchCore {
         Some(&self.bank)
     }
 
-    fn living(&self) -> Option<&dyn Living> {
+    fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
 

@@ -6,8 +6,13 @@ use super::section::{ROW_CONDITION, ROW_LIST, ROW_POSITION, ROW_SCALE, ROW_SOURC
 use super::settings::Settings;
 use crate::bank::BankRow;
 use crate::bundle::{Section, UNKNOWN};
-use crate::detect::{DetectError, GoingOn, Living, Merging, Method};
+use crate::detect::{DetectError, Detector, GoingOn, Living, Merging, Method};
 use std::sync::Arc;
+
+/// A memory bank of this kind.
+pub(super) fn of(detector: &dyn Detector) -> Option<&dyn Living> {
+    detector.as_any()?.downcast_ref::<PatchCore>().map(|own| own as &dyn Living)
+}
 
 impl Living for PatchCore {
     fn going_on(&self, by: GoingOn) -> Result<Arc<dyn Method>, DetectError> {

@@ -29,6 +29,7 @@ pub(super) const KIND: Kind = Kind {
     check: section::check,
     facts: section::facts,
     growth: None,
+    living: Some(living::of),
     open: section::open,
 };
 

@@ -80,7 +80,7 @@ mod tests {
     fn the_power_martingale_is_that_of_the_formula() {
         let mut martingale = Martingale::new(&[Bet::Power(0.5)], 0.0);
         let found: Vec<f64> = [0.5, 0.04, 0.01, 0.6, 0.02].map(|p| martingale.push(p).exp()).into();
-        for (found, expected) in found.iter().zip([0.7071, 1.7678, 8.8388, 5.7054, 20.1718]) {
+        for (found, expected) in found.iter().zip([0.5f64.sqrt(), 1.7678, 8.8388, 5.7054, 20.1718]) {
             assert!((found - expected).abs() < 1e-4, "{found} {expected}");
         }
     }

@@ -57,7 +57,7 @@ pub struct Part<'a> {
 /// One thing that is looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// `scores`, `half`, or one of [`LIGHT_STATISTICS`](crate::condition::LIGHT_STATISTICS).
+    /// `scores`, `half`, or one of [`LIGHT_STATISTICS`].
     pub name: String,
     /// The decimal logarithm of its capital.
     pub log10: f64,

@@ -81,7 +81,7 @@ pub(crate) fn go_on_with(
     progress: &dyn Progress,
 ) -> Result<Learnt, TrainError> {
     let leaves = leaves(further.detector);
-    let (parts, pipelines) = parts_of(further, &leaves, device)?;
+    let (parts, pipelines) = parts_of(further, &leaves, plan, device)?;
     let originals = Originals::files(further.samples);
     let first = flow(plan, &parts[0], &pipelines[0], (further.samples.len(), &[]))?;
     let (samples, mut glances, failures, _peaks) = look(&originals, plan, &first, progress)?;
@@ -141,6 +141,7 @@ fn leaves(detector: &dyn Detector) -> Vec<&dyn Detector> {
 fn parts_of(
     further: &Further<'_>,
     leaves: &[&dyn Detector],
+    plan: &FitPlan,
     device: &OpenDevice,
 ) -> Result<(Vec<PartPlan>, Vec<FeaturePipeline>), TrainError> {
     let n_rows: Vec<usize> = leaves.iter().map(|leaf| leaf.memory_bank().map_or(0, |bank| bank.n_rows())).collect();
@@ -148,7 +149,7 @@ fn parts_of(
     let (mut parts, mut pipelines) = (vec![], vec![]);
     for ((leaf, entry), own) in leaves.iter().zip(&further.features).zip(&n_rows) {
         let cannot = || TrainError::CannotGrow { what: format!("the detector {}", leaf.kind()) };
-        let living = leaf.living().ok_or_else(cannot)?;
+        let living = plan.registry.living(*leaf).ok_or_else(cannot)?;
         // Each bank keeps its share of the rows.
         let share = |cap: usize| ((cap as f64 * *own as f64 / all.max(1) as f64).floor() as usize).max(1);
         let by = GoingOn {

@@ -24,7 +24,7 @@ impl Groups {
     /// Groups by the plan's rule. `label`: the condition of each image.
     ///
     /// # Errors
-    /// As [`groups_by_rule`]; [`TrainError::OneGroup`] where all images are of one group and that shall calibrate.
+    /// As [`grouped`]; [`TrainError::OneGroup`] where all images are of one group and that shall calibrate.
     pub(super) fn of(
         plan: &FitPlan,
         samples: &[&Sample],

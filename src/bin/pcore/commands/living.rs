@@ -10,7 +10,7 @@ use anyhow::Result;
 use pcore::bundle::{Contents, signature_path};
 use pcore::dataset::{self, Label, Listing, Sample, Shown};
 use pcore::job::{self, ChangeJob, Evidence, MarkJob, UpdateDone};
-use pcore::live::{self, CalibratePlan, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
+use pcore::live::{self, CalibratePlan, Calibrated, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::SystemTime;
@@ -33,18 +33,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         };
         let work = change(&args.change, &contents, out.as_deref());
         let done = job::calibrate(&work, &listing, &plan, &device, &context(&console, &args.run))?;
-        if done.n_in_bank > 0 {
-            warning!(
-                "{} images have patches that are in the bank, which seems to be built from them, so the new threshold is too low: use other images",
-                done.n_in_bank
-            );
-        }
-        if done.n_untold > 0 {
-            warning!(
-                "the gate tells no condition of {} images: they calibrate nothing; --condition or --conditions names it",
-                done.n_untold
-            );
-        }
+        warn_of(&done);
         let n_images = listing.samples.len() - done.failures.len();
         if let Some(n) = done.n_rejected_before {
             say!("the thresholds before reject {n} of {n_images} normal images");
@@ -81,6 +70,22 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
     }
     tell(&args.change, &contents, answer, args.run.json)?;
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// What may be wrong with the images.
+fn warn_of(done: &Calibrated) {
+    if done.n_in_bank > 0 {
+        warning!(
+            "{} images have patches that are in the bank, which seems to be built from them, so the new threshold is too low: use other images",
+            done.n_in_bank
+        );
+    }
+    if done.n_untold > 0 {
+        warning!(
+            "the gate tells no condition of {} images: they calibrate nothing; --condition or --conditions names it",
+            done.n_untold
+        );
+    }
 }
 
 pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
