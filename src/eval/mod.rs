@@ -13,6 +13,7 @@
 //! A figure that the data leave undefined (no anomalous image, no mask) is
 //! `None`, never zero.
 
+mod agreement;
 mod at_alpha;
 mod bins;
 mod bootstrap;
@@ -30,6 +31,7 @@ pub mod study;
 mod twin;
 mod verdicts;
 
+pub use agreement::{Agreement, LEAST_AGREEMENT, MayReplace, PairedVerdict};
 pub use at_alpha::{ALPHAS, AtAlpha, at_alphas};
 pub use bootstrap::{Bootstrap, Interval, Resampled, auroc_difference_interval, auroc_differences, auroc_interval};
 pub use components::{Components, connected_components};

@@ -109,6 +109,14 @@ pub enum JobError {
         /// Why.
         source: Box<TrainError>,
     },
+    /// Results that can't be compared.
+    #[error("comparing {}: {why}", path.display())]
+    Compare {
+        /// The results.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// A bundle can't be changed.
     #[error("changing {}: {source}", path.display())]
     Change {

@@ -7,6 +7,7 @@
 //! | [`evaluate()`] | labelled images | figures, and the same folder |
 //! | [`calibrate()`], [`choose_threshold()`] | a bundle, and normal or labelled images | the bundle with other thresholds |
 //! | [`update()`], [`forget()`], [`merge()`] | a bundle, and images, names or another bundle | the bundle that learned or forgot |
+//! | [`compare()`] | two bundles or results, and images | agreement, and the images judged differently |
 //! | [`screen()`] | unlabelled images | their order, and a list of the most normal ones |
 //! | [`study()`] | labelled images and a plan | tables and pages in a folder |
 //! | [`drift_of_images`] | images in their order | whether they still come from where those of the fit came from |
@@ -41,6 +42,7 @@
 //! [`Progress`]: crate::progress::Progress
 
 mod change;
+mod compare;
 mod context;
 mod drift;
 mod error;
@@ -64,6 +66,7 @@ mod suspects;
 mod truth;
 
 pub use change::{ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, update};
+pub use compare::{CompareJob, Compared, Side, compare};
 pub use context::Context;
 pub use drift::{PartOrder, drift_of_history, drift_of_images, drift_of_results, write_drift};
 pub use error::JobError;

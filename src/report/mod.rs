@@ -13,6 +13,7 @@
 //! bytes in memory.
 
 mod chart;
+pub mod compare;
 mod csv_row;
 mod csv_text;
 mod drawn;

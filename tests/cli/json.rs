@@ -11,7 +11,7 @@ struct Case {
     keys: &'static [&'static str],
 }
 
-const CASES: [Case; 25] = [
+const CASES: [Case; 26] = [
     Case {
         arguments: &["fit", "--normal", "data", "--domain", "C", "--image-size", "64x64"],
         keys: &["bundle", "seconds", "manifest", "failed"],
@@ -46,6 +46,10 @@ const CASES: [Case; 25] = [
     Case { arguments: &["undo", "line.pcore"], keys: &["bundle", "manifest"] },
     Case { arguments: &["infer", "data/domain_C/test/good", "--out", "run"], keys: &["p_value"] },
     Case { arguments: &["feedback", "run"], keys: &["marks"] },
+    Case {
+        arguments: &["compare", ".pcore/C.pcore", "run", "data/domain_C"],
+        keys: &["may_replace", "n_images", "agreement", "agreement_interval", "recall", "flips", "n_unpaired"],
+    },
     Case { arguments: &["list"], keys: &["folder", "bundles"] },
     Case {
         arguments: &["export", "one.pcore", "--format", "onnxdemo", "--out", "station"],

@@ -13,6 +13,7 @@ mod skips;
 mod bad_input;
 mod bench;
 mod changed_files;
+mod compare;
 mod conditions;
 mod drift;
 mod explain;

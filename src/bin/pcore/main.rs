@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Calibrate(args) => commands::living::calibrate(args),
         Verb::Update(args) => commands::living::update(args),
         Verb::Feedback(args) => commands::living::feedback(args),
+        Verb::Compare(args) => commands::compare::run(args),
         Verb::Merge(args) => commands::living::merge(args),
         Verb::Undo(args) => commands::living::undo(args),
         Verb::Inspect(args) => commands::inspect::run(args),

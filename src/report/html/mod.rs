@@ -13,6 +13,7 @@ mod gate;
 mod images;
 mod markup;
 mod report;
+mod slider;
 mod suspects;
 mod threshold;
 
@@ -27,6 +28,7 @@ pub(super) use markup::Markup;
 pub use report::{
     Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource,
 };
+use slider::Slider;
 pub(super) use suspects::SuspectRow;
 use suspects::Suspects;
 use threshold::Threshold;
@@ -47,6 +49,7 @@ pub fn html_page(report: &Report) -> String {
         tiles_section: Tiles::of(report),
         threshold_section: Threshold::of(report),
         charts_section: Charts::of(report),
+        slider_section: Slider::of(report),
         figures_section: report.evaluation.as_ref().map(Figures::of),
         gate_section: report.evaluation.as_ref().and_then(|evaluation| evaluation.gate.as_ref()).map(GateTable::of),
         suspects_section: Suspects::of(report.suspects.as_ref()),
@@ -66,6 +69,7 @@ struct Page<'a> {
     tiles_section: Tiles,
     threshold_section: Option<Threshold<'a>>,
     charts_section: Option<Charts>,
+    slider_section: Option<Slider>,
     figures_section: Option<Figures<'a>>,
     gate_section: Option<GateTable<'a>>,
     suspects_section: Option<Suspects<'a>>,

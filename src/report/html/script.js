@@ -41,3 +41,32 @@
     });
   });
 })();
+(() => {
+  const slider = document.getElementById("slider");
+  if (!slider) return;
+  const cut = document.getElementById("cut");
+  const said = document.getElementById("cut-said");
+  const command = document.getElementById("cut-command");
+  const scores = slider.dataset.scores.split(",").map(Number);
+  const truth = slider.dataset.truth;
+  slider.hidden = false;
+
+  const share = (part, whole) => `${(100 * part / whole).toFixed(1)} % (${part} of ${whole})`;
+  const show = () => {
+    const at = Number(cut.value);
+    const above = { n: 0, a: 0, u: 0 };
+    const all = { n: 0, a: 0, u: 0 };
+    scores.forEach((score, index) => {
+      all[truth[index]] += 1;
+      above[truth[index]] += score > at + 1e-5 * Math.abs(at);
+    });
+    const words = [`At ${at.toPrecision(5)}:`];
+    if (all.a) words.push(`recall ${share(above.a, all.a)}, ${all.a - above.a} missed;`);
+    if (all.n) words.push(`false alarms ${share(above.n, all.n)}, ${all.n - above.n} rightly passed;`);
+    words.push(`${above.n + above.a + above.u} of ${scores.length} images anomalous.`);
+    said.textContent = words.join(" ");
+    if (command) command.textContent = `${slider.dataset.command}${at.toPrecision(7)}`;
+  };
+  cut.addEventListener("input", show);
+  show();
+})();

@@ -77,6 +77,28 @@ fn the_page_states_the_figures_and_what_the_threshold_means() {
 }
 
 #[test]
+fn the_slider_has_every_score_its_truth_and_the_threshold_in_raw_scores() {
+    let mut report = report();
+    for (at, image) in report.images.iter_mut().enumerate() {
+        // Calibrated scores are a line of raw ones: here raw = 3 + 0.5 * score.
+        image.row.raw_score = image.row.score.map(|score| 3.0 + 0.5 * score);
+        image.row.path = format!("{at}.png");
+    }
+    let page = html_page(&report);
+    assert!(
+        page.contains(r#"data-scores="3.5,4.25,5.5,3.75" data-truth="nnaa" data-command="--threshold ""#),
+        "{page}"
+    );
+    assert!(page.contains(r#"min="3.5" max="5.5" step="any" value="4""#));
+    // Thresholds by condition have no common number: scores count in thresholds.
+    report.images[0].row.threshold = Some(4.0);
+    let page = html_page(&report);
+    assert!(page.contains(r#"data-scores="0.25,1.25,2.5,0.75" data-truth="nnaa" data-command="""#), "{page}");
+    report.images.clear();
+    assert!(!html_page(&report).contains("id=\"slider\""));
+}
+
+#[test]
 fn too_few_images_for_the_rate_asked_for_is_said() {
     let mut report = report();
     report.thresholds[0].n = 39;

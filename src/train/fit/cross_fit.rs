@@ -3,6 +3,7 @@
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, one_per_group};
 use super::learn::{Learned, Learning};
+use super::look::n_ahead;
 use crate::detect::{DetectError, Detector, FeaturePipeline, FittedPart, go_on, joined};
 use crate::flow::Flow;
 use crate::progress::Progress;
@@ -38,7 +39,8 @@ pub(super) fn cross_fit(
         let own = whole.with(split);
         let mut parts = vec![];
         for ((part, features), flow) in own.plan.parts.iter().zip(afresh()?).zip(flows) {
-            parts.push(own.fit(part, features, (flow, false), progress)?.0);
+            let flow = as_roomy_as(&flows[0], flow);
+            parts.push(own.fit(part, features, (&flow, false), progress)?.0);
         }
         let detector = detector_of(parts, learned)?;
         let flow = flows.iter().min_by_key(|flow| flow.batch).ok_or(TrainError::NoParts)?;
@@ -49,6 +51,12 @@ pub(super) fn cross_fit(
     held.sort_by_key(|held| held.image);
     let groups = &whole.groups;
     Ok(if groups.are_used() { one_per_group(held, &groups.of_image, &groups.units.condition) } else { held })
+}
+
+/// A part's flow with the room of the first one's, which is what the images need, and what its own input takes more.
+fn as_roomy_as(first: &Flow, flow: &Flow) -> Flow {
+    let more_bytes = flow.image_bytes.saturating_sub(first.image_bytes) * n_ahead(flow);
+    Flow { room_bytes: flow.room_bytes.min(first.room_bytes.saturating_add(more_bytes)), ..*flow }
 }
 
 fn detector_of(parts: Vec<FittedPart>, learned: &Learned) -> Result<Box<dyn Detector>, DetectError> {

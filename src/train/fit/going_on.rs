@@ -84,7 +84,7 @@ pub(crate) fn go_on_with(
     let (parts, pipelines) = parts_of(further, &leaves, plan, device)?;
     let originals = Originals::files(further.samples);
     let first = flow(plan, &parts[0], &pipelines[0], (further.samples.len(), &[]))?;
-    let (samples, mut glances, failures, _peaks) = look(&originals, plan, &first, progress)?;
+    let (samples, mut glances, failures, peaks) = look(&originals, plan, &first, progress)?;
     let index_of = |sample: &&Sample| further.samples.iter().position(|own| std::ptr::eq(own, *sample));
     let used: Vec<usize> = samples.iter().filter_map(index_of).collect();
     let label: Vec<usize> = used.iter().map(|index| further.label[*index]).collect();
@@ -111,7 +111,9 @@ pub(crate) fn go_on_with(
     };
     let mut fitted = vec![];
     for (part, features) in parts.iter().zip(pipelines) {
-        let flow = flow(plan, part, &features, (samples.len(), &learning.size_px))?;
+        let mut flow = flow(plan, part, &features, (samples.len(), &learning.size_px))?;
+        // As much room as these images need, and no more: the rest is for what is learned.
+        peaks.limit(&mut flow);
         fitted.push(learning.fit(part, features, (&flow, false), progress)?.0);
     }
     let held = leave_out_each(&learning, &fitted, further, progress)?;

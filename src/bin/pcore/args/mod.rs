@@ -2,6 +2,7 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
+mod compare;
 mod data;
 mod drift;
 mod export;
@@ -15,6 +16,7 @@ mod station;
 mod tools;
 mod values;
 
+pub(crate) use compare::CompareArgs;
 pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use drift::DriftArgs;
 pub(crate) use export::{ExportArgs, ExportFormat};
@@ -73,6 +75,8 @@ pub(crate) enum Verb {
     Update(Box<UpdateArgs>),
     /// Say of results which were false alarms and which were missed: update and calibrate heed it
     Feedback(FeedbackArgs),
+    /// Two bundles, or a bundle and results of another system, on the same images: may one replace the other?
+    Compare(CompareArgs),
     /// Take another bundle of the same settings in
     Merge(MergeArgs),
     /// Take back the last change of a bundle

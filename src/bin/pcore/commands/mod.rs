@@ -1,6 +1,7 @@
 //! One file per verb, and what several verbs share.
 
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod drift;
