@@ -40,6 +40,9 @@ enum What {
         /// Detectors
         #[arg(long, value_delimiter = ',', default_value = "patchcore,gaussian")]
         detectors: Vec<String>,
+        /// Where thresholds come from: fit, cross, calibrate, update; all without it
+        #[arg(long, value_delimiter = ',')]
+        modes: Vec<String>,
     },
     /// A changed light, before and after an update
     Light {
@@ -72,7 +75,9 @@ fn run() -> Result<(), Box<dyn Error>> {
             eprintln!("skipped: living needs rates, light or rows");
             Ok(())
         }
-        Some(What::Rates { splits, side, test, detectors }) => rates::run(splits, side, test, &detectors),
+        Some(What::Rates { splits, side, test, detectors, modes }) => {
+            rates::run(splits, (side, test), &detectors, &modes)
+        }
         Some(What::Light { data }) => light::run(&data),
         Some(What::Rows { rows, images }) => rows::run(rows, images),
     }

@@ -32,7 +32,12 @@ enum Mode {
     Update,
 }
 
-pub(crate) fn run(splits: u64, side: usize, n_test: usize, detectors: &[String]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(
+    splits: u64,
+    (side, n_test): (usize, usize),
+    detectors: &[String],
+    modes: &[String],
+) -> Result<(), Box<dyn Error>> {
     let folder = TempDir::new()?;
     let plan = HdmapPlan { n_train: 2400, n_test_good: 2, n_test_fault: 2, ..HdmapPlan::new(Domain::C, 11) };
     write_tree(&plan, folder.path(), &mut |_, _| {})?;
@@ -55,7 +60,8 @@ pub(crate) fn run(splits: u64, side: usize, n_test: usize, detectors: &[String])
             (Mode::Calibrate, 8),
             (Mode::Update, 8),
         ] {
-            if detector == "gaussian" && mode == Mode::Update {
+            let name = format!("{mode:?}").to_lowercase();
+            if !modes.is_empty() && !modes.contains(&name) {
                 continue;
             }
             let mut rates: Vec<Vec<Option<f64>>> = vec![];

@@ -32,10 +32,10 @@ impl Weighed {
 }
 
 /// Weighs images that a detector has learned against known defects: how many are found as it is, and had it forgotten the image
-/// ([`forget`]).
+/// ([`forget()`]).
 ///
 /// # Errors
-/// As [`forget`], and whatever the inspection refuses.
+/// As [`forget()`], and whatever the inspection refuses.
 pub fn weigh(
     learned: &Contents,
     names: &[String],
