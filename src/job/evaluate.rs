@@ -76,6 +76,7 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
         evaluation: Some(evaluated.evaluation.clone()),
         table: truth.table(),
         calibration,
+        wording: context.wording,
     };
     if let Some(folder) = tensorboard {
         let (gallery, _map) = page::gallery(opened, &page)?;

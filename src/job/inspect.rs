@@ -151,7 +151,8 @@ pub fn inspect<E: From<JobError> + Display + Send>(
     if let Some(results) = results {
         let title = format!("Inspection of {}", listing.root.display());
         let (samples, images, calibration) = (&listing.samples, &done.images[..], job.calibration);
-        let page = Page { title, samples, images, evaluation: None, table: job.table, calibration };
+        let wording = context.wording;
+        let page = Page { title, samples, images, evaluation: None, table: job.table, calibration, wording };
         results.finish((images.len(), done.n_failed()), seconds, |folder, run| {
             page::write_report(folder, opened, run, page)
         })?;

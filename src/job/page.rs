@@ -26,6 +26,7 @@ pub(super) struct Page<'a> {
     pub(super) evaluation: Option<Evaluation>,
     pub(super) table: Option<&'a ConditionTable>,
     pub(super) calibration: Calibration,
+    pub(super) wording: fn(&str) -> String,
 }
 
 /// The pictures of the images that are worth a look, made here from these few; and one of their maps.
@@ -75,6 +76,7 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         evaluation: page.evaluation,
         images: page.images.to_vec(),
         thresholds: thresholds(opened, page.calibration),
+        cut: (page.wording)("`Cut::thresholds`"),
         suspects: manifest.suspects.clone(),
         gallery,
         legend,

@@ -3,9 +3,7 @@
 use super::lineage::{Step, record};
 use super::normals::{NormalScores, Told};
 use super::{LiveError, entries, views};
-use crate::bundle::{
-    ConditionEntry, Contents, FeaturesEntry, LightEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry,
-};
+use crate::bundle::{ConditionEntry, Contents, LightEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry};
 use crate::condition::{Gate, LIGHT_STATISTICS};
 use crate::dataset::{Sample, renamed_apart};
 use crate::detect::Detector;
@@ -90,10 +88,9 @@ pub fn update(
     let index = |name: &String| conditions.iter().position(|own| own == name).unwrap_or(0);
     let label: Vec<usize> = told.names.iter().map(index).collect();
     let mut changed = contents;
-    let is_new = conditions.len() > before.conditions.len();
-    if is_new {
-        let (gate, confusion) = grow_gate(&changed, (&samples, &label), plan, device, progress)?;
-        changed.manifest.gate = convert::gate_entry(&gate, &confusion);
+    if conditions.len() > before.conditions.len() {
+        let gate = grow_gate(&changed, (&samples, &label), plan, device, progress)?;
+        changed.manifest.gate = convert::gate_entry(&gate, &[]);
         (changed.gate_points, changed.gate_conditions) = convert::gate_tensors(&gate);
     }
     let detector = inspector.detector();
@@ -102,10 +99,9 @@ pub fn update(
     views.spread(&mut changed);
     let known: Vec<(usize, f32)> =
         changed.score_condition.iter().map(|c| *c as usize).zip(changed.scores_under(0).iter().copied()).collect();
-    let features: Vec<&FeaturesEntry> = before.detector.all_features();
     let further = Further {
         detector,
-        features,
+        features: before.detector.all_features(),
         samples: &samples,
         label: &label,
         conditions: &conditions,
@@ -119,13 +115,8 @@ pub fn update(
     let learnt = go_on_with(&further, &fit_plan(&before, plan), device, progress)?;
     let n_rows = rows_of(detector).zip(rows_of(&*learnt.detector)).map(|(old, new)| [old, new]);
     take_in(&mut changed, (&before, &conditions), (&samples, &label), &learnt)?;
-    let step = Step {
-        verb: "update",
-        n_added: learnt.used.len(),
-        images_sha256: Some(learnt.fingerprint.clone()),
-        n_rows,
-        ..Step::default()
-    };
+    let (n_added, images_sha256) = (learnt.used.len(), Some(learnt.fingerprint.clone()));
+    let step = Step { verb: "update", n_added, images_sha256, n_rows, ..Step::default() };
     record(&mut changed.manifest, &before, step, plan.at);
     changed.check()?;
     Ok(Updated {
@@ -237,7 +228,7 @@ fn grow_gate(
     plan: &UpdatePlan,
     device: &OpenDevice,
     progress: &dyn Progress,
-) -> Result<(Gate, Vec<Vec<usize>>), LiveError> {
+) -> Result<Gate, LiveError> {
     let n_before = contents.manifest.conditions.len();
     let new: Vec<(&Sample, u32)> =
         samples.iter().zip(label).filter(|(_, c)| **c >= n_before).map(|(s, c)| (s, *c as u32)).collect();
@@ -246,7 +237,7 @@ fn grow_gate(
     let mut pipeline = crate::detect::open_features(entry, device)?;
     pipeline.set_roi(contents.manifest.roi.as_ref().map(|roi: &RoiEntry| Arc::new(roi.roi())));
     let before = convert::gate_of(contents)?;
-    Ok((grown_gate(before, &new, &pipeline, &plan.pace, progress)?, vec![]))
+    Ok(grown_gate(before, &new, &pipeline, &plan.pace, progress)?)
 }
 
 /// Rows of all memory banks of a detector.

@@ -350,7 +350,7 @@ fn cross_fitted_scores_are_those_of_images_that_the_detector_has_not_seen() {
 
 #[test]
 fn distributions_learn_on_nearly_as_if_fitted_to_all() {
-    let (normals, folder) = (Normals::new(12), TempDir::new().unwrap());
+    let (normals, folder) = (Normals::new(16), TempDir::new().unwrap());
     let further = further(folder.path(), 300..312);
     let mut n_cases = 0;
     for case in cases().into_iter().filter(|case| ["gaussian", "gaussian of places"].contains(&case.name)) {

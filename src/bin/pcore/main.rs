@@ -43,7 +43,25 @@ fn main() -> ExitCode {
         rayon::current_num_threads(),
         home::home().display()
     ));
-    let result = match &args.verb {
+    let result = run(&args.verb);
+    detail(&format!("ended after {:.2} s", begun.elapsed().as_secs_f64()));
+    match result {
+        Ok(outcome) => outcome.into(),
+        // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
+        Err(error) if is_broken_pipe(&error) && signals::caught().is_none() => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::clear_bar();
+            let signal = signals::caught();
+            let text =
+                signal.map_or_else(|| message::error_text(&error), |s| format!("stopped by {}", signals::name(s)));
+            tell_after(Tone::Bad, "error:", &text);
+            ExitCode::from(signal.map_or(2, signals::exit_code))
+        }
+    }
+}
+
+fn run(verb: &Verb) -> anyhow::Result<Outcome> {
+    match verb {
         Verb::Fit(args) => commands::fit::run(args),
         Verb::Infer(args) => commands::infer::run(args),
         Verb::Eval(args) => commands::eval::run(args),
@@ -68,20 +86,6 @@ fn main() -> ExitCode {
         Verb::List(args) => commands::list::run(args),
         Verb::Completions(args) => commands::tools::completions(args),
         Verb::Manual(args) => commands::tools::manual(args),
-    };
-    detail(&format!("ended after {:.2} s", begun.elapsed().as_secs_f64()));
-    match result {
-        Ok(outcome) => outcome.into(),
-        // A closed pipe (`pcore infer ... | head`) is a reader who has seen enough, not a failure.
-        Err(error) if is_broken_pipe(&error) && signals::caught().is_none() => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal::clear_bar();
-            let signal = signals::caught();
-            let text =
-                signal.map_or_else(|| message::error_text(&error), |s| format!("stopped by {}", signals::name(s)));
-            tell_after(Tone::Bad, "error:", &text);
-            ExitCode::from(signal.map_or(2, signals::exit_code))
-        }
     }
 }
 

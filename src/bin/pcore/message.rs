@@ -10,6 +10,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("Costs::defect_rate", "--defect-rate"),
     ("Costs::miss", "--miss-cost"),
     ("Cut::alpha", "--alpha"),
+    ("Cut::thresholds", "--threshold"),
     ("DescriptorSpec::context", "--context"),
     ("DescriptorSpec::neighbourhood", "--neighbourhood"),
     ("DeviceChoice::Cpu", "--device cpu"),

@@ -1,7 +1,8 @@
 //! Fitted detectors become one.
 
-use super::fitted::{Combined, Level, PartLevels};
+use super::fitted::Combined;
 use super::joining::{Joining, Part};
+use super::levels::{Level, PartLevels};
 use crate::bundle::LEAST_SCORE_DEVIATION;
 use crate::condition::Admission;
 use crate::detect::{

@@ -1,6 +1,7 @@
 //! Scores and maps of parts become one.
 
-use super::fitted::{Combined, Level, PartLevels};
+use super::fitted::Combined;
+use super::levels::{Level, PartLevels};
 use crate::bank::BankError;
 use crate::condition::Policy;
 use crate::detect::{DetectError, Drawn, Inside, PartScored, Scored, View, strongest};

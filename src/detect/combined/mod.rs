@@ -6,11 +6,12 @@ mod detector;
 mod fit;
 mod fitted;
 mod joining;
+mod levels;
 mod section;
 
 use super::{Kind, Preset};
 pub(crate) use fit::{FittedPart, Said, joined, leave_out, levels_of, standardised};
-pub use fitted::{Level, PartLevels};
+pub use levels::{Level, PartLevels};
 
 /// The registry's line. It is fitted by naming its parts: `A+B`.
 pub(super) const KIND: Kind = Kind {

@@ -1,6 +1,7 @@
 //! Between a bundle's section and the detector.
 
-use super::fitted::{Combined, Level, NAME, PartLevels};
+use super::fitted::{Combined, NAME};
+use super::levels::{Level, PartLevels};
 use crate::bundle::settings::require;
 use crate::bundle::{
     Defect, LEAST_SCORE_DEVIATION, MAX_ENTRIES, MAX_SCORE, Manifest, Section, SectionEntry, TensorSpec, Tensors,

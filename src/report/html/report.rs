@@ -30,6 +30,8 @@ pub struct Report {
     pub thresholds: Vec<ThresholdNote>,
     /// Training images unlike the others that the bundle names, if it does.
     pub suspects: Option<SuspectsEntry>,
+    /// What sets a threshold of raw scores, in the words of whoever reads the page; empty where nothing does.
+    pub cut: String,
     /// Pictures for what [`select_gallery`](crate::report::select_gallery) picked; items that name no
     /// image of the list are left out.
     pub gallery: Vec<GalleryItem>,

@@ -16,7 +16,7 @@ pub(super) struct Slider {
     at: f32,
     unit: &'static str,
     /// What sets such a threshold, before its number; empty where one number is none.
-    command: &'static str,
+    command: String,
 }
 
 impl Slider {
@@ -41,13 +41,18 @@ impl Slider {
         let is_shared = scored.iter().all(|(_, _, threshold, _)| *threshold == first.2);
         let (values, at, unit, command): (Vec<f32>, f32, _, _) = if is_shared {
             let at = raw_threshold(&scored)?;
-            (scored.iter().map(|(raw, ..)| *raw).collect(), at, "raw score", "--threshold ")
+            (
+                scored.iter().map(|(raw, ..)| *raw).collect(),
+                at,
+                "raw score",
+                if report.cut.is_empty() { String::new() } else { format!("{} ", report.cut) },
+            )
         } else if scored.iter().all(|(_, _, threshold, _)| *threshold > 0.0) {
             (
                 scored.iter().map(|(_, score, threshold, _)| score / threshold).collect(),
                 1.0,
                 "score, in thresholds of its condition",
-                "",
+                String::new(),
             )
         } else {
             return None;

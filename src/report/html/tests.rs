@@ -78,17 +78,14 @@ fn the_page_states_the_figures_and_what_the_threshold_means() {
 
 #[test]
 fn the_slider_has_every_score_its_truth_and_the_threshold_in_raw_scores() {
-    let mut report = report();
+    let mut report = Report { cut: "set".to_owned(), ..report() };
     for (at, image) in report.images.iter_mut().enumerate() {
         // Calibrated scores are a line of raw ones: here raw = 3 + 0.5 * score.
         image.row.raw_score = image.row.score.map(|score| 3.0 + 0.5 * score);
         image.row.path = format!("{at}.png");
     }
     let page = html_page(&report);
-    assert!(
-        page.contains(r#"data-scores="3.5,4.25,5.5,3.75" data-truth="nnaa" data-command="--threshold ""#),
-        "{page}"
-    );
+    assert!(page.contains(r#"data-scores="3.5,4.25,5.5,3.75" data-truth="nnaa" data-command="set ""#), "{page}");
     assert!(page.contains(r#"min="3.5" max="5.5" step="any" value="4""#));
     // Thresholds by condition have no common number: scores count in thresholds.
     report.images[0].row.threshold = Some(4.0);
