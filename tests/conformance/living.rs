@@ -372,8 +372,10 @@ fn distributions_learn_on_nearly_as_if_fitted_to_all() {
             apart = apart.max((new - expected).abs() / expected);
             moved = moved.max((old - expected).abs() / expected);
         }
-        // It has learned, and what half precision and the folds of means cost is small beside that.
-        assert!(apart < 0.03 && apart < moved / 2.0, "{}: {apart} apart, {moved} before", case.name);
+        // It has learned, and what half precision costs is small beside that. Of places the bundle keeps the mean shrinkage alone, so that
+        // each one's sums follow less exactly.
+        let most = if case.name == "gaussian" { 0.03 } else { 0.1 };
+        assert!(apart < most && apart < moved / 2.0, "{}: {apart} apart, {moved} before", case.name);
         let refused = forget(grown, &["update-1/*".to_owned()], &OpenDevice::cpu(), None).unwrap_err();
         assert!(refused.to_string().contains("sums do not tell"), "{refused}");
     }
