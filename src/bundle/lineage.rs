@@ -26,8 +26,9 @@ pub struct StepEntry {
     pub at: String,
     /// Version of the pcore that did it.
     pub pcore_version: String,
-    /// `header_sha256` of the bundle before, 64 lower-case hex digits.
-    pub before_sha256: String,
+    /// `header_sha256` of the bundle before, 64 lower-case hex digits; left out of the file where that was never written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_sha256: Option<String>,
     /// Of a merge, that of the other bundle; left out of the file otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_sha256: Option<String>,

@@ -163,7 +163,7 @@ fn check_lineage(lineage: &LineageEntry) -> Result<(), Defect> {
         check_named("lineage.steps.verb", verb)?;
         check_named("lineage.steps.at", at)?;
         check_named("lineage.steps.pcore_version", pcore_version)?;
-        check_sha256("lineage.steps.before_sha256", before_sha256)?;
+        before_sha256.iter().try_for_each(|sum| check_sha256("lineage.steps.before_sha256", sum))?;
         other_sha256.iter().try_for_each(|sum| check_sha256("lineage.steps.other_sha256", sum))?;
         images_sha256.iter().try_for_each(|sum| check_sha256("lineage.steps.images_sha256", sum))?;
         check_count("lineage.steps.n_added", step.n_added)?;

@@ -24,8 +24,8 @@ pub(super) fn record(manifest: &mut Manifest, before: &Manifest, step: Step, at:
         verb: verb.to_owned(),
         at: humantime::format_rfc3339_seconds(at).to_string(),
         pcore_version: env!("CARGO_PKG_VERSION").to_owned(),
-        before_sha256: before.header_sha256.clone(),
-        other_sha256,
+        before_sha256: written(Some(before.header_sha256.clone())),
+        other_sha256: written(other_sha256),
         images_sha256,
         n_added,
         n_forgotten,
@@ -34,4 +34,9 @@ pub(super) fn record(manifest: &mut Manifest, before: &Manifest, step: Step, at:
         threshold_after,
     });
     manifest.lineage = Some(lineage);
+}
+
+/// The sum of a bundle, which one that was never written has not.
+fn written(sum: Option<String>) -> Option<String> {
+    sum.filter(|sum| !sum.is_empty())
 }

@@ -116,13 +116,16 @@ fn a_bank_stays_under_its_cap_however_often_it_learns() {
             if parts.is_empty() { of(found.detector()) } else { parts.iter().map(|part| of(&**part)).sum() }
         };
         let cap = n_rows(&contents);
-        let one_by_one = UpdatePlan { cap: Some(cap), ..plan() };
+        // Of a bundle that was never written, step by step.
+        let one_by_one = UpdatePlan { cap: Some(cap), at: Some(std::time::UNIX_EPOCH), ..plan() };
         for sample in &further {
             let one = std::slice::from_ref(sample);
             contents = update(contents, one, &one_by_one, &OpenDevice::cpu(), &Silent).unwrap().contents;
             assert!(n_rows(&contents) <= cap, "{}: {} rows", case.name, n_rows(&contents));
         }
         assert_eq!(contents.manifest.sources.len(), 22);
+        let steps = contents.manifest.lineage.as_ref().unwrap();
+        assert_eq!((steps.steps.len(), &*steps.steps[5].at), (6, "1970-01-01T00:00:00Z"));
         let found: Vec<bool> = answers(&contents).iter().map(|(_, _, is_anomalous)| *is_anomalous).collect();
         // Fresh images by fours: two normal ones, two with a defect.
         assert_eq!(found.iter().filter(|found| **found).count(), 6, "{}: {found:?}", case.name);

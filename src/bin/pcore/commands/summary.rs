@@ -86,7 +86,7 @@ fn lineage(found: &LineageEntry) -> Vec<String> {
             (_, n) => format!(" {n} images"),
         };
         let rows = n_rows.map_or_else(String::new, |[old, new]| format!(", {old} rows to {new}"));
-        let before = before_sha256.get(..12).unwrap_or(before_sha256);
+        let before = before_sha256.as_deref().map_or("a fit", |sum| sum.get(..12).unwrap_or(sum));
         format!(
             "{:12} {at}{images}{rows}, from {before} by pcore {}",
             Shown::name(verb).to_string(),
