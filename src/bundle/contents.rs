@@ -42,6 +42,13 @@ impl Contents {
         self.scores.get(view * n..(view + 1) * n).unwrap_or_default()
     }
 
+    /// The scores under the view of this name; those of the default one where there is no such view: a bundle of a single condition
+    /// has no policies to tell apart, and there all are the same, and no smaller than among more conditions.
+    pub(crate) fn scores_named(&self, view: &str) -> &[f32] {
+        let views = &self.manifest.calibration.views;
+        self.scores_under(views.iter().position(|own| own == view).unwrap_or(0))
+    }
+
     /// Which of the manifest's sources each held-out score is of, [`UNKNOWN`] for none of them; `None` where the bundle does not say.
     #[must_use]
     pub fn score_sources(&self) -> Option<Vec<u32>> {

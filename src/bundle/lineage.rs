@@ -52,7 +52,6 @@ pub struct StepEntry {
 
 impl LineageEntry {
     /// One more step; the first goes where there are too many.
-    #[allow(dead_code)]
     pub(crate) fn push(&mut self, step: StepEntry) {
         if self.steps.len() >= MOST_STEPS {
             let n_gone = self.steps.len() + 1 - MOST_STEPS;

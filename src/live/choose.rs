@@ -30,12 +30,12 @@ impl Costs {
     pub fn check(&self) -> Result<(), LiveError> {
         if !(self.miss > 0.0 && self.miss <= 1e9) {
             let expected = "a number above 0, at most 1e9, such as 20";
-            return Err(LiveError::Cost { field: "miss", expected, found: self.miss });
+            return Err(LiveError::Cost { setting: "`Costs::miss`", expected, found: self.miss });
         }
         match self.defect_rate {
             Some(rate) if !(rate > 0.0 && rate < 1.0) => {
                 let expected = "a share above 0 and below 1, such as 0.02";
-                Err(LiveError::Cost { field: "defect_rate", expected, found: rate })
+                Err(LiveError::Cost { setting: "`Costs::defect_rate`", expected, found: rate })
             }
             _ => Ok(()),
         }

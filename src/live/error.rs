@@ -63,10 +63,10 @@ pub enum LiveError {
         n_normals: usize,
     },
     /// A cost that is none.
-    #[error("`Costs::{field}` {found}: expected {expected}")]
+    #[error("{setting} {found}: expected {expected}")]
     Cost {
-        /// Which one.
-        field: &'static str,
+        /// Which one, as messages name settings.
+        setting: &'static str,
         /// What it can be.
         expected: &'static str,
         /// What was given.

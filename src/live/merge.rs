@@ -13,9 +13,7 @@ use crate::detect::{Detector, Merging, Registry};
 use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
-use crate::train::TrainError;
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use crate::train::{TrainError, joined_fingerprint};
 use std::time::SystemTime;
 
 /// Two detectors as one.
@@ -73,10 +71,7 @@ pub fn merge(
         (Some(one), Some(other)) => Some(one.max(other)),
         (one, other) => one.or(other),
     };
-    let mut hash = Sha256::new();
-    hash.update(&before.data_fingerprint);
-    hash.update(&second.manifest.data_fingerprint);
-    manifest.data_fingerprint = HEXLOWER.encode(&hash.finalize());
+    manifest.data_fingerprint = joined_fingerprint(&before.data_fingerprint, &second.manifest.data_fingerprint);
     redraw(&mut changed, before.calibration.alpha)?;
     changed.check()?;
     let opened = Inspector::open(changed.clone(), device)?;
@@ -94,7 +89,8 @@ pub fn merge(
 
 /// The held-out scores of the second bundle, under the views of the first.
 fn add_scores_of(changed: &mut Contents, second: &Contents, (n_sources, condition_of): (usize, &[u32])) {
-    let scores_of_second: Vec<&[f32]> = changed.manifest.calibration.views.iter().map(|v| under(second, v)).collect();
+    let scores_of_second: Vec<&[f32]> =
+        changed.manifest.calibration.views.iter().map(|v| second.scores_named(v)).collect();
     let by_score: Vec<Vec<f32>> = (0..second.manifest.calibration.global.n)
         .map(|at| scores_of_second.iter().map(|scores| scores[at]).collect())
         .collect();
@@ -129,13 +125,6 @@ fn conditions(first: &Contents, second: &Contents) -> (Vec<ConditionEntry>, Vec<
     };
     let condition_of = second.manifest.conditions.iter().map(&mut number).collect();
     (all, condition_of)
-}
-
-/// The scores of a bundle under a view; its default one where it has no such view, since one of a single condition tells no policies
-/// apart.
-fn under<'a>(contents: &'a Contents, view: &str) -> &'a [f32] {
-    let views = &contents.manifest.calibration.views;
-    contents.scores_under(views.iter().position(|own| own == view).unwrap_or(0))
 }
 
 /// Neither gate knows the other's conditions.

@@ -9,9 +9,7 @@ use crate::image::Image;
 use crate::infer::Inspector;
 use crate::progress::Progress;
 use crate::train::near_copies::Thumbnail;
-use crate::train::{Failure, digest};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use crate::train::{Failure, digest, fingerprint_of};
 
 /// A patch this near to a row of the bank was made of the same image.
 const SAME_PATCH: f32 = 1e-6;
@@ -119,14 +117,7 @@ impl NormalScores {
 
     /// SHA-256 over names and pixels.
     pub(super) fn fingerprint(&self, samples: &[Sample]) -> String {
-        let mut hash = Sha256::new();
-        for score in &self.scores {
-            let name = &samples[score.image].name;
-            hash.update((name.len() as u64).to_le_bytes());
-            hash.update(name.as_bytes());
-            hash.update(score.digest);
-        }
-        HEXLOWER.encode(&hash.finalize())
+        fingerprint_of(self.scores.iter().map(|score| (&*samples[score.image].name, &score.digest)))
     }
 }
 

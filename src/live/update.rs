@@ -12,9 +12,9 @@ use crate::infer::{Inspector, convert};
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
-use crate::train::{Failure, FitPlan, Further, GroupRule, Learnt, LearntScore, go_on_with, grown_gate};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use crate::train::{
+    Failure, FitPlan, Further, GroupRule, Learnt, LearntScore, go_on_with, grown_gate, joined_fingerprint,
+};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -269,10 +269,7 @@ fn add(
         .map(|held: &LearntScore| (&*held.raw_scores, held.condition as u32, (n_sources + held.image) as u32))
         .collect();
     entries::add_scores(changed, &scores, true);
-    let mut hash = Sha256::new();
-    hash.update(&changed.manifest.data_fingerprint);
-    hash.update(&learnt.fingerprint);
-    changed.manifest.data_fingerprint = HEXLOWER.encode(&hash.finalize());
+    changed.manifest.data_fingerprint = joined_fingerprint(&changed.manifest.data_fingerprint, &learnt.fingerprint);
     if let Some(groups) = &mut changed.manifest.calibration.groups {
         groups.n_groups += learnt.groups.as_ref().map_or(learnt.used.len(), |own| own.n_groups);
         groups.n_images += learnt.used.len();

@@ -1,5 +1,6 @@
 //! Conditions that are added to a bundle, each from its own normal images alone.
 
+use super::fit::joined_fingerprint;
 use super::{FitPlan, Fitted, PartPlan, TileRule, TrainError, fit};
 use crate::bundle::{
     CalibrationEntry, Contents, GroupsEntry, LightEntry, Manifest, RoiEntry, Section, SuspectsEntry, UNKNOWN,
@@ -13,8 +14,6 @@ use crate::infer::convert;
 use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// Adds the conditions of these images to a bundle. Distributions, scores and thresholds of the conditions that it has stay
@@ -169,17 +168,14 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
     let views: Vec<&str> = calibration.views.iter().map(String::as_str).collect();
     let mut scores = vec![];
     for view in &views {
-        scores.extend_from_slice(under(&base, view));
-        scores.extend_from_slice(under(&added, view));
+        scores.extend_from_slice(base.scores_named(view));
+        scores.extend_from_slice(added.scores_named(view));
     }
     let n_before = base.manifest.conditions.len() as u32;
     let score_condition =
         base.score_condition.iter().copied().chain(added.score_condition.iter().map(|c| c + n_before)).collect();
     let (gate_points, gate_conditions) = convert::gate_tensors(gate);
     let (old, new) = (base.manifest, added.manifest);
-    let mut hash = Sha256::new();
-    hash.update(&old.data_fingerprint);
-    hash.update(&new.data_fingerprint);
     let manifest = Manifest {
         detector: section.entry,
         conditions: [old.conditions, new.conditions].concat(),
@@ -191,7 +187,7 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
             (Some(one), Some(other)) => Some(one.max(other)),
             (one, other) => one.or(other),
         },
-        data_fingerprint: HEXLOWER.encode(&hash.finalize()),
+        data_fingerprint: joined_fingerprint(&old.data_fingerprint, &new.data_fingerprint),
         sources: [old.sources, new.sources].concat(),
         suspects: SuspectsEntry::joined(old.suspects, new.suspects),
         light: LightEntry::joined(old.light, new.light, |condition| condition + n_before as usize),
@@ -200,19 +196,12 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
     Ok(Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors: section.tensors })
 }
 
-/// The scores of a bundle under a view. One of a single condition has no policies to tell apart: there all are the same, and no
-/// smaller than among more conditions.
-fn under<'a>(contents: &'a Contents, view: &str) -> &'a [f32] {
-    let views = &contents.manifest.calibration.views;
-    contents.scores_under(views.iter().position(|own| own == view).unwrap_or(0))
-}
-
 fn calibration(base: &Contents, added: &Contents) -> Result<CalibrationEntry, TrainError> {
     let (old, new) = (&base.manifest.calibration, &added.manifest.calibration);
     let default = View::plain(Policy::default());
     let others = Policy::ALL.into_iter().map(View::plain).filter(|view| *view != default);
     let views: Vec<String> = std::iter::once(default).chain(others).map(|view| view.to_string()).collect();
-    let all = [under(base, &views[0]), under(added, &views[0])].concat();
+    let all = [base.scores_named(&views[0]), added.scores_named(&views[0])].concat();
     let mut per_condition = old.per_condition.clone();
     per_condition.extend(new.per_condition.clone());
     // A single condition's threshold is that of all its images.

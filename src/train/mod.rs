@@ -21,7 +21,7 @@ pub use add::add_to;
 pub(crate) use add::grown_gate;
 pub use error::TrainError;
 pub use fit::{Failure, Fitted, FittedSuspect, fit, fit_images};
-pub(crate) use fit::{Further, Learnt, LearntScore, digest, fit_on, go_on_with};
+pub(crate) use fit::{Further, Learnt, LearntScore, digest, fingerprint_of, fit_on, go_on_with, joined_fingerprint};
 pub(crate) use group::grouped;
 pub use group::{GroupRule, NamePattern};
 pub(crate) use originals::Originals;

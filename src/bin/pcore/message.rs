@@ -7,6 +7,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("Calibration::Density", "--calibrate density"),
     ("ConditionRule::Folder", "--conditions folder"),
     ("ConditionRule::P90", "--conditions p90"),
+    ("Contents::manifest", "pcore inspect"),
     ("Costs::defect_rate", "--defect-rate"),
     ("Costs::miss", "--miss-cost"),
     ("Cut::alpha", "--alpha"),
@@ -67,6 +68,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("job::mark", "pcore feedback"),
     ("live::calibrate", "--recalibrate"),
     ("live::update", "pcore update"),
+    ("train::add_to", "pcore fit --add-to"),
     ("train::fit", "pcore fit"),
     ("weights::fetch", "pcore weights fetch"),
 ];

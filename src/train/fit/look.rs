@@ -148,12 +148,25 @@ pub(crate) fn digest(image: &Image) -> [u8; 32] {
 }
 
 pub(super) fn fingerprint(samples: &[&Sample], glances: &[Glance<'_>]) -> String {
+    fingerprint_of(samples.iter().zip(glances).map(|(sample, glance)| (&*sample.name, &glance.digest)))
+}
+
+/// SHA-256 over the names of images and the digests of their pixels.
+pub(crate) fn fingerprint_of<'a>(images: impl Iterator<Item = (&'a str, &'a [u8; 32])>) -> String {
     let mut hash = Sha256::new();
-    for (sample, glance) in samples.iter().zip(glances) {
-        hash.update((sample.name.len() as u64).to_le_bytes());
-        hash.update(sample.name.as_bytes());
-        hash.update(glance.digest);
+    for (name, digest) in images {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update(digest);
     }
+    HEXLOWER.encode(&hash.finalize())
+}
+
+/// That of images that came to others.
+pub(crate) fn joined_fingerprint(before: &str, added: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(added);
     HEXLOWER.encode(&hash.finalize())
 }
 

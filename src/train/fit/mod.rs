@@ -32,8 +32,8 @@ pub use failure::Failure;
 pub(crate) use going_on::{Further, Learnt, LearntScore, go_on_with};
 pub use suspects::FittedSuspect;
 
-pub(crate) use look::digest;
 use look::{all_named, look};
+pub(crate) use look::{digest, fingerprint_of, joined_fingerprint};
 use room::flow;
 use round::{Round, named, verb};
 use std::borrow::Borrow;
