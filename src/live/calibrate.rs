@@ -2,13 +2,12 @@
 
 use super::lineage::{Step, record};
 use super::normals::{NormalScore, NormalScores, Told};
-use super::{LiveError, entries};
+use super::{LiveError, On, entries};
 use crate::bundle::{Contents, GroupsEntry, UNKNOWN};
 use crate::dataset::Sample;
 use crate::detect::backbone_entry;
 use crate::flow::Pace;
 use crate::infer::Inspector;
-use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::{Conformal, Verdict};
 use crate::train::{Failure, GroupRule, grouped};
@@ -68,17 +67,18 @@ pub struct Calibrated {
 ///
 /// # Errors
 /// [`LiveError::NothingReadable`], [`LiveError::Untold`], a rate that is none, and whatever network and bank refuse.
-pub fn calibrate(
+pub fn calibrate<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &CalibratePlan,
-    device: &OpenDevice,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Calibrated, LiveError> {
     let alpha = plan.alpha.unwrap_or(contents.manifest.calibration.alpha);
+    let on = on.into();
     // A wrong rate is refused before the work, not after.
     Conformal::of(&[], alpha)?;
-    let inspector = Inspector::open(contents.clone(), device)?;
+    let inspector = on.open(contents.clone())?;
     let names = plan.told.names(samples)?;
     entries::check_known(&contents.manifest, &names)?;
     let found = NormalScores::of(&inspector, (samples, &names), &plan.pace, ("calibrating", progress))?;
@@ -109,7 +109,7 @@ pub fn calibrate(
     }
     let step = Step { verb: "calibrate", n_added: n_images, images_sha256: Some(images_sha256), ..Step::default() };
     record(&mut changed.manifest, &before, step, plan.at);
-    changed.check()?;
+    changed.check_with(on.registry)?;
     Ok(Calibrated { contents: changed, failures, n_images, n_scores, n_untold, n_in_bank, n_rejected_before })
 }
 

@@ -2,13 +2,12 @@
 
 use super::lineage::{Step, record};
 use super::normals::{NormalScore, NormalScores, Told};
-use super::{LiveError, entries};
+use super::{LiveError, On, entries};
 use crate::bundle::{ChosenEntry, Contents};
 use crate::dataset::{Label, Sample};
 use crate::flow::Pace;
 use crate::infer::convert::VALIDATED;
 use crate::infer::{Calibration, Inspector};
-use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::train::Failure;
 use std::time::SystemTime;
@@ -76,15 +75,16 @@ pub struct ChoosePlan {
 ///
 /// # Errors
 /// [`LiveError::Cost`], [`LiveError::OneSided`], and whatever network and bank refuse.
-pub fn choose_threshold(
+pub fn choose_threshold<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &ChoosePlan,
-    device: &OpenDevice,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Chosen, LiveError> {
     plan.costs.check()?;
-    let inspector = Inspector::open(contents.clone(), device)?;
+    let on = on.into();
+    let inspector = on.open(contents.clone())?;
     let names = plan.told.names(samples)?;
     entries::check_known(&contents.manifest, &names)?;
     let found = NormalScores::of(&inspector, (samples, &names), &plan.pace, ("choosing", progress))?;
@@ -128,7 +128,7 @@ pub fn choose_threshold(
     calibration.chosen = Some(entry.clone());
     let step = Step { verb: "calibrate", n_added: scores.len(), images_sha256: Some(images_sha256), ..Step::default() };
     record(&mut changed.manifest, &before, step, plan.at);
-    changed.check()?;
+    changed.check_with(on.registry)?;
     Ok(Chosen { contents: changed, entry, failures })
 }
 

@@ -2,11 +2,9 @@
 
 use super::lineage::{Step, record};
 use super::update::{redraw, rows_of};
-use super::{LiveError, entries};
+use super::{LiveError, On, entries};
 use crate::bundle::{Contents, Section, SectionEntry, Tensors, UNKNOWN};
-use crate::detect::{Detector, Registry};
-use crate::infer::Inspector;
-use crate::model::OpenDevice;
+use crate::detect::Detector;
 use crate::train::TrainError;
 use data_encoding::HEXLOWER;
 use glob::Pattern;
@@ -33,15 +31,16 @@ pub struct Forgotten {
 ///
 /// # Errors
 /// [`LiveError::NothingForgotten`] for a name that fits no image, and [`DetectError::Setting`](crate::detect::DetectError::Setting) where nothing would be left.
-pub fn forget(
+pub fn forget<'a>(
     contents: Contents,
     names: &[String],
-    device: &OpenDevice,
+    on: impl Into<On<'a>>,
     at: Option<SystemTime>,
 ) -> Result<Forgotten, LiveError> {
+    let on = on.into();
     let before = contents.manifest.clone();
     let goes = chosen(&before.sources, names)?;
-    let inspector = Inspector::open(contents.clone(), device)?;
+    let inspector = on.open(contents.clone())?;
     let detector = inspector.detector();
     let mut n_kept = 0u32;
     let number = |goes: &bool| {
@@ -53,7 +52,7 @@ pub fn forget(
     };
     let kept: Vec<Option<u32>> = goes.iter().map(number).collect();
     let mut changed = contents;
-    let section = without(detector, &changed.manifest.detector, &mut changed.tensors, &kept)?;
+    let section = without((detector, on), &changed.manifest.detector, &mut changed.tensors, &kept)?;
     let rows_before = rows_of(detector);
     let counts = conditions_of(&changed, &goes);
     (changed.manifest.detector, changed.tensors) = (section.entry, section.tensors);
@@ -74,12 +73,12 @@ pub fn forget(
     forgotten.iter().for_each(|name| hash.update(name));
     manifest.data_fingerprint = HEXLOWER.encode(&hash.finalize());
     redraw(&mut changed, before.calibration.alpha)?;
-    changed.check()?;
-    let opened = Inspector::open(changed.clone(), device)?;
+    changed.check_with(on.registry)?;
+    let opened = on.open(changed.clone())?;
     let n_rows = rows_before.zip(rows_of(opened.detector())).map(|(old, new)| [old, new]);
     let step = Step { verb: "forget", n_forgotten: forgotten.len(), n_rows, ..Step::default() };
     record(&mut changed.manifest, &before, step, at);
-    changed.check()?;
+    changed.check_with(on.registry)?;
     Ok(Forgotten { contents: changed, names: forgotten, n_rows, n_scores_kept })
 }
 
@@ -108,19 +107,19 @@ fn keep(names: &[String], goes: &[bool]) -> Vec<String> {
 
 /// The section of the detector without these images.
 fn without(
-    detector: &dyn Detector,
+    (detector, on): (&dyn Detector, On<'_>),
     entry: &SectionEntry,
     tensors: &mut Tensors,
     kept: &[Option<u32>],
 ) -> Result<Section, LiveError> {
     let cannot = |detector: &dyn Detector| TrainError::CannotGrow { what: format!("the detector {}", detector.kind()) };
     if detector.parts().is_empty() {
-        return Ok(Registry::built_in().living(detector).ok_or_else(|| cannot(detector))?.forget(kept)?);
+        return Ok(on.registry.living(detector).ok_or_else(|| cannot(detector))?.forget(kept)?);
     }
     let mut entry = entry.clone();
     let mut tensors = std::mem::take(tensors);
     for (index, part) in detector.parts().iter().enumerate() {
-        let left = Registry::built_in().living(&**part).ok_or_else(|| cannot(&**part))?.forget(kept)?;
+        let left = on.registry.living(&**part).ok_or_else(|| cannot(&**part))?.forget(kept)?;
         entry.parts[index] = left.entry;
         drop(tensors.take_part(index));
         tensors.put_part(index, left.tensors);

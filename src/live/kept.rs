@@ -25,13 +25,21 @@ pub fn before_path(path: &Path) -> PathBuf {
 /// # Errors
 /// [`BundleError`]: one of the files can't be written; the bundle is then as it was.
 pub fn write_changed(path: &Path, contents: &Contents) -> Result<(), BundleError> {
+    write_changed_with(path, contents, Registry::built_in())
+}
+
+/// As [`write_changed`], of one of the detectors in `registry`.
+///
+/// # Errors
+/// As [`write_changed`].
+pub fn write_changed_with(path: &Path, contents: &Contents, registry: &Registry) -> Result<(), BundleError> {
     if path.exists() {
         let refused = |source| BundleError::Keep { path: before_path(path), source };
         let mut old = File::open(path).map_err(refused)?;
         replace(&before_path(path), |file| io::copy(&mut old, file).map(drop))
             .map_err(|failure| refused(failure.into()))?;
     }
-    bundle::write(path, contents, Registry::built_in())
+    bundle::write(path, contents, registry)
 }
 
 /// Puts the bundle before the last change in its place again, and keeps what was there: a second time brings it back. Gives
@@ -40,11 +48,19 @@ pub fn write_changed(path: &Path, contents: &Contents) -> Result<(), BundleError
 /// # Errors
 /// [`BundleError`]: nothing is kept, what is kept is not sound, or the files can't be moved; the bundle is then as it was.
 pub fn undo(path: &Path) -> Result<Contents, BundleError> {
+    undo_with(path, Registry::built_in())
+}
+
+/// As [`undo`], of one of the detectors in `registry`.
+///
+/// # Errors
+/// As [`undo`].
+pub fn undo_with(path: &Path, registry: &Registry) -> Result<Contents, BundleError> {
     let kept = before_path(path);
     if !kept.exists() {
         return Err(BundleError::NothingKept { path: path.to_owned() });
     }
-    let contents = Contents::read(&kept)?;
+    let contents = bundle::read(&kept, registry)?;
     let refused = |source| BundleError::Keep { path: kept.clone(), source };
     let bytes = fs::read(path).map_err(refused)?;
     if fs::read(&kept).map_err(refused)? == bytes {
@@ -55,7 +71,7 @@ pub fn undo(path: &Path) -> Result<Contents, BundleError> {
     undone.push(".undone");
     let undone = PathBuf::from(undone);
     replace(&undone, |file| file.write_all(&bytes)).map_err(|failure| refused(failure.into()))?;
-    bundle::write(path, &contents, Registry::built_in())?;
+    bundle::write(path, &contents, registry)?;
     fs::rename(&undone, &kept).map_err(refused)?;
     Ok(contents)
 }

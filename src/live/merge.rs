@@ -3,15 +3,14 @@
 use super::lineage::{Step, record};
 use super::update::{redraw, rows_of};
 use super::views::Views;
-use super::{LiveError, entries};
+use super::{LiveError, On, entries};
 use crate::bundle::{
     ConditionEntry, Contents, GateEntry, LightEntry, Section, SectionEntry, SuspectsEntry, Tensors, UNKNOWN,
 };
 use crate::condition::Gate;
 use crate::dataset::renamed_apart;
-use crate::detect::{Detector, Merging, Registry};
-use crate::infer::{Inspector, convert};
-use crate::model::OpenDevice;
+use crate::detect::{Detector, Merging};
+use crate::infer::convert;
 use crate::progress::Progress;
 use crate::train::{TrainError, joined_fingerprint};
 use std::time::SystemTime;
@@ -33,16 +32,17 @@ pub struct Merged {
 /// # Errors
 /// [`TrainError::CannotGrow`] for a detector that takes nothing in, and [`DetectError::Setting`](crate::detect::DetectError::Setting)
 /// where the two do not go together.
-pub fn merge(
+pub fn merge<'a>(
     first: Contents,
     mut second: Contents,
     cap: Option<usize>,
-    device: &OpenDevice,
+    on: impl Into<On<'a>>,
     (progress, at): (&dyn Progress, Option<SystemTime>),
 ) -> Result<Merged, LiveError> {
+    let on = on.into();
     let before = first.manifest.clone();
     let other_sha256 = Some(second.manifest.header_sha256.clone());
-    let inspector = Inspector::open(first.clone(), device)?;
+    let inspector = on.open(first.clone())?;
     let detector = inspector.detector();
     let (conditions, condition_of) = conditions(&first, &second);
     let n_conditions = conditions.len();
@@ -55,7 +55,7 @@ pub fn merge(
     let n_rows_before = rows_of(detector);
     let second_section = second.take_section();
     let how = Merging { n_sources, condition_of: &condition_of, n_conditions, cap };
-    let section = sections(detector, (&mut changed, &before.detector), second_section, (&views, &how))?;
+    let section = sections(detector, (&mut changed, &before.detector), second_section, (&views, &how, on))?;
     (changed.manifest.detector, changed.tensors) = (section.entry, section.tensors);
     if conditions.len() > before.conditions.len() {
         changed.manifest.gate = abstaining(progress);
@@ -73,8 +73,8 @@ pub fn merge(
     };
     manifest.data_fingerprint = joined_fingerprint(&before.data_fingerprint, &second.manifest.data_fingerprint);
     redraw(&mut changed, before.calibration.alpha)?;
-    changed.check()?;
-    let opened = Inspector::open(changed.clone(), device)?;
+    changed.check_with(on.registry)?;
+    let opened = on.open(changed.clone())?;
     let n_rows = n_rows_before.zip(rows_of(opened.detector())).map(|(old, new)| [old, new]);
     let n_added = second.manifest.sources.len();
     record(
@@ -83,7 +83,7 @@ pub fn merge(
         Step { verb: "merge", n_added, other_sha256, n_rows, ..Step::default() },
         at,
     );
-    changed.check()?;
+    changed.check_with(on.registry)?;
     Ok(Merged { contents: changed, n_rows })
 }
 
@@ -140,7 +140,7 @@ fn sections(
     detector: &dyn Detector,
     (changed, entry): (&mut Contents, &SectionEntry),
     mut second: Section,
-    (views, how): (&Views, &Merging<'_>),
+    (views, how, on): (&Views, &Merging<'_>, On<'_>),
 ) -> Result<Section, LiveError> {
     let cannot = |detector: &dyn Detector| TrainError::CannotGrow { what: format!("the detector {}", detector.kind()) };
     let same = || TrainError::CannotGrow { what: "a detector of other parts".to_owned() };
@@ -148,7 +148,7 @@ fn sections(
         return Err(same().into());
     }
     if detector.parts().is_empty() {
-        return Ok(Registry::built_in().living(detector).ok_or_else(|| cannot(detector))?.merge(&second, how)?);
+        return Ok(on.registry.living(detector).ok_or_else(|| cannot(detector))?.merge(&second, how)?);
     }
     let mut parts = vec![];
     let all = rows_of(detector).unwrap_or(0).max(1);
@@ -157,7 +157,7 @@ fn sections(
         let share = rows_of(&**part).unwrap_or(0);
         let cap = how.cap.map(|cap| (cap * share / all).max(1));
         let how = Merging { cap, ..*how };
-        parts.push(Registry::built_in().living(&**part).ok_or_else(|| cannot(&**part))?.merge(&own, &how)?);
+        parts.push(on.registry.living(&**part).ok_or_else(|| cannot(&**part))?.merge(&own, &how)?);
     }
     let mut section = detector.rejoined(&views.levels, &views.views)?.ok_or_else(same)?;
     drop(std::mem::take::<Tensors>(&mut changed.tensors));

@@ -2,14 +2,13 @@
 
 use super::lineage::{Step, record};
 use super::normals::{NormalScores, Told};
-use super::{LiveError, entries, views};
+use super::{LiveError, On, entries, views};
 use crate::bundle::{ConditionEntry, Contents, LightEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry};
 use crate::condition::{Gate, LIGHT_STATISTICS};
 use crate::dataset::{Sample, renamed_apart};
 use crate::detect::Detector;
 use crate::flow::Pace;
 use crate::infer::{Inspector, convert};
-use crate::model::OpenDevice;
 use crate::progress::Progress;
 use crate::score::Conformal;
 use crate::train::{
@@ -73,15 +72,16 @@ pub struct Updated {
 ///
 /// # Errors
 /// [`TrainError::CannotGrow`](crate::train::TrainError::CannotGrow) for a detector that does not go on learning, and whatever the fit refuses.
-pub fn update(
+pub fn update<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &UpdatePlan,
-    device: &OpenDevice,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Updated, LiveError> {
+    let on = on.into();
     let before = contents.manifest.clone();
-    let inspector = Inspector::open(contents.clone(), device)?;
+    let inspector = on.open(contents.clone())?;
     let told = told(&inspector, samples, plan, progress)?;
     let samples = unlike(&told.samples, &before);
     let conditions = all_conditions(&before, &told.names);
@@ -89,7 +89,7 @@ pub fn update(
     let label: Vec<usize> = told.names.iter().map(index).collect();
     let mut changed = contents;
     if conditions.len() > before.conditions.len() {
-        let gate = grow_gate(&changed, (&samples, &label), plan, device, progress)?;
+        let gate = grow_gate(&changed, (&samples, &label), plan, on, progress)?;
         changed.manifest.gate = convert::gate_entry(&gate, &[]);
         (changed.gate_points, changed.gate_conditions) = convert::gate_tensors(&gate);
     }
@@ -112,13 +112,13 @@ pub fn update(
         cap: plan.cap,
         known: &known,
     };
-    let learnt = go_on_with(&further, &fit_plan(&before, plan), device, progress)?;
+    let learnt = go_on_with(&further, &fit_plan(&before, plan, on), on.device, progress)?;
     let n_rows = rows_of(detector).zip(rows_of(&*learnt.detector)).map(|(old, new)| [old, new]);
     take_in(&mut changed, (&before, &conditions), (&samples, &label), &learnt)?;
     let (n_added, images_sha256) = (learnt.used.len(), Some(learnt.fingerprint.clone()));
     let step = Step { verb: "update", n_added, images_sha256, n_rows, ..Step::default() };
     record(&mut changed.manifest, &before, step, plan.at);
-    changed.check()?;
+    changed.check_with(on.registry)?;
     Ok(Updated {
         names: learnt.used.iter().map(|index| samples[*index].name.clone()).collect(),
         paths: learnt.used.iter().map(|index| samples[*index].path.clone()).collect(),
@@ -207,7 +207,7 @@ fn all_conditions(before: &Manifest, names: &[String]) -> Vec<String> {
 }
 
 /// The settings of the fit that count for further images.
-fn fit_plan(before: &Manifest, plan: &UpdatePlan) -> FitPlan {
+fn fit_plan(before: &Manifest, plan: &UpdatePlan, on: On<'_>) -> FitPlan {
     FitPlan {
         parts: vec![],
         rotate: before.rotate.unwrap_or(1),
@@ -217,6 +217,7 @@ fn fit_plan(before: &Manifest, plan: &UpdatePlan) -> FitPlan {
         batch: plan.pace.batch,
         memory_bytes: plan.pace.memory_bytes,
         scratch: plan.scratch.clone(),
+        registry: on.registry.clone(),
         ..FitPlan::default()
     }
 }
@@ -226,7 +227,7 @@ fn grow_gate(
     contents: &Contents,
     (samples, label): (&[Sample], &[usize]),
     plan: &UpdatePlan,
-    device: &OpenDevice,
+    on: On<'_>,
     progress: &dyn Progress,
 ) -> Result<Gate, LiveError> {
     let n_before = contents.manifest.conditions.len();
@@ -234,7 +235,7 @@ fn grow_gate(
         samples.iter().zip(label).filter(|(_, c)| **c >= n_before).map(|(s, c)| (s, *c as u32)).collect();
     let entry = contents.manifest.detector.lead();
     let entry = entry.ok_or(crate::train::TrainError::NoParts)?;
-    let mut pipeline = crate::detect::open_features(entry, device)?;
+    let mut pipeline = crate::detect::open_features(entry, on.device)?;
     pipeline.set_roi(contents.manifest.roi.as_ref().map(|roi: &RoiEntry| Arc::new(roi.roi())));
     let before = convert::gate_of(contents)?;
     Ok(grown_gate(before, &new, &pipeline, &plan.pace, progress)?)

@@ -1,11 +1,10 @@
 //! What an image costs that a detector learned as normal.
 
-use super::{LiveError, forget};
+use super::{LiveError, On, forget};
 use crate::bundle::Contents;
 use crate::dataset::Sample;
 use crate::flow::Pace;
-use crate::infer::{Calibration, Inspector, inspect_all};
-use crate::model::OpenDevice;
+use crate::infer::{Calibration, inspect_all};
 use crate::progress::{Progress, Silent};
 use crate::score::Verdict;
 
@@ -36,15 +35,16 @@ impl Weighed {
 ///
 /// # Errors
 /// As [`forget()`], and whatever the inspection refuses.
-pub fn weigh(
+pub fn weigh<'a>(
     learned: &Contents,
     names: &[String],
     defects: &[Sample],
-    (device, pace): (&OpenDevice, &Pace),
+    (on, pace): (impl Into<On<'a>>, &Pace),
     progress: &dyn Progress,
 ) -> Result<Vec<Weighed>, LiveError> {
+    let on = on.into();
     let threshold = |contents: &Contents| contents.manifest.calibration.global.threshold;
-    let found = |contents: Contents| found(contents, defects, device, pace);
+    let found = |contents: Contents| found(contents, defects, on, pace);
     progress.begin("weighing", names.len());
     let (n_found, n_defects) = found(learned.clone())?;
     let mut weighed = vec![];
@@ -52,7 +52,7 @@ pub fn weigh(
         crate::detect::go_on(progress)?;
         // A name is no pattern.
         let exact = glob::Pattern::escape(name);
-        let without = forget(learned.clone(), &[exact], device, None)?.contents;
+        let without = forget(learned.clone(), &[exact], on, None)?.contents;
         let thresholds = [threshold(learned), threshold(&without)];
         let (n_without, _) = found(without)?;
         weighed.push(Weighed { name: name.clone(), thresholds, n_found: [n_found, n_without], n_defects });
@@ -63,13 +63,8 @@ pub fn weigh(
 }
 
 /// How many of these defects are found, of how many that can be inspected.
-fn found(
-    contents: Contents,
-    defects: &[Sample],
-    device: &OpenDevice,
-    pace: &Pace,
-) -> Result<(usize, usize), LiveError> {
-    let inspector = Inspector::open(contents, device)?;
+fn found(contents: Contents, defects: &[Sample], on: On<'_>, pace: &Pace) -> Result<(usize, usize), LiveError> {
+    let inspector = on.open(contents)?;
     let (mut n_found, mut n_defects) = (0, 0);
     inspect_all(&inspector, defects, None, Calibration::Condition, pace, &Silent, |item| {
         if let Ok((_, inspection)) = &item.outcome {
