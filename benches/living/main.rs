@@ -1,13 +1,16 @@
 //! Whether thresholds keep their promise while detectors live:
-//! `cargo bench --bench living -- rates [--splits N] [--side PX]`, `-- light --data DIR [--data DIR]`, `-- rows [--rows N]`.
+//! `cargo bench --bench living -- rates [--splits N] [--side PX]`, `-- light --data DIR [--data DIR]`, `-- rows [--rows N]`,
+//! `-- whole --data DIR`, `-- many [--updates N] [--cap ROWS]`.
 //!
 //! `rates`: false alarms at 1, 5 and 10 % over random splits of simulated normal maps, for thresholds of a fit, of cross-fitting,
 //! of other normals (`calibrate`) and of an update. `light`: photographs under a changed light, before and after an update with 8
-//! and with 30 normals. `rows`: an update of a large bank, timed.
+//! and with 30 normals. `rows`: an update of a large bank, timed. `whole`: fits to some images that are taught the others, against
+//! fits to all. `many`: updates of one image each, under a cap.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark reports")]
 
 mod light;
+mod long;
 mod rates;
 mod rows;
 
@@ -43,6 +46,12 @@ enum What {
         /// Where thresholds come from: fit, cross, calibrate, update; all without it
         #[arg(long, value_delimiter = ',')]
         modes: Vec<String>,
+        /// Images behind the threshold: 200, 16, 8; all without it
+        #[arg(long, value_delimiter = ',')]
+        sizes: Vec<usize>,
+        /// Of these images, so many at a time are shots of one map
+        #[arg(long, default_value_t = 1)]
+        bursts: usize,
     },
     /// A changed light, before and after an update
     Light {
@@ -55,6 +64,18 @@ enum What {
         rows: usize,
         #[arg(long, default_value_t = 30)]
         images: usize,
+    },
+    /// Taught all images one way or the other
+    Whole {
+        #[arg(long, required = true)]
+        data: Vec<PathBuf>,
+    },
+    /// Updates of one image each
+    Many {
+        #[arg(long, default_value_t = 1000)]
+        updates: usize,
+        #[arg(long, default_value_t = 400)]
+        cap: usize,
     },
 }
 
@@ -72,13 +93,15 @@ fn run() -> Result<(), Box<dyn Error>> {
     match Args::parse().what {
         None => {
             // A plain `cargo bench` measures speed.
-            eprintln!("skipped: living needs rates, light or rows");
+            eprintln!("skipped: living needs rates, light, rows, whole or many");
             Ok(())
         }
-        Some(What::Rates { splits, side, test, detectors, modes }) => {
-            rates::run(splits, (side, test), &detectors, &modes)
+        Some(What::Rates { splits, side, test, detectors, modes, sizes, bursts }) => {
+            rates::run(splits, (side, test), (&detectors, &modes), (&sizes, bursts))
         }
         Some(What::Light { data }) => light::run(&data),
         Some(What::Rows { rows, images }) => rows::run(rows, images),
+        Some(What::Whole { data }) => long::whole(&data),
+        Some(What::Many { updates, cap }) => long::many(updates, cap),
     }
 }

@@ -18,6 +18,7 @@ mod skips;
 
 mod coreset;
 mod ivf;
+mod linear;
 mod memory;
 mod nearest;
 mod packed;
@@ -30,6 +31,7 @@ pub mod transformer;
 
 pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, continue_k_center, greedy_k_center};
 pub use ivf::{InvertedFile, k_means};
+pub use linear::{cholesky, inverse_of_lower};
 pub use memory::give_back_large_blocks;
 pub use nearest::{Groups, Metric, Neighbours, PreparedRows, Scout, Scouted};
 pub use project::Projection;

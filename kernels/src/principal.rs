@@ -21,7 +21,12 @@ impl Projection {
     /// The indices of the rows that [`Projection::principal`] is to look at, out of `n`: at most 4,096, evenly spread,
     /// ascending.
     pub fn principal_sample(n: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
-        let n_sampled = n.min(N_SAMPLED);
+        Self::sample(n, N_SAMPLED)
+    }
+
+    /// The indices of rows that stand for all `n`: at most `at_most`, one anywhere in each of as many strata, ascending.
+    pub fn sample(n: usize, at_most: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
+        let n_sampled = n.min(at_most);
         (0..n_sampled).map(move |i| {
             let (from, to) = (i * n / n_sampled, (i + 1) * n / n_sampled);
             from + scattered(i) % (to - from)

@@ -2,10 +2,12 @@
 
 use super::by_condition::ByCondition;
 use super::part::Part;
-use super::{BankError, Search};
+use super::{BankError, Search, Whitening};
 use crate::kernel;
 use crate::model::OpenDevice;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use crate::kernel::Neighbours;
 
@@ -26,9 +28,11 @@ pub struct MemoryBank {
     /// The rows of each condition, ascending by condition, at least one: a search among them must not read the others, and
     /// what is nearest among all is nearest in its part.
     parts: Vec<Part>,
-    /// All rows, where there is more than one part.
+    /// All rows, where there is more than one part, or where they are compared otherwise than they are.
     rows: Option<Vec<f32>>,
     origins: Vec<BankRow>,
+    /// How rows and queries are whitened before they are compared.
+    whitening: Option<Arc<Whitening>>,
 }
 
 impl MemoryBank {
@@ -40,6 +44,19 @@ impl MemoryBank {
     /// # Errors
     /// [`BankError::Empty`] without rows; [`BankError::Shape`] when rows and origins differ in number.
     pub fn new(rows: Vec<f32>, dim: usize, origins: Vec<BankRow>, metric: kernel::Metric) -> Result<Self, BankError> {
+        Self::whitened((rows, dim), origins, metric, None)
+    }
+
+    /// As [`Self::new`]; rows and queries are compared whitened. Queries and what [`Self::rows`] gives stay what they are.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and [`BankError::DimMismatch`] for the whitening of other rows.
+    pub fn whitened(
+        (rows, dim): (Vec<f32>, usize),
+        origins: Vec<BankRow>,
+        metric: kernel::Metric,
+        whitening: Option<Arc<Whitening>>,
+    ) -> Result<Self, BankError> {
         if rows.is_empty() || dim == 0 {
             return Err(BankError::Empty);
         }
@@ -54,15 +71,22 @@ impl MemoryBank {
         for (row, origin) in origins.iter().enumerate() {
             members.entry(origin.condition).or_default().push(row as u32);
         }
+        if let Some(other) = whitening.as_ref().filter(|whitening| whitening.dim() != dim) {
+            return Err(BankError::DimMismatch { expected: other.dim(), found: dim });
+        }
         let is_one = members.len() == 1;
-        let mut all = Some(rows);
+        let (compared, compared_dim, raw) = match &whitening {
+            Some(whitening) => (whitening.apply(&rows)?, whitening.to(), Some(rows)),
+            None => (rows, dim, None),
+        };
+        let mut all = Some(compared);
         let part = |(condition, indices): (u32, Vec<u32>)| {
             let own = if is_one { all.take() } else { None };
-            let own = own.unwrap_or_else(|| kernel::gather(all.as_deref().unwrap_or_default(), dim, &indices));
-            Part::new(condition as usize, own, dim, metric, indices)
+            let own = own.unwrap_or_else(|| kernel::gather(all.as_deref().unwrap_or_default(), compared_dim, &indices));
+            Part::new(condition as usize, own, compared_dim, metric, indices)
         };
         let parts = members.into_iter().map(part).collect::<Result<_, BankError>>()?;
-        Ok(Self { parts, rows: all, origins })
+        Ok(Self { parts, rows: raw.or(all), origins, whitening })
     }
 
     /// From now on searches the rows of each condition by an inverted file, `list_of` telling the list of each row: in the
@@ -99,11 +123,12 @@ impl MemoryBank {
     ) -> Result<Option<Vec<usize>>, BankError> {
         let is_other = |row: usize| !is_own(self.origins[row].source);
         let Some(nearest) = self.search(queries, 1, Search::All, &is_other)? else { return Ok(None) };
+        let queries = self.compared(queries)?;
         let of_query = |(query, row): (&[f32], &u32)| {
             let condition = self.origins[*row as usize].condition as usize;
             self.parts.iter().find(|part| part.condition() == condition).map_or(Ok(1), |p| p.probes_to(query, *row))
         };
-        queries.chunks(self.dim()).zip(&nearest.indices).map(of_query).collect::<Result<_, _>>().map(Some)
+        queries.chunks(self.compared_dim()).zip(&nearest.indices).map(of_query).collect::<Result<_, _>>().map(Some)
     }
 
     /// Has `device` help with exact searches from now on, where it is a GPU; the answers stay the same, bit for bit. Tells
@@ -121,6 +146,29 @@ impl MemoryBank {
     /// Values per row.
     #[must_use]
     pub fn dim(&self) -> usize {
+        self.whitening.as_ref().map_or(self.parts[0].rows().dim(), |whitening| whitening.dim())
+    }
+
+    /// How rows and queries are whitened before they are compared, if they are.
+    #[must_use]
+    pub fn whitening(&self) -> Option<&Arc<Whitening>> {
+        self.whitening.as_ref()
+    }
+
+    /// Rows as they are compared, `[n, to]`.
+    ///
+    /// # Errors
+    /// [`BankError::Kernel`] for values that are not finite.
+    pub fn compared<'a>(&self, rows: &'a [f32]) -> Result<Cow<'a, [f32]>, BankError> {
+        Ok(match &self.whitening {
+            Some(whitening) => Cow::Owned(whitening.apply(rows)?),
+            None => Cow::Borrowed(rows),
+        })
+    }
+
+    /// Values of a row as it is compared.
+    #[must_use]
+    pub fn compared_dim(&self) -> usize {
         self.parts[0].rows().dim()
     }
 
@@ -251,7 +299,8 @@ impl MemoryBank {
         if !queries.len().is_multiple_of(self.dim()) {
             return Err(BankError::DimMismatch { expected: self.dim(), found: queries.len() });
         }
-        let of_part = |part: &Part| Ok((part.condition(), part.nearest(queries, k, is_searched)?));
+        let queries = self.compared(queries)?;
+        let of_part = |part: &Part| Ok((part.condition(), part.nearest(&queries, k, is_searched)?));
         let parts = self.parts.iter().filter(|part| is_considered(part)).map(of_part);
         Ok(ByCondition::new(parts.collect::<Result<_, BankError>>()?, k))
     }

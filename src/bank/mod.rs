@@ -14,6 +14,7 @@ mod outlier;
 mod part;
 mod search;
 mod unit;
+mod whitening;
 
 pub use by_condition::ByCondition;
 pub use context::{Axis, Context, MAX_CONTEXT_PARTS, MAX_CONTEXT_RADIUS};
@@ -32,3 +33,4 @@ pub use object::foreground;
 pub use outlier::{KeptRows, OUTLIER_NEIGHBOURS, outlier_factors, patch_outliers};
 pub use search::{SOFT_PENALTY, Search};
 pub use unit::normalise_rows;
+pub use whitening::{Whitened, Whitening};

@@ -43,7 +43,7 @@ pub(crate) use inside::Seen;
 pub use living::{GoingOn, Living, Merging};
 pub use method::{Fit, FitSize, Method, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
-pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, Metric, Options, Scoring, Shape};
+pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, MAX_WHITENING, Metric, Options, Scoring, Shape};
 pub use patchcore::station;
 pub use patches::Patches;
 pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality};

@@ -51,6 +51,9 @@ impl Default for Scoring {
     }
 }
 
+/// The largest floor of [`Options::whitening`]; beyond it rows are all but left as they are.
+pub const MAX_WHITENING: f64 = 1000.0;
+
 /// Settings of all methods; a method heeds those that it knows.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -69,6 +72,9 @@ pub struct Options {
     /// Share of the patches that are left out before the coreset is chosen, 0 to below 1: those least like the patches at the same
     /// place of the other images ([`patch_outliers`](crate::bank::patch_outliers)). 0 for none.
     pub filter_patches: f64,
+    /// Rows are compared whitened ([`Whitening`](crate::bank::Whitening)), with this many mean variances added to each, from 0 to
+    /// [`MAX_WHITENING`]; `None` to compare them as they are. For [`Metric::L2`] alone.
+    pub whitening: Option<f64>,
     /// How the bank is searched.
     pub index: IndexKind,
     /// What a distribution of patches is made of.
@@ -144,6 +150,7 @@ impl Default for Options {
             coreset_space: CoresetSpace::default(),
             coreset_sample: None,
             filter_patches: 0.0,
+            whitening: None,
             index: IndexKind::default(),
             shape: Shape::default(),
             shrinkage: None,

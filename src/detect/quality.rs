@@ -54,11 +54,13 @@ pub struct Preset {
     pub scales_px: &'static [usize],
     /// Rows to keep, for a detector that keeps any.
     pub coreset: CoresetSize,
+    /// How rows are whitened ([`Options::whitening`](super::Options::whitening)), for a detector that compares some.
+    pub whitening: Option<f64>,
 }
 
 impl Preset {
     /// One part, at the usual size, with the usual coreset.
-    pub const SINGLE: Self = Self { scales_px: &[DEFAULT_SIDE_PX], coreset: DEFAULT_CORESET };
+    pub const SINGLE: Self = Self { scales_px: &[DEFAULT_SIDE_PX], coreset: DEFAULT_CORESET, whitening: None };
 }
 
 /// Side of the square network input of a single part.

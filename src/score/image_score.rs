@@ -126,12 +126,13 @@ fn reweighted(
     if n == 1 {
         return Ok(distances[worst]);
     }
-    let query = &descriptors[worst * bank.dim()..][..bank.dim()];
+    let query = &*bank.compared(&descriptors[worst * bank.dim()..][..bank.dim()])?;
     let nearest_row = nearest.indices[worst * nearest.k] as usize;
     let around = bank.nearest(bank.row(nearest_row), n)?;
-    let to_query: Vec<f64> =
-        around.indices.iter().map(|row| distance(bank.metric(), query, bank.row(*row as usize))).collect();
-    let nearest_distance = distance(bank.metric(), query, bank.row(nearest_row));
+    let to_query = |row: usize| Ok(distance(bank.metric(), query, &bank.compared(bank.row(row))?));
+    let nearest_distance = to_query(nearest_row)?;
+    let to_query =
+        around.indices.iter().map(|row| to_query(*row as usize)).collect::<Result<Vec<f64>, ScoreError>>()?;
     let largest = to_query.iter().copied().fold(nearest_distance, f64::max);
     let total: f64 = to_query.iter().map(|d| (d - largest).exp()).sum();
     // Where more duplicates of m* than neighbours crowd it out of its own neighbourhood, rounding could go below 0.

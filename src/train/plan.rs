@@ -177,7 +177,11 @@ impl FitPlan {
     pub fn of(quality: Quality) -> Self {
         let registry = Registry::built_in();
         let preset = registry.preset(registry.kinds()[0].name, quality);
-        let method = registry.default_method(&Options { coreset: preset.coreset, ..Options::default() });
+        let method = registry.default_method(&Options {
+            coreset: preset.coreset,
+            whitening: preset.whitening,
+            ..Options::default()
+        });
         let part = |side: &usize| PartPlan { pipeline: default_pipeline(*side), method: Arc::clone(&method) };
         Self {
             profile: quality.to_string(),

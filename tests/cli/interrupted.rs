@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 mod kills;
+mod updates;
 
 /// Images that `infer` and `eval` look at.
 const N_IMAGES: usize = 60;

@@ -1,10 +1,10 @@
 //! Covariances to their factors.
 
 use super::law::kernel;
-use super::linear::{cholesky, halved, inverse_of_lower, packed, whole};
+use super::linear::{halved, packed, whole};
 use super::moments::Shrunk;
 use crate::detect::DetectError;
-use crate::kernel::Projection;
+use crate::kernel::{Projection, cholesky, inverse_of_lower};
 
 /// Most principal directions.
 pub(super) const MOST_DIRECTIONS: usize = 256;

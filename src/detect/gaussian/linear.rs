@@ -1,50 +1,6 @@
-//! Symmetric positive definite matrices, in double precision.
+//! Lower triangular matrices, packed.
 
 use half::f16;
-
-/// The lower triangular `L` with `L Lᵀ = matrix` (`[n, n]`, row-major, Cholesky); `None` where the matrix is not positive
-/// definite.
-pub(super) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
-    for row in 0..n {
-        let (above, own) = matrix.split_at_mut(row * n);
-        for column in 0..=row {
-            let (left, right) = if column == row {
-                (&own[..column], &own[..column])
-            } else {
-                (&own[..column], &above[column * n..][..column])
-            };
-            let dot: f64 = left.iter().zip(right).map(|(a, b)| a * b).sum();
-            let rest = own[column] - dot;
-            own[column] = if column < row {
-                rest / above[column * n + column]
-            } else if rest > 0.0 && rest.is_finite() {
-                rest.sqrt()
-            } else {
-                return None;
-            };
-        }
-        own[row + 1..n].fill(0.0);
-    }
-    Some(matrix)
-}
-
-/// The inverse of a lower triangular matrix `[n, n]` with a positive diagonal, lower triangular itself.
-pub(super) fn inverse_of_lower(lower: &[f64], n: usize) -> Vec<f64> {
-    let mut inverse = vec![0.0; n * n];
-    for row in 0..n {
-        // Row i of the inverse: (e_i - sum over k < i of l_ik times row k) / l_ii.
-        let (done, own) = inverse.split_at_mut(row * n);
-        let own = &mut own[..n];
-        for k in 0..row {
-            let factor = lower[row * n + k];
-            own[..=k].iter_mut().zip(&done[k * n..][..=k]).for_each(|(v, d)| *v -= factor * d);
-        }
-        let pivot = lower[row * n + row];
-        own[..row].iter_mut().for_each(|v| *v /= pivot);
-        own[row] = 1.0 / pivot;
-    }
-    inverse
-}
 
 /// The lower triangle of `[n, n]`, row by row: `n (n + 1) / 2` values.
 pub(super) fn packed(lower: &[f64], n: usize) -> Vec<f32> {
@@ -103,6 +59,7 @@ pub(super) fn packed_len(n: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{cholesky, inverse_of_lower};
     use proptest::prelude::*;
 
     proptest! {
@@ -145,9 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_has_no_factor() {
-        assert!(cholesky(vec![1.0, 2.0, 2.0, 1.0], 2).is_none());
-        assert!(cholesky(vec![f64::NAN], 1).is_none());
+    fn the_length_of_a_triangle_does_not_overflow() {
         assert_eq!(packed_len(usize::MAX), usize::MAX / 2);
     }
 }

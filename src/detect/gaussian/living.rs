@@ -8,7 +8,7 @@ use super::factor::{factorised, narrow};
 use super::fit::FittedGaussian;
 use super::fitted::{Gaussian, NAME};
 use super::law::{Law, no_places};
-use super::linear::{inverse_of_lower, packed_len, unpacked};
+use super::linear::{packed_len, unpacked};
 use super::making::{N_FOLDS, POOLED_BELOW};
 use super::moments::Moments;
 use super::section::{self, Parts};
@@ -17,6 +17,7 @@ use crate::bundle::{Section, SectionEntry};
 use crate::detect::{
     DetectError, Detector, FeaturePipeline, Fit, FitSize, GoingOn, Living, Merging, Method, Shape, Training, go_on,
 };
+use crate::kernel::inverse_of_lower;
 use crate::progress::Progress;
 use rayon::prelude::*;
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use super::fitted::{NAME, PatchCore};
 use super::index;
-use super::settings::{CoresetEntry, ScoreEntry, Settings};
+use super::settings::{CoresetEntry, ScoreEntry, Settings, WhiteningEntry};
 use crate::bank::{
     BankError, BankRow, Coreset, CoresetSize, CoresetSpace, DENSITY_NEIGHBOURS, IndexKind, KeptRows, LocalDensity,
-    MemoryBank, RowSource, Search, normalise_rows, patch_outliers, select_from,
+    MemoryBank, RowSource, Search, Whitened, Whitening, normalise_rows, patch_outliers, select_from,
 };
 use crate::bundle::{SectionEntry, UNKNOWN};
 use crate::condition::Admission;
@@ -14,9 +14,12 @@ use crate::detect::{
     go_on,
 };
 use crate::progress::Progress;
+use std::sync::Arc;
 
 /// Bytes for each value of the bank: rows, rows of each condition, the copy that is written, and room for the search.
 const BANK_BYTES: u64 = 16;
+/// Bytes of rows that are taken in at a time to tell how they are whitened.
+const WHITENING_BYTES: u64 = 16 << 20;
 
 /// How a bank is made.
 #[derive(Clone, Debug)]
@@ -31,12 +34,19 @@ impl Plan {
 
     /// Picks one coreset for all conditions: greedy k-center gives each as many rows as its variety needs, so that a distance
     /// means the same in all of them. A condition that the others cover keeps at least one row of its own.
-    fn pick(&self, training: &Training<'_>, progress: &dyn Progress) -> Result<Coreset, DetectError> {
+    fn pick(
+        &self,
+        training: &Training<'_>,
+        whitening: Option<&Whitening>,
+        progress: &dyn Progress,
+    ) -> Result<Coreset, DetectError> {
         let described = training.described;
         let n_rows = described.n_rows();
         let Options { coreset, coreset_space, coreset_sample, .. } = self.options;
         let kept = self.filter(training, progress)?;
         let source: &dyn RowSource = kept.as_ref().map_or(described, |kept| kept);
+        let whitened = whitening.map(|by| Whitened::new(source, by));
+        let source: &dyn RowSource = whitened.as_ref().map_or(source, |whitened| whitened);
         progress.begin("coreset", coreset.of(source.n_rows()));
         let step = &mut |n| progress.advance(n);
         let mut found = select_from(source, coreset, coreset_space, coreset_sample, training.seed, step)?;
@@ -90,6 +100,12 @@ impl Plan {
         Ok(Some(KeptRows::without(described, &factors, share)))
     }
 
+    /// How rows are whitened, where that is asked for and they vary at all.
+    fn whitening(&self, training: &Training<'_>) -> Result<Option<Arc<Whitening>>, DetectError> {
+        let Some(floor) = self.options.whitening else { return Ok(None) };
+        Ok(Whitening::measure(training.described, floor)?.map(Arc::new))
+    }
+
     fn settings(&self, picked: &Coreset, bank: &MemoryBank, training: &Training<'_>) -> Settings {
         let Options { metric, scoring, coreset, coreset_space, .. } = &self.options;
         let rows_of = |condition: usize| bank.origins().iter().filter(|o| o.condition as usize == condition).count();
@@ -107,6 +123,10 @@ impl Plan {
                 covering_radius: Some(picked.covering_radius),
             },
             filter_patches: Some(self.options.filter_patches).filter(|share| *share > 0.0),
+            whitening: bank
+                .whitening()
+                .zip(self.options.whitening)
+                .map(|(whitening, floor)| WhiteningEntry { floor, n_values: whitening.to() }),
             index: None,
             score: ScoreEntry::new(scoring),
             density_neighbours: Some(DENSITY_NEIGHBOURS),
@@ -143,7 +163,12 @@ impl Method for Plan {
             // Its lists hold the rows, and those of each condition, once more; twice while it is measured.
             IndexKind::InvertedFile => 2 * BANK_BYTES,
         };
-        let bank = per_value * coreset.of(n_rows) as u64 * dim as u64;
+        // Whitened rows beside those that are kept, and the sums that tell how.
+        let (per_value, is_held, told) = match self.options.whitening {
+            Some(_) => (per_value + 8, false, 32 * (dim * dim) as u64 + WHITENING_BYTES),
+            None => (per_value, is_held, 0),
+        };
+        let bank = (per_value * coreset.of(n_rows) as u64 * dim as u64).max(told);
         if self.options.filter_patches <= 0.0 {
             return bank.max(coreset_space.memory_bytes(n_rows, dim, *coreset, is_held));
         }
@@ -162,7 +187,8 @@ impl Method for Plan {
     ) -> Result<Box<dyn Fit>, DetectError> {
         let described = training.described;
         let (dim, grid) = (described.dim(), described.grid());
-        let picked = self.pick(training, progress)?;
+        let whitening = self.whitening(training)?;
+        let picked = self.pick(training, whitening.as_deref(), progress)?;
         let indices: Vec<usize> = picked.indices.iter().map(|i| *i as usize).collect();
         let origin = |candidate: &usize| {
             let (index, place) = described.origin(*candidate);
@@ -170,7 +196,8 @@ impl Method for Plan {
             BankRow { condition, source, position: place.map_or(UNKNOWN, |place| place as u32) }
         };
         let origins: Vec<BankRow> = indices.iter().map(origin).collect();
-        let mut bank = MemoryBank::new(described.gather(&indices)?, dim, origins, self.options.metric.into())?;
+        let rows = (described.gather(&indices)?, dim);
+        let mut bank = MemoryBank::whitened(rows, origins, self.options.metric.into(), whitening)?;
         go_on(progress)?;
         let density = LocalDensity::measure(&bank)?;
         let mut settings = self.settings(&picked, &bank, training);

@@ -3,8 +3,8 @@
 use super::fitted::{NAME, PatchCore};
 use super::settings::Settings;
 use crate::bank::{
-    BankError, BankRow, ByCondition, CoresetSize, IndexKind, LocalDensity, MemoryBank, RowSource, normalise_rows,
-    select,
+    BankError, BankRow, ByCondition, CoresetSize, IndexKind, LocalDensity, MemoryBank, RowSource, Whitening,
+    normalise_rows, select,
 };
 use crate::bundle::{Section, SectionEntry, UNKNOWN};
 use crate::condition::Admission;
@@ -15,6 +15,8 @@ use crate::detect::{
 use crate::kernel::continue_k_center;
 use crate::progress::Progress;
 use rayon::prelude::*;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Bytes of found neighbours that are kept, so that the old rows are searched once.
 const CACHE_BYTES: usize = 256 << 20;
@@ -37,11 +39,26 @@ pub(super) struct Base {
     pub(super) settings: Settings,
     /// The list of each row, where there is an index.
     pub(super) row_list: Vec<u32>,
+    /// How rows are compared: as they were when it was fitted.
+    pub(super) whitening: Option<Arc<Whitening>>,
 }
 
 impl Base {
     fn bank(&self) -> Result<MemoryBank, BankError> {
-        MemoryBank::new(self.rows.clone(), self.dim, self.origins.clone(), self.settings.metric.into())
+        self.bank_of(self.rows.clone(), self.origins.clone())
+    }
+
+    /// A bank of these rows, compared as those of this one.
+    fn bank_of(&self, rows: Vec<f32>, origins: Vec<BankRow>) -> Result<MemoryBank, BankError> {
+        MemoryBank::whitened((rows, self.dim), origins, self.settings.metric.into(), self.whitening.clone())
+    }
+
+    /// Rows as they are compared, and how many values each has.
+    fn compared<'a>(&self, rows: Cow<'a, [f32]>) -> Result<(Cow<'a, [f32]>, usize), BankError> {
+        Ok(match &self.whitening {
+            Some(whitening) => (Cow::Owned(whitening.apply(&rows)?), whitening.to()),
+            None => (rows, self.dim),
+        })
     }
 
     /// Of these rows alone, in ascending order.
@@ -55,6 +72,7 @@ impl Base {
             row_list: at.iter().filter_map(|row| self.row_list.get(*row)).copied().collect(),
             entry: self.entry.clone(),
             settings: self.settings.clone(),
+            whitening: self.whitening.clone(),
             ..*self
         }
     }
@@ -68,7 +86,8 @@ impl Base {
         }
         let space = self.settings.coreset.projection.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default();
         let seed = self.settings.coreset.seed;
-        let found = select(&self.rows, self.dim, CoresetSize::Count(cap), space, seed, &mut |_| {})?;
+        let (rows, dim) = self.compared(Cow::Borrowed(&self.rows))?;
+        let found = select(&rows, dim, CoresetSize::Count(cap), space, seed, &mut |_| {})?;
         let mut at: Vec<usize> = found.indices.iter().map(|row| *row as usize).collect();
         for condition in 0..n_conditions {
             let is_of = |row: &usize| self.origins[*row].condition as usize == condition;
@@ -112,8 +131,8 @@ impl Base {
         self.renumber_lists();
         self.counted(n_conditions);
         let entry = self.entry()?;
-        let tensors =
-            super::section::tensors_of((self.rows, &self.origins), self.scales.unwrap_or_default(), self.row_list);
+        let (rows, scales) = ((self.rows, &self.origins[..]), self.scales.unwrap_or_default());
+        let tensors = super::section::tensors_of(rows, scales, self.row_list, self.whitening.as_ref());
         Ok(Section { entry, tensors })
     }
 
@@ -196,7 +215,7 @@ impl GoOn {
         progress: &dyn Progress,
     ) -> Result<(Vec<usize>, f32), DetectError> {
         let described = training.described;
-        let (n, dim) = (described.n_rows(), described.dim());
+        let n = described.n_rows();
         let n_picks = self.n_picks(n);
         let every = n.div_ceil(MOST_CANDIDATES.max(n_picks));
         let candidates: Vec<usize> = (0..n).step_by(every).collect();
@@ -205,6 +224,7 @@ impl GoOn {
         } else {
             described.gather(&candidates)?.into()
         };
+        let (rows, dim) = self.base.compared(rows)?;
         let squares = candidates.iter().map(|at| searched.squares[*at]).collect();
         progress.begin("coreset", n_picks);
         let mut before = 0;
@@ -266,11 +286,11 @@ impl Method for GoOn {
         }
     }
 
-    /// The bank three times (as it is, prepared, and grown), and what is known of each candidate.
+    /// The bank four times (as it is, prepared, and grown, rows beside whitened ones), and what is known of each candidate.
     fn peak_bytes(&self, size: FitSize) -> u64 {
         let FitSize { n_rows, dim, .. } = size;
         let rows = (self.base.origins.len() + self.n_picks(n_rows)) as u64;
-        16 * rows * dim as u64 + (20 + 8 * self.base.scoring.map_neighbours as u64) * n_rows as u64
+        20 * rows * dim as u64 + (20 + 8 * self.base.scoring.map_neighbours as u64) * n_rows as u64
     }
 
     fn fit(
@@ -294,7 +314,7 @@ impl Method for GoOn {
             None
         } else {
             let (rows, origins) = (base.rows[n_old * base.dim..].to_vec(), base.origins[n_old..].to_vec());
-            Some(MemoryBank::new(rows, base.dim, origins, base.settings.metric.into())?)
+            Some(base.bank_of(rows, origins)?)
         };
         base.renumber_lists();
         base.counted(self.by.n_conditions);

@@ -25,7 +25,9 @@ pub(super) fn build(
     let kernel = |error| DetectError::Bank(BankError::Kernel(error));
     let asked = training.images.len().min(N_IMAGES);
     progress.begin("index", asked);
-    let list_of = k_means(bank.rows(), bank.dim(), bank.metric(), IndexKind::n_lists(bank.n_rows())).map_err(kernel)?;
+    let rows = bank.compared(bank.rows())?.into_owned();
+    let list_of =
+        k_means(&rows, bank.compared_dim(), bank.metric(), IndexKind::n_lists(bank.n_rows())).map_err(kernel)?;
     let n_lists = list_of.iter().max().map_or(0, |list| *list as usize + 1);
     bank.index(&list_of, n_lists)?;
     let searched = &*bank;

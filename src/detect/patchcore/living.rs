@@ -40,11 +40,14 @@ impl Living for PatchCore {
         left.section(n_conditions)
     }
 
-    /// The rows of both; under a cap those of a coreset of them.
+    /// The rows of both, compared as those of this one; under a cap those of a coreset of them.
     fn merge(&self, other: &Section, how: &Merging<'_>) -> Result<Section, DetectError> {
         let mut base = self.base()?;
         let added: Settings = other.entry.settings().map_err(DetectError::defect)?;
-        let same = |settings: &Settings| (settings.metric, settings.score.clone(), settings.index.is_some());
+        let same = |settings: &Settings| {
+            let is_whitened = settings.whitening.is_some();
+            (settings.metric, settings.score.clone(), settings.index.is_some(), is_whitened)
+        };
         if same(&base.settings) != same(&added) || self.entry.features != other.entry.features {
             let (expected, found) = ("network, input and scoring of the first bundle".to_owned(), "others".to_owned());
             return Err(DetectError::Setting { setting: "settings of the second bundle", expected, found });
@@ -95,6 +98,7 @@ impl PatchCore {
             entry: self.entry.clone(),
             settings: self.entry.settings().map_err(DetectError::defect)?,
             row_list: self.row_list.clone(),
+            whitening: self.bank.whitening().cloned(),
         })
     }
 }

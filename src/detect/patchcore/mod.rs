@@ -13,7 +13,7 @@ mod section;
 mod settings;
 pub mod station;
 
-use super::{DEFAULT_CORESET, DetectError, Kind, Method, Options, Preset, Quality};
+use super::{DetectError, Kind, MAX_WHITENING, Method, Metric, Options, Preset, Quality};
 use crate::bank::CoresetSize;
 use fit::Plan;
 pub(super) use format1::upgrade;
@@ -34,7 +34,19 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
-    Ok(Arc::new(Plan::new(options)))
+    match (options.whitening, options.metric) {
+        (Some(floor), _) if !(0.0..=MAX_WHITENING).contains(&floor) => Err(DetectError::Setting {
+            setting: "whitening",
+            expected: format!("a floor from 0 to {MAX_WHITENING}"),
+            found: floor.to_string(),
+        }),
+        (Some(_), metric) if metric != Metric::L2 => Err(DetectError::Setting {
+            setting: "whitening",
+            expected: "Euclidean distances: a cosine is of rows as they are".to_owned(),
+            found: "cosine".to_owned(),
+        }),
+        (_, _) => Ok(Arc::new(Plan::new(options))),
+    }
 }
 
 /// A defect has a size, and one input size sees one of them: two of them, chosen over five products ([ADR
@@ -42,8 +54,8 @@ fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
 fn preset(quality: Quality) -> Preset {
     match quality {
         Quality::Fast => Preset::SINGLE,
-        Quality::Balanced => Preset { scales_px: &[128, 384], coreset: DEFAULT_CORESET },
-        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03) },
+        Quality::Balanced => Preset { scales_px: &[128, 384], ..Preset::SINGLE },
+        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03), ..Preset::SINGLE },
     }
 }
 

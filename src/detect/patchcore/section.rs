@@ -2,12 +2,13 @@
 
 use super::fitted::PatchCore;
 use super::settings::{IndexEntry, Settings};
-use crate::bank::{BankRow, IndexKind, LocalDensity, MemoryBank};
+use crate::bank::{BankRow, IndexKind, LocalDensity, MemoryBank, Whitening};
 use crate::bundle::settings::{MAX_COUNT, require};
 use crate::bundle::{
     Defect, FeaturesEntry, MAX_MAGNITUDE, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf,
 };
 use crate::detect::{DetectError, Detector, Metric, Opening};
+use std::sync::Arc;
 
 /// Names of its tensors.
 pub(super) const ROWS: &str = "rows";
@@ -16,10 +17,12 @@ pub(super) const ROW_SOURCE: &str = "row_source";
 pub(super) const ROW_POSITION: &str = "row_position";
 pub(super) const ROW_SCALE: &str = "row_scale";
 pub(super) const ROW_LIST: &str = "row_list";
+pub(super) const WHITENING: &str = "whitening";
 
 /// `rows` f32 `[n_rows, dim]`: the bank; `row_condition`, `row_source`, `row_position` u32 `[n_rows]`: where each row comes
 /// from (its condition, training image, and patch in the grid); `row_scale` f32 `[n_rows]`: mean distance of each to its
-/// nearest other rows; `row_list` u32 `[n_rows]`: its list in the index.
+/// nearest other rows; `row_list` u32 `[n_rows]`: its list in the index; `whitening` f32 `[n_values, dim]`: what rows and
+/// patches are multiplied by before they are compared.
 pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
     let settings: Settings = entry.settings()?;
     settings.check(shared.conditions.len())?;
@@ -39,6 +42,10 @@ pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<Ten
         TensorSpec::indices(ROW_POSITION, &[n], "the patch grid", n_patches).or_unknown(),
         TensorSpec::within(ROW_SCALE, &where_used(settings.density_neighbours.is_some()), 0.0, MAX_MAGNITUDE),
         TensorSpec::indices(ROW_LIST, &where_used(settings.index.is_some()), "lists", n_lists),
+        match &settings.whitening {
+            Some(whitening) => TensorSpec::numbers(WHITENING, &[whitening.n_values, descriptor.dim]),
+            None => TensorSpec::numbers(WHITENING, &[0]),
+        },
     ])
 }
 
@@ -58,10 +65,11 @@ pub(super) fn check(entry: &SectionEntry, tensors: TensorsOf<'_>, _shared: &Mani
 /// The bank and how it is searched.
 pub(super) fn facts(entry: &SectionEntry, shared: &Manifest) -> Vec<(String, String)> {
     let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
-    let Settings { metric, coreset, filter_patches, index, rows_of_condition, .. } = settings;
+    let Settings { metric, coreset, filter_patches, whitening, index, rows_of_condition, .. } = settings;
     let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
     let n_candidates = coreset.n_candidates.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
     let distance = match metric {
+        Metric::L2 if whitening.is_some() => "whitened",
         Metric::L2 => "Euclidean",
         Metric::Cosine => "cosine",
     };
@@ -103,7 +111,12 @@ pub(super) fn open(
     let origins = tensors.take_indices(ROW_CONDITION).into_iter().zip(source).zip(position);
     let origins = origins.map(|((condition, source), position)| BankRow { condition, source, position }).collect();
     let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
-    let mut bank = MemoryBank::new(tensors.take_numbers(ROWS), dim, origins, settings.metric.into())?;
+    let whitening = match settings.whitening {
+        Some(_) => Some(Arc::new(Whitening::new(tensors.take_numbers(WHITENING), dim)?)),
+        None => None,
+    };
+    let rows = (tensors.take_numbers(ROWS), dim);
+    let mut bank = MemoryBank::whitened(rows, origins, settings.metric.into(), whitening)?;
     let row_list = tensors.take_indices(ROW_LIST);
     if let Some(index) = &settings.index {
         match DetectError::parse("index", &index.kind)? {
@@ -125,13 +138,20 @@ impl PatchCore {
     pub(super) fn to_section(&self) -> Section {
         let rows = (self.bank.rows().to_vec(), self.bank.origins());
         let scales = self.density.as_ref().map_or(&[][..], LocalDensity::scales).to_vec();
-        Section { entry: self.entry.clone(), tensors: tensors_of(rows, scales, self.row_list.clone()) }
+        let tensors = tensors_of(rows, scales, self.row_list.clone(), self.bank.whitening());
+        Section { entry: self.entry.clone(), tensors }
     }
 }
 
 /// The tensors of a bank with these rows.
-pub(super) fn tensors_of((rows, origins): (Vec<f32>, &[BankRow]), scales: Vec<f32>, row_list: Vec<u32>) -> Tensors {
+pub(super) fn tensors_of(
+    (rows, origins): (Vec<f32>, &[BankRow]),
+    scales: Vec<f32>,
+    row_list: Vec<u32>,
+    whitening: Option<&Arc<Whitening>>,
+) -> Tensors {
     Tensors::default()
+        .with_numbers(WHITENING, whitening.map_or_else(Vec::new, |whitening| whitening.matrix().to_vec()))
         .with_numbers(ROWS, rows)
         .with_indices(ROW_CONDITION, origins.iter().map(|o| o.condition).collect())
         .with_indices(ROW_SOURCE, origins.iter().map(|o| o.source).collect())

@@ -2,7 +2,7 @@
 
 use crate::bundle::settings::{MAX_COUNT, check_between, check_count, check_named, check_share, check_size, require};
 use crate::bundle::{Defect, MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_SCORE, exact};
-use crate::detect::{DetectError, Metric, Scoring};
+use crate::detect::{DetectError, MAX_WHITENING, Metric, Scoring};
 use serde::{Deserialize, Serialize};
 
 /// Settings of a fitted memory bank.
@@ -17,6 +17,9 @@ pub(super) struct Settings {
     /// left out of the file, where none were.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "exact")]
     pub(super) filter_patches: Option<f64>,
+    /// How rows are whitened before they are compared; `None`, and left out of the file, where they are compared as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whitening: Option<WhiteningEntry>,
     /// How the rows are searched; `None`, and left out of the file, where all of them are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) index: Option<IndexEntry>,
@@ -49,6 +52,17 @@ pub(super) struct CoresetEntry {
     /// Largest distance from a candidate to its nearest picked row; `None` where not measured.
     #[serde(with = "exact")]
     pub(super) covering_radius: Option<f32>,
+}
+
+/// A whitening of the rows; `whitening` is its matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhiteningEntry {
+    /// Added to each variance, in mean variances.
+    #[serde(with = "exact")]
+    pub(super) floor: f64,
+    /// Values of a whitened row.
+    pub(super) n_values: usize,
 }
 
 /// An index for searching the rows.
@@ -105,6 +119,13 @@ impl Settings {
         check_coreset(&self.coreset)?;
         if let Some(share) = self.filter_patches {
             check_share("filter_patches", share)?;
+        }
+        if let Some(WhiteningEntry { floor, n_values }) = &self.whitening {
+            check_between("whitening.floor", *floor as f32, 0.0, MAX_WHITENING as f32)?;
+            check_size("whitening.n_values", *n_values, MAX_COUNT)?;
+            require(self.metric == Metric::L2, format!("{:?}", self.metric), || {
+                ("metric".into(), "l2 where rows are whitened".into())
+            })?;
         }
         if let Some(index) = &self.index {
             check_index(index, self.coreset.n_picked)?;

@@ -2,8 +2,8 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    DetectorParts, Shrinkage, parse, parse_bytes, parse_detector, parse_foreground, parse_neighbours, parse_odd,
-    parse_positive, parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold,
+    DetectorParts, Shrinkage, Whiten, parse, parse_bytes, parse_detector, parse_foreground, parse_neighbours,
+    parse_odd, parse_positive, parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold, parse_whiten,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
@@ -158,6 +158,11 @@ pub(crate) struct MethodArgs {
     /// not become normal (SoftPatch). For detectors that keep a bank.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share, help_heading = METHOD, hide_short_help = true)]
     pub(crate) filter_patches: f64,
+    /// Compare patches whitened, with so many mean variances added to each, or not: none [default: as --quality has it]
+    ///
+    /// A defect in directions in which normal patches vary little then counts for more. For --metric l2.
+    #[arg(long, value_name = "FLOOR|none", value_parser = parse_whiten, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) whiten: Option<Whiten>,
     /// How the bank is searched: exact or ivf
     ///
     /// ivf is an inverted file: faster for very large banks; it finds the nearest row of at least 99 % of left-out normal

@@ -2,7 +2,7 @@
 
 use crate::message::as_typed;
 use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE};
-use pcore::detect::Registry;
+use pcore::detect::{MAX_WHITENING, Registry};
 use pcore::image::MAX_INPUT_PX;
 use pcore::job::Keep;
 use pcore::synth::plate::PLATE_SIDES_PX;
@@ -189,6 +189,18 @@ pub(super) fn parse_detector(text: &str) -> Result<DetectorParts, String> {
 /// A share of shrinkage, or none for the one that the data tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shrinkage(pub(crate) Option<f64>);
+
+/// `none` or a floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Whiten(pub(crate) Option<f64>);
+
+pub(super) fn parse_whiten(text: &str) -> Result<Whiten, String> {
+    match text.parse::<f64>() {
+        Ok(floor) if (0.0..=MAX_WHITENING).contains(&floor) => Ok(Whiten(Some(floor))),
+        Err(_) if text == "none" => Ok(Whiten(None)),
+        Ok(_) | Err(_) => Err(format!("expected none or a number from 0 to {MAX_WHITENING}, such as 1")),
+    }
+}
 
 pub(super) fn parse_shrinkage(text: &str) -> Result<Shrinkage, String> {
     match text.parse::<f64>() {

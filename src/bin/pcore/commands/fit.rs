@@ -12,7 +12,7 @@ use anyhow::Result;
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset;
-use pcore::detect::{DEFAULT_SIDE_PX, Options, PipelineSpec, Preset, Registry, Scoring};
+use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
 use pcore::report::LeftOut;
@@ -122,6 +122,11 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
     options.filter_patches = method.filter_patches;
+    options.whitening = match (method.whiten, options.metric) {
+        (Some(asked), _) => asked.0,
+        (None, Metric::L2) => preset.whitening,
+        (None, _) => None,
+    };
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     let sized = sized(method, preset);
@@ -129,7 +134,8 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         Ok(PartPlan { pipeline: pipeline(&method.pipeline, *size), method: registry.method(kind, &options)? })
     };
     let parts = sized.iter().map(part).collect::<Result<_>>()?;
-    let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
+    let is_preset = method.scales.is_empty() && method.image_size.is_none();
+    let is_preset = is_preset && method.coreset.is_none() && method.whiten.is_none();
     let is_preset = is_preset && matches!(&method.detector.0[..], [DetectorPart { size: None, .. }]);
     Ok(FitPlan {
         profile: match method.profile {

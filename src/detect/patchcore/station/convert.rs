@@ -63,6 +63,7 @@ fn settings(n_rows: usize) -> Settings {
             covering_radius: None,
         },
         filter_patches: None,
+        whitening: None,
         index: None,
         score: ScoreEntry { image_score: IMAGE_SCORE.to_owned(), map_neighbours: 1, map_sigma_px: 0.0 },
         density_neighbours: None,
