@@ -3,7 +3,7 @@
 use super::{GroupRule, TileRule, TrainError};
 use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
-use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Quality, Registry};
+use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Preset, Quality, Registry};
 use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
 use crate::image::Image;
@@ -177,15 +177,12 @@ impl FitPlan {
     pub fn of(quality: Quality) -> Self {
         let registry = Registry::built_in();
         let preset = registry.preset(registry.kinds()[0].name, quality);
-        let method = registry.default_method(&Options {
-            coreset: preset.coreset,
-            whitening: preset.whitening,
-            ..Options::default()
-        });
+        let Preset { scales_px, coreset, whitening } = preset;
+        let method = registry.default_method(&Options { coreset, whitening, ..Options::default() });
         let part = |side: &usize| PartPlan { pipeline: default_pipeline(*side), method: Arc::clone(&method) };
         Self {
             profile: quality.to_string(),
-            parts: preset.scales_px.iter().map(part).collect(),
+            parts: scales_px.iter().map(part).collect(),
             ..Self::with(PartPlan::default())
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
         options
     };
     let plain = || options(|_| ());
+    let whitened = || options(|o| o.whitening = Some(1.0));
     let one = |name: &'static str, kind, options| Case { name, parts: vec![(kind, 96, options)] };
     vec![
         one("patchcore", "patchcore", plain()),
@@ -42,7 +43,7 @@ pub(crate) fn cases() -> Vec<Case> {
         one("gaussian residual", "gaussian", options(|o| o.shape = Shape::Residual(0.95))),
         one("toy", "toy", plain()),
         Case { name: "patchcore + gaussian", parts: vec![("patchcore", 96, plain()), ("gaussian", 96, plain())] },
-        Case { name: "two sizes", parts: vec![("patchcore", 64, plain()), ("patchcore", 128, plain())] },
+        Case { name: "two sizes", parts: vec![("patchcore", 64, whitened()), ("patchcore", 128, whitened())] },
     ]
 }
 

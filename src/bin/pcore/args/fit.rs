@@ -160,9 +160,10 @@ pub(crate) struct MethodArgs {
     pub(crate) filter_patches: f64,
     /// Compare patches whitened, with so many mean variances added to each, or not: none [default: as --quality has it]
     ///
-    /// A defect in directions in which normal patches vary little then counts for more. For --metric l2.
-    #[arg(long, value_name = "FLOOR|none", value_parser = parse_whiten, help_heading = METHOD, hide_short_help = true)]
-    pub(crate) whiten: Option<Whiten>,
+    /// A defect in directions in which normal patches vary little then counts for more. One for all scales, or one for each, in
+    /// their order, such as 1,none. For --metric l2.
+    #[arg(long, value_name = "FLOOR|none", value_delimiter = ',', value_parser = parse_whiten, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) whiten: Vec<Whiten>,
     /// How the bank is searched: exact or ivf
     ///
     /// ivf is an inverted file: faster for very large banks; it finds the nearest row of at least 99 % of left-out normal

@@ -8,7 +8,7 @@ use crate::console::{Console, context, print, print_json, print_line, problem, s
 use crate::home;
 use crate::message::error_text;
 use crate::terminal;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset;
@@ -122,20 +122,18 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
     options.filter_patches = method.filter_patches;
-    options.whitening = match (method.whiten, options.metric) {
-        (Some(asked), _) => asked.0,
-        (None, Metric::L2) => preset.whitening,
-        (None, _) => None,
-    };
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     let sized = sized(method, preset);
-    let part = |(kind, size): &(String, (usize, usize))| -> Result<PartPlan> {
+    let whitening = whitening(method, sized.len(), preset.whitening)?;
+    let part = |((kind, size), whitening): (&(String, (usize, usize)), Option<f64>)| -> Result<PartPlan> {
+        let mut options = options.clone();
+        options.whitening = whitening;
         Ok(PartPlan { pipeline: pipeline(&method.pipeline, *size), method: registry.method(kind, &options)? })
     };
-    let parts = sized.iter().map(part).collect::<Result<_>>()?;
-    let is_preset = method.scales.is_empty() && method.image_size.is_none();
-    let is_preset = is_preset && method.coreset.is_none() && method.whiten.is_none();
+    let parts = sized.iter().zip(whitening).map(part).collect::<Result<_>>()?;
+    let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
+    let is_preset = is_preset && method.whiten.is_empty();
     let is_preset = is_preset && matches!(&method.detector.0[..], [DetectorPart { size: None, .. }]);
     Ok(FitPlan {
         profile: match method.profile {
@@ -165,6 +163,17 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         memory_bytes: run.memory,
         scratch: method.scratch.clone(),
     })
+}
+
+/// How each of the parts is whitened.
+fn whitening(method: &MethodArgs, n_parts: usize, preset: Option<f64>) -> Result<Vec<Option<f64>>> {
+    match &method.whiten[..] {
+        // A cosine is one of rows as they are.
+        [] => Ok(vec![preset.filter(|_| Metric::from(method.metric) == Metric::L2); n_parts]),
+        [one] => Ok(vec![one.0; n_parts]),
+        all if all.len() == n_parts => Ok(all.iter().map(|own| own.0).collect()),
+        all => bail!("--whiten names {} floors for {n_parts} parts: name one for all, or one for each", all.len()),
+    }
 }
 
 /// The detectors, each with the size of its network's input.
