@@ -1,9 +1,10 @@
 //! A picture that can be drawn on.
 
 use image::ImageEncoder;
+use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
-use super::{font, unicode};
+use super::{font, resample, unicode};
 use crate::report::ReportError;
 
 /// Longest side of a picture, in pixels.
@@ -50,7 +51,7 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Png`] if the encoder refuses.
+    /// [`ReportError::Encoding`] if the encoder refuses.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
         let mut bytes = Vec::new();
         let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
@@ -58,6 +59,32 @@ impl Picture {
         let (width, height) = (self.width_px as u32, self.height_px as u32);
         encoder.write_image(&self.pixels, width, height, image::ExtendedColorType::Rgb8)?;
         Ok(bytes)
+    }
+
+    /// The picture as a JPEG file of that quality, from 1 to 100, every pixel with a colour of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Encoding`] if the encoder refuses.
+    pub fn jpeg(&self, quality: u8) -> Result<Vec<u8>, ReportError> {
+        let mut bytes = Vec::new();
+        // As in `png`.
+        let (width, height) = (self.width_px as u32, self.height_px as u32);
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
+        encoder.write_image(&self.pixels, width, height, image::ExtendedColorType::Rgb8)?;
+        Ok(bytes)
+    }
+
+    /// The picture with no side longer than `max_side_px`, as it is where it fits.
+    #[must_use]
+    pub fn shrunk(&self, max_side_px: usize) -> Self {
+        let (height, width) = (self.height_px, self.width_px);
+        let (longest, limit) = (height.max(width), max_side_px.max(1));
+        if longest <= limit {
+            return self.clone();
+        }
+        let shrink = |side: usize| (side * limit).div_ceil(longest).max(1);
+        resample::source(&self.pixels, (height, width), (shrink(height), shrink(width)))
     }
 
     /// The colour of a pixel inside the picture.
@@ -165,6 +192,18 @@ mod tests {
         assert_eq!(decoded.dimensions(), (5, 3));
         assert_eq!(decoded.as_raw(), picture.pixels());
         assert_eq!(picture.at(1, 2), [105, 60, 15]);
+    }
+
+    #[test]
+    fn jpeg_decodes_to_nearly_the_same_pixels_of_a_picture_that_shrank() {
+        let mut picture = Picture::filled(40, 80, [10, 20, 30]).unwrap();
+        picture.fill(0, 40, 40, 40, [250, 120, 0]);
+        let small = picture.shrunk(16);
+        assert_eq!((small.height_px(), small.width_px()), (8, 16));
+        assert_eq!(picture.shrunk(80), picture);
+        let decoded = image::load_from_memory(&small.jpeg(90).unwrap()).unwrap().to_rgb8();
+        assert_eq!(decoded.dimensions(), (16, 8));
+        assert!(decoded.as_raw().iter().zip(small.pixels()).all(|(a, b)| a.abs_diff(*b) < 12));
     }
 
     #[test]
