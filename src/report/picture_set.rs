@@ -1,7 +1,7 @@
 //! The pictures of an image that the page shows.
 
-use super::picture::ColourScale;
-use super::{DrawStyle, Picture, ReportError, draw_image, draw_map};
+use super::picture::{ColourScale, shown};
+use super::{DrawStyle, Picture, ReportError, SourceImage, draw_image, draw_map};
 use crate::image::Image;
 use crate::infer::Inspection;
 
@@ -40,8 +40,8 @@ impl PictureSet {
         let style = DrawStyle { pixel_threshold, truth, legend: false, max_side_px: Some(VIEW_SIDE_PX) };
         let map = draw_map(image, (&inspection.map, &inspection.placement), &style, None)?;
         let raw = draw_image(image, image, Some(VIEW_SIDE_PX))?;
-        let small = map.shrunk(THUMB_SIDE_PX);
-        let thumb = if side_by_side { beside(&raw.shrunk(THUMB_SIDE_PX), &small)? } else { small };
+        let small = small(&map)?;
+        let thumb = if side_by_side { beside(&self::small(&raw)?, &small)? } else { small };
         Ok(Self { image: raw.jpeg(VIEW_QUALITY)?, map: map.jpeg(VIEW_QUALITY)?, thumb: thumb.jpeg(THUMB_QUALITY)? })
     }
 }
@@ -51,6 +51,11 @@ impl PictureSet {
 pub fn shared_colours(pixel_threshold: Option<f32>) -> Option<ColourScale> {
     let threshold = pixel_threshold.filter(|threshold| *threshold > 0.0)?;
     ColourScale::around_threshold(threshold / 2.0, threshold).ok()
+}
+
+fn small(picture: &Picture) -> Result<Picture, ReportError> {
+    let source = SourceImage { rgb: picture.pixels(), height_px: picture.height_px(), width_px: picture.width_px() };
+    shown(source, Some(THUMB_SIDE_PX))
 }
 
 fn beside(left: &Picture, right: &Picture) -> Result<Picture, ReportError> {

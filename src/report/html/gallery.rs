@@ -14,6 +14,8 @@ static BASE64: Encoding = data_encoding::BASE64;
 
 /// Pictures of a group that are seen at once; the others are folded away.
 const N_OPEN: usize = 12;
+/// Groups that are printed.
+const MOST_IN_PRINT: usize = 4;
 /// Most bytes of the list of pictures, without the pictures.
 const MAX_LIST_BYTES: usize = 2_600_000;
 

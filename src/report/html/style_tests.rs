@@ -5,7 +5,7 @@ fn in_print_the_summary_has_its_pages_and_what_only_a_screen_can_do_is_hidden() 
     let style = include_str!("style.css");
     let (_, print) = style.split_once("@media print {").unwrap();
     assert!(style.contains("@page { size: A4;"));
-    for hidden in [".tools", ".all", ".view", "#slider", ".pictures details", ".card:nth-child(n + 7)"] {
+    for hidden in [".tools", ".all", ".view", "#slider", ".pictures details", ".on-screen", ".card:nth-child(n + 7)"] {
         let rule = print.lines().find(|line| line.contains(hidden) && line.contains("display: none"));
         assert!(rule.is_some(), "{hidden}");
     }

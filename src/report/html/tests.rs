@@ -227,6 +227,11 @@ fn every_alarm_and_every_missed_defect_has_a_picture_that_links_to_its_overlay()
     let page = html_page(&report);
     assert_eq!(page.matches("<figure class=\"card\">").count(), many);
     assert!(page.contains("<summary>28 more</summary>") && !page.contains("pictures are shown"));
+    // Two pages of print have room for four groups.
+    report.gallery = GalleryGroup::ALL.map(|group| item(group, 0)).to_vec();
+    assert_eq!(html_page(&report).matches(" on-screen\"").count(), 1);
+    report.gallery.pop();
+    assert_eq!(html_page(&report).matches(" on-screen\"").count(), 0);
 }
 
 #[test]
@@ -304,12 +309,12 @@ fn every_text_is_escaped() {
 fn large(n: usize, folder: &str) -> Report {
     let mut report = report();
     report.images =
-        (0..n).map(|i| image(&format!("{folder}/{i:05}.png"), 2.5 + i as f32 / 100.0, i % 2 == 0)).collect();
+        (0..n).map(|i| image(&format!("{folder}/{i:05}.png"), 2.5 + i as f32 / 100.0, i.is_multiple_of(2))).collect();
     for row in &mut report.images {
         row.row.raw_score = row.row.score.map(|score| score / 3.0);
     }
     let item = |i: usize| GalleryItem {
-        group: if i % 2 == 0 { GalleryGroup::FoundDefect } else { GalleryGroup::FalseAlarm },
+        group: if i.is_multiple_of(2) { GalleryGroup::FoundDefect } else { GalleryGroup::FalseAlarm },
         image_idx: i,
         thumb: vec![7; 10_000],
         place: Some(format!("{folder}/{i:05}.png.jpg")),

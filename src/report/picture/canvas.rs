@@ -4,7 +4,7 @@ use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
-use super::{font, resample, unicode};
+use super::{font, unicode};
 use crate::report::ReportError;
 
 /// Longest side of a picture, in pixels.
@@ -73,18 +73,6 @@ impl Picture {
         let encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
         encoder.write_image(&self.pixels, width, height, image::ExtendedColorType::Rgb8)?;
         Ok(bytes)
-    }
-
-    /// The picture with no side longer than `max_side_px`, as it is where it fits.
-    #[must_use]
-    pub fn shrunk(&self, max_side_px: usize) -> Self {
-        let (height, width) = (self.height_px, self.width_px);
-        let (longest, limit) = (height.max(width), max_side_px.max(1));
-        if longest <= limit {
-            return self.clone();
-        }
-        let shrink = |side: usize| (side * limit).div_ceil(longest).max(1);
-        resample::source(&self.pixels, (height, width), (shrink(height), shrink(width)))
     }
 
     /// The colour of a pixel inside the picture.
@@ -195,15 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn jpeg_decodes_to_nearly_the_same_pixels_of_a_picture_that_shrank() {
-        let mut picture = Picture::filled(40, 80, [10, 20, 30]).unwrap();
-        picture.fill(0, 40, 40, 40, [250, 120, 0]);
-        let small = picture.shrunk(16);
-        assert_eq!((small.height_px(), small.width_px()), (8, 16));
-        assert_eq!(picture.shrunk(80), picture);
-        let decoded = image::load_from_memory(&small.jpeg(90).unwrap()).unwrap().to_rgb8();
+    fn jpeg_decodes_to_nearly_the_same_pixels() {
+        let mut picture = Picture::filled(8, 16, [10, 20, 30]).unwrap();
+        picture.fill(0, 8, 8, 8, [250, 120, 0]);
+        let decoded = image::load_from_memory(&picture.jpeg(90).unwrap()).unwrap().to_rgb8();
         assert_eq!(decoded.dimensions(), (16, 8));
-        assert!(decoded.as_raw().iter().zip(small.pixels()).all(|(a, b)| a.abs_diff(*b) < 12));
+        assert!(decoded.as_raw().iter().zip(picture.pixels()).all(|(a, b)| a.abs_diff(*b) < 12));
     }
 
     #[test]
