@@ -9,8 +9,8 @@ use crate::report::report_image::ReportImage;
 /// Most bytes of pictures in a page of training images unlike the others, before base64.
 pub const MAX_GALLERY_BYTES: usize = 24 << 20;
 
-/// What the page of a run takes at most, as long as its sections without images take less than half of it: pictures that do not
-/// fit into it are shown from their files, and where the list of pictures or the table would still be too long, they end.
+/// What the page of a run takes at most, as long as all but pictures and table takes less than 0.8 MB: pictures that do not fit
+/// into it are shown from their files, and where the list of pictures or the table would still be too long, they end.
 pub const MAX_PAGE_BYTES: usize = 5_000_000;
 
 /// Most rows of the table of images.
