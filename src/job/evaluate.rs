@@ -3,15 +3,18 @@
 use super::export::export_evaluation;
 use super::folder::ResultsFolder;
 use super::page::{self, Page};
+use super::pictures::{DRAWING_BYTES, PictureNames};
 use super::place::write_made;
+use super::shown::{SHOWN_FOLDER, Shown};
 use super::{Context, JobError, Opened, Truth};
 use crate::dataset::{Label, Listing, Sample, mark_output};
 use crate::eval::{
     Evaluation, GateAnswers, MOST_EXACT_PIXELS, MaskCount, MaskedMap, PixelSet, ScoredImage, evaluate_set,
     mask_at_input,
 };
+use crate::flow::Pace;
 use crate::image::{Image, ImageError, Limits, read_mask_of};
-use crate::infer::{Calibration, Inspection, inspect_all};
+use crate::infer::{Calibration, Inspecting, Inspection, Item, inspect_and};
 use crate::progress::Progress;
 use crate::report::{EvaluationJson, ReportImage, ResultRow, RunInfo, json_text};
 use std::path::Path;
@@ -28,12 +31,13 @@ pub struct EvaluateJob<'a> {
     pub truth: &'a Truth,
     /// Which held-out normals an image is compared with.
     pub calibration: Calibration,
-    /// Folder for `evaluation.json`, `results.csv`, `results.jsonl`, `run.json` and `report.html`, if anything is written.
+    /// Folder for `evaluation.json`, `results.csv`, `results.jsonl`, `run.json` and `report.html` with its pictures, if anything
+    /// is written.
     pub out: Option<&'a Path>,
     /// Folder for an event file of TensorBoard, if one is written.
     pub tensorboard: Option<&'a Path>,
-    /// Heading of the page.
-    pub title: &'a str,
+    /// Heading of the page in place of the product's name.
+    pub title: Option<&'a str>,
 }
 
 /// The figures.
@@ -44,6 +48,8 @@ pub struct Evaluated {
     pub evaluation: Evaluation,
     /// Images and masks that could not be read.
     pub n_failed: usize,
+    /// Images whose pictures could not be written; their scores count.
+    pub n_undrawn: usize,
 }
 
 /// Scores every labelled image, computes the figures and, given a folder, writes everything there.
@@ -53,14 +59,17 @@ pub struct Evaluated {
 pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluated, JobError> {
     let EvaluateJob { opened, listing, truth, calibration, out, tensorboard, title } = *job;
     if let Some(folder) = out {
-        mark_output(folder, &[]).map_err(JobError::file("writing into", folder))?;
+        mark_output(folder, &[SHOWN_FOLDER]).map_err(JobError::file("writing into", folder))?;
     }
     let mut info = RunInfo::new("eval", opened.used(), listing);
     let began = info.began.clone();
     info.pixel_threshold = opened.pixel_threshold(calibration);
     let mut results = out.map(|folder| ResultsFolder::begin(folder, info, context)).transpose()?;
     let start = Instant::now();
-    let ended = score(job, context, results.as_mut());
+    let names = PictureNames::of(&listing.samples);
+    let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+    let shown = out.map(|folder| Shown { folder, names: &names, pixel_threshold });
+    let ended = score(job, context, (results.as_mut(), shown.as_ref()));
     let seconds = start.elapsed().as_secs_f64();
     let (images, evaluated) = match ended {
         Ok(done) => done,
@@ -70,7 +79,8 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
         }
     };
     let page = Page {
-        title: title.to_owned(),
+        title,
+        root: &listing.root,
         samples: &listing.samples,
         images: &images,
         evaluation: Some(evaluated.evaluation.clone()),
@@ -79,13 +89,13 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
         wording: context.wording,
     };
     if let Some(folder) = tensorboard {
-        let (gallery, _map) = page::gallery(opened, &page)?;
-        export_evaluation(folder, &began, (&images, &evaluated.evaluation), &gallery)?;
+        let notable = page::notable(opened, &page)?;
+        export_evaluation(folder, &began, (&images, &evaluated.evaluation), &notable)?;
     }
-    if let Some(results) = results {
+    if let (Some(results), Some(shown)) = (results, shown) {
         results.finish((images.len(), evaluated.n_failed), seconds, |folder, info| {
             write_made(&folder.join("evaluation.json"), json_text(&EvaluationJson::from(&evaluated.evaluation)))?;
-            page::write_report(folder, opened, info, page)
+            page::write_report(opened, info, page, &shown)
         })?;
     }
     Ok(evaluated)
@@ -95,14 +105,27 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
 fn score(
     job: &EvaluateJob<'_>,
     context: &Context<'_>,
-    mut results: Option<&mut ResultsFolder<'_>>,
+    (mut results, shown): (Option<&mut ResultsFolder<'_>>, Option<&Shown<'_>>),
 ) -> Result<(Vec<ReportImage>, Evaluated), JobError> {
     let EvaluateJob { opened, listing, truth, calibration, .. } = *job;
     let progress = context.progress;
     let mut seen = Seen::new(listing, truth, progress);
+    let mut n_undrawn = 0;
     let mut images: Vec<ReportImage> = vec![];
-    let (samples, table) = (&listing.samples, truth.table());
-    inspect_all(&opened.inspector, samples, table, calibration, &context.pace, progress, |item| {
+    let what = Inspecting {
+        inspector: &opened.inspector,
+        samples: &listing.samples,
+        table: truth.table(),
+        calibration,
+        explain: None,
+    };
+    let pace = Pace { pixel_bytes: if shown.is_some() { DRAWING_BYTES } else { 0 }, ..context.pace };
+    let draw = |item: &Item<'_>| shown.map_or(Ok(None), |shown| shown.draw_if_telling(item, context.wording));
+    inspect_and(what, &pace, progress, draw, |item, picture_error| {
+        if let Some(error) = &picture_error {
+            progress.warn(&format!("picture left out: {error}"));
+            n_undrawn += 1;
+        }
         match &item.outcome {
             Ok((image, inspection)) => seen.add(item.sample, (image, inspection))?,
             Err(error) => {
@@ -110,7 +133,7 @@ fn score(
                 seen.n_failed += 1;
             }
         }
-        let row = ResultRow::of(&item, context.wording);
+        let row = ResultRow { picture_error, ..ResultRow::of(&item, context.wording) };
         results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
         images.push(ReportImage::of(item.sample, row));
         Ok::<_, JobError>(())
@@ -120,7 +143,7 @@ fn score(
         images.push(ReportImage { row, ..ReportImage::default() });
     }
     let n_failed = seen.n_failed;
-    Ok((images, Evaluated { evaluation: seen.evaluation()?, n_failed }))
+    Ok((images, Evaluated { evaluation: seen.evaluation()?, n_failed, n_undrawn }))
 }
 
 /// What the images said so far.

@@ -9,7 +9,7 @@ use crate::report::export::{
     Coco, EventFile, ExportImage, ExportRun, LABEL_CONFIG, LabelStudio, Marked, ResultTable, Spot, bundle_events,
     events_name, figure_events, result_events, wall_time,
 };
-use crate::report::{EvaluationJson, GalleryItem, PastRun, ReportError, ReportImage, ResultRow};
+use crate::report::{EvaluationJson, GalleryPick, PastRun, ReportError, ReportImage, ResultRow};
 use crate::score::VERDICT_TOLERANCE;
 use std::fs;
 use std::io;
@@ -123,7 +123,7 @@ pub(super) fn export_evaluation(
     out: &Path,
     began: &str,
     (images, evaluation): (&[ReportImage], &Evaluation),
-    gallery: &[GalleryItem],
+    notable: &[(GalleryPick, Vec<u8>)],
 ) -> Result<(), JobError> {
     prepare_folder(out)?;
     let began = wall_time(began);
@@ -133,9 +133,9 @@ pub(super) fn export_evaluation(
     result_events(&mut file, &rows);
     let failed = |error: serde_json::Error| JobError::report(&path)(error.into());
     figure_events(&mut file, &serde_json::to_value(EvaluationJson::from(evaluation)).map_err(failed)?);
-    for item in gallery {
-        let tag = format!("{}/{}", item.group.title(), rows[item.image_idx].path);
-        file.image(0, &tag, &item.png).map_err(JobError::report(&path))?;
+    for (GalleryPick { group, image_idx }, png) in notable {
+        let tag = format!("{}/{}", group.title(), rows[*image_idx].path);
+        file.image(0, &tag, png).map_err(JobError::report(&path))?;
     }
     write_bytes(&path, &file.finish())
 }

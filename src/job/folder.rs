@@ -1,6 +1,7 @@
 //! The folder of results of one run: whole after every row, complete at the end.
 
 use super::place::{prepare_folder, write_made};
+use super::shown::SHOWN_FOLDER;
 use super::{Context, JobError};
 use crate::files::{PARTIAL_SUFFIX, PartialFile, remove_leftovers};
 use crate::report::{CsvResults, JsonlResults, ResultRow, RunInfo, json_text};
@@ -19,7 +20,7 @@ pub(super) struct ResultsFolder<'a> {
 }
 
 /// Folders of pictures below a folder of results.
-const PICTURE_FOLDERS: [&str; 3] = ["overlays", "maps", "explain"];
+const WITH_PICTURES: [&str; 4] = ["overlays", "maps", "explain", SHOWN_FOLDER];
 
 impl<'a> ResultsFolder<'a> {
     /// Makes the folder and begins the files. What an earlier run completed stays until this one is complete; `run.json` alone
@@ -38,7 +39,7 @@ impl<'a> ResultsFolder<'a> {
         }
         // Not before the files are ours: another process may still be writing here, and its temporary files are in use.
         remove_leftovers(folder, false);
-        PICTURE_FOLDERS.iter().for_each(|name| remove_leftovers(&folder.join(name), true));
+        WITH_PICTURES.iter().for_each(|name| remove_leftovers(&folder.join(name), true));
         let csv = CsvResults::new(csv).map_err(JobError::report(folder))?;
         let (jsonl, folder) = (JsonlResults::new(jsonl), folder.to_owned());
         let results = Self { folder, csv, jsonl, run, n_rows: 0, context };

@@ -6,6 +6,7 @@ use super::history::History;
 use super::levels::LevelWatch;
 use super::page::{self, Page};
 use super::pictures::{DRAWING_BYTES, Drawing, MapFormat, PictureNames, Pictures};
+use super::shown::{SHOWN_FOLDER, Shown};
 use super::{Context, Explained, Explaining, JobError, Opened};
 use crate::condition::light_statistics;
 use crate::dataset::{ConditionTable, Listing, mark_output, path_text};
@@ -118,7 +119,8 @@ pub fn inspect<E: From<JobError> + Display + Send>(
 ) -> Result<Inspected, E> {
     let InspectJob { opened, listing, out, .. } = *job;
     if let Some(folder) = out {
-        let pictures = if job.maps.is_empty() { &["overlays"][..] } else { &["overlays", "maps"] };
+        let pictures =
+            if job.maps.is_empty() { &["overlays", SHOWN_FOLDER][..] } else { &["overlays", SHOWN_FOLDER, "maps"] };
         mark_output(folder, pictures).map_err(JobError::file("writing into", folder))?;
     }
     let names = PictureNames::of(&listing.samples);
@@ -149,12 +151,19 @@ pub fn inspect<E: From<JobError> + Display + Send>(
     };
     done.seconds = seconds;
     if let Some(results) = results {
-        let title = format!("Inspection of {}", listing.root.display());
-        let (samples, images, calibration) = (&listing.samples, &done.images[..], job.calibration);
-        let wording = context.wording;
-        let page = Page { title, samples, images, evaluation: None, table: job.table, calibration, wording };
-        results.finish((images.len(), done.n_failed()), seconds, |folder, run| {
-            page::write_report(folder, opened, run, page)
+        let page = Page {
+            title: None,
+            root: &listing.root,
+            samples: &listing.samples,
+            images: &done.images,
+            evaluation: None,
+            table: job.table,
+            calibration: job.calibration,
+            wording: context.wording,
+        };
+        let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+        results.finish((done.images.len(), done.n_failed()), seconds, |folder, run| {
+            page::write_report(opened, run, page, &Shown { folder, names: &names, pixel_threshold })
         })?;
     }
     remembered?;
@@ -174,7 +183,8 @@ fn inspect_rows<E: Send>(
 ) -> Result<Inspected, Ended<E>> {
     let InspectJob { opened, listing, table, calibration, out, maps, explaining, .. } = *job;
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
-    let drawing = out.map(|folder| Drawing { folder, names, pixel_threshold, maps });
+    let drawing =
+        out.map(|folder| (Drawing { folder, names, pixel_threshold, maps }, Shown { folder, names, pixel_threshold }));
     let what = Inspecting {
         inspector: &opened.inspector,
         samples: &listing.samples,
@@ -189,7 +199,11 @@ fn inspect_rows<E: Send>(
     let has_history = history.is_some();
     let prepare = |item: &Item<'_>| {
         let pictures = match &drawing {
-            Some(drawing) => drawing.draw(item, wording).map_err(Ended::Job)?,
+            Some((drawing, shown)) => {
+                let Pictures { overlay, error } = drawing.draw(item, wording).map_err(Ended::Job)?;
+                let not_shown = shown.draw_if_telling(item, wording).map_err(Ended::Job)?;
+                Pictures { overlay, error: error.or(not_shown) }
+            }
             None => Pictures::default(),
         };
         let image = item.outcome.as_ref().ok().filter(|_| has_history);

@@ -61,6 +61,7 @@ mod page;
 mod pictures;
 mod place;
 mod screen;
+mod shown;
 mod study;
 mod suspects;
 mod truth;

@@ -1,26 +1,30 @@
 //! The page about a run.
 
 use super::place::write_text;
+use super::shown::Shown;
 use super::{JobError, Opened};
-use crate::dataset::{ConditionTable, Sample};
+use crate::dataset::{ConditionTable, Sample, path_text};
 use crate::eval::Evaluation;
-use crate::image::{self, Limits};
-use crate::infer::Calibration;
+use crate::image::{self, Image, Limits};
+use crate::infer::{Calibration, Inspection};
 use crate::report::{
-    DrawStyle, GalleryItem, Legend, Report, ReportImage, RunInfo, ThresholdNote, ThresholdSource, colours,
-    draw_inspection, html_page, select_gallery,
+    DrawStyle, GalleryGroup, GalleryItem, GalleryPick, Legend, Report, ReportImage, RunInfo, ThresholdNote,
+    ThresholdSource, draw_inspection, html_page, select_gallery, shared_colours,
 };
-use crate::score::{AnomalyMap, Conformal};
+use crate::score::Conformal;
 use std::path::Path;
 
-/// Pictures per group of the report's gallery.
-const GALLERY_PER_GROUP: usize = 8;
-/// Longer side of the gallery's pictures.
-const GALLERY_SIDE_PX: usize = 480;
+/// Pictures of normal images nearest to an alarm in the report, and of each group elsewhere.
+const PER_GROUP: usize = 8;
+/// Longer side of pictures that are shown elsewhere.
+const NOTABLE_SIDE_PX: usize = 480;
 
 /// What a report is about.
 pub(super) struct Page<'a> {
-    pub(super) title: String,
+    /// What stands in place of the product's name, if anything.
+    pub(super) title: Option<&'a str>,
+    /// Where the images come from.
+    pub(super) root: &'a Path,
     pub(super) samples: &'a [Sample],
     pub(super) images: &'a [ReportImage],
     pub(super) evaluation: Option<Evaluation>,
@@ -29,50 +33,80 @@ pub(super) struct Page<'a> {
     pub(super) wording: fn(&str) -> String,
 }
 
-/// The pictures of the images that are worth a look, made here from these few; and one of their maps.
-pub(super) fn gallery(opened: &Opened, page: &Page<'_>) -> Result<(Vec<GalleryItem>, Option<AnomalyMap>), JobError> {
-    let inspector = &opened.inspector;
-    let limits = Limits::default();
-    let mut gallery = vec![];
-    let mut legend_map = None;
-    for pick in select_gallery(page.images, GALLERY_PER_GROUP) {
+impl Page<'_> {
+    /// An image, inspected again; `None` of a file that vanished since it was scored.
+    fn again(&self, opened: &Opened, sample: &Sample) -> Result<Option<(Image, Inspection)>, JobError> {
+        let inspector = &opened.inspector;
+        let Ok(image) = image::read_as(&sample.path, &inspector.reading()) else { return Ok(None) };
+        let known = self.table.and_then(|table| table.get(sample));
+        let inspection = inspector.inspect(&[&image], &[known], self.calibration)?.pop();
+        Ok(inspection.map(|inspection| (image, inspection)))
+    }
+}
+
+/// The pictures of the images that are worth a look, as PNG files, made here from these few.
+pub(super) fn notable(opened: &Opened, page: &Page<'_>) -> Result<Vec<(GalleryPick, Vec<u8>)>, JobError> {
+    let mut notable = vec![];
+    for pick in select_gallery(page.images, PER_GROUP) {
         let sample = &page.samples[pick.image_idx];
-        // A file that vanished since it was scored just has no picture.
-        let Ok(image) = image::read_as(&sample.path, &inspector.reading()) else { continue };
+        let Some((image, inspection)) = page.again(opened, sample)? else { continue };
         // A mask that cannot be used was named where the figures were computed.
-        let truth = sample.mask.as_ref().and_then(|path| image::read_mask_of(path, &image, &limits).ok());
+        let truth = sample.mask.as_ref().and_then(|path| image::read_mask_of(path, &image, &Limits::default()).ok());
         let truth = truth.map(|mask| mask.values);
-        let known = page.table.and_then(|t| t.get(sample));
-        for inspection in inspector.inspect(&[&image], &[known], page.calibration)? {
-            let style = DrawStyle {
-                pixel_threshold: inspector.manifest().pixel_threshold,
-                truth: truth.as_deref(),
-                legend: false,
-                max_side_px: Some(GALLERY_SIDE_PX),
-            };
-            let png = draw_inspection(&image, &inspection, &style).and_then(|picture| picture.png());
-            let png = png.map_err(JobError::report(&sample.path))?;
-            legend_map.get_or_insert(inspection.map);
-            gallery.push(GalleryItem { group: pick.group, image_idx: pick.image_idx, png });
+        let style = DrawStyle {
+            pixel_threshold: opened.inspector.manifest().pixel_threshold,
+            truth: truth.as_deref(),
+            legend: false,
+            max_side_px: Some(NOTABLE_SIDE_PX),
+        };
+        let png = draw_inspection(&image, &inspection, &style).and_then(|picture| picture.png());
+        notable.push((pick, png.map_err(JobError::report(&sample.path))?));
+    }
+    Ok(notable)
+}
+
+/// The pictures of the page: those that were drawn with the inspection, and the normal images nearest to an alarm, which are
+/// known only now.
+fn gallery(opened: &Opened, page: &Page<'_>, shown: &Shown<'_>) -> Result<Vec<GalleryItem>, JobError> {
+    let (mut gallery, mut n_read, mut n_normal) = (vec![], 0, 0);
+    for GalleryPick { group, image_idx } in select_gallery(page.images, usize::MAX) {
+        let Some(sample) = page.samples.get(image_idx) else { continue };
+        if group == GalleryGroup::WorstNormal {
+            n_normal += 1;
+            if n_normal > PER_GROUP {
+                continue;
+            }
+            let Some((image, inspection)) = page.again(opened, sample)? else { continue };
+            match shown.draw(sample, (&image, &inspection), false) {
+                Err(error) if error.is_disk_full() => return Err(error),
+                Err(_) => continue,
+                Ok(()) => {}
+            }
+        } else if page.images[image_idx].row.picture_error.is_some() {
+            // What lies in its place may be of another run.
+            continue;
+        }
+        if let Some((place, thumb)) = shown.drawn(sample, &mut n_read) {
+            gallery.push(GalleryItem { group, image_idx, thumb, place: Some(place) });
         }
     }
-    Ok((gallery, legend_map))
+    Ok(gallery)
 }
 
 /// `report.html`.
-pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: Page<'_>) -> Result<(), JobError> {
+pub(super) fn write_report(opened: &Opened, run: &RunInfo, page: Page<'_>, shown: &Shown<'_>) -> Result<(), JobError> {
     let manifest = opened.inspector.manifest();
-    let place = folder.join("report.html");
-    let (gallery, legend_map) = gallery(opened, &page)?;
-    let scale = legend_map.map(|map| colours(manifest.pixel_threshold, &map)).transpose();
-    let legend = scale.map_err(JobError::report(&place))?.map(|scale| Legend {
+    let gallery = gallery(opened, &page, shown)?;
+    let legend = shared_colours(manifest.pixel_threshold).map(|scale| Legend {
         scale,
         contour: manifest.pixel_threshold,
         truth_outlined: page.samples.iter().any(|s| s.mask.is_some()),
     });
+    let images = ("images".to_owned(), path_text(page.root));
     let report = Report {
-        title: page.title,
-        subtitle: format!("{} images, scored by {}", page.images.len(), opened.path.display()),
+        title: page.title.map_or_else(|| product(opened), str::to_owned),
+        began: run.began.clone(),
+        n_conditions: opened.inspector.conditions().len(),
         evaluation: page.evaluation,
         images: page.images.to_vec(),
         thresholds: thresholds(opened, page.calibration),
@@ -80,9 +114,15 @@ pub(super) fn write_report(folder: &Path, opened: &Opened, run: &RunInfo, page: 
         suspects: manifest.suspects.clone(),
         gallery,
         legend,
-        facts: run.facts(manifest),
+        facts: [images].into_iter().chain(run.facts(manifest)).collect(),
     };
-    write_text(&place, &html_page(&report))
+    write_text(&shown.folder.join("report.html"), &html_page(&report))
+}
+
+/// The name that the product got with the fit, else that of the bundle's file.
+fn product(opened: &Opened) -> String {
+    let file = || opened.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    opened.inspector.manifest().domain.clone().unwrap_or_else(file)
 }
 
 /// In the unit of the calibrated score, as everywhere in the report.

@@ -40,9 +40,9 @@ pub enum ReportError {
         /// Upper end.
         high: f32,
     },
-    /// PNG encoding failed.
-    #[error("the picture could not be encoded as PNG: {0}")]
-    Png(#[from] image::ImageError),
+    /// The encoding of a picture failed.
+    #[error("the picture could not be encoded: {0}")]
+    Encoding(#[from] image::ImageError),
     /// A row could not be written to `results.csv`.
     #[error("a row of results.csv could not be written: {0}")]
     Csv(#[from] csv::Error),

@@ -7,14 +7,19 @@ use crate::score::Verdict;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GalleryGroup {
     /// Anomalous, but called normal.
-    MissedFault,
+    MissedDefect,
     /// Normal, but called anomalous.
     FalseAlarm,
+    /// Called anomalous, rightly.
+    FoundDefect,
+    /// Called anomalous, with the truth unknown.
+    Alarm,
     /// Normal and called so, but near the threshold.
     WorstNormal,
-    /// Called anomalous, rightly or with the truth unknown.
-    MostAnomalous,
 }
+
+/// Folders of the pictures that belong to a page, below its own: small ones, those with the map, those without.
+pub const PICTURE_FOLDERS: [&str; 3] = ["report_files/thumb", "report_files/map", "report_files/image"];
 
 /// An image chosen for the gallery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +37,27 @@ pub struct GalleryItem {
     pub group: GalleryGroup,
     /// Position in [`super::Report::images`].
     pub image_idx: usize,
-    /// Its overlay as a PNG file.
-    pub png: Vec<u8>,
+    /// Its small picture as a JPEG file, for the page itself; where it is empty, or the page has no room for it, the file is
+    /// shown that lies at `place`.
+    pub thumb: Vec<u8>,
+    /// Where its pictures lie below the folder of the page: `place` in [`PICTURE_FOLDERS`], its parts joined by `/`.
+    pub place: Option<String>,
 }
 
 impl GalleryGroup {
     /// All groups, in the order of the page.
-    pub const ALL: [Self; 4] = [Self::MissedFault, Self::FalseAlarm, Self::WorstNormal, Self::MostAnomalous];
+    pub const ALL: [Self; 5] =
+        [Self::MissedDefect, Self::FalseAlarm, Self::FoundDefect, Self::Alarm, Self::WorstNormal];
 
     /// Heading of the group.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::MissedFault => "Missed faults",
+            Self::MissedDefect => "Missed defects",
             Self::FalseAlarm => "False alarms",
             Self::WorstNormal => "Normal images nearest to an alarm",
-            Self::MostAnomalous => "Most anomalous images",
+            Self::FoundDefect => "Found defects",
+            Self::Alarm => "Alarms",
         }
     }
 
@@ -55,10 +65,11 @@ impl GalleryGroup {
     #[must_use]
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::MissedFault => "Anomalous images whose score stayed below the threshold, furthest below first.",
+            Self::MissedDefect => "Anomalous images whose score stayed below the threshold, furthest below first.",
             Self::FalseAlarm => "Normal images whose score exceeds the threshold, highest first.",
             Self::WorstNormal => "Rightly called normal, nearest to the threshold first.",
-            Self::MostAnomalous => "Called anomalous, highest score first.",
+            Self::FoundDefect => "Rightly called anomalous, highest score first.",
+            Self::Alarm => "Called anomalous, highest score first.",
         }
     }
 }
@@ -67,8 +78,7 @@ impl GalleryGroup {
 ///
 /// Images are ordered by how far their score lies above or below their own
 /// threshold, ties in the order given. Failed images are never picked, and
-/// only [`GalleryGroup::MostAnomalous`] can hold images whose truth is
-/// unknown.
+/// only [`GalleryGroup::Alarm`] holds images whose truth is unknown.
 #[must_use]
 pub fn select_gallery(images: &[ReportImage], per_group: usize) -> Vec<GalleryPick> {
     let mut members: Vec<(GalleryGroup, f32, usize)> = Vec::new();
@@ -76,8 +86,8 @@ pub fn select_gallery(images: &[ReportImage], per_group: usize) -> Vec<GalleryPi
         let (Some(group), Some(margin)) = (group_of(image), image.margin()) else {
             continue;
         };
-        // Ascending key: missed faults from the bottom, all others from the top.
-        let key = if group == GalleryGroup::MissedFault { margin } else { -margin };
+        // Ascending key: missed defects from the bottom, all others from the top.
+        let key = if group == GalleryGroup::MissedDefect { margin } else { -margin };
         members.push((group, key, image_idx));
     }
     members.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
@@ -90,10 +100,11 @@ pub fn select_gallery(images: &[ReportImage], per_group: usize) -> Vec<GalleryPi
 
 fn group_of(image: &ReportImage) -> Option<GalleryGroup> {
     match (image.anomalous, image.row.verdict?) {
-        (Some(true), Verdict::Normal) => Some(GalleryGroup::MissedFault),
+        (Some(true), Verdict::Normal) => Some(GalleryGroup::MissedDefect),
         (Some(false), Verdict::Anomalous) => Some(GalleryGroup::FalseAlarm),
         (Some(false), Verdict::Normal) => Some(GalleryGroup::WorstNormal),
-        (Some(true) | None, Verdict::Anomalous) => Some(GalleryGroup::MostAnomalous),
+        (Some(true), Verdict::Anomalous) => Some(GalleryGroup::FoundDefect),
+        (None, Verdict::Anomalous) => Some(GalleryGroup::Alarm),
         (None, Verdict::Normal) => None,
     }
 }
@@ -132,18 +143,18 @@ mod tests {
         let picks = |per_group| -> Vec<(GalleryGroup, usize)> {
             select_gallery(&images, per_group).iter().map(|pick| (pick.group, pick.image_idx)).collect()
         };
-        use GalleryGroup::{FalseAlarm, MissedFault, MostAnomalous, WorstNormal};
+        use GalleryGroup::{Alarm, FalseAlarm, FoundDefect, MissedDefect, WorstNormal};
         let all = [
-            (MissedFault, 4),
-            (MissedFault, 3),
+            (MissedDefect, 4),
+            (MissedDefect, 3),
             (FalseAlarm, 5),
+            (FoundDefect, 2),
+            (Alarm, 6),
             (WorstNormal, 1),
             (WorstNormal, 0),
-            (MostAnomalous, 2),
-            (MostAnomalous, 6),
         ];
         assert_eq!(picks(10), all);
-        assert_eq!(picks(1), [all[0], all[2], all[3], all[5]]);
+        assert_eq!(picks(1), [all[0], all[2], all[3], all[4], all[5]]);
         assert!(picks(0).is_empty());
     }
 }

@@ -7,7 +7,7 @@
 //! - [`ExplanationJson`], [`explain_picture`]: why an image got its score.
 //! - [`drift`]: whether a line has drifted.
 //! - [`export`]: results in the formats of other programs.
-//! - [`html_page`]: all of it in one file that needs no network; [`suspects_page`]: training images unlike the others.
+//! - [`html_page`]: all of it as one page that needs no network; [`suspects_page`]: training images unlike the others.
 //!
 //! Nothing here opens a file: writers take any output, pages and pictures are
 //! bytes in memory.
@@ -30,6 +30,7 @@ mod left_out;
 mod number;
 mod picture;
 mod picture_names;
+mod picture_set;
 mod read_results;
 mod report_image;
 mod result_row;
@@ -48,10 +49,10 @@ pub use drawn::{DrawStyle, colours, draw_image, draw_inspection, draw_map};
 pub use error::ReportError;
 pub use explain::{ExplanationJson, NormalPatches, explain_picture};
 pub use feedback::{Feedback, FeedbackRow, Mark};
-pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, select_gallery};
+pub use gallery::{GalleryGroup, GalleryItem, GalleryPick, PICTURE_FOLDERS, select_gallery};
 pub use history::{HistoryRow, history_table, read_history};
 pub use html::{
-    Legend, MAX_GALLERY_BYTES, MAX_GALLERY_ITEMS, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,
+    Legend, MAX_GALLERY_BYTES, MAX_PAGE_BYTES, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource, html_page,
 };
 pub use json_text::json_text;
 pub use left_out::LeftOut;
@@ -59,6 +60,7 @@ pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
 pub use picture_names::picture_names;
+pub use picture_set::{PictureSet, shared_colours};
 pub use read_results::PastRun;
 pub use report_image::ReportImage;
 pub use result_row::{RegionRow, ResultRow};

@@ -12,7 +12,7 @@ const MAX_PART_BYTES: usize = 180;
 /// Digits of a name's own hash.
 const HASH_DIGITS: usize = 16;
 /// Extensions that pictures get.
-const EXTENSIONS: [&str; 2] = [".png", ".tiff"];
+const EXTENSIONS: [&str; 3] = [".png", ".tiff", ".jpg"];
 /// Names that Windows keeps for devices, with every extension.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 /// Names of devices that a digit follows.

@@ -23,7 +23,7 @@ impl ReportImage {
     pub(super) fn outcome(&self) -> Outcome {
         match (self.row.verdict, self.anomalous) {
             (None, _) => Outcome::Failed,
-            (Some(Verdict::Normal), Some(true)) => Outcome::MissedFault,
+            (Some(Verdict::Normal), Some(true)) => Outcome::MissedDefect,
             (Some(Verdict::Anomalous), Some(false)) => Outcome::FalseAlarm,
             (Some(Verdict::Anomalous), _) => Outcome::Anomalous,
             (Some(Verdict::Normal), _) => Outcome::Normal,
@@ -35,7 +35,7 @@ impl ReportImage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     Failed,
-    MissedFault,
+    MissedDefect,
     FalseAlarm,
     Anomalous,
     Normal,
@@ -45,7 +45,7 @@ impl Outcome {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Failed => "not inspected",
-            Self::MissedFault => "missed fault",
+            Self::MissedDefect => "missed defect",
             Self::FalseAlarm => "false alarm",
             Self::Anomalous => "anomalous",
             Self::Normal => "normal",
@@ -55,7 +55,7 @@ impl Outcome {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Failed => "failed",
-            Self::MissedFault => "missed",
+            Self::MissedDefect => "missed",
             Self::FalseAlarm => "alarm",
             Self::Anomalous => "anomalous",
             Self::Normal => "normal",

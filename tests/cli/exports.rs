@@ -196,7 +196,7 @@ fn figures_and_fits_are_told_to_tensorboard() {
     };
     let has = |bytes: &[u8], tag: &str| bytes.windows(tag.len()).any(|window| window == tag.as_bytes());
     for (folder, tags) in [
-        ("told", &["figures/image_AUROC", "condition/cold/recall", "scores/normal", "Missed faults/", "PNG"][..]),
+        ("told", &["figures/image_AUROC", "condition/cold/recall", "scores/normal", "Missed defects/", "PNG"][..]),
         ("exported/figures", &["figures/image_AUROC", "defect/fault/AUPRO", "scores/anomalous"]),
         ("fit", &["fit/threshold", "fit/held_out_scores", "fit/detector_values", "fit/n_suspects_kept"]),
         ("bundle", &["fit/threshold", "fit/held_out_scores", "fit/detector_values", "fit/n_suspects_kept"]),

@@ -36,6 +36,7 @@ mod quality;
 mod readme;
 mod real_images;
 mod regions;
+mod report;
 mod same_score;
 mod screen;
 #[path = "../support/shared.rs"]

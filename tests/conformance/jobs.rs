@@ -119,7 +119,7 @@ fn jobs_write_their_folders_and_say_what_the_inspector_says() {
         calibration: infer::Calibration::Condition,
         out: Some(&out),
         tensorboard: None,
-        title: "x",
+        title: None,
     };
     let evaluated = job::evaluate(&job, &context).unwrap();
     assert_eq!(evaluated.n_failed, 1);

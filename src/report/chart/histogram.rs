@@ -5,12 +5,16 @@ use super::scene::{Anchor, Mark, Role, Scene};
 use crate::report::number::short;
 
 const WIDTH: f32 = 460.0;
-const HEIGHT: f32 = 310.0;
+const HEIGHT: f32 = 326.0;
 const LEFT: f32 = 46.0;
 const RIGHT: f32 = 448.0;
-const TOP: f32 = 48.0;
-const BOTTOM: f32 = 264.0;
-const N_BINS: usize = 48;
+const TOP: f32 = 64.0;
+const BOTTOM: f32 = 280.0;
+/// Bars at most, of thousands of images, and at least.
+const MOST_BINS: f64 = 48.0;
+const FEWEST_BINS: f64 = 12.0;
+/// From so many scores on, few that lie far off do not stretch the axis.
+const MANY: usize = 20;
 
 /// The scores a histogram shows. Values that are not finite are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,8 +31,8 @@ pub struct HistogramData {
     pub score_name: String,
 }
 
-/// Normal images upwards, anomalous ones downwards on the same score axis,
-/// each as a share of its own class, with the threshold across both.
+/// Normal images upwards, anomalous ones downwards, each as a share of its own class, on one scale of scores and one of shares,
+/// with the threshold across both. Scores far beyond nearly all others are counted in the last bar, which says so.
 ///
 /// `None` without a finite score.
 #[must_use]
@@ -37,25 +41,14 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
         scores.iter().filter(|score| score.is_finite()).map(|&score| f64::from(score)).collect()
     };
     let (normal, anomalous) = (finite(&data.normal), finite(&data.anomalous));
-    let threshold = data.threshold.filter(|threshold| threshold.is_finite()).map(f64::from);
-    let x = score_axis(normal.iter().chain(&anomalous).copied().chain(threshold))?;
     if normal.is_empty() && anomalous.is_empty() {
         return None;
     }
-
-    let (normal_bins, anomalous_bins) = (shares(&normal, &x), shares(&anomalous, &x));
-    let tallest = |bins: &[f64]| bins.iter().copied().fold(0.0, f64::max);
-    let (up, down) = (tallest(&normal_bins), tallest(&anomalous_bins));
-    // Each class fills its own part of the height: a broad one stays visible beside a narrow one.
-    let base = match (up > 0.0, down > 0.0) {
-        (true, true) => TOP + (BOTTOM - TOP) * 0.56,
-        (true, false) => BOTTOM,
-        (false, _) => TOP,
-    };
-    let halves = [
-        Half { bins: normal_bins, tallest: up, end: TOP, base, role: Role::Normal },
-        Half { bins: anomalous_bins, tallest: down, end: BOTTOM, base, role: Role::Anomalous },
-    ];
+    let threshold = data.threshold.filter(|threshold| threshold.is_finite()).map(f64::from);
+    let all: Vec<f64> = normal.iter().chain(&anomalous).copied().collect();
+    let axis = Bars::of(all, threshold)?;
+    let Bars { x, n_beyond, .. } = axis;
+    let halves = halves(&normal, &anomalous, &axis);
 
     let mut marks = Vec::new();
     let shown = threshold.map(|threshold| x.at(threshold));
@@ -67,9 +60,9 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
         marks.push(line([(at, BOTTOM), (at, BOTTOM + 4.0)], Role::Axis));
         marks.push(text(at, BOTTOM + 18.0, Anchor::Middle, Role::Muted, label));
     }
-    for half in halves.iter().filter(|half| half.tallest > 0.0) {
-        half.draw(&mut marks);
-    }
+    halves.iter().for_each(|half| half.draw_scale(&mut marks));
+    halves.iter().for_each(|half| half.draw_bars(&mut marks));
+    let base = halves[0].y.start;
     marks.push(line([(LEFT, base), (RIGHT, base)], Role::Axis));
     let name = if data.labelled { "normal" } else { "all images" };
     if !normal.is_empty() {
@@ -80,13 +73,31 @@ pub fn score_histogram(data: &HistogramData) -> Option<Scene> {
         let label = format!("anomalous (down), n = {}", anomalous.len());
         marks.push(text(RIGHT, 14.0, Anchor::End, Role::Anomalous, label));
     }
+    let shares = if anomalous.is_empty() { "share of the images" } else { "share of the images of a class" };
+    marks.push(text(2.0, 32.0, Anchor::Start, Role::Muted, format!("%: {shares}")));
     if let (Some(at), Some(threshold)) = (shown, threshold) {
         draw_threshold(&mut marks, at, threshold);
     }
-    marks.push(text((LEFT + RIGHT) / 2.0, HEIGHT - 8.0, Anchor::Middle, Role::Muted, data.score_name.clone()));
+    let beyond = if n_beyond > 0 { format!("; {n_beyond} beyond, in the last bar") } else { String::new() };
+    let below = format!("{}{beyond}", data.score_name);
+    marks.push(text((LEFT + RIGHT) / 2.0, HEIGHT - 8.0, Anchor::Middle, Role::Muted, below));
     let description =
         format!("Histogram of {}: {} {name} and {} anomalous images", data.score_name, normal.len(), anomalous.len());
     Some(Scene { width: WIDTH, height: HEIGHT, description, marks })
+}
+
+/// Both classes on one scale of shares: a share is as high on either side.
+fn halves(normal: &[f64], anomalous: &[f64], axis: &Bars) -> [Half; 2] {
+    let (up_bins, down_bins) = (axis.shares(normal), axis.shares(anomalous));
+    let tallest = |bins: &[f64]| bins.iter().copied().fold(0.0, f64::max);
+    let (up, down) = (tallest(&up_bins), tallest(&down_bins));
+    let whole = if up + down > 0.0 { up + down } else { 1.0 };
+    let base = TOP + (BOTTOM - TOP) * (up / whole) as f32;
+    let y = |high: f64, end: f32| Axis { low: 0.0, high, start: base, end };
+    [
+        Half { bins: up_bins, y: y(up, TOP), whole, role: Role::Normal },
+        Half { bins: down_bins, y: y(down, BOTTOM), whole, role: Role::Anomalous },
+    ]
 }
 
 fn draw_threshold(marks: &mut Vec<Mark>, at: f32, threshold: f64) {
@@ -98,50 +109,83 @@ fn draw_threshold(marks: &mut Vec<Mark>, at: f32, threshold: f64) {
     marks.push(text(middle, TOP - 9.0, Anchor::Middle, Role::Text, label));
 }
 
-/// The range of all values with a little room; `None` without any.
-fn score_axis(values: impl Iterator<Item = f64>) -> Option<Axis> {
-    let (low, high) = values.fold(None, |range: Option<(f64, f64)>, value| {
-        let (low, high) = range.unwrap_or((value, value));
-        Some((low.min(value), high.max(value)))
-    })?;
-    let room = if high > low { (high - low) * 0.02 } else { high.abs().max(1.0) * 0.5 };
-    Some(Axis { low: low - room, high: high + room, start: LEFT, end: RIGHT })
+/// The axis of the scores, cut into bars.
+struct Bars {
+    x: Axis,
+    n: usize,
+    /// Scores that lie further right, in the last bar.
+    n_beyond: usize,
 }
 
-/// Per bin, the share of the values that fall in.
-fn shares(values: &[f64], x: &Axis) -> Vec<f64> {
-    let mut bins = vec![0.0; N_BINS];
-    for value in values {
-        let part = (value - x.low) / (x.high - x.low);
-        let bin = ((part * N_BINS as f64) as usize).min(N_BINS - 1);
-        bins[bin] += 1.0 / values.len() as f64;
+impl Bars {
+    /// Of the values and a little room, with the threshold between two bars; `None` without any value.
+    fn of(mut values: Vec<f64>, threshold: Option<f64>) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        let (&least, &most) = (values.first()?, values.last()?);
+        let mut low = threshold.map_or(least, |threshold| threshold.min(least));
+        let mut high = threshold.map_or(most, |threshold| threshold.max(most));
+        // Nearly all of the values, and the threshold.
+        let usual = values[(values.len() * 19 / 20).min(values.len() - 1)];
+        let usual = threshold.map_or(usual, |threshold| threshold.max(usual));
+        if values.len() >= MANY && usual > low && high - low > 3.0 * (usual - low) {
+            high = usual + 0.5 * (usual - low);
+        }
+        let n_beyond = values.iter().rev().take_while(|value| **value > high).count();
+        let room = if high > low { (high - low) * 0.02 } else { high.abs().max(1.0) * 0.5 };
+        (low, high) = (low - room, high + room);
+        let mut n = ((3.0 * values.len() as f64).cbrt() * 2.0).clamp(FEWEST_BINS, MOST_BINS) as usize;
+        if let Some(threshold) = threshold {
+            let width = (high - low) / n as f64;
+            low = threshold - ((threshold - low) / width).ceil() * width;
+            n += 1;
+            high = low + n as f64 * width;
+        }
+        Some(Self { x: Axis { low, high, start: LEFT, end: RIGHT }, n, n_beyond })
     }
-    bins
+
+    /// Per bar, the share of the values that fall in; one on its border belongs to the left, as a score at the threshold does.
+    fn shares(&self, values: &[f64]) -> Vec<f64> {
+        let mut bins = vec![0.0; self.n];
+        for value in values {
+            let part = (value - self.x.low) / (self.x.high - self.x.low);
+            let bin = ((part * self.n as f64 - 1e-9).max(0.0) as usize).min(self.n - 1);
+            bins[bin] += 1.0 / values.len() as f64;
+        }
+        bins
+    }
 }
 
-/// The bars of one class, growing from `base` to `end`.
+/// The bars of one class, growing from the base line.
 struct Half {
     bins: Vec<f64>,
-    tallest: f64,
-    base: f32,
-    end: f32,
+    /// Shares, from the base line to the tallest bar.
+    y: Axis,
+    /// The tallest bars of both classes, on top of each other.
+    whole: f64,
     role: Role,
 }
 
 impl Half {
-    fn draw(&self, marks: &mut Vec<Mark>) {
-        let y = Axis { low: 0.0, high: self.tallest, start: self.base, end: self.end };
-        let decimals = usize::from(self.tallest < 0.04);
-        for (share, _) in y.ticks(3).into_iter().filter(|tick| tick.0 > 0.0) {
-            let at = y.at(share);
+    fn draw_scale(&self, marks: &mut Vec<Mark>) {
+        let Axis { high, start, end, .. } = self.y;
+        // The step is that of both classes, and a label keeps clear of the base line's.
+        let both = Axis { low: 0.0, high: self.whole, start: 0.0, end: 1.0 };
+        let ticks = both.ticks(6).into_iter().filter(|(share, _)| *share > 0.0 && *share <= high);
+        let decimals = usize::from(self.whole < 0.1);
+        for (share, _) in ticks {
+            let at = start + (end - start) * (share / high) as f32;
             marks.push(line([(LEFT, at), (RIGHT, at)], Role::Grid));
             let label = format!("{:.decimals$} %", share * 100.0);
             marks.push(text(LEFT - 6.0, at + 4.0, Anchor::End, Role::Muted, label));
         }
-        let bar_width = (RIGHT - LEFT) / N_BINS as f32;
+    }
+
+    fn draw_bars(&self, marks: &mut Vec<Mark>) {
+        let bar_width = (RIGHT - LEFT) / self.bins.len() as f32;
+        let base = self.y.start;
         for (bin, &share) in self.bins.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            let height = (y.at(share) - self.base).abs().max(1.0);
-            let top = if self.end < self.base { self.base - height } else { self.base };
+            let height = (self.y.at(share) - base).abs().max(1.0);
+            let top = if self.y.end < base { base - height } else { base };
             let x = LEFT + bin as f32 * bar_width + 0.5;
             marks.push(Mark::Rect { x, y: top, width: bar_width - 1.0, height, role: self.role });
         }
@@ -189,6 +233,55 @@ mod tests {
         assert!(anomalous[0].0 > normal[1].0);
         let alarm = bars(&scene, Role::Alarm);
         assert!(alarm[0].0 > normal[1].0 && alarm[0].0 < anomalous[0].0);
+    }
+
+    #[test]
+    fn a_share_is_as_high_on_either_side_and_its_scale_says_so() {
+        let scene = score_histogram(&data(&[1.0, 2.0], &[5.0, 5.0, 6.0, 7.0], Some(3.0))).unwrap();
+        let (normal, anomalous) = (bars(&scene, Role::Normal), bars(&scene, Role::Anomalous));
+        let half = anomalous.iter().map(|bar| bar.2).fold(0.0, f32::max);
+        assert!((normal[0].2 - half).abs() < 1e-3 && (anomalous[1].2 * 2.0 - half).abs() < 1e-3);
+        let labels: Vec<(f32, String)> = texts(&scene).filter(|(x, _, _)| *x < LEFT).map(|(_, y, t)| (y, t)).collect();
+        let at = |label: &str| labels.iter().filter(|(_, text)| text == label).map(|(y, _)| *y).collect::<Vec<_>>();
+        let base = normal[0].1 + normal[0].2 + 4.0;
+        assert!(matches!(at("40 %")[..], [up, down] if (base - up - (down - base)).abs() < 0.1), "{labels:?}");
+        assert!(labels.iter().any(|(_, text)| text == "%: share of the images of a class"));
+    }
+
+    #[test]
+    fn no_bar_lies_across_the_threshold() {
+        for threshold in [2.5_f32, 0.1, 7.0, -3.0, 40.0] {
+            let scores: Vec<f32> = (0..60).map(|i| i as f32 / 6.0).chain([threshold]).collect();
+            let scene = score_histogram(&data(&scores, &[threshold + 0.01], Some(threshold))).unwrap();
+            let at = bars(&scene, Role::Alarm)[0].0;
+            let width = (RIGHT - LEFT) / 13.0 - 1.0;
+            for role in [Role::Normal, Role::Anomalous] {
+                assert!(bars(&scene, role).iter().all(|bar| bar.0 > at || bar.0 + width < at), "{threshold}");
+            }
+            let n_left = |role| bars(&scene, role).iter().filter(|bar| bar.0 < at).count();
+            assert!(n_left(Role::Normal) >= 1 && n_left(Role::Anomalous) == 0, "at the threshold is not beyond it");
+        }
+    }
+
+    fn texts(scene: &Scene) -> impl Iterator<Item = (f32, f32, String)> {
+        scene.marks.iter().filter_map(|mark| match mark {
+            Mark::Text { x, y, text, .. } => Some((*x, *y, text.clone())),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn bars_grow_in_number_with_the_images_and_a_lone_score_far_off_does_not_stretch_the_axis() {
+        let many: Vec<f32> = (0..5000).map(|i| (i % 97) as f32).collect();
+        let n_bars = |values: &[f32]| bars(&score_histogram(&data(values, &[], None)).unwrap(), Role::Normal).len();
+        assert!((40..=48).contains(&n_bars(&many)), "{}", n_bars(&many));
+        assert!(n_bars(&many[..97]) <= 16);
+        let scene = |anomalous: &[f32]| score_histogram(&data(&many[..97], anomalous, Some(100.0))).unwrap();
+        let says = |scene: &Scene, what: &str| texts(scene).any(|(.., text)| text.contains(what));
+        let (near, far) = (scene(&[150.0]), scene(&[1e6]));
+        assert!(says(&far, "; 1 beyond, in the last bar") && !says(&near, "beyond"));
+        let right = |scene: &Scene| bars(scene, Role::Normal).last().unwrap().0;
+        assert!(right(&far) > (LEFT + RIGHT) / 2.0, "the normal images keep their width: {}", right(&far));
     }
 
     #[test]

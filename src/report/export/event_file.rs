@@ -51,7 +51,7 @@ impl EventFile {
     /// A picture, as PNG.
     ///
     /// # Errors
-    /// [`ReportError::Png`] where it is none.
+    /// [`ReportError::Encoding`] where it is none.
     pub fn image(&mut self, step: i64, tag: &str, png: &[u8]) -> Result<(), ReportError> {
         let reader = image::ImageReader::with_format(std::io::Cursor::new(png), image::ImageFormat::Png);
         let (width_px, height_px) = reader.into_dimensions()?;

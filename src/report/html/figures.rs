@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Report;
+use super::outcome::Counts;
 use crate::eval::{Bootstrap, Evaluation, Metrics, auroc_interval, image_auroc, roc_curve};
 use crate::report::chart::{HistogramData, Scene, roc_chart, score_histogram};
 use crate::report::number::{figure, percent as spaced_percent};
@@ -27,38 +28,37 @@ struct Tile {
 }
 
 impl Tiles {
-    pub(super) fn of(report: &Report) -> Self {
+    pub(super) fn of(report: &Report, counts: &Counts) -> Self {
         let tiles = match &report.evaluation {
-            Some(evaluation) => evaluated_tiles(evaluation, &report.images),
+            Some(evaluation) => evaluated_tiles(evaluation, counts, report),
             None => inspected_tiles(&report.images),
         };
         Self { tiles }
     }
 }
 
-fn evaluated_tiles(evaluation: &Evaluation, images: &[ReportImage]) -> Vec<Tile> {
+fn evaluated_tiles(evaluation: &Evaluation, counts: &Counts, report: &Report) -> Vec<Tile> {
     let all = &evaluation.overall;
     let n_false = part(all.false_alarm_rate, all.n_normal);
-    let n_found = part(all.recall, all.n_anomalous);
     let mut tiles = vec![
-        Tile { name: "Image AUROC", value: figure(all.image_auroc), note: auroc_note(all, images) },
         Tile {
-            name: "False alarm rate",
+            name: "Defects found",
+            value: percent(all.recall),
+            note: format!("{} of {}, {} missed", counts.n_found, counts.n_defects(), counts.n_missed),
+        },
+        Tile {
+            name: "False alarms",
             value: percent(all.false_alarm_rate),
             note: format!("{n_false} of {} normal images", all.n_normal),
         },
-        Tile {
-            name: "Recall",
-            value: percent(all.recall),
-            note: format!("{n_found} of {} faults found, {} missed", all.n_anomalous, all.n_anomalous - n_found),
-        },
+        Tile { name: "Image AUROC", value: figure(all.image_auroc), note: auroc_note(all, report) },
     ];
     if evaluation.has_masks {
         let partial = evaluation.masks.as_ref().filter(|masks| masks.is_partial());
         let of = partial.map_or_else(String::new, |masks| {
             format!("; only the {} of {} anomalous images that have a mask", masks.n_with_mask, masks.n_anomalous)
         });
-        let note = format!("location of faults; pixel AUROC {}{of}", figure(all.pixel_auroc));
+        let note = format!("location of defects; pixel AUROC {}{of}", figure(all.pixel_auroc));
         tiles.push(Tile { name: "AUPRO", value: figure(all.aupro), note });
     } else {
         let note = "how often an alarm is right".to_owned();
@@ -78,23 +78,18 @@ pub(super) fn part(rate: Option<f64>, n: usize) -> usize {
 }
 
 /// The bootstrap interval, when the images carry their truth, and the figure
-/// on calibrated scores.
-fn auroc_note(all: &Metrics, images: &[ReportImage]) -> String {
+/// on calibrated scores, which is another one only where there are conditions.
+fn auroc_note(all: &Metrics, report: &Report) -> String {
     let labelled: Vec<(f32, bool)> =
-        images.iter().filter_map(|image| Some((image.row.raw_score?, image.anomalous?))).collect();
+        report.images.iter().filter_map(|image| Some((image.row.raw_score?, image.anomalous?))).collect();
     let (scores, anomalous): (Vec<f32>, Vec<bool>) = labelled.into_iter().unzip();
     let interval = (scores.len() <= MAX_BOOTSTRAP_IMAGES)
         .then(|| auroc_interval(&scores, &anomalous, Bootstrap::default()))
         .flatten();
-    match interval {
-        Some(interval) => format!(
-            "95 % interval {:.3} to {:.3}; calibrated {}",
-            interval.low,
-            interval.high,
-            figure(all.calibrated_image_auroc)
-        ),
-        None => format!("calibrated {}", figure(all.calibrated_image_auroc)),
-    }
+    let interval = interval.map(|interval| format!("95\u{a0}% interval {:.3} to {:.3}", interval.low, interval.high));
+    let calibrated = report.has_conditions().then(|| format!("calibrated {}", figure(all.calibrated_image_auroc)));
+    let said: Vec<String> = interval.into_iter().chain(calibrated).collect();
+    if said.is_empty() { "how well scores tell defects apart".to_owned() } else { said.join("; ") }
 }
 
 fn inspected_tiles(images: &[ReportImage]) -> Vec<Tile> {
@@ -106,12 +101,12 @@ fn inspected_tiles(images: &[ReportImage]) -> Vec<Tile> {
     let median = times.get(times.len() / 2);
     let share = (n_inspected > 0).then(|| n_anomalous as f64 / n_inspected as f64);
     vec![
-        Tile { name: "Inspected", value: n_inspected.to_string(), note: "images".to_owned() },
         Tile {
             name: "Anomalous",
             value: n_anomalous.to_string(),
             note: format!("{} of the inspected images", percent(share)),
         },
+        Tile { name: "Inspected", value: n_inspected.to_string(), note: "images".to_owned() },
         Tile { name: "Not inspected", value: count(None).to_string(), note: "images with an error".to_owned() },
         Tile {
             name: "Time per image",
@@ -142,15 +137,18 @@ impl Charts {
                 .and_then(|evaluation| Some((evaluation.overall.false_alarm_rate?, evaluation.overall.recall?)));
             roc_chart(&curve, operating_point, image_auroc(&scores, &anomalous))
         });
-        let histogram_chart = score_histogram(&histogram_data(&report.images));
+        let histogram_chart = score_histogram(&histogram_data(report));
         (histogram_chart.is_some() || roc_chart.is_some()).then_some(Self { histogram_chart, roc_chart })
     }
 }
 
 /// Scores as they are when all share a threshold, else relative to their own.
-fn histogram_data(images: &[ReportImage]) -> HistogramData {
-    let scored: Vec<(f32, f32, Option<bool>)> =
-        images.iter().filter_map(|image| Some((image.row.score?, image.row.threshold?, image.anomalous))).collect();
+fn histogram_data(report: &Report) -> HistogramData {
+    let scored: Vec<(f32, f32, Option<bool>)> = report
+        .images
+        .iter()
+        .filter_map(|image| Some((image.row.score?, image.row.threshold?, image.anomalous)))
+        .collect();
     let shared = scored.first().map(|first| first.1).filter(|first| scored.iter().all(|image| image.1 == *first));
     let relative = shared.is_none() && scored.iter().all(|image| image.1 > 0.0);
     let labelled = scored.iter().any(|image| image.2.is_some());
@@ -163,7 +161,12 @@ fn histogram_data(images: &[ReportImage]) -> HistogramData {
         anomalous: pick(true),
         labelled,
         threshold: if relative { Some(1.0) } else { shared },
-        score_name: if relative { "score / threshold of its condition" } else { "calibrated score" }.to_owned(),
+        score_name: match (relative, report.has_conditions()) {
+            (true, _) => "score / threshold of its condition",
+            (false, true) => "calibrated score",
+            (false, false) => "score",
+        }
+        .to_owned(),
     }
 }
 
@@ -175,6 +178,8 @@ pub(super) struct Figures<'a> {
     groups: Vec<Group<'a>>,
 }
 
+const BY_CONDITION: &str = "By condition";
+
 /// A heading of a column, and the figure below it.
 type Column = (&'static str, fn(&Metrics) -> String);
 
@@ -185,15 +190,17 @@ struct Group<'a> {
 }
 
 impl<'a> Figures<'a> {
-    pub(super) fn of(evaluation: &'a Evaluation) -> Self {
+    /// Without conditions, calibrated scores rank as raw ones do.
+    pub(super) fn of(evaluation: &'a Evaluation, has_conditions: bool) -> Self {
         let mut columns: Vec<Column> = vec![
             ("Normal", |m| m.n_normal.to_string()),
             ("Anomalous", |m| m.n_anomalous.to_string()),
             ("AUROC", |m| figure(m.image_auroc)),
-            ("Calibrated AUROC", |m| figure(m.calibrated_image_auroc)),
-            ("AP", |m| figure(m.image_ap)),
-            ("F1-max", |m| figure(m.image_f1_max)),
         ];
+        if has_conditions {
+            columns.push(("Calibrated AUROC", |m| figure(m.calibrated_image_auroc)));
+        }
+        columns.extend::<[Column; 2]>([("AP", |m| figure(m.image_ap)), ("F1-max", |m| figure(m.image_f1_max))]);
         if evaluation.has_masks {
             columns.push(("Pixel AUROC", |m| figure(m.pixel_auroc)));
             columns.push(("AUPRO", |m| figure(m.aupro)));
@@ -206,10 +213,10 @@ impl<'a> Figures<'a> {
         ]);
         let mut groups = vec![Group { heading: None, rows: vec![("All images", &evaluation.overall)] }];
         for (heading, parts, mean) in [
-            ("By condition", &evaluation.per_condition, evaluation.mean_of_conditions.as_ref()),
+            (BY_CONDITION, &evaluation.per_condition, evaluation.mean_of_conditions.as_ref()),
             ("By defect, each against all normal images", &evaluation.per_defect, None),
         ] {
-            if !parts.is_empty() {
+            if !parts.is_empty() && (has_conditions || heading != BY_CONDITION) {
                 let mean = mean.map(|metrics| ("Mean, unweighted", metrics));
                 let rows = parts.iter().map(|(name, metrics)| (name.as_str(), metrics)).chain(mean).collect();
                 groups.push(Group { heading: Some(heading), rows });

@@ -56,7 +56,8 @@ mod tests {
             for expression in text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or(rest)) {
                 let parts: Vec<&str> = expression.trim_matches(['-', ' ']).split('|').collect();
                 let is_safe = parts.iter().any(|part| part.trim() == "safe");
-                let is_section = ["section", "chart", "badge"].iter().any(|name| parts[0].trim().ends_with(name));
+                let is_section =
+                    ["section", "chart", "badge", "card", "row"].iter().any(|name| parts[0].trim().ends_with(name));
                 assert_eq!(is_safe, is_section, "{}: {expression}", path.display());
             }
             assert!(!text.contains("{% filter") && !text.contains("escape"), "{}", path.display());

@@ -6,11 +6,12 @@ use crate::report::gallery::GalleryItem;
 use crate::report::picture::ColourScale;
 use crate::report::report_image::ReportImage;
 
-/// Most pictures in a page.
-pub const MAX_GALLERY_ITEMS: usize = 60;
-
-/// Most bytes of PNG in a page, before base64.
+/// Most bytes of pictures in a page of training images unlike the others, before base64.
 pub const MAX_GALLERY_BYTES: usize = 24 << 20;
+
+/// What the page of a run takes at most, as long as all but pictures and table takes less than 0.8 MB: pictures that do not fit
+/// into it are shown from their files, and where the list of pictures or the table would still be too long, they end.
+pub const MAX_PAGE_BYTES: usize = 5_000_000;
 
 /// Most rows of the table of images.
 pub const MAX_TABLE_ROWS: usize = 2_000;
@@ -18,10 +19,12 @@ pub const MAX_TABLE_ROWS: usize = 2_000;
 /// Everything a page is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Headline, such as the name of the product line.
+    /// Headline: the name of the product.
     pub title: String,
-    /// One line below it: what was inspected, when, with what.
-    pub subtitle: String,
+    /// When the run began, in UTC, as `2026-03-01T08:30:00Z`; empty where that is not known.
+    pub began: String,
+    /// Conditions that the bundle tells apart: of one or none nothing is said.
+    pub n_conditions: usize,
     /// The figures, if the truth is known.
     pub evaluation: Option<Evaluation>,
     /// Every image, in any order.
@@ -32,7 +35,7 @@ pub struct Report {
     pub suspects: Option<SuspectsEntry>,
     /// What sets a threshold of raw scores, in the words of whoever reads the page; empty where nothing does.
     pub cut: String,
-    /// Pictures for what [`select_gallery`](crate::report::select_gallery) picked; items that name no
+    /// Pictures of what [`select_gallery`](crate::report::select_gallery) picked, in its order; items that name no
     /// image of the list are left out.
     pub gallery: Vec<GalleryItem>,
     /// What the colours of the gallery mean, if all its pictures share one
@@ -49,7 +52,7 @@ pub struct Legend {
     pub scale: ColourScale,
     /// The score along the contour.
     pub contour: Option<f32>,
-    /// Whether true faults are outlined.
+    /// Whether true defects are outlined.
     pub truth_outlined: bool,
 }
 
@@ -88,6 +91,14 @@ pub enum ThresholdSource {
         /// Whether groups of images count, each scored without the patches of its group.
         grouped: bool,
     },
+}
+
+impl Report {
+    /// Whether there are conditions to speak of.
+    pub(super) fn has_conditions(&self) -> bool {
+        let n_evaluated = self.evaluation.as_ref().map_or(0, |evaluation| evaluation.per_condition.len());
+        self.n_conditions.max(self.thresholds.len()).max(n_evaluated) > 1
+    }
 }
 
 impl ThresholdNote {

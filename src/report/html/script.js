@@ -46,7 +46,9 @@
   if (!slider) return;
   const cut = document.getElementById("cut");
   const said = document.getElementById("cut-said");
+  const value = document.getElementById("cut-at");
   const command = document.getElementById("cut-command");
+  const cells = ["passed", "alarms", "missed", "found"].map((name) => document.getElementById(`cut-${name}`));
   const scores = slider.dataset.scores.split(",").map(Number);
   const truth = slider.dataset.truth;
   slider.hidden = false;
@@ -60,11 +62,14 @@
       all[truth[index]] += 1;
       above[truth[index]] += score > at + 1e-5 * Math.abs(at);
     });
-    const words = [`At ${at.toPrecision(5)}:`];
-    if (all.a) words.push(`recall ${share(above.a, all.a)}, ${all.a - above.a} missed;`);
-    if (all.n) words.push(`false alarms ${share(above.n, all.n)}, ${all.n - above.n} rightly passed;`);
+    const words = [];
+    if (all.a) words.push(`Recall ${share(above.a, all.a)}.`);
+    if (all.n) words.push(`False alarms ${share(above.n, all.n)}.`);
     words.push(`${above.n + above.a + above.u} of ${scores.length} images anomalous.`);
     said.textContent = words.join(" ");
+    value.textContent = at.toPrecision(5);
+    const counts = [all.n - above.n, above.n, all.a - above.a, above.a];
+    cells.forEach((cell, index) => { if (cell) cell.textContent = counts[index]; });
     if (command) command.textContent = `${slider.dataset.command}${at.toPrecision(7)}`;
   };
   cut.addEventListener("input", show);

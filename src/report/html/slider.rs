@@ -17,6 +17,8 @@ pub(super) struct Slider {
     unit: &'static str,
     /// What sets such a threshold, before its number; empty where one number is none.
     command: String,
+    /// Whether the truth of any image is known.
+    is_labelled: bool,
 }
 
 impl Slider {
@@ -37,7 +39,7 @@ impl Slider {
             Some(false) => 'n',
             None => 'u',
         });
-        let truth = truth.collect();
+        let truth: String = truth.collect();
         let is_shared = scored.iter().all(|(_, _, threshold, _)| *threshold == first.2);
         let (values, at, unit, command): (Vec<f32>, f32, _, _) = if is_shared {
             let at = raw_threshold(&scored)?;
@@ -60,7 +62,8 @@ impl Slider {
         let low = values.iter().copied().fold(at, f32::min);
         let high = values.iter().copied().fold(at, f32::max);
         let scores = values.iter().map(|value| format!("{value}")).collect::<Vec<_>>().join(",");
-        Some(Self { scores, truth, low, high, at, unit, command })
+        let is_labelled = truth.contains(['a', 'n']);
+        Some(Self { scores, truth, low, high, at, unit, command, is_labelled })
     }
 }
 

@@ -43,6 +43,7 @@ fn report() -> Report {
         .collect();
     Report {
         title: "Line 7".to_owned(),
+        began: "2026-03-01T08:30:59Z".to_owned(),
         evaluation: Some(evaluate(&scored, &[]).unwrap()),
         images,
         thresholds: vec![ThresholdNote {
@@ -63,10 +64,10 @@ fn the_page_states_the_figures_and_what_the_threshold_means() {
         "<title>Line 7</title>",
         "<p class=\"value\">0.7500</p>",
         "1 of 2 normal images",
-        "1 of 2 faults found, 1 missed",
+        "1 of 2, 1 missed",
         "exceeds <strong>2.000</strong>: a limit set from 199 normal images",
         "at most <strong>1.0\u{a0}%</strong>. In this test 1 of 2 normal images did (50.0\u{a0}%).",
-        "<span class=\"badge missed\">missed fault</span>",
+        "<span class=\"badge missed\">missed defect</span>",
         "<span class=\"badge alarm\">false alarm</span>",
         "By defect",
         "<svg class=\"chart\"",
@@ -74,6 +75,47 @@ fn the_page_states_the_figures_and_what_the_threshold_means() {
         assert!(page.contains(expected), "{expected}");
     }
     assert!(!page.contains("AUPRO") && !page.contains("By condition"));
+}
+
+#[test]
+fn the_heading_says_the_product_the_outcome_in_a_sentence_and_the_date_and_no_path() {
+    let report = Report { facts: vec![("images".to_owned(), "/data/line7/test".to_owned())], ..report() };
+    let page = html_page(&report);
+    let (header, rest) = page.split_once("</header>").unwrap();
+    let header = header.split_once("<header>").unwrap().1;
+    for expected in [
+        "<h1>Line 7</h1>",
+        "<p class=\"outcome\">1 of 2 defects are found, 1 missed; 1 false alarm among 2 normal images.</p>",
+        "<time datetime=\"2026-03-01T08:30:59Z\">1 March 2026, 08:30 UTC</time>",
+    ] {
+        assert!(header.contains(expected), "{expected}: {header}");
+    }
+    assert!(!header.contains("/data/line7/test") && rest.contains("<dd>/data/line7/test</dd>"));
+}
+
+#[test]
+fn conditions_are_spoken_of_only_where_there_are_several() {
+    let mut report = report();
+    for image in &mut report.images {
+        image.row.condition = Some("all".to_owned());
+    }
+    let evaluation = report.evaluation.as_mut().unwrap();
+    evaluation.per_condition.insert("all".to_owned(), evaluation.overall);
+    let mut gate = crate::eval::GateAnswers::default();
+    gate.add("all", crate::eval::Told::Condition("all"));
+    evaluation.gate = Some(gate);
+    report.gallery = vec![item(GalleryGroup::MissedDefect, 3)];
+    let sections = |page: &str| page.split_once("</style>").unwrap().1.split("<script>").next().unwrap().to_lowercase();
+    report.n_conditions = 1;
+    let page = sections(&html_page(&report));
+    assert!(!page.contains("condition") && !page.contains("calibrated") && !page.contains("gate"), "{page}");
+    report.n_conditions = 2;
+    let page = sections(&html_page(&report));
+    for expected in
+        ["by condition", "conditions told by the gate", "condition</button>", "condition: all", "calibrated"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
 }
 
 #[test]
@@ -138,32 +180,97 @@ fn a_given_limit_promises_nothing_and_leave_one_out_is_called_what_it_is() {
     }
 }
 
+/// A picture in the page and beside it.
+fn item(group: GalleryGroup, image_idx: usize) -> GalleryItem {
+    GalleryItem { group, image_idx, thumb: vec![1, 2, 3], place: Some(format!("{image_idx} a.png.jpg")) }
+}
+
 #[test]
 fn nothing_is_loaded_from_elsewhere() {
     let mut report = report();
-    report.gallery.push(GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![1, 2, 3] });
+    report.gallery.push(item(GalleryGroup::MissedDefect, 3));
     let page = html_page(&report);
-    assert!(page.contains("src=\"data:image/png;base64,AQID\""));
+    assert!(page.contains("src=\"data:image/jpeg;base64,AQID\""));
     assert_eq!(page.matches(" src=").count(), 1);
-    for forbidden in ["http://", "https://", "//cdn", "url(", "@import", " href="] {
+    assert_eq!(page.matches(" href=").count(), 1);
+    for forbidden in ["http:", "https:", "//cdn", "url(", "@import", "<link"] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
+    assert!(page.contains("default-src 'none'; img-src data: 'self' file:; style-src 'unsafe-inline'"));
+}
+
+#[test]
+fn every_alarm_and_every_missed_defect_has_a_picture_that_links_to_its_overlay() {
+    let mut report = report();
+    report.images[1].row.overlay = Some("overlays/1 a.png.png".to_owned());
+    report.gallery = vec![
+        item(GalleryGroup::MissedDefect, 3),
+        item(GalleryGroup::FalseAlarm, 1),
+        item(GalleryGroup::FoundDefect, 2),
+    ];
+    report.gallery[2].thumb.clear();
+    let page = html_page(&report);
+    // Where no overlay of its own was written, the link goes to the map in the page's folder; small pictures without room
+    // in the page come from there too.
+    for expected in [
+        "<figure class=\"card wide\"><a href=\"report_files/map/3%20a.png.jpg\"><img loading=\"lazy\" src=\"data:",
+        "<figure class=\"card\"><a href=\"overlays/1%20a.png.png\" data-p=\"1%20a.png.jpg\"><img",
+        "<a href=\"report_files/map/2%20a.png.jpg\"><img loading=\"lazy\" src=\"report_files/thumb/2%20a.png.jpg\"",
+        "alt=\"Heat map of crack/1.png\"",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // More than a screen of them are folded away, and none is left out.
+    let many = 40;
+    report.images = (0..many).map(|i| image(&format!("{i}.png"), 3.0, true)).collect();
+    report.gallery = (0..many).map(|i| item(GalleryGroup::FoundDefect, i)).collect();
+    let page = html_page(&report);
+    assert_eq!(page.matches("<figure class=\"card\">").count(), many);
+    assert!(page.contains("<summary>28 more</summary>") && !page.contains("pictures are shown"));
+    // Two pages of print have room for four groups.
+    report.gallery = GalleryGroup::ALL.map(|group| item(group, 0)).to_vec();
+    assert_eq!(html_page(&report).matches(" on-screen\"").count(), 1);
+    report.gallery.pop();
+    assert_eq!(html_page(&report).matches(" on-screen\"").count(), 0);
+}
+
+#[test]
+fn pictures_enlarge_in_place_by_keys_too_and_are_links_without_script() {
+    let mut report = report();
+    report.gallery.push(item(GalleryGroup::MissedDefect, 3));
+    let page = html_page(&report);
+    for expected in [
+        "<dialog class=\"view\" id=\"view\" aria-labelledby=\"view-said\">",
+        "id=\"view-heat\" aria-pressed=\"true\">Heat map <kbd>H</kbd>",
+        "id=\"view-both\"",
+        "id=\"view-close\"",
+        "view.showModal()",
+        "ArrowLeft: () => show(at - 1), ArrowRight: () => show(at + 1), h: turnHeat, b: turnBoth",
+        "report_files/image/${place(link)}",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // A dialog that no script opens is not seen, and a page without pictures has none.
+    assert!(!page.contains("<dialog open") && !html_page(&self::report()).contains("<dialog"));
 }
 
 #[test]
 fn a_shared_legend_is_drawn_once_above_the_pictures() {
     let mut report = report();
-    let picture = || GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![1] };
-    report.gallery = vec![picture(), picture()];
+    report.gallery = vec![item(GalleryGroup::MissedDefect, 3), item(GalleryGroup::MissedDefect, 3)];
     let scale = ColourScale::new(0.5, 2.5).unwrap();
     report.legend = Some(Legend { scale, contour: Some(1.0), truth_outlined: true });
     let page = html_page(&report);
     assert_eq!(page.matches("class=\"legend\"").count(), 1);
-    for expected in ["<span>0.5</span>", "left:25.0%", "\u{2265} 2.5<", "exceeds 1<", "true fault"] {
+    for expected in ["<span>0.5</span>", "left:25.0%", "\u{2265} 2.5<", "exceeds 1<", "true defect"] {
         assert!(page.contains(expected), "{expected}");
     }
     report.legend = None;
     assert!(!html_page(&report).contains("class=\"legend\""));
+}
+
+fn image_row(report: &mut Report) -> &mut ResultRow {
+    &mut report.images[3].row
 }
 
 #[test]
@@ -171,7 +278,7 @@ fn every_text_is_escaped() {
     let attack = "<script>alert('x')</script>\"&";
     let mut report = report();
     report.title = attack.to_owned();
-    report.subtitle = attack.to_owned();
+    report.began = attack.to_owned();
     report.facts.push((attack.to_owned(), attack.to_owned()));
     report.thresholds.push(ThresholdNote {
         condition: Some(attack.to_owned()),
@@ -180,6 +287,7 @@ fn every_text_is_escaped() {
         alpha: 0.5,
         source: ThresholdSource::HeldOut { grouped: false },
     });
+    report.n_conditions = 2;
     let image = &mut report.images[3];
     image.row.path = attack.to_owned();
     image.row.condition = Some(attack.to_owned());
@@ -188,27 +296,58 @@ fn every_text_is_escaped() {
     let evaluation = report.evaluation.as_mut().unwrap();
     evaluation.per_condition.insert(attack.to_owned(), evaluation.overall);
     evaluation.per_defect.insert(attack.to_owned(), evaluation.overall);
-    report.gallery.push(GalleryItem { group: GalleryGroup::MissedFault, image_idx: 3, png: vec![] });
+    image_row(&mut report).overlay = Some(attack.to_owned());
+    let place = Some(attack.to_owned());
+    report.gallery.push(GalleryItem { group: GalleryGroup::MissedDefect, image_idx: 3, thumb: vec![], place });
     let page = html_page(&report);
     assert_eq!(page.matches("<script>").count(), 1, "the page's own");
     assert!(!page.contains("alert('x')"));
-    assert_eq!(page.matches("&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#34;&#38;").count(), 16);
+    assert_eq!(page.matches("&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#34;&#38;").count(), 17);
+}
+
+/// Of a run of so many images, each an alarm with a picture of 10 kB.
+fn large(n: usize, folder: &str) -> Report {
+    let mut report = report();
+    report.images =
+        (0..n).map(|i| image(&format!("{folder}/{i:05}.png"), 2.5 + i as f32 / 100.0, i.is_multiple_of(2))).collect();
+    for row in &mut report.images {
+        row.row.raw_score = row.row.score.map(|score| score / 3.0);
+    }
+    let item = |i: usize| GalleryItem {
+        group: if i.is_multiple_of(2) { GalleryGroup::FoundDefect } else { GalleryGroup::FalseAlarm },
+        image_idx: i,
+        thumb: vec![7; 10_000],
+        place: Some(format!("{folder}/{i:05}.png.jpg")),
+    };
+    report.gallery = (0..n).map(item).collect();
+    report
 }
 
 #[test]
-fn large_reports_are_cut_and_say_so() {
-    let mut report = report();
-    report.images = (0..MAX_TABLE_ROWS + 5).map(|i| image(&format!("{i}.png"), i as f32 / 100.0, false)).collect();
-    let item = |image_idx| GalleryItem { group: GalleryGroup::FalseAlarm, image_idx, png: vec![0; 10] };
-    report.gallery = (0..MAX_GALLERY_ITEMS + 3).map(item).collect();
-    report.gallery.push(item(usize::MAX));
+fn a_report_of_5000_images_stays_within_5_megabytes_with_every_picture() {
+    let report = large(5_000, "line7/2026-03-01/camera_2");
     let page = html_page(&report);
-    assert_eq!(page.matches("<figure class=\"card\">").count(), MAX_GALLERY_ITEMS);
-    assert!(page.contains("60 of 63 pictures are shown"));
-    assert!(page.contains("The first 2000 of 2005 images; all are in results.csv."));
+    assert!(page.len() <= MAX_PAGE_BYTES, "{}", page.len());
+    assert_eq!(page.matches("<figure class=\"card\">").count(), 5_000);
+    let inside = page.matches("src=\"data:").count();
+    assert!(inside > 50 && page.len() > MAX_PAGE_BYTES * 9 / 10, "as many are in it as have room: {inside}");
+    assert_eq!(page.matches("src=\"report_files/thumb/").count(), 5_000 - inside);
+    assert!(page.contains("The first 2000 of 5000 images; all are in results.csv."));
     assert_eq!(page.matches("<td class=\"path\">").count(), MAX_TABLE_ROWS);
-    report.gallery = vec![item(0), GalleryItem { png: vec![0; MAX_GALLERY_BYTES], ..item(1) }];
-    assert!(html_page(&report).contains("1 of 2 pictures are shown"));
+}
+
+#[test]
+fn names_of_any_length_do_not_take_the_page_beyond_5_megabytes_and_what_is_left_out_is_said() {
+    let report = large(5_000, &"deep/".repeat(60));
+    let page = html_page(&report);
+    assert!(page.len() <= MAX_PAGE_BYTES, "{}", page.len());
+    let n_cards = page.matches("<figure class=\"card\">").count();
+    assert!(n_cards > 1_000 && page.contains(&format!("{n_cards} of 5000 pictures are shown")), "{n_cards}");
+    let n_rows = page.matches("<td class=\"path\">").count();
+    assert!(page.contains(&format!("The first {n_rows} of 5000 images")) && n_rows > 1_000, "{n_rows}");
+    let mut stranger = self::report();
+    stranger.gallery = vec![item(GalleryGroup::FalseAlarm, usize::MAX)];
+    assert!(!html_page(&stranger).contains("class=\"card"), "a picture of no image");
 }
 
 #[test]
@@ -223,8 +362,10 @@ fn without_truth_the_page_counts_and_without_images_it_still_stands() {
         ResultRow { path: "broken.tif".to_owned(), error: Some("cut short".to_owned()), ..ResultRow::default() };
     report.images.push(ReportImage { row: failed, anomalous: None, defect: None });
     let page = html_page(&report);
+    assert!(page.contains("2 of 4 images are anomalous; 1 image could not be inspected."));
+    assert!(!page.contains("Truth</button>"), "there is none");
     assert!(page.contains("50.0\u{a0}% of the inspected images") && page.contains("cut short"));
-    assert!(page.contains("Histogram of calibrated score: 4 all images"), "all four in one series");
+    assert!(page.contains("Histogram of score: 4 all images"), "all four in one series");
     assert!(!page.contains("ROC curve"));
     let empty = html_page(&Report::default());
     assert!(empty.contains("</html>") && !empty.contains("<svg") && !empty.contains("<table"));

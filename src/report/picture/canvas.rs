@@ -1,6 +1,7 @@
 //! A picture that can be drawn on.
 
 use image::ImageEncoder;
+use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
 use super::{font, unicode};
@@ -50,12 +51,26 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Png`] if the encoder refuses.
+    /// [`ReportError::Encoding`] if the encoder refuses.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
         let mut bytes = Vec::new();
         let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
         // Both sides are at most MAX_SIDE_PX, far below u32.
         let (width, height) = (self.width_px as u32, self.height_px as u32);
+        encoder.write_image(&self.pixels, width, height, image::ExtendedColorType::Rgb8)?;
+        Ok(bytes)
+    }
+
+    /// The picture as a JPEG file of that quality, from 1 to 100, every pixel with a colour of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Encoding`] if the encoder refuses.
+    pub fn jpeg(&self, quality: u8) -> Result<Vec<u8>, ReportError> {
+        let mut bytes = Vec::new();
+        // As in `png`.
+        let (width, height) = (self.width_px as u32, self.height_px as u32);
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
         encoder.write_image(&self.pixels, width, height, image::ExtendedColorType::Rgb8)?;
         Ok(bytes)
     }
@@ -165,6 +180,15 @@ mod tests {
         assert_eq!(decoded.dimensions(), (5, 3));
         assert_eq!(decoded.as_raw(), picture.pixels());
         assert_eq!(picture.at(1, 2), [105, 60, 15]);
+    }
+
+    #[test]
+    fn jpeg_decodes_to_nearly_the_same_pixels() {
+        let mut picture = Picture::filled(8, 16, [10, 20, 30]).unwrap();
+        picture.fill(0, 8, 8, 8, [250, 120, 0]);
+        let decoded = image::load_from_memory(&picture.jpeg(90).unwrap()).unwrap().to_rgb8();
+        assert_eq!(decoded.dimensions(), (16, 8));
+        assert!(decoded.as_raw().iter().zip(picture.pixels()).all(|(a, b)| a.abs_diff(*b) < 12));
     }
 
     #[test]

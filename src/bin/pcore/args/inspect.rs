@@ -102,7 +102,7 @@ pub(crate) struct InferArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
-    /// Write results.csv, results.jsonl, overlays/, run.json and report.html there
+    /// Write results.csv, results.jsonl, overlays/, run.json, and report.html with its pictures there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Add the rows, with the time of each and how the image is lit, to the history in this folder: a Parquet file for each run
@@ -192,7 +192,7 @@ pub(crate) struct EvalArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
-    /// Write evaluation.json, results.csv, results.jsonl, run.json and report.html there
+    /// Write evaluation.json, results.csv, results.jsonl, run.json, and report.html with its pictures there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Write an event file of TensorBoard there: figures, scores by label, pictures of the images worth a look

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Outcome> {
         calibration: Calibration::Condition,
         out: Some(&args.dir),
         tensorboard: None,
-        title: "pcore demo: simulated gearbox, domain C",
+        title: Some("Simulated gearbox, domain C"),
     };
     let outcome = evaluate(&work, &args.run)?;
     say!(

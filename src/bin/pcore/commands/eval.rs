@@ -25,14 +25,14 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
         calibration: args.bundle.calibrate.into(),
         out: args.out.as_deref(),
         tensorboard: args.tensorboard.as_deref(),
-        title: &format!("Evaluation on {}", args.root.display()),
+        title: None,
     };
     evaluate(&work, &args.run)
 }
 
 /// Does the work and shows the figures.
 pub(super) fn evaluate(work: &EvaluateJob<'_>, run: &RunArgs) -> Result<Outcome> {
-    let Evaluated { evaluation, n_failed, .. } = job::evaluate(work, &context(&Console::new(), run))?;
+    let Evaluated { evaluation, n_failed, n_undrawn, .. } = job::evaluate(work, &context(&Console::new(), run))?;
     left_out::tell(work.listing, "used");
     work.out.iter().chain(&work.tensorboard).for_each(|folder| say!("written to {}", terminal::shown(folder)));
     if run.json {
@@ -40,5 +40,5 @@ pub(super) fn evaluate(work: &EvaluateJob<'_>, run: &RunArgs) -> Result<Outcome>
     } else {
         print(&evaluation_table(&evaluation))?;
     }
-    Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if n_failed + n_undrawn == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
