@@ -3,27 +3,16 @@
 use super::export::read_rows;
 use super::history::read_all;
 use super::place::{prepare_folder, write_bytes, write_text};
-use super::{Context, JobError, Opened};
+use super::times::ordered;
+use super::{Context, JobError, Opened, PartOrder};
 use crate::condition::light_statistics;
-use crate::dataset::{Listing, Sample, path_text};
+use crate::dataset::{Listing, path_text};
 use crate::infer::Inspecting;
 use crate::infer::{Calibration, inspect_and};
 use crate::live::drift::{Drift, Part};
 use crate::report::HistoryRow;
 use crate::report::drift::DriftReport;
-use std::fs;
 use std::path::{Path, PathBuf};
-
-/// In which order images came from the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PartOrder {
-    /// By their names.
-    #[default]
-    Name,
-    /// By the time at which their files were last written, then by name.
-    Time,
-}
 
 /// Inspects images in their order and hands each to `drift`. What can't be read is left out, and said.
 ///
@@ -35,7 +24,7 @@ pub fn drift_of_images(
     mut drift: Drift,
     context: &Context<'_>,
 ) -> Result<DriftReport, JobError> {
-    let samples = ordered(listing, order)?;
+    let samples = ordered(&listing.samples, order, context.progress)?;
     let mut report = DriftReport::default();
     let what = Inspecting {
         inspector: &opened.inspector,
@@ -101,20 +90,4 @@ pub fn write_drift(out: &Path, report: &DriftReport) -> Result<(), JobError> {
     let table = out.join("drift.csv");
     write_bytes(&table, &report.csv().map_err(JobError::report(&table))?)?;
     write_text(&out.join("drift.html"), &report.page())
-}
-
-fn ordered(listing: &Listing, order: PartOrder) -> Result<Vec<Sample>, JobError> {
-    let mut samples = listing.samples.clone();
-    if order == PartOrder::Time {
-        let time = |sample: &Sample| {
-            let modified = fs::metadata(&sample.path).and_then(|file| file.modified());
-            modified.map_err(JobError::file("reading the time of", &sample.path))
-        };
-        let mut timed =
-            samples.into_iter().map(|sample| Ok((time(&sample)?, sample))).collect::<Result<Vec<_>, JobError>>()?;
-        // Those of the same time stay in the order of their names.
-        timed.sort_by_key(|(time, _)| *time);
-        samples = timed.into_iter().map(|(_, sample)| sample).collect();
-    }
-    Ok(samples)
 }

@@ -2,6 +2,8 @@
 
 use super::JobError;
 use super::place::{prepare_folder, write_bytes};
+use super::times::{FellBack, Source};
+use crate::progress::Progress;
 use crate::report::{HistoryRow, ResultRow, history_table, read_history};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,24 +13,30 @@ use std::time::SystemTime;
 pub(super) struct History<'a> {
     folder: &'a Path,
     bundle: String,
+    /// When the first row came.
+    begun: Option<SystemTime>,
     rows: Vec<HistoryRow>,
+    fell_back: FellBack,
 }
 
 impl<'a> History<'a> {
     pub(super) fn begin(folder: &'a Path, bundle: &str) -> Result<Self, JobError> {
         prepare_folder(folder)?;
-        Ok(Self { folder, bundle: bundle.to_owned(), rows: vec![] })
+        Ok(Self { folder, bundle: bundle.to_owned(), begun: None, rows: vec![], fell_back: FellBack::default() })
     }
 
-    pub(super) fn add(&mut self, row: &ResultRow, light: Option<[f32; 6]>) {
+    pub(super) fn add(&mut self, row: &ResultRow, (time, source): (SystemTime, Source), light: Option<[f32; 6]>) {
         let row = ResultRow { regions: None, ..row.clone() };
-        self.rows.push(HistoryRow { time: SystemTime::now(), bundle: self.bundle.clone(), row, light });
+        self.begun.get_or_insert_with(SystemTime::now);
+        self.fell_back.count(source);
+        self.rows.push(HistoryRow { time, bundle: self.bundle.clone(), row, light });
     }
 
     /// Writes them as a file of their own, whole or not at all; none without rows.
-    pub(super) fn finish(self) -> Result<(), JobError> {
-        let Some(first) = self.rows.first() else { return Ok(()) };
-        let time = humantime::format_rfc3339_micros(first.time).to_string().replace([':', '-'], "");
+    pub(super) fn finish(self, progress: &dyn Progress) -> Result<(), JobError> {
+        let Some(begun) = self.begun else { return Ok(()) };
+        self.fell_back.tell(progress);
+        let time = humantime::format_rfc3339_micros(begun).to_string().replace([':', '-'], "");
         let path = self.folder.join(format!("part-{time}-{}.parquet", std::process::id()));
         let bytes = history_table(&self.rows).map_err(JobError::report(&path))?;
         write_bytes(&path, &bytes)

@@ -7,7 +7,7 @@ use super::levels::LevelWatch;
 use super::page::{self, Page};
 use super::pictures::{DRAWING_BYTES, Drawing, MapFormat, PictureNames, Pictures};
 use super::shown::{SHOWN_FOLDER, Shown};
-use super::{Context, Explained, Explaining, JobError, Opened};
+use super::{Context, Explained, Explaining, HistoryTime, JobError, Opened};
 use crate::condition::light_statistics;
 use crate::dataset::{ConditionTable, Listing, mark_output, path_text};
 use crate::detect::DetectError;
@@ -35,6 +35,8 @@ pub struct InspectJob<'a> {
     pub out: Option<&'a Path>,
     /// Folder of a history that gets the rows with their times, if one is kept.
     pub history: Option<&'a Path>,
+    /// Which time of an image goes into it.
+    pub history_time: HistoryTime,
     /// Anomaly maps at source resolution that are written too, in `maps/`.
     pub maps: &'a [MapFormat],
     /// What is explained, if anything.
@@ -46,7 +48,9 @@ impl<'a> InspectJob<'a> {
     #[must_use]
     pub fn new(opened: &'a Opened, listing: &'a Listing) -> Self {
         let calibration = Calibration::default();
-        Self { opened, listing, table: None, calibration, out: None, history: None, maps: &[], explaining: None }
+        let history_time = HistoryTime::default();
+        let (table, out, history, explaining) = (None, None, None, None);
+        Self { opened, listing, table, calibration, out, history, history_time, maps: &[], explaining }
     }
 }
 
@@ -133,7 +137,7 @@ pub fn inspect<E: From<JobError> + Display + Send>(
     let start = Instant::now();
     let ended = inspect_rows(job, context, (&names, explainer, results.as_mut(), history.as_mut()), &mut receive);
     // Of a run that was stopped too: these parts were inspected.
-    let remembered = history.map_or(Ok(()), History::finish);
+    let remembered = history.map_or(Ok(()), |history| history.finish(context.progress));
     let seconds = start.elapsed().as_secs_f64();
     let keep = |results: Option<ResultsFolder<'_>>, why: &dyn Display| {
         results.into_iter().for_each(|results| results.keep(listing.samples.len(), why));
@@ -206,16 +210,21 @@ fn inspect_rows<E: Send>(
             }
             None => Pictures::default(),
         };
-        let image = item.outcome.as_ref().ok().filter(|_| has_history);
-        Ok::<_, Ended<E>>((pictures, image.map(|(image, _)| light_statistics(image))))
+        let remembered = has_history.then(|| {
+            let light = item.outcome.as_ref().ok().map(|(image, _)| light_statistics(image));
+            (job.history_time.of(&item.sample.path), light)
+        });
+        Ok::<_, Ended<E>>((pictures, remembered))
     };
-    inspect_and(what, &pace, context.progress, prepare, |item, (Pictures { overlay, error }, light)| {
+    inspect_and(what, &pace, context.progress, prepare, |item, (Pictures { overlay, error }, remembered)| {
         if let Ok((image, _)) = &item.outcome {
             watch.look(image);
         }
         let row = ResultRow { overlay, picture_error: error, ..ResultRow::of(&item, wording) };
         results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
-        history.iter_mut().for_each(|history| history.add(&row, light));
+        if let (Some(history), Some((time, light))) = (&mut history, remembered) {
+            history.add(&row, time, light);
+        }
         if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
             explainer.explain(opened, names, (item.sample, image), why)?;
         }

@@ -64,12 +64,13 @@ mod screen;
 mod shown;
 mod study;
 mod suspects;
+mod times;
 mod truth;
 
 pub use change::{ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, update};
 pub use compare::{CompareJob, Compared, Side, compare};
 pub use context::Context;
-pub use drift::{PartOrder, drift_of_history, drift_of_images, drift_of_results, write_drift};
+pub use drift::{drift_of_history, drift_of_images, drift_of_results, write_drift};
 pub use error::JobError;
 pub use evaluate::{EvaluateJob, Evaluated, evaluate};
 pub use explain::{Explained, Explaining};
@@ -85,4 +86,5 @@ pub use place::{check_bundle, check_file, check_folder, prepare_folder, read_at_
 pub use screen::{Keep, NORMAL_LIST, SCREENING_CSV, ScreenDone, ScreenJob, screen};
 pub use study::{StudyDone, StudyJob, study};
 pub use suspects::SUSPECTS_PAGE;
+pub use times::{HistoryTime, PartOrder};
 pub use truth::Truth;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A part of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryRow {
-    /// When it was inspected.
+    /// When it was inspected, or taken.
     pub time: SystemTime,
     /// The bundle's file.
     pub bundle: String,

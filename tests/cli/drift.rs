@@ -1,11 +1,15 @@
 //! Whether a line has drifted.
 
+use crate::exif::{OFFSET, SUBSECOND, TAKEN, exif_block, with_exif};
 use crate::support::{Fixture, expect, pcore, text};
 use pcore::Limits;
 use pcore::image::write_tiff_f32;
+use pcore::report::read_history;
 use serde_json::Value;
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// Writes `n` of the fixture's normal test images, again and again, lit by a slope from left to right.
@@ -97,4 +101,82 @@ fn a_history_grows_by_a_file_for_each_run_and_tells_what_the_images_tell() {
     for key in ["drift_at", "drift_log10", "scores_log10", "evidence"] {
         assert_eq!(history[key], images[key], "{key}");
     }
+}
+
+/// Seconds since 1970 of 2026-03-01T12:00:00Z.
+const NOON: u64 = 1_772_366_400;
+
+/// Four JPEGs: two that tell when they were taken, the second one first; one that does not, of a file of 2001; one with a broken
+/// block, of a file of 2033.
+fn taken(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let mut plain = Cursor::new(vec![]);
+    let pixels = image::GrayImage::from_fn(95, 31, |x, y| image::Luma([(80 + x + y) as u8]));
+    pixels.write_to(&mut plain, image::ImageFormat::Jpeg).unwrap();
+    let plain = plain.into_inner();
+    let at = |texts: &[(u16, &str)]| with_exif(&plain, &exif_block(texts));
+    let late = at(&[(TAKEN, "2026:03:01 14:00:01"), (OFFSET, "+02:00")]);
+    let early = at(&[(TAKEN, "2026:03:01 12:00:00"), (SUBSECOND, "500")]);
+    let broken = with_exif(&plain, &exif_block(&[(TAKEN, "2026:03:01 12:00:00")])[..30]);
+    for (name, bytes, written) in [
+        ("a.jpg", &late, NOON),
+        ("b.jpg", &early, NOON),
+        ("c.jpg", &plain, 1_000_000_000),
+        ("d.jpg", &broken, 2_000_000_000),
+    ] {
+        fs::write(folder.join(name), bytes).unwrap();
+        let file = fs::File::options().write(true).open(folder.join(name)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(written)).unwrap();
+    }
+}
+
+const FELL_BACK: &str = "2 of 4 images do not tell when they were taken";
+
+#[test]
+fn images_are_ordered_by_when_they_were_taken_and_those_that_do_not_tell_by_their_files() {
+    let folder = TempDir::new().unwrap();
+    taken(&folder.path().join("line"));
+    let order = |order: &str| {
+        let mut command = pcore(Fixture::get().path());
+        command.args(["drift", ".pcore/C.pcore", "--order", order, "--out"]).arg(folder.path().join("out"));
+        let output = expect(0, command.arg(folder.path().join("line")));
+        let table = fs::read_to_string(folder.path().join("out/drift.csv")).unwrap();
+        let name = |line: &str| line.split(',').next().unwrap().rsplit(['/', '\\']).next().unwrap().to_owned();
+        (table.lines().skip(1).map(name).collect::<Vec<_>>().join(" "), text(&output.stderr).matches(FELL_BACK).count())
+    };
+    assert_eq!(order("name"), ("a.jpg b.jpg c.jpg d.jpg".to_owned(), 0));
+    assert_eq!(order("time"), ("c.jpg a.jpg b.jpg d.jpg".to_owned(), 0));
+    assert_eq!(order("exif"), ("c.jpg b.jpg a.jpg d.jpg".to_owned(), 1));
+}
+
+#[test]
+fn a_history_has_the_times_of_the_run_of_the_files_or_of_the_pictures() {
+    let folder = TempDir::new().unwrap();
+    taken(&folder.path().join("line"));
+    let times = |which: &str| {
+        let history = folder.path().join(which);
+        let mut command = pcore(Fixture::get().path());
+        command.args(["infer", "--bundle", ".pcore/C.pcore", "--history-time", which, "--history"]).arg(&history);
+        let output = expect(0, command.arg(folder.path().join("line")));
+        let part = fs::read_dir(&history).unwrap().next().unwrap().unwrap().path();
+        let rows = read_history(fs::File::open(part).unwrap()).unwrap();
+        assert!(
+            rows.iter()
+                .map(|row| row.row.path.rsplit(['/', '\\']).next().unwrap())
+                .eq(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+        );
+        let times: Vec<SystemTime> = rows.iter().map(|row| row.time).collect();
+        (times, text(&output.stderr).matches(FELL_BACK).count())
+    };
+    let since = |seconds: f64| UNIX_EPOCH + Duration::from_secs_f64(seconds);
+    let noon = NOON as f64;
+    assert_eq!(times("file"), ([noon, noon, 1e9, 2e9].map(since).to_vec(), 0));
+    assert_eq!(times("exif"), ([noon + 1.0, noon + 0.5, 1e9, 2e9].map(since).to_vec(), 1));
+    let before = SystemTime::now() - Duration::from_secs(1);
+    let (of_run, said) = times("run");
+    assert!(of_run.iter().all(|time| (before..SystemTime::now()).contains(time)) && said == 0, "{of_run:?}");
+    // Without a history there is nothing to time.
+    let mut command = pcore(Fixture::get().path());
+    command.args(["infer", "--bundle", ".pcore/C.pcore", "--history-time", "exif"]).arg(folder.path().join("line"));
+    assert!(text(&expect(2, &mut command).stderr).contains("--history"));
 }

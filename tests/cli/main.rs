@@ -16,6 +16,8 @@ mod changed_files;
 mod compare;
 mod conditions;
 mod drift;
+#[path = "../support/exif.rs"]
+mod exif;
 mod explain;
 mod exports;
 mod format1;

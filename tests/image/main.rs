@@ -7,6 +7,8 @@
 mod skips;
 
 mod encodings;
+#[path = "../support/exif.rs"]
+mod exif;
 mod formats;
 mod hostile;
 #[path = "../support/image_bytes.rs"]
@@ -14,4 +16,5 @@ mod image_bytes;
 #[path = "../golden/resize/parity.rs"]
 mod parity;
 mod resize;
+mod taken;
 mod tiff_flavours;

@@ -47,6 +47,8 @@ pub(crate) enum OrderArg {
     Name,
     /// By the time at which their files were last written
     Time,
+    /// By the time at which they were taken, as EXIF tells it; those that do not tell it by the time of their files
+    Exif,
 }
 
 impl From<OrderArg> for PartOrder {
@@ -54,6 +56,7 @@ impl From<OrderArg> for PartOrder {
         match arg {
             OrderArg::Name => Self::Name,
             OrderArg::Time => Self::Time,
+            OrderArg::Exif => Self::Exif,
         }
     }
 }

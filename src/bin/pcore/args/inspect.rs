@@ -8,6 +8,7 @@ use super::{RunArgs, TrustArgs, ValueArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::{ConditionRule, GateUse, Policy};
 use pcore::infer::{Calibration, Cut};
+use pcore::job::HistoryTime;
 use pcore::train::TileRule;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -108,6 +109,9 @@ pub(crate) struct InferArgs {
     /// Add the rows, with the time of each and how the image is lit, to the history in this folder: a Parquet file for each run
     #[arg(long, value_name = "DIR")]
     pub(crate) history: Option<PathBuf>,
+    /// Which time of each image the history has
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "run", requires = "history")]
+    pub(crate) history_time: HistoryTimeArg,
     /// Also write anomaly maps at source resolution: png (8 bits) or tiff (32-bit float)
     #[arg(long, value_enum, value_delimiter = ',', requires = "out")]
     pub(crate) maps: Vec<MapFormat>,
@@ -148,6 +152,26 @@ pub(crate) struct ExplainArgs {
     /// machine]
     #[arg(long, value_name = "DIR", requires = "explain")]
     pub(crate) normal: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum HistoryTimeArg {
+    /// When it was inspected
+    Run,
+    /// When its file was last written
+    File,
+    /// When it was taken, as EXIF tells it; of one that does not tell it, when its file was last written
+    Exif,
+}
+
+impl From<HistoryTimeArg> for HistoryTime {
+    fn from(arg: HistoryTimeArg) -> Self {
+        match arg {
+            HistoryTimeArg::Run => Self::Run,
+            HistoryTimeArg::File => Self::File,
+            HistoryTimeArg::Exif => Self::Exif,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -37,6 +37,7 @@ pub(crate) fn run(args: &InferArgs) -> Result<Outcome> {
         calibration: args.bundle.calibrate.into(),
         out: args.out.as_deref(),
         history: args.history.as_deref(),
+        history_time: args.history_time.into(),
         maps: &maps,
         explaining: explaining.as_ref(),
         ..InspectJob::new(&opened, &listing)
