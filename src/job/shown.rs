@@ -60,8 +60,8 @@ impl Shown<'_> {
         Ok(())
     }
 
-    /// Where the pictures of an image lie below [`PICTURE_FOLDERS`], if they are there, and the small one, as long as `room` of
-    /// [`MOST_READ_BYTES`] is left.
+    /// Where the pictures of an image lie below [`PICTURE_FOLDERS`], if they are there, and the small one, as long as no more
+    /// than [`MOST_READ_BYTES`] are read.
     pub(super) fn drawn(&self, sample: &Sample, n_read: &mut usize) -> Option<(String, Vec<u8>)> {
         let [thumbs, ..] = PICTURE_FOLDERS;
         let place = self.names.place(thumbs, sample, "jpg");
