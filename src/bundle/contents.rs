@@ -4,8 +4,8 @@ use super::section::PREFIX;
 use super::settings::{check_settings, require};
 use super::shown::shorten;
 use super::{
-    Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, Section, Sections, TensorSpec, Tensors, TensorsOf, UNKNOWN,
-    Values,
+    Defect, Holds, MAX_MAGNITUDE, MAX_SCORE, Manifest, PooledImages, Section, Sections, TensorSpec, Tensors, TensorsOf,
+    UNKNOWN, Values,
 };
 use crate::condition::GATE_DIM;
 use half::f16;
@@ -15,6 +15,7 @@ pub(super) const SCORES: &str = "scores";
 pub(super) const SCORE_CONDITION: &str = "score_condition";
 const GATE_POINTS: &str = "gate_points";
 const GATE_CONDITIONS: &str = "gate_conditions";
+const POOLED: &str = "pooled";
 
 /// Everything a bundle file holds, as plain host data.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,9 @@ pub struct Contents {
     pub gate_points: Vec<f32>,
     /// `[n_points]` index into `manifest.conditions`.
     pub gate_conditions: Vec<u32>,
+    /// `[n_images, dim]` mean of each descriptor value over the patches of training images, as `manifest.pooled` has them; empty
+    /// where it has none.
+    pub pooled: Vec<f32>,
     /// The detector's own, as the settings in `manifest.detector` call for them.
     pub tensors: Tensors,
 }
@@ -64,10 +68,26 @@ impl Contents {
         Section { entry: self.manifest.detector.clone(), tensors: std::mem::take(&mut self.tensors) }
     }
 
+    /// Takes out what is kept of how training images look to the network.
+    pub(crate) fn take_pooled(&mut self) -> Option<PooledImages> {
+        let values = std::mem::take(&mut self.pooled);
+        self.manifest.pooled.take().map(|entry| PooledImages { entry, values })
+    }
+
+    /// Puts it back, or something else in its place; nothing where there are no images.
+    pub(crate) fn set_pooled(&mut self, pooled: Option<PooledImages>) {
+        let pooled = pooled.filter(|pooled| !pooled.entry.images.is_empty());
+        (self.manifest.pooled, self.pooled) = match pooled {
+            Some(PooledImages { entry, values }) => (Some(entry), values),
+            None => (None, vec![]),
+        };
+    }
+
     /// A manifest without its tensors, to be filled.
-    pub(super) fn empty(manifest: Manifest) -> Self {
+    pub(crate) fn empty(manifest: Manifest) -> Self {
         let (scores, score_condition, gate_points, gate_conditions) = (vec![], vec![], vec![], vec![]);
-        Self { manifest, scores, score_condition, gate_points, gate_conditions, tensors: Tensors::default() }
+        let (pooled, tensors) = (vec![], Tensors::default());
+        Self { manifest, scores, score_condition, gate_points, gate_conditions, pooled, tensors }
     }
 
     /// Puts a tensor where its name says.
@@ -77,6 +97,7 @@ impl Contents {
             (SCORE_CONDITION, Values::Indices(values)) => self.score_condition = values,
             (GATE_POINTS, Values::Numbers(values)) => self.gate_points = values,
             (GATE_CONDITIONS, Values::Indices(values)) => self.gate_conditions = values,
+            (POOLED, Values::Numbers(values)) => self.pooled = values,
             (name, values) => self.tensors.set(name.strip_prefix(PREFIX).unwrap_or(name), values),
         }
     }
@@ -88,6 +109,7 @@ impl Contents {
             SCORE_CONDITION => Slice::Indices(&self.score_condition),
             GATE_POINTS => Slice::Numbers(&self.gate_points),
             GATE_CONDITIONS => Slice::Indices(&self.gate_conditions),
+            POOLED => Slice::Numbers(&self.pooled),
             name => match self.tensors.get(name.strip_prefix(PREFIX)?)? {
                 Values::Numbers(values) => Slice::Numbers(values),
                 Values::Halves(values) => Slice::Halves(values),
@@ -172,11 +194,13 @@ pub(super) fn specs(manifest: &Manifest, sections: &dyn Sections) -> Result<Vec<
     let (n_views, n_held_out) = (manifest.calibration.views.len(), manifest.calibration.global.n);
     let n_conditions = manifest.conditions.len();
     let n_points = manifest.gate.n_points;
+    let pooled = manifest.pooled.as_ref().map_or([0, 0], |pooled| [pooled.images.len(), pooled.dim]);
     let mut found = vec![
         TensorSpec::within(SCORES, &[n_views, n_held_out], -MAX_SCORE, MAX_SCORE),
         TensorSpec::indices(SCORE_CONDITION, &[n_held_out], "conditions", n_conditions),
         TensorSpec::within(GATE_POINTS, &[n_points, GATE_DIM], -MAX_MAGNITUDE, MAX_MAGNITUDE),
         TensorSpec::indices(GATE_CONDITIONS, &[n_points], "conditions", n_conditions),
+        TensorSpec::numbers(POOLED, &pooled),
     ];
     manifest.detector.visit("", &mut |entry, prefix| {
         let own = sections.tensors(entry, manifest)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChosenEntry, LightEntry, LineageEntry, RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
+use super::{ChosenEntry, LightEntry, LineageEntry, PooledEntry, RoiEntry, SectionEntry, SuspectsEntry, exact, unique};
 
 /// Everything in a bundle that is not a tensor.
 ///
@@ -59,6 +59,9 @@ pub struct Manifest {
     /// How training images were lit; `None`, and left out of the file, where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub light: Option<LightEntry>,
+    /// What training images look like to the network; `None`, and left out of the file, where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<PooledEntry>,
     /// What was done to it after its fit; `None`, and left out of the file, where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<LineageEntry>,

@@ -11,6 +11,7 @@
 //!   score_condition   u32 [n_held_out]           index into manifest.conditions
 //!   gate_points       f32 [n_points, 8]          what the gate votes by
 //!   gate_conditions   u32 [n_points]             index into manifest.conditions
+//!   pooled            f32 [n_images, dim]        means of descriptor values of training images, where known
 //!   detector.NAME                                what the settings of the detector call for
 //!   detector.0.NAME                              the same of its first part, where it has parts
 //! ```
@@ -49,6 +50,7 @@ mod light;
 mod limits;
 mod lineage;
 mod manifest;
+mod pooled;
 mod read;
 mod require;
 mod roi;
@@ -76,6 +78,8 @@ pub use lineage::{ChosenEntry, LineageEntry, StepEntry};
 pub use manifest::{
     CalibrationEntry, ConditionEntry, ConformalEntry, GateAxisEntry, GateEntry, GroupsEntry, ImportedEntry, Manifest,
 };
+pub(crate) use pooled::PooledImages;
+pub use pooled::{MAX_POOLED_IMAGES, PooledEntry, PooledImage};
 pub use read::{from_bytes, read};
 pub use roi::{MAX_CORNERS, RoiAreaEntry, RoiEntry, RoiMaskEntry};
 pub use section::{Section, Sections, Upgraded};

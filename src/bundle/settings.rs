@@ -8,8 +8,8 @@ use super::shown::shorten;
 use super::{
     BackboneEntry, CalibrationEntry, ChosenEntry, ConditionEntry, ConformalEntry, DEVIATIONS, Defect, DescriptorEntry,
     FeaturesEntry, GateEntry, LEAST_SCORE_DEVIATION, LightEntry, LineageEntry, MAX_COPIES, MAX_ENTRIES,
-    MAX_LIGHT_IMAGES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE, MEANS, Manifest,
-    PreprocessingEntry, RoiEntry, SectionEntry, StepEntry, SuspectsEntry, TilesEntry, UNKNOWN,
+    MAX_LIGHT_IMAGES, MAX_MAGNITUDE, MAX_NAME_CHARS, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_POOLED_IMAGES, MAX_SCORE, MEANS,
+    Manifest, PooledEntry, PreprocessingEntry, RoiEntry, SectionEntry, StepEntry, SuspectsEntry, TilesEntry, UNKNOWN,
 };
 use crate::bank::MAX_CONTEXT_PARTS;
 use crate::condition::GATE_DIM;
@@ -37,6 +37,7 @@ pub(super) fn check_settings(manifest: &Manifest) -> Result<(), Defect> {
     }
     manifest.suspects.as_ref().map_or(Ok(()), check_suspects)?;
     manifest.light.as_ref().map_or(Ok(()), |light| check_light(light, manifest.conditions.len()))?;
+    manifest.pooled.as_ref().map_or(Ok(()), |pooled| check_pooled(pooled, manifest))?;
     manifest.lineage.as_ref().map_or(Ok(()), check_lineage)?;
     check_calibration(&manifest.calibration, &names, manifest.sources.len())
 }
@@ -149,6 +150,29 @@ fn check_light(light: &LightEntry, n_conditions: usize) -> Result<(), Defect> {
         })?;
         let size = |value: &f32| check_between("light.images.values", *value, -f32::MAX, f32::MAX);
         image.values.iter().try_for_each(size)?;
+    }
+    Ok(())
+}
+
+fn check_pooled(pooled: &PooledEntry, manifest: &Manifest) -> Result<(), Defect> {
+    let PooledEntry { dim, images } = pooled;
+    if let Some(features) = manifest.detector.lead() {
+        let own = features.descriptor.dim;
+        require(*dim == own, *dim, || ("pooled.dim".into(), format!("{own} as the descriptors have")))?;
+    }
+    let n_images = images.len();
+    require((1..=MAX_POOLED_IMAGES).contains(&n_images), n_images, || {
+        ("pooled.images".into(), format!("from 1 to {MAX_POOLED_IMAGES}"))
+    })?;
+    let n_conditions = manifest.conditions.len();
+    for image in images {
+        require(image.condition < n_conditions, image.condition, || {
+            ("pooled.images.condition".into(), format!("a number below {n_conditions}"))
+        })?;
+        require(image.group < n_images, image.group, || {
+            ("pooled.images.group".into(), format!("a number below {n_images}"))
+        })?;
+        check_between("pooled.images.brightness", image.brightness, -f32::MAX, f32::MAX)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! tell them.
 
 mod admission;
+mod alike;
 mod choose;
 mod error;
 mod gate;
@@ -15,6 +16,7 @@ mod pooling;
 mod rule;
 
 pub use admission::{Admission, KNOWN_FROM};
+pub use alike::{ALIKE_STATISTICS, Alike, AlikeImage};
 pub(crate) use choose::{Chosen, Examples, choose};
 pub use error::ConditionError;
 pub use gate::{Gate, GateKind, KNOWN_DEVIATIONS, find_limit};

@@ -3,7 +3,7 @@
 use super::{Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, PartLevels, Patches, Scoring, View};
 use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
-use crate::condition::{Admission, Gate, Policy};
+use crate::condition::{Admission, Gate, Policy, Pooling};
 use crate::image::{Image, Placement};
 use crate::model::Grid;
 use crate::score::AnomalyMap;
@@ -64,6 +64,7 @@ pub trait Detector: Send + Sync {
             let places = inside.as_ref().map(|inside| inside.patches());
             let patches = Patches { rows: own.as_deref().unwrap_or(&rows), grid, places };
             let admission = admit(i, &|| Ok(Gate::pooled(patches.rows, describer.dim())))?;
+            let pooled = asked.pools.then(|| Gate::pooled(patches.rows, describer.dim()));
             let mut found = self.score_described(patches, admission, asked.views)?;
             if let Some(counts) = pipeline.counts(&rows, grid, inside.as_deref()) {
                 found.without_background(&counts, self.scoring().image_score)?;
@@ -72,7 +73,7 @@ pub trait Detector: Send + Sync {
             let on = Canvas { grid, inside: inside.as_deref(), order: None, placement: &placement };
             let drawn = found.drawn(on, self.scoring()).ok_or(DetectError::Bank(BankError::Empty))?;
             let descriptors = asked.keep_descriptors.then_some(rows);
-            Ok(Scored::of(drawn, (grid, inside), placement, admission, descriptors))
+            Ok(Scored { pooled, ..Scored::of(drawn, (grid, inside), placement, admission, descriptors) })
         };
         images.par_iter().enumerate().map(one).collect()
     }
@@ -92,13 +93,17 @@ pub trait Detector: Send + Sync {
         let tiling = pipeline.tiling(size, image.roi())?.ok_or(DetectError::Bank(BankError::Empty))?;
         // Where a gate sees descriptors, the network runs twice: those of a large image are not kept.
         let admission = admit(&|| pipeline.pooled_in_tiles(image, &tiling))?;
-        let (mut said, mut kept) = (vec![], vec![]);
+        let (mut said, mut kept, mut pooling): (_, _, Option<Pooling>) = (vec![], vec![], None);
         pipeline.describe_tiles(image, &tiling, |tiles, dim| {
             let start = said.len();
             let score = |(i, rows): (usize, &Vec<f32>)| {
                 let patches = Patches { rows, grid: tiling.grid, places: Some(tiling.places(start + i)) };
                 self.score_described(patches, admission, asked.views)
             };
+            if asked.pools {
+                let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
+                tiles.iter().for_each(|rows| pooling.add(rows));
+            }
             said.extend(tiles.par_iter().enumerate().map(score).collect::<Result<Vec<_>, _>>()?);
             if asked.keep_descriptors {
                 kept.resize(tiling.grid.n_patches() * dim, 0.0);
@@ -115,7 +120,8 @@ pub trait Detector: Send + Sync {
         let found = Distances::joined(said, scoring.image_score);
         let drawn = found.and_then(|found| found.drawn(on, scoring)).ok_or(DetectError::Bank(BankError::Empty))?;
         let descriptors = asked.keep_descriptors.then_some(kept);
-        Ok(Scored::of(drawn, (tiling.grid, inside), placement, admission, descriptors))
+        let pooled = pooling.map(|pooling| pooling.finish());
+        Ok(Scored { pooled, ..Scored::of(drawn, (tiling.grid, inside), placement, admission, descriptors) })
     }
 
     /// What the patches of one image come to, whose condition is told; of a large one, those of a part of it.
@@ -182,6 +188,8 @@ pub struct Asked<'a> {
     pub views: &'a [View],
     /// Whether the descriptors are wanted too.
     pub keep_descriptors: bool,
+    /// Whether pooled descriptors are wanted ([`Gate::pooled`]).
+    pub pools: bool,
 }
 
 /// What a detector says of one image, before anything is decided.
@@ -205,6 +213,8 @@ pub struct Scored {
     pub admission: Admission,
     /// Its descriptors `[n_patches, dim]`, where they were asked for.
     pub descriptors: Option<Vec<f32>>,
+    /// Its descriptors pooled over the patches that are looked at, where they were asked for.
+    pub pooled: Option<Vec<f32>>,
     /// What each part says, of a detector that has parts.
     pub parts: Vec<PartScored>,
 }
@@ -233,8 +243,8 @@ impl Scored {
         descriptors: Option<Vec<f32>>,
     ) -> Self {
         let Drawn { raw_scores, patches, map, other_maps } = drawn;
-        let parts = vec![];
-        Self { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts }
+        let (pooled, parts) = (None, vec![]);
+        Self { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, pooled, parts }
     }
 
     /// The distances of the patches that are looked at.

@@ -1,8 +1,8 @@
 //! Between a bundle's entries and the types that do the work. Both directions stand here, side by side.
 
 use super::levels::{HeldOut, Levels};
-use crate::bundle::{ConformalEntry, Contents, GateAxisEntry, GateEntry};
-use crate::condition::{GATE_DIM, Gate, GateAxis, KnnGate};
+use crate::bundle::{ConformalEntry, Contents, GateAxisEntry, GateEntry, PooledImage};
+use crate::condition::{Alike, AlikeImage, GATE_DIM, Gate, GateAxis, KnnGate};
 use crate::detect::{DetectError, View};
 use crate::score::{Conformal, HeldOutScores, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
@@ -169,6 +169,16 @@ fn conformal(entry: &ConformalEntry) -> Conformal {
         mean: entry.mean.unwrap_or(0.0),
         std: entry.std.filter(|s| *s > 0.0).unwrap_or(1.0),
     }
+}
+
+/// The training images as far as a bundle knows what they look like to the network.
+pub(crate) fn alike_of(contents: &Contents) -> Option<Alike> {
+    let entry = contents.manifest.pooled.as_ref()?;
+    let image = |image: &PooledImage| {
+        let PooledImage { condition, group, brightness } = *image;
+        AlikeImage { condition, group, brightness }
+    };
+    Some(Alike::new(entry.dim, contents.pooled.clone(), entry.images.iter().map(image).collect()))
 }
 
 #[cfg(test)]

@@ -65,6 +65,9 @@ pub struct Inspection {
     pub pixel_threshold: Option<f32>,
     /// Where the map exceeds that limit, the region with the largest peak first; see [`Inspector::set_min_region_area`](super::Inspector::set_min_region_area).
     pub regions: Vec<Region>,
+    /// What the image looks like to the network: the mean of each descriptor value over the patches that are looked at, where
+    /// that was asked for ([`Inspector::set_pools`](super::Inspector::set_pools)).
+    pub pooled: Option<Vec<f32>>,
 }
 
 /// What a raw score means.

@@ -4,7 +4,7 @@ use super::inspection::{Calibration, Inspection};
 use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
-use crate::condition::{Admission, Condition, Gate, GateUse, Policy};
+use crate::condition::{Admission, Alike, Condition, Gate, GateUse, Policy};
 use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Pooled, Scored, View};
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Preprocessing, Reading, Tiles};
@@ -12,6 +12,13 @@ use crate::model::Precision;
 use crate::score::Conformal;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+
+/// What is kept of an image beside its scores.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Keeps {
+    pub(super) descriptors: bool,
+    pub(super) pooled: bool,
+}
 
 /// A fitted detector on a device, with what its scores mean.
 pub struct Inspector {
@@ -29,6 +36,10 @@ pub struct Inspector {
     pub(super) dim: usize,
     /// Source pixels of a region at least.
     pub(super) min_region_area_px: f64,
+    /// Whether inspections tell what images look like to the network.
+    pub(super) pools: bool,
+    /// The training images, as far as the bundle knows what they look like.
+    pub(super) alike: Option<Alike>,
 }
 
 impl Inspector {
@@ -137,6 +148,21 @@ impl Inspector {
         self.min_region_area_px = area_px;
     }
 
+    /// Has inspections tell what images look like to the network ([`Inspection::pooled`]), for
+    /// [`live::drift`](crate::live::drift); they cost no more.
+    pub fn set_pools(&mut self, pools: bool) {
+        self.pools = pools;
+    }
+
+    /// [`ALIKE_STATISTICS`](crate::condition::ALIKE_STATISTICS) of an image of this mean grey value; `None` where the inspection
+    /// does not tell what it looks like, or the bundle of the training images.
+    #[must_use]
+    pub fn alike(&self, brightness: f32, inspection: &Inspection) -> Option<[f32; 2]> {
+        let known = |name: &Condition| self.conditions.iter().position(|own| own == name);
+        let condition = inspection.condition.as_ref().and_then(known);
+        self.alike.as_ref()?.numbers(inspection.pooled.as_ref()?, brightness, condition)
+    }
+
     /// Chooses who tells the condition of an image.
     pub fn set_gate_use(&mut self, gate_use: GateUse) {
         self.gate_use = gate_use;
@@ -196,7 +222,7 @@ impl Inspector {
     /// # Errors
     /// Whatever the network or the bank refuse.
     pub fn score(&self, images: &[&Image], conditions: &[Option<&str>]) -> Result<Vec<Scored>, DetectError> {
-        self.score_under(images, conditions, Calibration::default(), false)
+        self.score_under(images, conditions, Calibration::default(), Keeps::default())
     }
 
     /// As [`Self::score`], under every view that the bundle is calibrated for, in its order.
@@ -208,7 +234,7 @@ impl Inspector {
         let names = &self.manifest.calibration.views;
         let views: Vec<View> =
             names.iter().map(|name| DetectError::parse("calibration.views", name)).collect::<Result<_, _>>()?;
-        self.score_as(images, conditions, Asked { views: &views, keep_descriptors: false })
+        self.score_as(images, conditions, Asked { views: &views, keep_descriptors: false, pools: false })
     }
 
     pub(super) fn score_under(
@@ -216,13 +242,13 @@ impl Inspector {
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
-        keep_descriptors: bool,
+        Keeps { descriptors: keep_descriptors, pooled: pools }: Keeps,
     ) -> Result<Vec<Scored>, DetectError> {
         if calibration == Calibration::Density && !self.levels.keys().any(|view| view.by_density) {
             return Err(DetectError::NoDensity);
         }
         let views = [calibration.view(self.policy)];
-        self.score_as(images, conditions, Asked { views: &views, keep_descriptors })
+        self.score_as(images, conditions, Asked { views: &views, keep_descriptors, pools })
     }
 
     fn score_as(
@@ -247,7 +273,19 @@ impl Inspector {
         conditions: &[Option<&str>],
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, DetectError> {
-        let scored = self.score_under(images, conditions, calibration, false)?;
+        self.inspect_and_pool(images, conditions, calibration, self.pools)
+    }
+
+    /// As [`Self::inspect`], with [`Inspection::pooled`] where it is wanted.
+    pub(super) fn inspect_and_pool(
+        &self,
+        images: &[&Image],
+        conditions: &[Option<&str>],
+        calibration: Calibration,
+        pooled: bool,
+    ) -> Result<Vec<Inspection>, DetectError> {
+        let keeps = Keeps { descriptors: false, pooled };
+        let scored = self.score_under(images, conditions, calibration, keeps)?;
         scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }
 

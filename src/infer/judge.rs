@@ -48,6 +48,11 @@ impl Inspector {
         // What is not looked at is 0 in the map, and never anomalous.
         let least = if scored.inside.is_some() { 0.0 } else { f32::MIN };
         let find = |limit: f32| Region::find(&scored.map, &scored.placement, limit.max(least), self.min_region_area_px);
+        let pooled = scored.pooled.map(|mut pooled| {
+            // Means first.
+            pooled.truncate(self.dim);
+            pooled
+        });
         Ok(Inspection {
             inside: scored.inside,
             pixel_threshold,
@@ -63,6 +68,7 @@ impl Inspector {
             gate_confidence: confidence,
             map: scored.map,
             placement: scored.placement,
+            pooled,
         })
     }
 }

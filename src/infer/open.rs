@@ -1,7 +1,7 @@
 //! An inspector from a bundle's contents.
 
 use super::Inspector;
-use super::convert::{gate_of, levels};
+use super::convert::{alike_of, gate_of, levels};
 use crate::bundle::{Contents, FeaturesEntry};
 use crate::condition::{Condition, GateUse, Policy};
 use crate::detect::{DetectError, FeaturePipeline, Registry, check_weights, open_features};
@@ -40,6 +40,7 @@ pub(crate) fn inspector(
     let precision = manifest.detector.lead().map_or("f32", |features| &features.backbone.precision);
     let fitted_precision: Precision = DetectError::parse("backbone.precision", precision)?;
     let conditions: Vec<Condition> = manifest.conditions.iter().map(|c| Condition::new(&c.name)).collect();
+    let alike = alike_of(&contents);
     let section = contents.take_section();
     let mut checked = |entry: &FeaturesEntry| {
         let features = open(entry)?;
@@ -65,5 +66,7 @@ pub(crate) fn inspector(
         manifest,
         dim,
         min_region_area_px: 0.0,
+        pools: false,
+        alike,
     })
 }

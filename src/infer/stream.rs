@@ -62,7 +62,7 @@ pub fn inspect_all<E: From<DetectError> + Send>(
     progress: &dyn Progress,
     mut receive: impl FnMut(Item<'_>) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let what = Inspecting { inspector, samples, table, calibration, explain: None };
+    let what = Inspecting { inspector, samples, table, calibration, explain: None, pools: false };
     inspect_and(what, pace, progress, |_| Ok(()), |item, ()| receive(item))
 }
 
@@ -79,6 +79,8 @@ pub struct Inspecting<'a> {
     pub calibration: Calibration,
     /// How much is explained of each; an image is described once for both.
     pub explain: Option<ExplainPlan>,
+    /// Whether inspections tell what images look like to the network ([`Inspection::pooled`]).
+    pub pools: bool,
 }
 
 /// As [`inspect_all`]. What can be made of an outcome without regard to the others (a picture of it) `prepare` makes, for
@@ -161,7 +163,7 @@ fn inspect_each(
     images: &[&Image],
     conditions: &[Option<&str>],
 ) -> Result<Vec<Said>, DetectError> {
-    let Inspecting { inspector, calibration, explain, .. } = what;
+    let Inspecting { inspector, calibration, explain, pools, .. } = what;
     let unscorable = |image: &Image, reason: String| {
         let [min, max] = image.extrema();
         ImageError::Unscorable { reason, min, max }
@@ -171,7 +173,7 @@ fn inspect_each(
     }
     let found = match explain {
         None => inspector
-            .inspect(images, conditions, calibration)
+            .inspect_and_pool(images, conditions, calibration, pools || inspector.pools)
             .map(|all| all.into_iter().map(|inspection| (inspection, None)).collect::<Vec<_>>()),
         Some(plan) => inspector
             .explain_each(images, conditions, calibration, &plan)

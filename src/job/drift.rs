@@ -32,15 +32,16 @@ pub fn drift_of_images(
         table: None,
         calibration: Calibration::default(),
         explain: None,
+        pools: true,
     };
     let prepare =
         |item: &crate::infer::Item<'_>| Ok(item.outcome.as_ref().ok().map(|(image, _)| light_statistics(image)));
     inspect_and(what, &context.pace, context.progress, prepare, |item, light| {
         match &item.outcome {
-            Ok((_, inspection)) => {
-                let condition = inspection.condition.as_ref().map(ToString::to_string);
-                let raw_score = Some(inspection.raw_score);
-                let state = drift.push_part(&Part { raw_score, condition: condition.as_deref(), light });
+            Ok((image, inspection)) => {
+                let light = light.unwrap_or_else(|| light_statistics(image));
+                let part = drift.part(light, inspection);
+                let state = drift.push_part(&part);
                 report.states.push(state.clone());
                 report.paths.push(path_text(&item.sample.path));
             }
@@ -51,7 +52,7 @@ pub fn drift_of_images(
     Ok(report)
 }
 
-/// Hands the scores of results, folder by folder and in the order of their rows, to `drift`; of light they know nothing.
+/// Hands the scores of results, folder by folder and in the order of their rows, to `drift`; of light and features they know nothing.
 ///
 /// # Errors
 /// Results that are not there or broken.
@@ -59,7 +60,7 @@ pub fn drift_of_results(folders: &[PathBuf], mut drift: Drift) -> Result<DriftRe
     let mut report = DriftReport::default();
     for folder in folders {
         for row in read_rows(folder)?.into_iter().filter(|row| row.raw_score.is_some()) {
-            let part = Part { raw_score: row.raw_score, condition: row.condition.as_deref(), light: None };
+            let part = Part { raw_score: row.raw_score, condition: row.condition.as_deref(), ..Part::default() };
             report.states.push(drift.push_part(&part).clone());
             report.paths.push(row.path);
         }
@@ -73,8 +74,10 @@ pub fn drift_of_results(folders: &[PathBuf], mut drift: Drift) -> Result<DriftRe
 /// A file of theirs can't be read.
 pub fn drift_of_history(folders: &[PathBuf], mut drift: Drift) -> Result<DriftReport, JobError> {
     let mut report = DriftReport::default();
-    for HistoryRow { row, light, .. } in read_all(folders)?.into_iter().filter(|part| part.row.raw_score.is_some()) {
-        let part = Part { raw_score: row.raw_score, condition: row.condition.as_deref(), light };
+    for HistoryRow { row, light, alike, .. } in
+        read_all(folders)?.into_iter().filter(|part| part.row.raw_score.is_some())
+    {
+        let part = Part { raw_score: row.raw_score, condition: row.condition.as_deref(), light, alike };
         report.states.push(drift.push_part(&part).clone());
         report.paths.push(row.path);
     }

@@ -118,6 +118,7 @@ fn score(
         table: truth.table(),
         calibration,
         explain: None,
+        pools: false,
     };
     let pace = Pace { pixel_bytes: if shown.is_some() { DRAWING_BYTES } else { 0 }, ..context.pace };
     let draw = |item: &Item<'_>| shown.map_or(Ok(None), |shown| shown.draw_if_telling(item, context.wording));

@@ -19,17 +19,20 @@ pub(super) struct History<'a> {
     fell_back: FellBack,
 }
 
+/// How an image is lit, and what it looks like to the network.
+pub(super) type Seen = (Option<[f32; 6]>, Option<[f32; 2]>);
+
 impl<'a> History<'a> {
     pub(super) fn begin(folder: &'a Path, bundle: &str) -> Result<Self, JobError> {
         prepare_folder(folder)?;
         Ok(Self { folder, bundle: bundle.to_owned(), begun: None, rows: vec![], fell_back: FellBack::default() })
     }
 
-    pub(super) fn add(&mut self, row: &ResultRow, (time, source): (SystemTime, Source), light: Option<[f32; 6]>) {
+    pub(super) fn add(&mut self, row: &ResultRow, (time, source): (SystemTime, Source), (light, alike): Seen) {
         let row = ResultRow { regions: None, ..row.clone() };
         self.begun.get_or_insert_with(SystemTime::now);
         self.fell_back.count(source);
-        self.rows.push(HistoryRow { time, bundle: self.bundle.clone(), row, light });
+        self.rows.push(HistoryRow { time, bundle: self.bundle.clone(), row, light, alike });
     }
 
     /// Writes them as a file of their own, whole or not at all; none without rows.

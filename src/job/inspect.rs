@@ -195,6 +195,7 @@ fn inspect_rows<E: Send>(
         table,
         calibration,
         explain: explaining.map(|explaining| explaining.plan),
+        pools: history.is_some(),
     };
     let pace = Pace { pixel_bytes: if drawing.is_some() { DRAWING_BYTES } else { 0 }, ..context.pace };
     let wording = context.wording;
@@ -211,8 +212,10 @@ fn inspect_rows<E: Send>(
             None => Pictures::default(),
         };
         let remembered = has_history.then(|| {
-            let light = item.outcome.as_ref().ok().map(|(image, _)| light_statistics(image));
-            (job.history_time.of(&item.sample.path), light)
+            let found = item.outcome.as_ref().ok();
+            let light = found.map(|(image, _)| light_statistics(image));
+            let alike = light.zip(found).and_then(|(light, (_, said))| opened.inspector.alike(light[0], said));
+            (job.history_time.of(&item.sample.path), (light, alike))
         });
         Ok::<_, Ended<E>>((pictures, remembered))
     };
@@ -222,8 +225,8 @@ fn inspect_rows<E: Send>(
         }
         let row = ResultRow { overlay, picture_error: error, ..ResultRow::of(&item, wording) };
         results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
-        if let (Some(history), Some((time, light))) = (&mut history, remembered) {
-            history.add(&row, time, light);
+        if let (Some(history), Some((time, seen))) = (&mut history, remembered) {
+            history.add(&row, time, seen);
         }
         if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {
             explainer.explain(opened, names, (item.sample, image), why)?;

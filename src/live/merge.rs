@@ -5,7 +5,8 @@ use super::update::{redraw, rows_of};
 use super::views::Views;
 use super::{LiveError, On, entries};
 use crate::bundle::{
-    ConditionEntry, Contents, GateEntry, LightEntry, Section, SectionEntry, SuspectsEntry, Tensors, UNKNOWN,
+    ConditionEntry, Contents, GateEntry, LightEntry, PooledImages, Section, SectionEntry, SuspectsEntry, Tensors,
+    UNKNOWN,
 };
 use crate::condition::Gate;
 use crate::dataset::renamed_apart;
@@ -61,11 +62,13 @@ pub fn merge<'a>(
         changed.manifest.gate = abstaining(progress);
         (changed.gate_points, changed.gate_conditions) = (vec![], vec![]);
     }
+    let number = |condition: usize| condition_of[condition] as usize;
+    let pooled = PooledImages::joined(changed.take_pooled(), second.take_pooled(), number);
+    changed.set_pooled(pooled);
     let manifest = &mut changed.manifest;
     manifest.conditions = conditions;
     manifest.sources.extend(renamed_apart(&before.sources, &second.manifest.sources, "merged"));
     manifest.suspects = SuspectsEntry::joined(manifest.suspects.take(), second.manifest.suspects);
-    let number = |condition: usize| condition_of[condition] as usize;
     manifest.light = LightEntry::joined(manifest.light.take(), second.manifest.light, number);
     manifest.pixel_threshold = match (before.pixel_threshold, second.manifest.pixel_threshold) {
         (Some(one), Some(other)) => Some(one.max(other)),

@@ -3,7 +3,9 @@
 use super::lineage::{Step, record};
 use super::normals::{NormalScores, Told};
 use super::{LiveError, On, entries, views};
-use crate::bundle::{ConditionEntry, Contents, LightEntry, Manifest, RoiEntry, SuspectEntry, SuspectsEntry};
+use crate::bundle::{
+    ConditionEntry, Contents, LightEntry, Manifest, PooledImages, RoiEntry, SuspectEntry, SuspectsEntry,
+};
 use crate::condition::{Gate, LIGHT_STATISTICS};
 use crate::dataset::{Sample, renamed_apart};
 use crate::detect::Detector;
@@ -285,6 +287,8 @@ fn add(
     if changed.manifest.light.is_some() {
         changed.manifest.light = LightEntry::joined(changed.manifest.light.take(), light, |condition| condition);
     }
+    let pooled = PooledImages::joined(changed.take_pooled(), Some(learnt.pooled.clone()), |condition| condition);
+    changed.set_pooled(pooled);
     let own = SuspectsEntry { kept: learnt.suspects.clone(), dropped: vec![] };
     let own = (!own.kept.is_empty()).then_some(own);
     changed.manifest.suspects = SuspectsEntry::joined(changed.manifest.suspects.take(), own);

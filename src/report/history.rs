@@ -2,7 +2,7 @@
 
 use super::export::{Column, parquet_table};
 use super::{ReportError, ResultRow};
-use crate::condition::LIGHT_STATISTICS;
+use crate::condition::{ALIKE_STATISTICS, LIGHT_STATISTICS};
 use crate::score::Verdict;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -19,6 +19,8 @@ pub struct HistoryRow {
     pub row: ResultRow,
     /// How it was lit ([`LIGHT_STATISTICS`]).
     pub light: Option<[f32; 6]>,
+    /// What it looks like beside the training images ([`ALIKE_STATISTICS`]); rows of before do not know.
+    pub alike: Option<[f32; 2]>,
 }
 
 /// Rows as a Parquet file.
@@ -45,6 +47,9 @@ pub fn history_table(rows: &[HistoryRow]) -> Result<Vec<u8>, ReportError> {
     for (at, name) in LIGHT_STATISTICS.into_iter().enumerate() {
         columns.push((name, number(&|row| row.light.map(|light| light[at]))));
     }
+    for (at, name) in ALIKE_STATISTICS.into_iter().enumerate() {
+        columns.push((name, number(&|row| row.alike.map(|alike| alike[at]))));
+    }
     parquet_table(&columns)
 }
 
@@ -58,8 +63,9 @@ pub fn read_history(file: impl ChunkReader + 'static) -> Result<Vec<HistoryRow>,
 }
 
 fn of_cells<'a>(cells: impl Iterator<Item = (&'a String, &'a Field)>) -> HistoryRow {
-    let mut found = HistoryRow { time: UNIX_EPOCH, bundle: String::new(), row: ResultRow::default(), light: None };
-    let mut light = [None; 6];
+    let (bundle, row) = (String::new(), ResultRow::default());
+    let mut found = HistoryRow { time: UNIX_EPOCH, bundle, row, light: None, alike: None };
+    let (mut light, mut alike) = ([None; 6], [None; 2]);
     for (name, field) in cells {
         let row = &mut found.row;
         match (name.as_str(), field) {
@@ -82,6 +88,8 @@ fn of_cells<'a>(cells: impl Iterator<Item = (&'a String, &'a Field)>) -> History
             (name, Field::Float(number)) => {
                 if let Some(at) = LIGHT_STATISTICS.iter().position(|own| *own == name) {
                     light[at] = Some(*number);
+                } else if let Some(at) = ALIKE_STATISTICS.iter().position(|own| *own == name) {
+                    alike[at] = Some(*number);
                 }
             }
             _ => {}
@@ -89,6 +97,8 @@ fn of_cells<'a>(cells: impl Iterator<Item = (&'a String, &'a Field)>) -> History
     }
     let whole: Vec<f32> = light.into_iter().flatten().collect();
     found.light = whole.try_into().ok();
+    let whole: Vec<f32> = alike.into_iter().flatten().collect();
+    found.alike = whole.try_into().ok();
     found
 }
 
@@ -115,11 +125,18 @@ mod tests {
                 ..ResultRow::default()
             },
             light: score.map(|score| [score, 0.1, 0.2, 0.3, -0.4, 1e-30]),
+            alike: score.map(|score| [score, -0.5]),
         };
         let rows = [row("ä.png", Some(0.1)), row("b.png", None)];
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&history_table(&rows).unwrap()).unwrap();
         assert_eq!(read_history(file).unwrap(), rows);
+        // Of before the features were known: without their columns.
+        let mut old = tempfile::tempfile().unwrap();
+        let columns = [("path", Column::Text(vec![Some("a".into())])), ("tint", Column::Float(vec![Some(0.5)]))];
+        old.write_all(&parquet_table(&columns).unwrap()).unwrap();
+        let read = read_history(old).unwrap();
+        assert_eq!((&*read[0].row.path, read[0].light, read[0].alike), ("a", None, None));
         let mut broken = tempfile::tempfile().unwrap();
         broken.write_all(b"no Parquet").unwrap();
         assert!(read_history(broken).is_err());

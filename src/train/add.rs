@@ -3,7 +3,8 @@
 use super::fit::joined_fingerprint;
 use super::{FitPlan, Fitted, PartPlan, TileRule, TrainError, fit};
 use crate::bundle::{
-    CalibrationEntry, Contents, GroupsEntry, LightEntry, Manifest, RoiEntry, Section, SuspectsEntry, UNKNOWN,
+    CalibrationEntry, Contents, GroupsEntry, LightEntry, Manifest, PooledImages, RoiEntry, Section, SuspectsEntry,
+    UNKNOWN,
 };
 use crate::condition::{ConditionRule, Gate, Policy, condition_of, intensity_statistics};
 use crate::dataset::Sample;
@@ -172,6 +173,8 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
         scores.extend_from_slice(added.scores_named(view));
     }
     let n_before = base.manifest.conditions.len() as u32;
+    let later = |condition: usize| condition + n_before as usize;
+    let pooled = PooledImages::joined(base.take_pooled(), added.take_pooled(), later);
     let score_condition =
         base.score_condition.iter().copied().chain(added.score_condition.iter().map(|c| c + n_before)).collect();
     let (gate_points, gate_conditions) = convert::gate_tensors(gate);
@@ -190,10 +193,14 @@ fn join(mut base: Contents, mut added: Contents, gate: &Gate, join: JoinSections
         data_fingerprint: joined_fingerprint(&old.data_fingerprint, &new.data_fingerprint),
         sources: [old.sources, new.sources].concat(),
         suspects: SuspectsEntry::joined(old.suspects, new.suspects),
-        light: LightEntry::joined(old.light, new.light, |condition| condition + n_before as usize),
+        light: LightEntry::joined(old.light, new.light, later),
         ..old
     };
-    Ok(Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors: section.tensors })
+    let (pooled_of, tensors) = (vec![], section.tensors);
+    let mut joined =
+        Contents { manifest, scores, score_condition, gate_points, gate_conditions, pooled: pooled_of, tensors };
+    joined.set_pooled(pooled);
+    Ok(joined)
 }
 
 fn calibration(base: &Contents, added: &Contents) -> Result<CalibrationEntry, TrainError> {

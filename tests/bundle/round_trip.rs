@@ -45,6 +45,17 @@ fn a_bundle_from_before_there_was_a_choice_of_precision_was_fitted_in_f32() {
 }
 
 #[test]
+fn a_bundle_that_does_not_know_what_its_images_look_like_has_no_trace_of_it() {
+    let mut contents = with_gate();
+    (contents.manifest.pooled, contents.pooled) = (None, vec![]);
+    let bytes = contents.to_bytes().unwrap();
+    assert!(!Parts::of(&bytes).manifest.as_object().unwrap().contains_key("pooled"));
+    assert!(!SafeTensors::deserialize(&bytes).unwrap().names().contains(&"pooled"));
+    let read = Contents::from_bytes(&bytes).unwrap();
+    assert_eq!(read, sealed_like(contents, &read));
+}
+
+#[test]
 fn writes_the_same_bytes_again() {
     let first = small().to_bytes().unwrap();
     for _ in 0..20 {
@@ -133,15 +144,20 @@ fn python_reads_a_bundle() {
 }
 
 #[test]
-fn gates_and_policies_survive_and_are_checked() {
+fn gates_policies_and_pooled_features_survive_and_are_checked() {
     let read = Contents::from_bytes(&with_gate().to_bytes().unwrap()).unwrap();
     assert_eq!(sealed_like(with_gate(), &read), read);
-    let damages: [fn(&mut Contents); 5] = [
+    let damages: [fn(&mut Contents); 10] = [
         |c| c.gate_conditions[0] = 2,
         |c| c.gate_points[3] = f32::NAN,
         |c| c.scores.truncate(29),
         |c| c.manifest.gate.axes[0].unit = 0.0,
         |c| c.manifest.gate.n_points = usize::MAX,
+        |c| c.pooled[1] = f32::INFINITY,
+        |c| c.pooled.truncate(5),
+        |c| c.manifest.pooled.as_mut().unwrap().dim = 2,
+        |c| c.manifest.pooled.as_mut().unwrap().images[0].condition = 2,
+        |c| c.manifest.pooled = None,
     ];
     for (index, damage) in damages.into_iter().enumerate() {
         let mut contents = with_gate();

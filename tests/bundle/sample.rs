@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pcore::bundle::{
     BackboneEntry, CalibrationEntry, ConditionEntry, ConformalEntry, Contents, DescriptorEntry, FORMAT_VERSION,
-    FeaturesEntry, GateAxisEntry, GateEntry, Manifest, PreprocessingEntry, SectionEntry, Tensors, UNKNOWN, Values,
+    FeaturesEntry, GateAxisEntry, GateEntry, Manifest, PooledEntry, PooledImage, PreprocessingEntry, SectionEntry,
+    Tensors, UNKNOWN, Values,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,10 @@ pub(crate) fn with_gate() -> Contents {
     contents.manifest.gate.confusion = vec![vec![2, 0, 0], vec![0, 1, 0]];
     contents.gate_points = (0..24).map(|i| i as f32 - 12.0).collect();
     contents.gate_conditions = vec![0, 1, 1];
+    let image = |condition, group, brightness| PooledImage { condition, group, brightness };
+    let images = vec![image(0, 0, 0.25), image(1, 1, 0.1 + 0.2)];
+    contents.manifest.pooled = Some(PooledEntry { dim: 3, images });
+    contents.pooled = vec![0.5, -1e-30, 2.0, 0.1, 0.2, 0.3];
     contents.manifest.gate.known = vec![];
     contents.manifest.gate.reach = Some(0.1 + 0.2);
     set(&mut contents, "density_neighbours", json!(5));
@@ -81,6 +86,7 @@ pub(crate) fn with_rows(n_rows: usize, dim: usize, value: f32) -> Contents {
         score_condition: vec![0, 1, 0, 1, 1],
         gate_points: vec![],
         gate_conditions: vec![],
+        pooled: vec![],
         tensors: Tensors::default()
             .with_numbers("rows", (0..n_rows * dim).map(|index| value + index as f32 * 0.25).collect())
             .with_indices("row_condition", (0..n_rows).map(|row| u32::from(row >= n_cold)).collect())
@@ -130,6 +136,7 @@ fn manifest(n_rows: usize, dim: usize) -> Manifest {
         sources: vec!["good/000.png".into(), r#"good/"odd\",{"header_sha256":".png"#.into(), "gut/äß 漢.tiff".into()],
         suspects: None,
         light: None,
+        pooled: None,
         lineage: None,
         imported: None,
         tensors_sha256: String::new(),

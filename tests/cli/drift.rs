@@ -101,6 +101,10 @@ fn a_history_grows_by_a_file_for_each_run_and_tells_what_the_images_tell() {
     for key in ["drift_at", "drift_log10", "scores_log10", "evidence"] {
         assert_eq!(history[key], images[key], "{key}");
     }
+    // What the images look like to the network says something in both.
+    for name in ["features", "brightness_alike"] {
+        assert!(history["evidence"][name].as_f64().unwrap().abs() > 1e-9, "{history}");
+    }
 }
 
 /// Seconds since 1970 of 2026-03-01T12:00:00Z.

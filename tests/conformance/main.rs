@@ -5,6 +5,7 @@
 mod cases;
 mod claims;
 mod data;
+mod drifting;
 mod few;
 mod growing;
 mod in_memory;

@@ -31,11 +31,12 @@ impl Detector for Combined {
         self.views.iter().copied().filter(|view| policies.contains(&view.policy)).collect()
     }
 
-    /// The first part tells the condition of an image, to all of them.
+    /// The first part tells the condition of an image, to all of them, and what it looks like.
     fn score(&self, images: &[&Image], admit: Admit<'_>, asked: Asked<'_>) -> Result<Vec<Scored>, DetectError> {
         let first = self.parts[0].score(images, admit, asked)?;
         let told: Vec<Admission> = first.iter().map(|scored| scored.admission).collect();
         let mut of_image: Vec<Vec<Scored>> = first.into_iter().map(|scored| vec![scored]).collect();
+        let asked = Asked { pools: false, ..asked };
         for part in &self.parts[1..] {
             let scored = part.score(images, &|index, _| Ok(told[index]), asked)?;
             of_image.iter_mut().zip(scored).for_each(|(all, own)| all.push(own));

@@ -92,7 +92,7 @@ pub(super) struct Joined {
 }
 
 impl Combined {
-    pub(super) fn join(&self, parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
+    pub(super) fn join(&self, mut parts: Vec<Scored>, views: &[View]) -> Result<Scored, DetectError> {
         let admission = parts[0].admission;
         let said: Vec<Part<'_>> =
             parts.iter().map(|p| Part::new((&p.map, &p.other_maps), &p.placement, p.inside.as_deref())).collect();
@@ -101,10 +101,22 @@ impl Combined {
         let placement = parts[finest].placement.clone();
         let inside = parts[finest].inside.clone();
         let (patches, grid) = (parts[strongest].patches.clone(), parts[strongest].grid);
-        let descriptors = parts[0].descriptors.clone();
+        let (descriptors, pooled) = (parts[0].descriptors.clone(), parts[0].pooled.take());
         let parts = parts.into_iter().zip(shares).map(|(scored, share)| PartScored { scored, share }).collect();
         let joined = Drawn::of(raw_scores, patches, maps);
         let Drawn { raw_scores, patches, map, other_maps } = joined.ok_or(DetectError::Bank(BankError::Empty))?;
-        Ok(Scored { raw_scores, patches, grid, inside, map, other_maps, placement, admission, descriptors, parts })
+        Ok(Scored {
+            raw_scores,
+            patches,
+            grid,
+            inside,
+            map,
+            other_maps,
+            placement,
+            admission,
+            descriptors,
+            pooled,
+            parts,
+        })
     }
 }

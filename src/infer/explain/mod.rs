@@ -6,6 +6,7 @@ mod place;
 pub use normals::{NormalImages, NormalPatch, SAME_PATCH};
 pub use place::PatchPlace;
 
+use super::inspector::Keeps;
 use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
@@ -135,7 +136,7 @@ impl Inspector {
         calibration: Calibration,
         plan: &ExplainPlan,
     ) -> Result<Vec<Explanation>, DetectError> {
-        let scored = self.score_under(images, conditions, calibration, true)?;
+        let scored = self.score_under(images, conditions, calibration, Keeps { descriptors: true, pooled: true })?;
         scored.into_iter().zip(images).map(|(scored, image)| self.reasons(scored, image, calibration, plan)).collect()
     }
 

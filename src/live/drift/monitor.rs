@@ -3,9 +3,10 @@
 use super::martingale::ln_sum;
 use super::{Bet, Martingale, Ranks};
 use crate::bundle::{Contents, LightEntry};
-use crate::condition::{LIGHT_STATISTICS, light_statistics};
+use crate::condition::{ALIKE_STATISTICS, Alike, LIGHT_STATISTICS, light_statistics};
 use crate::image::Image;
 use crate::infer::Inspection;
+use crate::infer::convert::alike_of;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -52,12 +53,23 @@ pub struct Part<'a> {
     pub condition: Option<&'a str>,
     /// Its [`light_statistics`].
     pub light: Option<[f32; 6]>,
+    /// Its [`ALIKE_STATISTICS`].
+    pub alike: Option<[f32; 2]>,
+}
+
+impl Part<'_> {
+    /// A number by its place among those of the light, then those of the features.
+    fn number(&self, at: usize) -> Option<f32> {
+        let of_light = self.light.as_ref().and_then(|light| light.get(at));
+        let of_alike = || self.alike.as_ref()?.get(at.checked_sub(LIGHT_STATISTICS.len())?);
+        of_light.or_else(of_alike).copied()
+    }
 }
 
 /// One thing that is looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// `scores`, `half`, or one of [`LIGHT_STATISTICS`].
+    /// `half`, or one of [`LIGHT_STATISTICS`] or [`ALIKE_STATISTICS`].
     pub name: String,
     /// The decimal logarithm of its capital.
     pub log10: f64,
@@ -85,7 +97,8 @@ pub struct DriftState {
 
 /// Looks for drift while parts come.
 ///
-/// Two questions are asked. *Drift*: the light ([`light_statistics`], two-sided), and whether more than half of the scores lie in
+/// Two questions are asked. *Drift*: the light ([`light_statistics`]) and what the network sees beside the training images that
+/// look most like it ([`Alike`]), two-sided, and whether more than half of the scores lie in
 /// the upper half, however high they are, so that some defects are no drift; the capital is the mean over these. *Scores*: whether
 /// scores are too high, which many defects in a short time make as well. Either is answered at `2 / delta`: whatever is said wrongly over a whole
 /// run is said with a probability of `delta` at most, provided that the images are exchangeable with those of the calibration,
@@ -93,38 +106,50 @@ pub struct DriftState {
 #[derive(Clone, Debug)]
 pub struct Drift {
     scores: BTreeMap<Option<String>, Ranks>,
-    light: Vec<Light>,
+    /// The training images as the network sees them, and the names of their conditions.
+    known: Option<Alike>,
+    names: Vec<String>,
+    numbers: Vec<Number>,
     scored: Martingale,
     half: Option<Martingale>,
     random: ChaCha8Rng,
     state: DriftState,
 }
 
-/// One of the statistics of light.
+/// One of the statistics of light or features.
 #[derive(Clone, Debug)]
-struct Light {
+struct Number {
     name: String,
-    /// Its place among the statistics.
+    /// Its place among them.
     at: usize,
     ranks: BTreeMap<Option<String>, Ranks>,
     martingale: Martingale,
 }
 
 impl Drift {
-    /// Begins with the calibration scores and the light of the training images of a bundle. One of before bundles kept the light
-    /// has scores alone.
+    /// Begins with the calibration scores of a bundle, and the light and the features of its training images. One of before bundles
+    /// kept them has scores alone.
     #[must_use]
     pub fn new(contents: &Contents, plan: DriftPlan) -> Self {
         let names: Vec<&str> = contents.manifest.conditions.iter().map(|entry| entry.name.as_str()).collect();
         let of_scores = contents.score_condition.iter().map(|condition| *condition as usize);
         let scores = of_scores.zip(contents.scores_under(0).iter().map(|score| f64::from(*score)));
-        Self::of(&names, &scores.collect::<Vec<_>>(), contents.manifest.light.as_ref(), plan)
+        Self::of(&names, &scores.collect::<Vec<_>>(), (contents.manifest.light.as_ref(), alike_of(contents)), plan)
     }
 
-    /// Of conditions by name, scores each with the number of its condition, and light.
-    fn of(names: &[&str], scores: &[(usize, f64)], known: Option<&LightEntry>, plan: DriftPlan) -> Self {
+    /// Of conditions by name, scores each with the number of its condition, light and features.
+    fn of(
+        names: &[&str],
+        scores: &[(usize, f64)],
+        (known, alike): (Option<&LightEntry>, Option<Alike>),
+        plan: DriftPlan,
+    ) -> Self {
         let scores = by_condition(names, scores);
-        let mut light = vec![];
+        let mut numbers = vec![];
+        let number = |name: &str, at, ranks| {
+            let martingale = Martingale::new(&BOTH, SHARE);
+            Number { name: name.to_owned(), at, ranks, martingale }
+        };
         for (at, name) in known.iter().flat_map(|light| light.names.iter().enumerate()) {
             let images = known.iter().flat_map(|light| &light.images);
             let values: Vec<(usize, f64)> =
@@ -132,13 +157,24 @@ impl Drift {
             let ranks = by_condition(names, &values);
             // Numbers of a later pcore say nothing here.
             if let Some(at) = LIGHT_STATISTICS.iter().position(|own| own == name) {
-                light.push(Light { name: name.clone(), at, ranks, martingale: Martingale::new(&BOTH, SHARE) });
+                numbers.push(number(name, at, ranks));
+            }
+        }
+        if let Some(alike) = &alike {
+            let of_name = |at: usize| (Some(names[at].to_owned()), alike.each(Some(at)));
+            let own: Vec<_> = (0..names.len()).map(of_name).chain([(None, alike.each(None))]).collect();
+            for (at, name) in ALIKE_STATISTICS.into_iter().enumerate() {
+                let ranks = |values: &Vec<[f32; 2]>| Ranks::new(values.iter().map(|image| f64::from(image[at])));
+                let ranks = own.iter().map(|(name, values)| (name.clone(), ranks(values))).collect();
+                numbers.push(number(name, LIGHT_STATISTICS.len() + at, ranks));
             }
         }
         let has_scores = scores[&None].differ();
         Self {
             scores,
-            light,
+            known: alike,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            numbers,
             scored: Martingale::new(&POWERS, SHARE),
             half: has_scores.then(|| Martingale::new(&HALVES, SHARE)),
             random: ChaCha8Rng::seed_from_u64(plan.seed),
@@ -156,11 +192,18 @@ impl Drift {
 
     /// Takes in an image with what was said of it.
     pub fn push(&mut self, image: &Image, inspection: &Inspection) -> &DriftState {
-        self.push_part(&Part {
-            raw_score: Some(inspection.raw_score),
-            condition: inspection.condition.as_ref().map(crate::condition::Condition::as_str),
-            light: Some(light_statistics(image)),
-        })
+        self.push_part(&self.part(light_statistics(image), inspection))
+    }
+
+    /// What is known of a part that is lit like this; of its features only where the inspection tells them
+    /// ([`Inspector::set_pools`](crate::infer::Inspector::set_pools)).
+    #[must_use]
+    pub fn part<'a>(&self, light: [f32; 6], inspection: &'a Inspection) -> Part<'a> {
+        let condition = inspection.condition.as_ref().map(crate::condition::Condition::as_str);
+        let number = condition.and_then(|condition| self.names.iter().position(|own| own == condition));
+        let pooled = self.known.as_ref().zip(inspection.pooled.as_ref());
+        let alike = pooled.and_then(|(known, pooled)| known.numbers(pooled, light[0], number));
+        Part { raw_score: Some(inspection.raw_score), condition, light: Some(light), alike }
     }
 
     /// Takes in a part; what is not known of it says nothing.
@@ -172,20 +215,20 @@ impl Drift {
             self.scored.push(p);
             half.push(p);
         }
-        for light in &mut self.light {
-            if let Some(values) = &part.light {
-                let ranks = of_condition(&mut light.ranks, condition.as_ref());
-                let p = ranks.push(f64::from(values[light.at]), self.random.random());
-                light.martingale.push(p);
+        for number in &mut self.numbers {
+            if let Some(value) = part.number(number.at) {
+                let ranks = of_condition(&mut number.ranks, condition.as_ref());
+                let p = ranks.push(f64::from(value), self.random.random());
+                number.martingale.push(p);
             }
         }
         let log10 = |martingale: &Martingale| martingale.ln() / std::f64::consts::LN_10;
         let half = self.half.iter().map(|half| Evidence { name: "half".to_owned(), log10: log10(half) });
-        let light =
-            self.light.iter().map(|light| Evidence { name: light.name.clone(), log10: log10(&light.martingale) });
+        let of_number = |number: &Number| Evidence { name: number.name.clone(), log10: log10(&number.martingale) };
+        let numbers = self.numbers.iter().map(of_number);
         let state = &mut self.state;
-        state.evidence = half.chain(light).collect();
-        let all = self.half.iter().chain(self.light.iter().map(|light| &light.martingale)).map(Martingale::ln);
+        state.evidence = half.chain(numbers).collect();
+        let all = self.half.iter().chain(self.numbers.iter().map(|number| &number.martingale)).map(Martingale::ln);
         let n = state.evidence.len().max(1) as f64;
         state.n_parts += 1;
         state.drift_log10 =

@@ -297,6 +297,7 @@ mod tests {
                 inside: None,
                 pixel_threshold: None,
                 regions: vec![],
+                pooled: None,
             },
             policy: Policy::Gated,
             grid,

@@ -50,6 +50,7 @@ impl Outcome<'_> {
             sources: learning.samples.iter().map(|s| s.name.clone()).collect(),
             suspects: self.suspects.clone(),
             light: Some(self.light()),
+            pooled: None,
             lineage: None,
             imported: None,
             // Filled in by the writer.
@@ -60,7 +61,8 @@ impl Outcome<'_> {
         let under = |view: usize| held.iter().map(move |h| h.raw_scores[view]);
         let scores = (0..self.views.len()).flat_map(under).collect();
         let score_condition = held.iter().map(|h| h.condition as u32).collect();
-        let contents = Contents { manifest, scores, score_condition, gate_points, gate_conditions, tensors };
+        let contents =
+            Contents { manifest, scores, score_condition, gate_points, gate_conditions, pooled: vec![], tensors };
         contents.check_with(&plan.registry)?;
         Ok(contents)
     }

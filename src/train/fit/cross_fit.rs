@@ -1,5 +1,6 @@
 //! Cross-fitting: every image is scored by a detector that was fitted without its part of the images.
 
+use super::describe::Pools;
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, one_per_group};
 use super::learn::{Learned, Learning};
@@ -40,7 +41,7 @@ pub(super) fn cross_fit(
         let mut parts = vec![];
         for ((part, features), flow) in own.plan.parts.iter().zip(afresh()?).zip(flows) {
             let flow = as_roomy_as(&flows[0], flow);
-            parts.push(own.fit(part, features, (&flow, false), progress)?.0);
+            parts.push(own.fit(part, features, (&flow, Pools::None), progress)?.0);
         }
         let detector = detector_of(parts, learned)?;
         let flow = flows.iter().min_by_key(|flow| flow.batch).ok_or(TrainError::NoParts)?;

@@ -3,6 +3,7 @@
 use super::look::{Glance, check_unchanged};
 use super::room::{Base, Extent, Place, Watch, n_rows};
 use crate::bank::PatchDescriptors;
+use crate::bundle::MAX_POOLED_IMAGES;
 use crate::condition::{Gate, Pooling};
 use crate::dataset::Sample;
 use crate::detect::{Described, DetectError, FeaturePipeline, Inside, Method, Seen, go_on};
@@ -19,9 +20,31 @@ use std::sync::Arc;
 /// Descriptors of the images that are learned from, and what a gate may learn from them.
 pub(super) struct DescribedImages {
     pub(super) described: Described,
-    /// The pooled descriptors of each image, where they were asked for: as the gate will see them, before the method makes
+    /// The pooled descriptors of the images of which they were asked for: as the gate will see them, before the method makes
     /// them its own.
     pub(super) pooled: Vec<Vec<f32>>,
+}
+
+/// Of which images the pooled descriptors are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pools {
+    /// Of none.
+    None,
+    /// Of as many as a bundle keeps, evenly spread.
+    Few,
+    /// Of all.
+    All,
+}
+
+impl Pools {
+    /// Whether those of the image at this place among `n` are.
+    pub(super) fn wants(self, at: usize, n: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Few => n <= MAX_POOLED_IMAGES || (at * MAX_POOLED_IMAGES).div_ceil(n) * n / MAX_POOLED_IMAGES == at,
+        }
+    }
 }
 
 /// What is described, and how.
@@ -35,8 +58,8 @@ pub(super) struct Describing<'a> {
     pub(super) images: &'a [usize],
     /// Conditions in all.
     pub(super) n_conditions: usize,
-    /// Whether their pooled descriptors are wanted.
-    pub(super) pools: bool,
+    /// Of which the pooled descriptors are wanted.
+    pub(super) pools: Pools,
 }
 
 /// What has been described so far.
@@ -46,6 +69,8 @@ struct Made<'a> {
     progress: &'a dyn Progress,
     described: Option<Described>,
     pooled: Vec<Vec<f32>>,
+    /// Images that were described.
+    n_images: usize,
 }
 
 /// What is kept of an image.
@@ -67,7 +92,7 @@ impl Describing<'_> {
     ) -> Result<DescribedImages, TrainError> {
         let Self { features, samples, glances, images, .. } = *self;
         let origins: Vec<Origin<'_>> = images.iter().map(|i| glances[*i].origin).collect();
-        let mut made = Made { plan, base: Base::watch(flow), progress, described: None, pooled: vec![] };
+        let mut made = Made { plan, base: Base::watch(flow), progress, described: None, pooled: vec![], n_images: 0 };
         progress.begin("describing", images.len());
         in_batches(&origins, flow, |range, decoded| {
             go_on(progress)?;
@@ -112,7 +137,8 @@ impl Describing<'_> {
         made: &mut Made<'_>,
     ) -> Result<(), TrainError> {
         let (grid, dim) = (descriptors.grid, descriptors.dim);
-        let kept = self.bring_forward(&mut descriptors, &inside);
+        let kept = self.bring_forward(&mut descriptors, &inside, made.n_images);
+        made.n_images += kept.len();
         let per_image = descriptors.rows.chunks_exact(grid.n_patches() * dim);
         for ((rows, inside), Own { n_values, pooled, counts }) in per_image.zip(inside).zip(kept) {
             let described = self.room(grid, dim, made)?;
@@ -155,9 +181,11 @@ impl Describing<'_> {
         let outside = |source| TrainError::Outside { name: sample.name.clone(), source: Box::new(source) };
         let Some(tiling) = self.features.tiling(size, image.roi()).map_err(outside)? else { return Ok(()) };
         let (mut pooling, mut is_begun): (Option<Pooling>, _) = (None, false);
+        let is_wanted = self.pools.wants(made.n_images, self.images.len());
+        made.n_images += 1;
         self.features.describe_tiles(image, &tiling, |mut tiles, dim| {
             go_on(made.progress)?;
-            if self.pools {
+            if is_wanted {
                 let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
                 tiles.iter().for_each(|rows| pooling.add(rows));
             }
@@ -184,19 +212,25 @@ impl Describing<'_> {
     }
 
     /// Brings the patches inside of each image to the front of its rows, as the method wants them; the values that are left of
-    /// each, and what a gate learns from them.
-    fn bring_forward(&self, descriptors: &mut PatchDescriptors, inside: &[Option<Arc<Inside>>]) -> Vec<Own> {
+    /// each, and what a gate learns from them. `n_before`: images that were described before.
+    fn bring_forward(
+        &self,
+        descriptors: &mut PatchDescriptors,
+        inside: &[Option<Arc<Inside>>],
+        n_before: usize,
+    ) -> Vec<Own> {
         let (grid, dim) = (descriptors.grid, descriptors.dim);
         let images = descriptors.rows.par_chunks_exact_mut(grid.n_patches() * dim).zip(inside);
-        let keep = |(rows, inside): (&mut [f32], &Option<Arc<Inside>>)| {
+        let keep = |(at, (rows, inside)): (usize, (&mut [f32], &Option<Arc<Inside>>))| {
             let counts = self.features.counts(rows, grid, inside.as_deref());
             let n_values = inside.as_ref().map_or(rows.len(), |inside| inside.bring_forward(rows, dim));
             let own = &mut rows[..n_values];
-            let pooled = self.pools.then(|| Gate::pooled(own, dim));
+            let is_wanted = self.pools.wants(n_before + at, self.images.len());
+            let pooled = is_wanted.then(|| Gate::pooled(own, dim));
             self.method.prepare(own, dim);
             Own { n_values, pooled, counts }
         };
-        images.map(keep).collect()
+        images.enumerate().map(keep).collect()
     }
 
     /// Room for the descriptors of all images: that which there is, or it is made. `grid`: of what the network sees at a time.
@@ -231,4 +265,19 @@ impl Describing<'_> {
 fn named(pushed: io::Result<()>, described: &Described) -> Result<(), TrainError> {
     let folder = || described.folder().unwrap_or(Path::new(".")).to_owned();
     pushed.map_err(|source| TrainError::Scratch { folder: folder(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_of_many_images_are_those_that_a_bundle_keeps() {
+        for n in [1, 499, 500, 501, 777, 1250, 99_999] {
+            let few: Vec<usize> = (0..n).filter(|at| Pools::Few.wants(*at, n)).collect();
+            let kept = n.min(MAX_POOLED_IMAGES);
+            assert!(few.iter().copied().eq((0..kept).map(|at| at * n / kept)), "{n}");
+        }
+        assert!(Pools::All.wants(3, 9999) && !Pools::None.wants(0, 1));
+    }
 }

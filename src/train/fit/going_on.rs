@@ -1,5 +1,6 @@
 //! Further images for a detector that was fitted before.
 
+use super::describe::Pools;
 use super::failure::Failure;
 use super::groups::Groups;
 use super::held_out::{HeldOut, leave_each_out};
@@ -7,7 +8,7 @@ use super::learn::Learning;
 use super::look::{Glance, fingerprint, look};
 use super::room::flow;
 use super::suspects::{ByOthers, find, of_each};
-use crate::bundle::{FeaturesEntry, GroupsEntry, LightImage, SuspectEntry};
+use crate::bundle::{FeaturesEntry, GroupsEntry, LightImage, PooledImages, SuspectEntry};
 use crate::condition::Admission;
 use crate::dataset::Sample;
 use crate::detect::{
@@ -58,6 +59,8 @@ pub(crate) struct Learnt {
     pub(crate) suspects: Vec<SuspectEntry>,
     /// How each that could be read is lit.
     pub(crate) light: Vec<LightImage>,
+    /// What they look like to the network.
+    pub(crate) pooled: PooledImages,
     /// SHA-256 over names and pixels.
     pub(crate) fingerprint: String,
 }
@@ -68,6 +71,13 @@ pub(crate) struct LearntScore {
     pub(crate) raw_scores: Vec<f32>,
     pub(crate) map_maximum: f32,
     pub(crate) condition: usize,
+}
+
+impl LearntScore {
+    fn of(held: HeldOut) -> Self {
+        let HeldOut { image, raw_scores, map_maximum, condition } = held;
+        Self { image, raw_scores, map_maximum, condition }
+    }
 }
 
 /// Teaches a detector further images, and scores each by all that is not of its group.
@@ -109,26 +119,27 @@ pub(crate) fn go_on_with(
         split,
         screens: false,
     };
-    let mut fitted = vec![];
+    let (mut fitted, mut pooled) = (vec![], PooledImages::default());
     for (part, features) in parts.iter().zip(pipelines) {
         let mut flow = flow(plan, part, &features, (samples.len(), &learning.size_px))?;
         // As much room as these images need, and no more: the rest is for what is learned.
         peaks.limit(&mut flow);
-        fitted.push(learning.fit(part, features, (&flow, false), progress)?.0);
+        let pools = if fitted.is_empty() { Pools::Few } else { Pools::None };
+        let (own, values) = learning.fit(part, features, (&flow, pools), progress)?;
+        if fitted.is_empty() {
+            pooled = learning.pooled(pools, &values);
+        }
+        fitted.push(own);
     }
     let held = leave_out_each(&learning, &fitted, further, progress)?;
     let suspects = suspects(&learning, &fitted, (&of_each(&held), further))?;
     let groups = learning.groups.entry();
-    let held = learning.one_per_group(held).into_iter().map(|held| {
-        let HeldOut { image, raw_scores, map_maximum, condition } = held;
-        LearntScore { image, raw_scores, map_maximum, condition }
-    });
-    let held = held.collect();
+    let held = learning.one_per_group(held).into_iter().map(LearntScore::of).collect();
     let detector = match <[FittedPart; 1]>::try_from(fitted) {
         Ok([part]) => part.fit.into_detector(),
         Err(parts) => joined(parts, further.levels.clone(), further.views),
     };
-    Ok(Learnt { detector, used, held, groups, failures, suspects, light, fingerprint })
+    Ok(Learnt { detector, used, held, groups, failures, suspects, light, pooled, fingerprint })
 }
 
 /// The detectors that learn: the parts, or the detector itself.

@@ -1,11 +1,12 @@
 //! Detector, gate and held-out scores.
 
-use super::describe::{DescribedImages, Describing};
+use super::describe::{DescribedImages, Describing, Pools};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
 use super::look::{Glance, n_ahead};
 use super::room;
 use super::suspects::{ByOthers, Suspect, find, of_each, together};
+use crate::bundle::{PooledImage, PooledImages};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
@@ -53,6 +54,8 @@ pub(super) struct Learned {
     /// Under these views.
     pub(super) held: Vec<HeldOut>,
     pub(super) suspects: Vec<Suspect>,
+    /// What those that are learned from look like to the first part's network.
+    pub(super) pooled: PooledImages,
 }
 
 /// A detector, the scores of each image that calibrates it, and the suspects.
@@ -84,7 +87,7 @@ impl Learning<'_> {
         progress: &dyn Progress,
     ) -> Result<Learned, TrainError> {
         let (room_bytes, image_bytes) = (flows[0].room_bytes, flows[0].image_bytes);
-        let (mut parts, mut screened, mut gate) = (vec![], vec![], None);
+        let (mut parts, mut screened, mut first) = (vec![], vec![], None);
         for (index, (part, features)) in self.plan.parts.iter().zip(pipelines).enumerate() {
             let flow = &mut flows[index];
             if index > 0 {
@@ -95,15 +98,18 @@ impl Learning<'_> {
                 flow.room_bytes = flow.room_bytes.min(room_bytes.saturating_add(more_bytes));
             }
             let flow = &*flow;
-            let pools = gate.is_none() && self.gate_learns(level.as_ref());
+            let learns = self.gate_learns(level.as_ref());
+            let pools = [Pools::Few, Pools::All][usize::from(learns)];
+            let pools = if first.is_none() { pools } else { Pools::None };
             let (mut fitted, pooled) = self.fit(part, features, (flow, pools), progress)?;
             screened.push(self.screen(&mut fitted, policies, progress)?);
-            if gate.is_none() {
-                gate = Some(self.gate(&pooled, level.clone())?);
+            if first.is_none() {
+                let taught = if learns { &*pooled } else { &[] };
+                first = Some((self.gate(taught, level.clone())?, self.pooled(pools, &pooled)));
             }
             parts.push(fitted);
         }
-        let gate = gate.ok_or(TrainError::NoParts)?;
+        let (gate, pooled) = first.ok_or(TrainError::NoParts)?;
         go_on(progress)?;
         let views = default_first(fitting_views(parts.iter().map(|part| part.fit.detector().views(policies))));
         let flow =
@@ -113,7 +119,7 @@ impl Learning<'_> {
             Ok([part]) => self.alone(part, screened.concat(), passing, progress)?,
             Err(parts) => self.together(parts, &screened, passing, progress)?,
         };
-        Ok(Learned { detector, gate, views, held: self.one_per_group(held), suspects })
+        Ok(Learned { detector, gate, views, held: self.one_per_group(held), suspects, pooled })
     }
 
     /// A single part.
@@ -267,7 +273,7 @@ impl Learning<'_> {
         &self,
         part: &PartPlan,
         features: FeaturePipeline,
-        (flow, pools): (&Flow, bool),
+        (flow, pools): (&Flow, Pools),
         progress: &dyn Progress,
     ) -> Result<(FittedPart, Vec<Vec<f32>>), TrainError> {
         let (samples, glances, images) = (self.samples, self.glances, &*self.split.bank);
@@ -277,6 +283,19 @@ impl Learning<'_> {
         go_on(progress)?;
         let fit = part.method.fit(features, &self.training(&described), progress)?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
+    }
+
+    /// The images that are learned from, by their pooled descriptors, of which the means are kept.
+    pub(super) fn pooled(&self, pools: Pools, pooled: &[Vec<f32>]) -> PooledImages {
+        let (n, dim) = (self.split.bank.len(), pooled.first().map_or(0, |pooled| pooled.len() / 2));
+        let wanted = self.split.bank.iter().enumerate().filter(|(at, _)| pools.wants(*at, n));
+        let image = |(_, image): (usize, &usize)| PooledImage {
+            condition: self.label[*image],
+            group: self.groups.of_image[*image],
+            brightness: self.glances[*image].light[0],
+        };
+        let values: Vec<f32> = pooled.iter().flat_map(|pooled| &pooled[..dim]).copied().collect();
+        PooledImages::of(dim, &wanted.map(image).collect::<Vec<_>>(), &values)
     }
 
     /// Whether a gate is learned from the images, and not from their level alone.

@@ -59,7 +59,7 @@ impl Round {
         if let Holdout::Folds(n_folds) = plan.holdout {
             learned.held = cross_fit(&learning, &learned, (n_folds, afresh), &flows, progress)?;
         }
-        let Learned { detector, gate, views, held, suspects } = learned;
+        let Learned { detector, gate, views, held, suspects, pooled } = learned;
         if plan.threshold.is_none() && held.is_empty() {
             return Err(TrainError::TooFew { n_images: samples.len() });
         }
@@ -69,7 +69,9 @@ impl Round {
         let entry = SuspectsEntry { kept, dropped };
         let entry = (!entry.kept.is_empty() || !entry.dropped.is_empty()).then_some(entry);
         let outcome = Outcome { learning: &learning, gate: &gate, views: &views, held: &held, suspects: entry };
-        let contents = outcome.contents(&*detector)?;
+        let mut contents = outcome.contents(&*detector)?;
+        contents.set_pooled(Some(pooled));
+        contents.check_with(&plan.registry)?;
         let is_other = |image: usize| suspects.iter().all(|suspect| suspect.image != image);
         let others: Vec<f32> = held.iter().filter(|h| is_other(h.image)).map(|h| h.raw_scores[0]).collect();
         let without = without(plan, &others, conditions.len())?;

@@ -22,15 +22,17 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Outcome> {
     let mut plan = DriftPlan::default();
     (plan.delta, plan.seed) = (args.delta, args.seed);
     let drift = Drift::new(&contents, plan);
-    let has_light = contents.manifest.light.is_some();
+    let (has_light, has_features) = (contents.manifest.light.is_some(), contents.manifest.pooled.is_some());
     let (mut report, n_failed) = if args.paths.iter().all(|path| path.join("results.jsonl").is_file()) {
-        say!("results know scores alone: light is looked at where images are given");
+        say!("results know scores alone: light and features are looked at where images are given");
         (job::drift_of_results(&args.paths, drift)?, 0)
     } else if args.paths.iter().all(|path| !job::history_files(path).is_empty()) {
         (job::drift_of_history(&args.paths, drift)?, 0)
     } else {
         if !has_light {
             warning!("the bundle does not know how its images were lit, so scores alone are looked at; fit it anew");
+        } else if !has_features {
+            say!("the bundle does not know what its images look like to the network: light and scores are looked at");
         }
         let listing = dataset::inputs_as(&args.paths, None, &args.layout.hints())?;
         listed::say(&listing);

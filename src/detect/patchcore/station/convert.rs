@@ -162,6 +162,7 @@ impl StationArtefact {
             sources: vec![],
             suspects: None,
             light: None,
+            pooled: None,
             lineage: None,
             own_roi: false,
             rotate: None,
@@ -170,14 +171,7 @@ impl StationArtefact {
             header_sha256: String::new(),
             tensors_sha256: String::new(),
         };
-        let contents = Contents {
-            manifest,
-            scores: vec![],
-            score_condition: vec![],
-            gate_points: vec![],
-            gate_conditions: vec![],
-            tensors: rows_of_nowhere(self.rows, n_rows),
-        };
+        let contents = Contents { tensors: rows_of_nowhere(self.rows, n_rows), ..Contents::empty(manifest) };
         contents.check().map_err(damaged)?;
         Ok(contents)
     }

@@ -23,7 +23,7 @@ impl<'a> Calibration<'a> {
     }
 
     fn drift(&self, plan: DriftPlan) -> Drift {
-        Drift::of(&self.names, &self.scores, Some(&self.light), plan)
+        Drift::of(&self.names, &self.scores, (Some(&self.light), None), plan)
     }
 }
 
@@ -31,7 +31,7 @@ fn part<'a>(condition: &'a str, shift: (f32, f32), random: &mut ChaCha8Rng) -> P
     let normal = |random: &mut ChaCha8Rng| -> f32 { StandardNormal.sample(random) };
     let mut light: [f32; 6] = std::array::from_fn(|_| normal(random));
     light[0] += shift.1;
-    Part { raw_score: Some(normal(random) + shift.0), condition: Some(condition), light: Some(light) }
+    Part { raw_score: Some(normal(random) + shift.0), condition: Some(condition), light: Some(light), alike: None }
 }
 
 #[test]
@@ -110,15 +110,19 @@ fn what_is_not_known_says_nothing_and_older_bundles_have_scores_alone() {
     known.light.images.iter_mut().for_each(|image| image.values[3] = 0.0);
     let mut grey = known.drift(DriftPlan::default());
     for _ in 0..60 {
-        grey.push_part(&Part { light: Some([0.0; 6]), condition: Some("cold"), raw_score: None });
+        grey.push_part(&Part { light: Some([0.0; 6]), condition: Some("cold"), ..Part::default() });
     }
     let tint = |drift: &Drift| drift.state().evidence.iter().find(|evidence| evidence.name == "tint").unwrap().log10;
     assert!(tint(&grey) < 0.5, "{:?}", grey.state());
     for _ in 0..20 {
-        grey.push_part(&Part { light: Some([0.0, 0.0, 0.0, 0.1, 0.0, 0.0]), condition: Some("cold"), raw_score: None });
+        grey.push_part(&Part {
+            light: Some([0.0, 0.0, 0.0, 0.1, 0.0, 0.0]),
+            condition: Some("cold"),
+            ..Part::default()
+        });
     }
     assert!(tint(&grey) > 3.0, "{:?}", grey.state());
-    let mut old = Drift::of(&known.names, &known.scores, None, DriftPlan::default());
+    let mut old = Drift::of(&known.names, &known.scores, (None, None), DriftPlan::default());
     for _ in 0..40 {
         old.push_part(&part("strange", (4.0, 0.0), &mut random));
     }
