@@ -67,11 +67,11 @@ pub struct Calibrated {
 ///
 /// # Errors
 /// [`LiveError::NothingReadable`], [`LiveError::Untold`], a rate that is none, and whatever network and bank refuse.
-pub fn calibrate<'a>(
+pub fn calibrate(
     contents: Contents,
     samples: &[Sample],
     plan: &CalibratePlan,
-    on: impl Into<On<'a>>,
+    on: impl Into<On<'_>>,
     progress: &dyn Progress,
 ) -> Result<Calibrated, LiveError> {
     let alpha = plan.alpha.unwrap_or(contents.manifest.calibration.alpha);

@@ -75,11 +75,11 @@ pub struct ChoosePlan {
 ///
 /// # Errors
 /// [`LiveError::Cost`], [`LiveError::OneSided`], and whatever network and bank refuse.
-pub fn choose_threshold<'a>(
+pub fn choose_threshold(
     contents: Contents,
     samples: &[Sample],
     plan: &ChoosePlan,
-    on: impl Into<On<'a>>,
+    on: impl Into<On<'_>>,
     progress: &dyn Progress,
 ) -> Result<Chosen, LiveError> {
     plan.costs.check()?;

@@ -74,11 +74,11 @@ pub struct Updated {
 ///
 /// # Errors
 /// [`TrainError::CannotGrow`](crate::train::TrainError::CannotGrow) for a detector that does not go on learning, and whatever the fit refuses.
-pub fn update<'a>(
+pub fn update(
     contents: Contents,
     samples: &[Sample],
     plan: &UpdatePlan,
-    on: impl Into<On<'a>>,
+    on: impl Into<On<'_>>,
     progress: &dyn Progress,
 ) -> Result<Updated, LiveError> {
     let on = on.into();
