@@ -67,11 +67,11 @@ pub struct Calibrated {
 ///
 /// # Errors
 /// [`LiveError::NothingReadable`], [`LiveError::Untold`], a rate that is none, and whatever network and bank refuse.
-pub fn calibrate(
+pub fn calibrate<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &CalibratePlan,
-    on: impl Into<On<'_>>,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Calibrated, LiveError> {
     let alpha = plan.alpha.unwrap_or(contents.manifest.calibration.alpha);

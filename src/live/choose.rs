@@ -75,11 +75,11 @@ pub struct ChoosePlan {
 ///
 /// # Errors
 /// [`LiveError::Cost`], [`LiveError::OneSided`], and whatever network and bank refuse.
-pub fn choose_threshold(
+pub fn choose_threshold<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &ChoosePlan,
-    on: impl Into<On<'_>>,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Chosen, LiveError> {
     plan.costs.check()?;

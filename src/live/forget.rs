@@ -31,10 +31,10 @@ pub struct Forgotten {
 ///
 /// # Errors
 /// [`LiveError::NothingForgotten`] for a name that fits no image, and [`DetectError::Setting`](crate::detect::DetectError::Setting) where nothing would be left.
-pub fn forget(
+pub fn forget<'a>(
     contents: Contents,
     names: &[String],
-    on: impl Into<On<'_>>,
+    on: impl Into<On<'a>>,
     at: Option<SystemTime>,
 ) -> Result<Forgotten, LiveError> {
     let on = on.into();

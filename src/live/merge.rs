@@ -33,11 +33,11 @@ pub struct Merged {
 /// # Errors
 /// [`TrainError::CannotGrow`] for a detector that takes nothing in, and [`DetectError::Setting`](crate::detect::DetectError::Setting)
 /// where the two do not go together.
-pub fn merge(
+pub fn merge<'a>(
     first: Contents,
     mut second: Contents,
     cap: Option<usize>,
-    on: impl Into<On<'_>>,
+    on: impl Into<On<'a>>,
     (progress, at): (&dyn Progress, Option<SystemTime>),
 ) -> Result<Merged, LiveError> {
     let on = on.into();

@@ -74,11 +74,11 @@ pub struct Updated {
 ///
 /// # Errors
 /// [`TrainError::CannotGrow`](crate::train::TrainError::CannotGrow) for a detector that does not go on learning, and whatever the fit refuses.
-pub fn update(
+pub fn update<'a>(
     contents: Contents,
     samples: &[Sample],
     plan: &UpdatePlan,
-    on: impl Into<On<'_>>,
+    on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Updated, LiveError> {
     let on = on.into();

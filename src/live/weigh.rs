@@ -35,11 +35,11 @@ impl Weighed {
 ///
 /// # Errors
 /// As [`forget()`], and whatever the inspection refuses.
-pub fn weigh(
+pub fn weigh<'a>(
     learned: &Contents,
     names: &[String],
     defects: &[Sample],
-    (on, pace): (impl Into<On<'_>>, &Pace),
+    (on, pace): (impl Into<On<'a>>, &Pace),
     progress: &dyn Progress,
 ) -> Result<Vec<Weighed>, LiveError> {
     let on = on.into();

@@ -185,7 +185,7 @@ mod tests {
             let declares = |line: &str| {
                 let rest = line.trim_start().strip_prefix("pub ").unwrap_or(line.trim_start());
                 let rest = rest.strip_prefix("fn ").unwrap_or(rest).strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with([':', ',', '(', ' ']))
+                rest.is_some_and(|rest| rest.starts_with([':', ',', '(', ' ', '<']))
             };
             let is_there = code.iter().any(|(path, code)| is_owner(path, code) && code.lines().any(declares));
             assert!(is_there, "{setting}");
