@@ -49,17 +49,13 @@ fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
     }
 }
 
-/// Three mean variances added to each: chosen over five products ([ADR
-/// 22](../../../docs/adr/0022-whitening.md)).
-const WHITENING: Option<f64> = Some(3.0);
-
 /// A defect has a size, and one input size sees one of them: two of them, chosen over five products ([ADR
 /// 19](../../../docs/adr/0019-scales.md)).
 fn preset(quality: Quality) -> Preset {
     match quality {
         Quality::Fast => Preset::SINGLE,
-        Quality::Balanced => Preset { scales_px: &[128, 384], whitening: WHITENING, ..Preset::SINGLE },
-        Quality::Best => Preset { scales_px: &[128, 384], whitening: WHITENING, coreset: CoresetSize::Ratio(0.03) },
+        Quality::Balanced => Preset { scales_px: &[128, 384], ..Preset::SINGLE },
+        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03), ..Preset::SINGLE },
     }
 }
 

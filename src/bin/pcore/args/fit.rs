@@ -158,7 +158,7 @@ pub(crate) struct MethodArgs {
     /// not become normal (SoftPatch). For detectors that keep a bank.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share, help_heading = METHOD, hide_short_help = true)]
     pub(crate) filter_patches: f64,
-    /// Compare patches whitened, with so many mean variances added to each, or not: none [default: as --quality has it]
+    /// Compare patches whitened, with so many mean variances added to each, or not: none [default: none]
     ///
     /// A defect in directions in which normal patches vary little then counts for more. One for all scales, or one for each, in
     /// their order, such as 1,none. For --metric l2.
