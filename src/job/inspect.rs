@@ -2,7 +2,7 @@
 
 use super::explain::Explainer;
 use super::folder::ResultsFolder;
-use super::history::History;
+use super::history::{History, Seen};
 use super::levels::LevelWatch;
 use super::page::{self, Page};
 use super::pictures::{DRAWING_BYTES, Drawing, MapFormat, PictureNames, Pictures};
@@ -178,6 +178,13 @@ pub fn inspect<E: From<JobError> + Display + Send>(
 type Writers<'w, 'a> =
     (&'w PictureNames<'w>, Option<Explainer<'w>>, Option<&'w mut ResultsFolder<'a>>, Option<&'w mut History<'a>>);
 
+/// The light of an image, and its brightness beside that of those like it, for the history.
+fn seen(opened: &Opened, item: &Item<'_>) -> Seen {
+    let found = item.outcome.as_ref().ok();
+    let light = found.map(|(image, _)| light_statistics(image));
+    (light, light.zip(found).and_then(|(light, (_, said))| opened.inspector.alike(light[0], said)))
+}
+
 /// All but the page.
 fn inspect_rows<E: Send>(
     job: &InspectJob<'_>,
@@ -211,21 +218,16 @@ fn inspect_rows<E: Send>(
             }
             None => Pictures::default(),
         };
-        let remembered = has_history.then(|| {
-            let found = item.outcome.as_ref().ok();
-            let light = found.map(|(image, _)| light_statistics(image));
-            let alike = light.zip(found).and_then(|(light, (_, said))| opened.inspector.alike(light[0], said));
-            (job.history_time.of(&item.sample.path), (light, alike))
-        });
-        Ok::<_, Ended<E>>((pictures, remembered))
+        let seen = has_history.then(|| (job.history_time.of(&item.sample.path), seen(opened, item)));
+        Ok::<_, Ended<E>>((pictures, seen))
     };
-    inspect_and(what, &pace, context.progress, prepare, |item, (Pictures { overlay, error }, remembered)| {
+    inspect_and(what, &pace, context.progress, prepare, |item, (Pictures { overlay, error }, seen)| {
         if let Ok((image, _)) = &item.outcome {
             watch.look(image);
         }
         let row = ResultRow { overlay, picture_error: error, ..ResultRow::of(&item, wording) };
         results.as_mut().map_or(Ok(()), |results| results.add(&row))?;
-        if let (Some(history), Some((time, seen))) = (&mut history, remembered) {
+        if let (Some(history), Some((time, seen))) = (&mut history, seen) {
             history.add(&row, time, seen);
         }
         if let (Some(explainer), Ok((image, _)), Some(why)) = (&mut explainer, &item.outcome, &item.explanation) {

@@ -1,6 +1,6 @@
 //! Bundles that are changed after their fit: other thresholds, further images, images forgotten, two bundles as one.
 
-use crate::cases::{Case, cases, fresh, inspect, open, registry};
+use crate::cases::{Case, cases, fresh, inspect, open};
 use crate::data::{HEIGHT, Normals, WIDTH, image, pixels};
 use pcore::bundle::Contents;
 use pcore::condition::ConditionRule;
@@ -9,7 +9,7 @@ use pcore::image::{Image, write_png_grey8};
 use pcore::infer::{Calibration, Cut};
 use pcore::live::{
     CalibratePlan, ChoosePlan, Costs, LiveError, Told, UpdatePlan, before_path, calibrate, choose_threshold, forget,
-    merge, undo, undo_with, update, write_changed, write_changed_with,
+    merge, undo, update, write_changed,
 };
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
@@ -29,12 +29,12 @@ fn fitted(case: &Case, samples: &[Sample]) -> Contents {
     fit(samples, &plan, &OpenDevice::cpu(), &Silent).unwrap().contents
 }
 
-fn plan() -> UpdatePlan {
+pub(crate) fn plan() -> UpdatePlan {
     UpdatePlan { told: Told::By(ConditionRule::Folder), group: GroupRule::Single, at: None, ..UpdatePlan::default() }
 }
 
 /// Further images in `cold/` and `warm/`, by the same names as the first.
-fn further(folder: &Path, seeds: std::ops::Range<usize>) -> Vec<Sample> {
+pub(crate) fn further(folder: &Path, seeds: std::ops::Range<usize>) -> Vec<Sample> {
     for (name, is_warm) in [("cold", false), ("warm", true)] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (at, seed) in seeds.clone().enumerate() {
@@ -313,30 +313,6 @@ fn the_bundle_before_a_change_is_kept_and_comes_back() {
     assert!(undo(&path).is_err());
     assert_eq!(domain().as_deref(), Some("second"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
-}
-
-#[test]
-fn a_detector_of_ones_own_is_calibrated_kept_and_put_back_and_says_where_it_does_not_learn() {
-    let (normals, folder) = (Normals::new(8), TempDir::new().unwrap());
-    let case = cases().into_iter().find(|case| case.name == "toy").unwrap();
-    let base = fit(&normals.samples, &case.plan(), &OpenDevice::cpu(), &Silent).unwrap().contents;
-    let (device, further) = (OpenDevice::cpu(), further(folder.path(), 400..412));
-    let by = CalibratePlan {
-        told: Told::By(ConditionRule::Folder),
-        group: GroupRule::Single,
-        at: None,
-        ..CalibratePlan::default()
-    };
-    assert!(calibrate(base.clone(), &further, &by, &device, &Silent).is_err(), "the built-in registry has no toy");
-    let done = calibrate(base.clone(), &further, &by, (&device, registry()), &Silent).unwrap();
-    assert_eq!((done.n_scores, done.contents.scores_under(0).len()), (24, 24));
-    let path = folder.path().join("toy.pcore");
-    write_changed_with(&path, &base, registry()).unwrap();
-    write_changed_with(&path, &done.contents, registry()).unwrap();
-    let back = undo_with(&path, registry()).unwrap();
-    assert_eq!(back.scores_under(0), base.scores_under(0));
-    let refused = update(base, &further, &plan(), (&device, registry()), &Silent).unwrap_err();
-    assert!(refused.to_string().contains("the detector toy"), "{refused}");
 }
 
 #[test]

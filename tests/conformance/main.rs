@@ -12,6 +12,7 @@ mod in_memory;
 mod jobs;
 mod listener;
 mod living;
+mod own;
 mod refusals;
 mod roi;
 mod suspects;

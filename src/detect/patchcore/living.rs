@@ -1,7 +1,8 @@
 //! A memory bank that takes rows in and gives rows up.
 
+use super::base::Base;
 use super::fitted::PatchCore;
-use super::going_on::{Base, GoOn};
+use super::going_on::GoOn;
 use super::section::{ROW_CONDITION, ROW_LIST, ROW_POSITION, ROW_SCALE, ROW_SOURCE, ROWS};
 use super::settings::Settings;
 use crate::bank::BankRow;

@@ -1,6 +1,7 @@
 //! `PatchCore` (Roth et al., *Towards Total Recall in Industrial Anomaly Detection*, CVPR 2022): distances to a memory bank of
 //! patch descriptors of normal images.
 
+mod base;
 mod detector;
 mod fit;
 mod fitted;
