@@ -28,10 +28,12 @@ impl<'a> History<'a> {
         Ok(Self { folder, bundle: bundle.to_owned(), begun: None, rows: vec![], fell_back: FellBack::default() })
     }
 
-    pub(super) fn add(&mut self, row: &ResultRow, (time, source): (SystemTime, Source), (light, alike): Seen) {
+    pub(super) fn add(&mut self, row: &ResultRow, (time, source): (Option<SystemTime>, Source), (light, alike): Seen) {
         let row = ResultRow { regions: None, ..row.clone() };
-        self.begun.get_or_insert_with(SystemTime::now);
+        let now = SystemTime::now();
+        self.begun.get_or_insert(now);
         self.fell_back.count(source);
+        let time = time.unwrap_or(now);
         self.rows.push(HistoryRow { time, bundle: self.bundle.clone(), row, light, alike });
     }
 

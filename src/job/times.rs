@@ -46,14 +46,13 @@ pub(super) enum Source {
 }
 
 impl HistoryTime {
-    /// That of an image.
-    pub(super) fn of(self, path: &Path) -> (SystemTime, Source) {
-        let now = SystemTime::now();
-        let written = |source| written_at(path).map_or((now, Source::Run), |time| (time, source));
+    /// That of an image; `None` for the moment at which its row is added: images are looked at side by side, rows come in order.
+    pub(super) fn of(self, path: &Path) -> (Option<SystemTime>, Source) {
+        let written = |source| written_at(path).map_or((None, Source::Run), |time| (Some(time), source));
         match self {
-            Self::Run => (now, Source::Asked),
+            Self::Run => (None, Source::Asked),
             Self::File => written(Source::Asked),
-            Self::Exif => taken_at(path).map_or_else(|| written(Source::File), |time| (time, Source::Asked)),
+            Self::Exif => taken_at(path).map_or_else(|| written(Source::File), |time| (Some(time), Source::Asked)),
         }
     }
 }
