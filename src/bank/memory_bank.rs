@@ -160,10 +160,7 @@ impl MemoryBank {
     /// # Errors
     /// [`BankError::Kernel`] for values that are not finite.
     pub fn compared<'a>(&self, rows: &'a [f32]) -> Result<Cow<'a, [f32]>, BankError> {
-        Ok(match &self.whitening {
-            Some(whitening) => Cow::Owned(whitening.apply(rows)?),
-            None => Cow::Borrowed(rows),
-        })
+        Whitening::compared(self.whitening.as_deref(), Cow::Borrowed(rows))
     }
 
     /// Values of a row as it is compared.

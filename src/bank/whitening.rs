@@ -82,6 +82,14 @@ impl Whitening {
     pub fn apply(&self, rows: &[f32]) -> Result<Vec<f32>, BankError> {
         Ok(self.projection.apply(rows)?)
     }
+
+    /// Rows as they are compared: whitened where there is a whitening, else as they are.
+    pub(crate) fn compared<'a>(by: Option<&Self>, rows: Cow<'a, [f32]>) -> Result<Cow<'a, [f32]>, BankError> {
+        match by {
+            Some(whitening) => whitening.apply(&rows).map(Cow::Owned),
+            None => Ok(rows),
+        }
+    }
 }
 
 /// The covariance of a sample of the rows, `[dim, dim]`.

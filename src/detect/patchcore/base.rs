@@ -38,10 +38,8 @@ impl Base {
 
     /// Rows as they are compared, and how many values each has.
     pub(super) fn compared<'a>(&self, rows: Cow<'a, [f32]>) -> Result<(Cow<'a, [f32]>, usize), BankError> {
-        Ok(match &self.whitening {
-            Some(whitening) => (Cow::Owned(whitening.apply(&rows)?), whitening.to()),
-            None => (rows, self.dim),
-        })
+        let dim = self.whitening.as_ref().map_or(self.dim, |whitening| whitening.to());
+        Ok((Whitening::compared(self.whitening.as_deref(), rows)?, dim))
     }
 
     /// Of these rows alone, in ascending order.

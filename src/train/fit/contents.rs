@@ -6,7 +6,7 @@ use super::learn::Learning;
 use super::look::{Glance, fingerprint};
 use crate::bundle::{
     CalibrationEntry, ConditionEntry, ConformalEntry, Contents, FORMAT_VERSION, LightEntry, LightImage, Manifest,
-    RoiEntry, Section, SuspectsEntry,
+    PooledImages, RoiEntry, Section, SuspectsEntry,
 };
 use crate::condition::{Chosen, ConditionRule, LIGHT_STATISTICS};
 use crate::detect::{Detector, View};
@@ -26,7 +26,8 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    pub(super) fn contents(&self, detector: &dyn Detector) -> Result<Contents, TrainError> {
+    /// The bundle, with what the images look like to the network; checked.
+    pub(super) fn contents(&self, detector: &dyn Detector, pooled: PooledImages) -> Result<Contents, TrainError> {
         let Self { learning, gate, held, .. } = *self;
         let plan = learning.plan;
         let Section { entry, tensors } = detector.section()?;
@@ -61,8 +62,9 @@ impl Outcome<'_> {
         let under = |view: usize| held.iter().map(move |h| h.raw_scores[view]);
         let scores = (0..self.views.len()).flat_map(under).collect();
         let score_condition = held.iter().map(|h| h.condition as u32).collect();
-        let contents =
+        let mut contents =
             Contents { manifest, scores, score_condition, gate_points, gate_conditions, pooled: vec![], tensors };
+        contents.set_pooled(Some(pooled));
         contents.check_with(&plan.registry)?;
         Ok(contents)
     }

@@ -99,8 +99,11 @@ impl Learning<'_> {
             }
             let flow = &*flow;
             let learns = self.gate_learns(level.as_ref());
-            let pools = [Pools::Few, Pools::All][usize::from(learns)];
-            let pools = if first.is_none() { pools } else { Pools::None };
+            let pools = match first {
+                Some(_) => Pools::None,
+                None if learns => Pools::All,
+                None => Pools::Few,
+            };
             let (mut fitted, pooled) = self.fit(part, features, (flow, pools), progress)?;
             screened.push(self.screen(&mut fitted, policies, progress)?);
             if first.is_none() {

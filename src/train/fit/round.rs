@@ -69,9 +69,7 @@ impl Round {
         let entry = SuspectsEntry { kept, dropped };
         let entry = (!entry.kept.is_empty() || !entry.dropped.is_empty()).then_some(entry);
         let outcome = Outcome { learning: &learning, gate: &gate, views: &views, held: &held, suspects: entry };
-        let mut contents = outcome.contents(&*detector)?;
-        contents.set_pooled(Some(pooled));
-        contents.check_with(&plan.registry)?;
+        let contents = outcome.contents(&*detector, pooled)?;
         let is_other = |image: usize| suspects.iter().all(|suspect| suspect.image != image);
         let others: Vec<f32> = held.iter().filter(|h| is_other(h.image)).map(|h| h.raw_scores[0]).collect();
         let without = without(plan, &others, conditions.len())?;
