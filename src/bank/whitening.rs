@@ -15,46 +15,54 @@ const N_SAMPLED: usize = 32_768;
 /// Values of rows that are taken in at a time.
 const BLOCK_VALUES: usize = 1 << 20;
 
-/// The linear map of a whitening.
+/// The affine map of a whitening.
 #[derive(Clone, Debug)]
 pub struct Whitening {
+    /// `[dim]`.
+    mean: Vec<f32>,
     /// `[to, dim]`.
     matrix: Vec<f32>,
     projection: Projection,
-    dim: usize,
 }
 
 impl Whitening {
-    /// `W = sqrt((1 + floor) m) L⁻¹`, where `L Lᵀ = C + floor m I`, `C` is the covariance of the rows (of at most 32,768 of
-    /// them, evenly spread) and `m` its mean eigenvalue: rows that vary alike in all directions keep their distances. `None`
-    /// where rows do not vary at all.
+    /// `x` becomes `W (x - mean)` with `W = sqrt((1 + floor) m) L⁻¹`, where `L Lᵀ = C + floor m I`, `C` is the covariance of the
+    /// rows (of at most 32,768 of them, evenly spread) and `m` its mean eigenvalue: rows that vary alike in all directions keep
+    /// their distances. `None` where rows do not vary at all. The mean changes no distance; without it, rows far from zero would
+    /// lose to rounding what they differ by.
     ///
     /// # Errors
     /// [`BankError::Rows`] where rows can't be read, [`BankError::Kernel`] for values that are not finite, [`BankError::Empty`]
     /// without rows.
     pub fn measure(source: &dyn RowSource, floor: f64) -> Result<Option<Self>, BankError> {
-        let (mut covariance, dim) = (covariance(source)?, source.dim());
-        let mean = (0..dim).map(|i| covariance[i * dim + i]).sum::<f64>() / dim as f64;
-        if mean <= 0.0 {
+        let ((mean, mut covariance), dim) = (moments(source)?, source.dim());
+        let eigenvalue = (0..dim).map(|i| covariance[i * dim + i]).sum::<f64>() / dim as f64;
+        if eigenvalue <= 0.0 {
             return Ok(None);
         }
-        (0..dim).for_each(|i| covariance[i * dim + i] += floor * mean);
+        (0..dim).for_each(|i| covariance[i * dim + i] += floor * eigenvalue);
         let Some(lower) = cholesky(covariance, dim) else { return Ok(None) };
-        let scale = ((1.0 + floor) * mean).sqrt();
+        let scale = ((1.0 + floor) * eigenvalue).sqrt();
         let matrix = inverse_of_lower(&lower, dim).into_iter().map(|value| (scale * value) as f32).collect();
-        Self::new(matrix, dim).map(Some)
+        Self::new(mean, matrix).map(Some)
     }
 
-    /// Of a matrix that was measured.
+    /// Of a mean and a matrix that were measured.
     ///
     /// # Shapes
-    /// `matrix`: `[to, dim]`.
+    /// `mean`: `[dim]`; `matrix`: `[to, dim]`.
     ///
     /// # Errors
     /// [`BankError::Kernel`] where there is none.
-    pub fn new(matrix: Vec<f32>, dim: usize) -> Result<Self, BankError> {
-        let projection = Projection::of_columns(&matrix, dim)?;
-        Ok(Self { matrix, projection, dim })
+    pub fn new(mean: Vec<f32>, matrix: Vec<f32>) -> Result<Self, BankError> {
+        let projection = Projection::of_columns(&matrix, mean.len())?;
+        Ok(Self { mean, matrix, projection })
+    }
+
+    /// `[dim]`.
+    #[must_use]
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
     }
 
     /// `[to, dim]`.
@@ -66,7 +74,7 @@ impl Whitening {
     /// Values of a row.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.dim
+        self.mean.len()
     }
 
     /// Values of a whitened row.
@@ -80,7 +88,11 @@ impl Whitening {
     /// # Errors
     /// [`BankError::Kernel`] for values that are not finite.
     pub fn apply(&self, rows: &[f32]) -> Result<Vec<f32>, BankError> {
-        Ok(self.projection.apply(rows)?)
+        let mut centred = rows.to_vec();
+        for row in centred.chunks_mut(self.dim()) {
+            row.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value -= mean);
+        }
+        Ok(self.projection.apply(&centred)?)
     }
 
     /// Rows as they are compared: whitened where there is a whitening, else as they are.
@@ -92,8 +104,8 @@ impl Whitening {
     }
 }
 
-/// The covariance of a sample of the rows, `[dim, dim]`.
-fn covariance(source: &dyn RowSource) -> Result<Vec<f64>, BankError> {
+/// Mean `[dim]` and covariance `[dim, dim]` of a sample of the rows.
+fn moments(source: &dyn RowSource) -> Result<(Vec<f32>, Vec<f64>), BankError> {
     let (n_rows, dim) = (source.n_rows(), source.dim());
     if n_rows == 0 || dim == 0 {
         return Err(BankError::Empty);
@@ -124,7 +136,9 @@ fn covariance(source: &dyn RowSource) -> Result<Vec<f64>, BankError> {
     for (at, value) in products.iter_mut().enumerate() {
         *value = (*value - sums[at / dim] * sums[at % dim] / n) / n;
     }
-    Ok(products)
+    let origin = origin.unwrap_or_else(|| vec![0.0; dim]);
+    let mean = origin.iter().zip(sums).map(|(origin, sum)| (f64::from(*origin) + sum / n) as f32).collect();
+    Ok((mean, products))
 }
 
 fn mean(rows: &[f32], dim: usize) -> Vec<f32> {

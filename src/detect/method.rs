@@ -3,6 +3,7 @@
 use super::{Described, DetectError, Detector, Distances, Drawn, FeaturePipeline, Patches, View};
 use crate::bank::{BankError, RowSource};
 use crate::condition::Admission;
+use crate::image::Image;
 use crate::progress::Progress;
 use std::fmt;
 
@@ -71,6 +72,17 @@ pub struct Training<'a> {
     pub size_px: &'a [(usize, usize)],
     /// Seed of every random choice.
     pub seed: u64,
+    /// The images themselves, once more, while a method is fitted; later they are not at hand.
+    pub pixels: Option<&'a dyn Pixels>,
+}
+
+/// The images that a method is fitted to, to be read again.
+pub trait Pixels: Sync {
+    /// Shows each in turn: the index among those that it learns from, and the image as it was read.
+    ///
+    /// # Errors
+    /// [`DetectError::Image`] where one can't be read any more, and what `see` says.
+    fn each(&self, see: &mut dyn FnMut(usize, &Image) -> Result<(), DetectError>) -> Result<(), DetectError>;
 }
 
 impl Training<'_> {

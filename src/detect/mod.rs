@@ -7,6 +7,7 @@ mod built_in;
 mod combined;
 mod contract;
 mod described;
+mod discriminative;
 mod distances;
 mod entries;
 mod error;
@@ -41,9 +42,12 @@ pub use file::sign;
 pub use inside::Inside;
 pub(crate) use inside::Seen;
 pub use living::{GoingOn, Living, Merging};
-pub use method::{Fit, FitSize, Method, Training};
+pub use method::{Fit, FitSize, Method, Pixels, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
-pub use options::{DEFAULT_MAP_NEIGHBOURS, MAX_CHANNELS, MAX_WHITENING, Metric, Options, Scoring, Shape};
+pub use options::{
+    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_STEPS, MAX_VERSIONS, MAX_WHITENING, Metric, Options,
+    Scoring, Shape,
+};
 pub use patchcore::station;
 pub use patches::Patches;
 pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality};

@@ -81,6 +81,63 @@ pub struct Options {
     pub shape: Shape,
     /// Share of a covariance that is replaced by a multiple of the identity, 0..1; `None` for that of Ledoit and Wolf.
     pub shrinkage: Option<f64>,
+    /// What is pasted into normal images to learn from, by a method that learns what faults look like.
+    pub faults: Faults,
+    /// Steps of the training of such a method, 1 to [`MAX_STEPS`].
+    pub steps: usize,
+    /// Versions of each normal image with faults that it learns from, 1 to [`MAX_VERSIONS`].
+    pub versions: usize,
+}
+
+/// Most steps of a training.
+pub const MAX_STEPS: usize = 1_000_000;
+/// Most versions with faults of each image.
+pub const MAX_VERSIONS: usize = 100;
+
+/// A direction in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Along a row.
+    Horizontal,
+    /// Along a column.
+    Vertical,
+}
+
+/// The faults that are pasted into normal images to learn from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Faults {
+    /// None: normal descriptors with noise in them are learned from alone.
+    None,
+    /// Pieces of the image at other places, scars and stains, for products of any kind.
+    #[default]
+    Generic,
+    /// Thin broken lines along an axis, for maps of the state of turning parts.
+    Lines(Axis),
+}
+
+impl FromStr for Faults {
+    type Err = DetectError;
+
+    fn from_str(text: &str) -> Result<Self, DetectError> {
+        let all = [Self::None, Self::Generic, Self::Lines(Axis::Horizontal), Self::Lines(Axis::Vertical)];
+        all.into_iter().find(|faults| faults.to_string() == text).ok_or_else(|| DetectError::Setting {
+            setting: "faults",
+            expected: all.map(|faults| faults.to_string()).join(", "),
+            found: text.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Generic => "generic",
+            Self::Lines(Axis::Horizontal) => "lines:h",
+            Self::Lines(Axis::Vertical) => "lines:v",
+        })
+    }
 }
 
 /// What a distribution of normal patches is made of.
@@ -154,6 +211,9 @@ impl Default for Options {
             index: IndexKind::default(),
             shape: Shape::default(),
             shrinkage: None,
+            faults: Faults::default(),
+            steps: 1000,
+            versions: 6,
         }
     }
 }

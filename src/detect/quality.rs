@@ -54,7 +54,8 @@ pub struct Preset {
     pub scales_px: &'static [usize],
     /// Rows to keep, for a detector that keeps any.
     pub coreset: CoresetSize,
-    /// How rows are whitened ([`Options::whitening`](super::Options::whitening)), for a detector that compares some.
+    /// How rows are whitened ([`Options::whitening`](super::Options::whitening)), for a detector that compares some: chosen with the
+    /// built-in network.
     pub whitening: Option<f64>,
 }
 

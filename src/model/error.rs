@@ -110,6 +110,16 @@ pub enum ModelError {
         /// What it said.
         reason: String,
     },
+    /// A training whose loss is no number.
+    #[error(
+        "the training diverged: the loss of step {step} is {loss}; it was fitted to values that are out of all proportion"
+    )]
+    Diverged {
+        /// The step, counted from 0.
+        step: usize,
+        /// Its loss.
+        loss: f32,
+    },
     /// Half precision where there is none.
     #[error("half precision is not possible on {reason}; leave out `Precision::F16`")]
     Precision {

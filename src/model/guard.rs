@@ -34,7 +34,7 @@ impl Backbone for Guarded {
 }
 
 /// A panic as an error. What was half done is dropped with it: the network is only read, the device's queue is burn's.
-fn catch<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+pub(super) fn catch<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(failed(message(&*panic))))
 }
 

@@ -16,6 +16,7 @@ mod failure;
 mod feature_map;
 mod generated;
 mod guard;
+pub mod head;
 mod inputs;
 mod precision;
 mod registry;

@@ -130,7 +130,7 @@ fn a_full_disk_keeps_the_old_bundle() {
     let mount = folder.path().join("small");
     fs::create_dir(&mount).unwrap();
     let mounted =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&mount).status();
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&mount).status();
     if !mounted.is_ok_and(|status| status.success()) {
         skipped!("mounting a small file system is not permitted here");
         return;
@@ -143,7 +143,7 @@ fn a_full_disk_keeps_the_old_bundle() {
     };
     let first = fit("300");
     let before = fs::read(&small);
-    let second = fit("3000");
+    let second = fit("6000");
     let after = fs::read(&small);
     let leftovers = fs::read_dir(&mount).unwrap().count();
     let _unmounted = std::process::Command::new("umount").arg(&mount).status();

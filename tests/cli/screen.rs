@@ -2,6 +2,8 @@
 
 use crate::support::{expect, pcore, text};
 use pcore::image::write_png_grey8;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -10,9 +12,10 @@ use tempfile::TempDir;
 /// A striped picture with a little noise, some with a dark spot.
 fn write(path: &Path, seed: usize, has_defect: bool) {
     let side = 64;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
     let pixel = |at: usize| {
         let (y, x) = (at / side, at % side);
-        let noise = (at * 7919 + seed * 104_729) % 23;
+        let noise = rng.random_range(0..23);
         let is_spot = has_defect && (20..34).contains(&y) && (30..44).contains(&x);
         if is_spot { 5 } else { (110 + (x / 4 % 2) * 50 + noise) as u8 }
     };

@@ -50,13 +50,16 @@ fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
     }
 }
 
+/// Floor of the whitening ([ADR 22](../../../docs/adr/0022-whitening.md)).
+const FLOOR: f64 = 3.0;
+
 /// A defect has a size, and one input size sees one of them: two of them, chosen over five products ([ADR
 /// 19](../../../docs/adr/0019-scales.md)).
 fn preset(quality: Quality) -> Preset {
     match quality {
         Quality::Fast => Preset::SINGLE,
-        Quality::Balanced => Preset { scales_px: &[128, 384], ..Preset::SINGLE },
-        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03), ..Preset::SINGLE },
+        Quality::Balanced => Preset { scales_px: &[128, 384], whitening: Some(FLOOR), ..Preset::SINGLE },
+        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03), whitening: Some(FLOOR) },
     }
 }
 

@@ -18,11 +18,13 @@ pub(super) const ROW_POSITION: &str = "row_position";
 pub(super) const ROW_SCALE: &str = "row_scale";
 pub(super) const ROW_LIST: &str = "row_list";
 pub(super) const WHITENING: &str = "whitening";
+pub(super) const WHITENING_MEAN: &str = "whitening_mean";
 
 /// `rows` f32 `[n_rows, dim]`: the bank; `row_condition`, `row_source`, `row_position` u32 `[n_rows]`: where each row comes
 /// from (its condition, training image, and patch in the grid); `row_scale` f32 `[n_rows]`: mean distance of each to its
-/// nearest other rows; `row_list` u32 `[n_rows]`: its list in the index; `whitening` f32 `[n_values, dim]`: what rows and
-/// patches are multiplied by before they are compared.
+/// nearest other rows; `row_list` u32 `[n_rows]`: its list in the index; `whitening_mean` f32 `[dim]` and
+/// `whitening` f32 `[n_values, dim]`: what is taken from rows and patches before they are compared, and what they are then
+/// multiplied by.
 pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<TensorSpec>, Defect> {
     let settings: Settings = entry.settings()?;
     settings.check(shared.conditions.len())?;
@@ -46,6 +48,7 @@ pub(super) fn tensors(entry: &SectionEntry, shared: &Manifest) -> Result<Vec<Ten
             Some(whitening) => TensorSpec::numbers(WHITENING, &[whitening.n_values, descriptor.dim]),
             None => TensorSpec::numbers(WHITENING, &[0]),
         },
+        TensorSpec::numbers(WHITENING_MEAN, &[if settings.whitening.is_some() { descriptor.dim } else { 0 }]),
     ])
 }
 
@@ -112,7 +115,10 @@ pub(super) fn open(
     let origins = origins.map(|((condition, source), position)| BankRow { condition, source, position }).collect();
     let dim = entry.features.as_ref().map_or(0, |features| features.descriptor.dim);
     let whitening = match settings.whitening {
-        Some(_) => Some(Arc::new(Whitening::new(tensors.take_numbers(WHITENING), dim)?)),
+        Some(_) => {
+            let mean = tensors.take_numbers(WHITENING_MEAN);
+            Some(Arc::new(Whitening::new(mean, tensors.take_numbers(WHITENING))?))
+        }
         None => None,
     };
     let rows = (tensors.take_numbers(ROWS), dim);
@@ -150,8 +156,11 @@ pub(super) fn tensors_of(
     row_list: Vec<u32>,
     whitening: Option<&Arc<Whitening>>,
 ) -> Tensors {
+    let of_whitening =
+        |of: fn(&Whitening) -> &[f32]| whitening.map_or_else(Vec::new, |whitening| of(whitening).to_vec());
     Tensors::default()
-        .with_numbers(WHITENING, whitening.map_or_else(Vec::new, |whitening| whitening.matrix().to_vec()))
+        .with_numbers(WHITENING, of_whitening(Whitening::matrix))
+        .with_numbers(WHITENING_MEAN, of_whitening(Whitening::mean))
         .with_numbers(ROWS, rows)
         .with_indices(ROW_CONDITION, origins.iter().map(|o| o.condition).collect())
         .with_indices(ROW_SOURCE, origins.iter().map(|o| o.source).collect())

@@ -54,7 +54,7 @@ pub(super) struct CoresetEntry {
     pub(super) covering_radius: Option<f32>,
 }
 
-/// A whitening of the rows; `whitening` is its matrix.
+/// A whitening of the rows; `whitening_mean` and `whitening` are its mean and its matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhiteningEntry {

@@ -60,7 +60,7 @@
     const all = { n: 0, a: 0, u: 0 };
     scores.forEach((score, index) => {
       all[truth[index]] += 1;
-      above[truth[index]] += score > at + 1e-5 * Math.abs(at);
+      above[truth[index]] += score > at + 1e-4 * Math.abs(at);
     });
     const words = [];
     if (all.a) words.push(`Recall ${share(above.a, all.a)}.`);

@@ -10,11 +10,11 @@ use crate::bundle::{PooledImage, PooledImages};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Said, Training, View, go_on,
-    joined, leave_out, leave_out_of, levels_of,
+    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Pixels, Said, Training, View,
+    go_on, joined, leave_out, leave_out_of, levels_of,
 };
-use crate::flow::Flow;
-use crate::image::{Placement, Roi};
+use crate::flow::{Decoded, Flow, Origin, in_batches};
+use crate::image::{Image, Placement, Roi};
 use crate::progress::Progress;
 use crate::score::AnomalyMap;
 use crate::train::plan::{MOST_DRAWN, MOST_DRAWN_VALUES, SCREENED_AT_MOST};
@@ -264,7 +264,7 @@ impl Learning<'_> {
         let (images, label, n_conditions) = (&*self.split.bank, self.label, self.conditions.len());
         let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
         let n_before = self.n_before;
-        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed }
+        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed, pixels: None }
     }
 
     /// Whether images are left out in turn, and none were held out.
@@ -284,7 +284,9 @@ impl Learning<'_> {
         let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
-        let fit = part.method.fit(features, &self.training(&described), progress)?;
+        let again = Again { glances, images, flow };
+        let fit =
+            part.method.fit(features, &Training { pixels: Some(&again), ..self.training(&described) }, progress)?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }
 
@@ -350,6 +352,23 @@ impl Learning<'_> {
         } else {
             held
         }
+    }
+}
+
+/// The images that are learned from, read again.
+struct Again<'a> {
+    glances: &'a [Glance<'a>],
+    images: &'a [usize],
+    flow: &'a Flow,
+}
+
+impl Pixels for Again<'_> {
+    fn each(&self, see: &mut dyn FnMut(usize, &Image) -> Result<(), DetectError>) -> Result<(), DetectError> {
+        let origins: Vec<Origin<'_>> = self.images.iter().map(|image| self.glances[*image].origin).collect();
+        in_batches(&origins, self.flow, |range, decoded| {
+            let (pixels, _shares) = Decoded::whole(decoded)?;
+            range.zip(&pixels).try_for_each(|(index, image)| see(index, image))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::values::{
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
 use pcore::condition::{ConditionRule, GateKind};
-use pcore::detect::{Metric, Quality, Registry, Shape};
+use pcore::detect::{Faults, Metric, Options, Quality, Registry, Shape};
 use pcore::flow::Pace;
 use pcore::image::{Reading, Resize, RoiShape, ValueRange};
 use pcore::model::{DeviceChoice, Precision};
@@ -158,10 +158,10 @@ pub(crate) struct MethodArgs {
     /// not become normal (SoftPatch). For detectors that keep a bank.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share, help_heading = METHOD, hide_short_help = true)]
     pub(crate) filter_patches: f64,
-    /// Compare patches whitened, with so many mean variances added to each, or not: none [default: none]
+    /// Compare patches whitened, with so many mean variances added to each, or not: none [default: by --quality]
     ///
     /// A defect in directions in which normal patches vary little then counts for more. One for all scales, or one for each, in
-    /// their order, such as 1,none. For --metric l2.
+    /// their order, such as 1,none. For --metric l2. balanced and best have 3 with the built-in network, none with others.
     #[arg(long, value_name = "FLOOR|none", value_delimiter = ',', value_parser = parse_whiten, help_heading = METHOD, hide_short_help = true)]
     pub(crate) whiten: Vec<Whiten>,
     /// How the bank is searched: exact or ivf
@@ -180,6 +180,19 @@ pub(crate) struct MethodArgs {
     /// How far gaussian pulls covariances towards a round one: auto (Ledoit and Wolf) or a share from 0 to 1
     #[arg(long, value_name = "auto|SHARE", default_value = "auto", value_parser = parse_shrinkage, help_heading = METHOD, hide_short_help = true)]
     pub(crate) shrinkage: Shrinkage,
+    /// The faults that discriminative pastes into normal images to learn from: generic, lines:h, lines:v or none
+    ///
+    /// generic are pieces of the image at other places, scars and stains, for any product; lines:h and lines:v thin broken
+    /// lines along rows or columns, for maps of the state of turning parts (gearboxes: lines:h). none learns from noise on
+    /// normal descriptors alone.
+    #[arg(long, value_name = "FAULTS", value_parser = parse::<Faults>, default_value_t = Faults::default(), help_heading = METHOD, hide_short_help = true)]
+    pub(crate) faults: Faults,
+    /// Versions of each image with faults that discriminative learns from, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = Options::default().versions, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) versions: usize,
+    /// Steps that discriminative trains each of its heads for
+    #[arg(long, value_name = "N", default_value_t = Options::default().steps, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) steps: usize,
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2, default_value_if("profile", ProfileArg::ANOMALYDINO, "cosine"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,

@@ -15,6 +15,7 @@ use pcore::dataset;
 use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
+use pcore::model::DEFAULT_BACKBONE;
 use pcore::report::LeftOut;
 use pcore::train::{FitPlan, PartPlan};
 use serde_json::json;
@@ -124,6 +125,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.filter_patches = method.filter_patches;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
+    (options.faults, options.versions, options.steps) = (method.faults, method.versions, method.steps);
     let sized = sized(method, preset);
     let whitening = whitening(method, sized.len(), preset.whitening)?;
     let part = |((kind, size), whitening): (&(String, (usize, usize)), Option<f64>)| -> Result<PartPlan> {
@@ -168,8 +170,11 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
 /// How each of the parts is whitened.
 fn whitening(method: &MethodArgs, n_parts: usize, preset: Option<f64>) -> Result<Vec<Option<f64>>> {
     match &method.whiten[..] {
-        // A cosine is one of rows as they are.
-        [] => Ok(vec![preset.filter(|_| Metric::from(method.metric) == Metric::L2); n_parts]),
+        // A cosine is one of rows as they are, and with other networks whitening gained nothing.
+        [] => {
+            let is_measured = method.pipeline.backbone == DEFAULT_BACKBONE;
+            Ok(vec![preset.filter(|_| is_measured && Metric::from(method.metric) == Metric::L2); n_parts])
+        }
         [one] => Ok(vec![one.0; n_parts]),
         all if all.len() == n_parts => Ok(all.iter().map(|own| own.0).collect()),
         all => bail!("--whiten names {} floors for {n_parts} parts: name one for all, or one for each", all.len()),

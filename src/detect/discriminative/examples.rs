@@ -1,0 +1,226 @@
+//! Patches to learn from.
+
+use super::faults::{Spoiled, spoil};
+use super::input::Input;
+use crate::bank::RowSource;
+use crate::detect::{DetectError, Faults, FeaturePipeline, Training, go_on};
+use crate::image::{Image, Roi};
+use crate::model::Grid;
+use crate::model::head::HeadBatch;
+use crate::progress::Progress;
+use rand::seq::IteratorRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Patches with a fault that are kept, at most, and as many beside them.
+pub(super) const MOST_KEPT: usize = 100_000;
+/// Images that faults are pasted into, at most, evenly spread.
+const MOST_SPOILED: usize = 2000;
+/// How much of a patch must be fault for it to be anomalous. It is normal where neither it nor a neighbour has any.
+const LEAST_SHARE: f32 = 0.2;
+/// Patches of each kind in a step.
+const PER_STEP: usize = 256;
+
+/// Descriptors of patches of spoiled images, each with the index of its image.
+#[derive(Default)]
+struct Kept {
+    rows: Vec<f32>,
+    images: Vec<usize>,
+}
+
+/// What heads learn from.
+pub(super) struct Examples<'a> {
+    input: &'a Input,
+    training: &'a Training<'a>,
+    anomalous: Kept,
+    beside: Kept,
+    faults: Faults,
+}
+
+impl<'a> Examples<'a> {
+    /// Pastes faults into the images, and describes what comes of it.
+    pub(super) fn make(
+        (features, training, input): (&FeaturePipeline, &'a Training<'a>, &'a Input),
+        (faults, versions): (Faults, usize),
+        progress: &dyn Progress,
+    ) -> Result<Self, DetectError> {
+        let mut examples = Self { input, training, anomalous: Kept::default(), beside: Kept::default(), faults };
+        let n_images = training.images.len();
+        let Some(pixels) = training.pixels.filter(|_| faults != Faults::None) else { return Ok(examples) };
+        let every = n_images.div_ceil(MOST_SPOILED).max(1);
+        let n_kept = (MOST_KEPT / (n_images.div_ceil(every) * versions).max(1)).clamp(1, 64);
+        progress.begin("pasting faults", n_images);
+        pixels.each(&mut |index, image| {
+            go_on(progress)?;
+            if index % every == 0 {
+                let seed = training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let rois: Vec<&Roi> = features.roi.as_deref().into_iter().chain(image.roi()).collect();
+                let spoiled = |version: usize| {
+                    let mut random = ChaCha8Rng::seed_from_u64(seed);
+                    random.set_stream(version as u64);
+                    spoil((image, &rois), faults, &mut random).map(|spoiled| (spoiled, random))
+                };
+                let all: Vec<_> = (0..versions).into_par_iter().map(spoiled).collect::<Result<_, _>>()?;
+                examples.add(features, index, &all, n_kept)?;
+            }
+            progress.advance(1);
+            Ok(())
+        })?;
+        progress.end();
+        Ok(examples)
+    }
+
+    /// Anomalous patches that are learned from.
+    pub(super) fn n_anomalous(&self) -> usize {
+        self.anomalous.images.len()
+    }
+
+    fn add(
+        &mut self,
+        features: &FeaturePipeline,
+        index: usize,
+        spoiled: &[(Spoiled, ChaCha8Rng)],
+        n_kept: usize,
+    ) -> Result<(), DetectError> {
+        let (described, size) = (self.training.described, self.training.size_px[self.training.images[index]]);
+        let grid = described.grid_of(index);
+        let is_inside = |place: usize| described.row_at(index, place).is_some();
+        let mut wanted = vec![];
+        for (Spoiled { share, .. }, random) in spoiled {
+            let found = labels(share, (features, size), grid);
+            let mut random = random.clone();
+            let mut some = |is: Label| {
+                let places = (0..found.len()).filter(|place| found[*place] == is && is_inside(*place));
+                places.choose_multiple(&mut random, n_kept)
+            };
+            let (anomalous, beside) = (some(Label::Anomalous), some(Label::Normal));
+            let both = anomalous.into_iter().map(|place| (place, true));
+            wanted.push(both.chain(beside.into_iter().map(|place| (place, false))).collect::<BTreeMap<_, _>>());
+        }
+        let images: Vec<&Image> = spoiled.iter().map(|(spoiled, _)| &spoiled.image).collect();
+        let mut keep =
+            |rows: &[f32], dim: usize, wanted: &BTreeMap<usize, bool>, places: &mut dyn Iterator<Item = usize>| {
+                for (row, place) in rows.chunks_exact(dim).zip(places) {
+                    let kept = match wanted.get(&place) {
+                        Some(true) => &mut self.anomalous,
+                        Some(false) => &mut self.beside,
+                        None => continue,
+                    };
+                    kept.rows.extend_from_slice(row);
+                    kept.images.push(index);
+                }
+            };
+        if described.is_in_tiles() {
+            for (image, wanted) in images.iter().zip(&wanted) {
+                let Some(tiling) = features.tiling(size, image.roi())? else { continue };
+                let mut start = 0;
+                features.describe_tiles(image, &tiling, |tiles, dim| {
+                    for rows in &tiles {
+                        keep(rows, dim, wanted, &mut tiling.places(start).iter().map(|place| *place as usize));
+                        start += 1;
+                    }
+                    Ok::<_, DetectError>(())
+                })?;
+            }
+            return Ok(());
+        }
+        let found = features.describe(&images)?;
+        for (at, wanted) in wanted.iter().enumerate() {
+            keep(found.image(at), found.dim, wanted, &mut (0..grid.n_patches()));
+        }
+        Ok(())
+    }
+
+    /// What a head learns from that does not see the images of a group that `sees` denies; `None` where nothing is left.
+    pub(super) fn seen_by(&self, sees: impl Fn(usize) -> bool) -> Option<Seen<'_>> {
+        let training = self.training;
+        let images: Vec<usize> = (0..training.images.len()).filter(|index| sees(training.group(*index))).collect();
+        let mut ends = vec![];
+        for index in &images {
+            let before = ends.last().copied().unwrap_or(0);
+            ends.push(before + training.described.rows_of(*index).len());
+        }
+        let own = |kept: &Kept| -> Vec<usize> {
+            let is_seen = |at: &usize| sees(training.group(kept.images[*at]));
+            (0..kept.images.len()).filter(is_seen).collect()
+        };
+        let (anomalous, beside) = (own(&self.anomalous), own(&self.beside));
+        (ends.last().copied().unwrap_or(0) > 0).then_some(Seen { of: self, images, ends, anomalous, beside })
+    }
+}
+
+/// The examples of one head.
+pub(super) struct Seen<'a> {
+    of: &'a Examples<'a>,
+    images: Vec<usize>,
+    /// Rows of these images, and of all before them.
+    ends: Vec<usize>,
+    anomalous: Vec<usize>,
+    beside: Vec<usize>,
+}
+
+impl Seen<'_> {
+    /// Patches of a step, drawn with replacement.
+    pub(super) fn batch(&self, random: &mut ChaCha8Rng) -> Result<HeadBatch, DetectError> {
+        let (training, dim) = (self.of.training, self.of.training.described.dim());
+        let has_faults = !self.anomalous.is_empty();
+        let n_beside = if self.beside.is_empty() { 0 } else { PER_STEP / 4 };
+        let n_noisy = if has_faults && self.of.faults != Faults::None { PER_STEP / 4 } else { PER_STEP };
+        let n_rows = self.ends.last().copied().unwrap_or(0);
+        let rows: Vec<usize> = (0..PER_STEP - n_beside + n_noisy)
+            .map(|_| {
+                let at = random.random_range(0..n_rows);
+                let image = self.ends.partition_point(|end| *end <= at);
+                let before = if image == 0 { 0 } else { self.ends[image - 1] };
+                training.described.rows_of(self.images[image]).start + at - before
+            })
+            .collect();
+        let mut normal = training.described.gather(&rows)?;
+        let noisy = normal.split_off((PER_STEP - n_beside) * dim);
+        let mut pick = |from: &Kept, which: &[usize], n: usize| -> Vec<f32> {
+            let one = |_| &from.rows[which[random.random_range(0..which.len())] * dim..][..dim];
+            (0..n).flat_map(one).copied().collect()
+        };
+        normal.extend(pick(&self.of.beside, &self.beside, n_beside));
+        let anomalous = pick(&self.of.anomalous, &self.anomalous, if has_faults { PER_STEP } else { 0 });
+        let apply = |rows: Vec<f32>| self.of.input.apply(&rows);
+        Ok(HeadBatch { normal: apply(normal)?, anomalous: apply(anomalous)?, noisy: apply(noisy)? })
+    }
+}
+
+/// What is known of a patch of a spoiled image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Anomalous,
+    Normal,
+    /// Partly faulty, or beside a fault, which the network may see.
+    Unclear,
+}
+
+/// The labels of the patches of `grid` over an image of `size`, of whose pixels so much is fault.
+fn labels(share: &[f32], (features, size): (&FeaturePipeline, (usize, usize)), grid: Grid) -> Vec<Label> {
+    let placement = features.preprocessing().placement(size.0, size.1);
+    let (height, width) = placement.input_px();
+    let edges = |at: usize, n: usize, side: usize| at * side / n..((at + 1) * side / n).max(at * side / n + 1);
+    let mean = |row: usize, column: usize| {
+        let cell = placement.source_box(edges(row, grid.n_rows, height), edges(column, grid.n_cols, width));
+        let rows = cell.top_px..cell.top_px + cell.height_px;
+        let sum: f32 = rows.map(|y| share[y * size.1 + cell.left_px..][..cell.width_px].iter().sum::<f32>()).sum();
+        sum / (cell.height_px * cell.width_px) as f32
+    };
+    let means: Vec<f32> = (0..grid.n_patches()).map(|place| mean(place / grid.n_cols, place % grid.n_cols)).collect();
+    let label = |place: usize| {
+        let (row, column) = (place / grid.n_cols, place % grid.n_cols);
+        let near = |at: usize, n: usize| at.saturating_sub(1)..(at + 2).min(n);
+        let touched =
+            near(row, grid.n_rows).any(|y| near(column, grid.n_cols).any(|x| means[y * grid.n_cols + x] > 0.0));
+        match means[place] {
+            share if share >= LEAST_SHARE => Label::Anomalous,
+            _ if touched => Label::Unclear,
+            _ => Label::Normal,
+        }
+    };
+    (0..means.len()).map(label).collect()
+}

@@ -1,0 +1,80 @@
+//! A trained head at work.
+
+use crate::bank::BankError;
+use crate::condition::Admission;
+use crate::detect::{DetectError, Distances, Patches, View};
+use crate::kernel::{KernelError, Projection};
+use crate::model::head::{HeadWeights, LEAK};
+use crate::score::ImageScore;
+use std::sync::Arc;
+
+/// How steeply a value becomes a distance: values lie around -.5 where normal and .5 where anomalous.
+const STEEPNESS: f32 = 2.0;
+
+/// A head, ready to judge patches.
+pub(super) struct Head {
+    mean: Arc<[f32]>,
+    weights: HeadWeights,
+    hidden: Projection,
+}
+
+impl Head {
+    /// `mean`: what is taken from a descriptor before the weights see it.
+    pub(super) fn new(mean: Arc<[f32]>, weights: HeadWeights) -> Result<Self, DetectError> {
+        let hidden = Projection::of_columns(&weights.hidden, mean.len()).map_err(kernel)?;
+        Ok(Self { mean, weights, hidden })
+    }
+
+    /// Adds what it says of each row, `[n, dim]`, to `sums`, `[n]`.
+    fn add(&self, rows: &[f32], sums: &mut [f32]) -> Result<(), DetectError> {
+        let HeadWeights { bias, out, out_bias, .. } = &self.weights;
+        let mut centred = rows.to_vec();
+        for row in centred.chunks_mut(self.mean.len()) {
+            row.iter_mut().zip(&*self.mean).for_each(|(value, mean)| *value -= mean);
+        }
+        let hidden = self.hidden.apply(&centred).map_err(kernel)?;
+        for (sum, hidden) in sums.iter_mut().zip(hidden.chunks_exact(out.len())) {
+            let one = |((value, bias), out): ((&f32, &f32), &f32)| {
+                let value = value + bias;
+                out * if value < 0.0 { LEAK * value } else { value }
+            };
+            *sum += hidden.iter().zip(bias).zip(out).map(one).sum::<f32>() + out_bias;
+        }
+        Ok(())
+    }
+}
+
+/// What heads say of patches together, under each view: the mean of their values `v` as a distance, `ln(1 + e^(2 v))`.
+pub(super) fn judged<'a>(
+    heads: impl ExactSizeIterator<Item = &'a Head>,
+    image_score: ImageScore,
+    (patches, dim): (Patches<'_>, usize),
+    _admission: Admission,
+    views: &[View],
+) -> Result<Distances, DetectError> {
+    let no_view = |view: &View| DetectError::NoView { view: view.to_string() };
+    if let Some(view) = views.iter().find(|view| view.by_density) {
+        return Err(no_view(view));
+    }
+    let n_heads = heads.len() as f32;
+    let mut values = vec![0.0; patches.rows.len() / dim];
+    for head in heads {
+        head.add(patches.rows, &mut values)?;
+    }
+    for value in &mut values {
+        // Its logarithm does not overflow: of large values it is the value.
+        let steep = STEEPNESS * *value / n_heads;
+        *value = steep.max(0.0) + (-steep.abs()).exp().ln_1p();
+    }
+    if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+        return Err(kernel(KernelError::NotFinite { what: "distances", row }));
+    }
+    let raw_score = |view| image_score.of_patches(&values).ok_or_else(|| no_view(view));
+    let raw_scores = views.iter().map(raw_score).collect::<Result<_, _>>()?;
+    let of_each = vec![values; views.len()];
+    Ok(Distances { raw_scores, patches: of_each.clone(), in_maps: of_each })
+}
+
+pub(super) fn kernel(error: KernelError) -> DetectError {
+    DetectError::Bank(BankError::Kernel(error))
+}

@@ -1,0 +1,51 @@
+//! What a bundle says of it.
+
+use crate::bundle::settings::{check_between, check_named, check_size};
+use crate::bundle::{Defect, MAX_MAP_SIGMA_PX, exact};
+use crate::detect::{DetectError, MAX_STEPS, MAX_VERSIONS, Scoring};
+use serde::{Deserialize, Serialize};
+
+/// Most heads, and most values of a hidden layer.
+const MAX_HEADS: usize = 64;
+const MAX_HIDDEN: usize = 65_536;
+
+/// Settings of trained heads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// What was pasted into normal images: `none`, `generic`, `lines:h`, `lines:v`.
+    pub(super) faults: String,
+    /// Versions of each image with faults.
+    pub(super) versions: usize,
+    /// Anomalous patches that were learned from.
+    pub(super) n_anomalous: usize,
+    /// Steps of each training.
+    pub(super) steps: usize,
+    /// Trained heads.
+    pub(super) n_heads: usize,
+    /// Values of their hidden layer.
+    pub(super) n_hidden: usize,
+    /// The image score: `max`, `top:0.01`.
+    pub(super) image_score: String,
+    /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
+    #[serde(with = "exact")]
+    pub(super) map_sigma_px: f32,
+}
+
+impl Settings {
+    pub(super) fn scoring(&self) -> Result<Scoring, DetectError> {
+        let image_score = DetectError::parse("image score", &self.image_score)?;
+        Ok(Scoring { image_score, map_sigma_px: self.map_sigma_px, ..Scoring::default() })
+    }
+
+    /// Checks every field.
+    pub(super) fn check(&self) -> Result<(), Defect> {
+        check_named("faults", &self.faults)?;
+        check_named("image_score", &self.image_score)?;
+        check_between("map_sigma_px", self.map_sigma_px, 0.0, MAX_MAP_SIGMA_PX)?;
+        check_size("versions", self.versions, MAX_VERSIONS)?;
+        check_size("steps", self.steps, MAX_STEPS)?;
+        check_size("n_heads", self.n_heads, MAX_HEADS)?;
+        check_size("n_hidden", self.n_hidden, MAX_HIDDEN)
+    }
+}
