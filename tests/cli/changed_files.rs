@@ -2,9 +2,10 @@
 
 use crate::support::Fixture;
 use pcore::dataset;
+use pcore::detect::Options;
 use pcore::model::OpenDevice;
 use pcore::progress::Progress;
-use pcore::train::{FitPlan, Holdout, fit};
+use pcore::train::{FitPlan, Holdout, PartPlan, fit};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -33,13 +34,15 @@ fn an_image_replaced_while_it_is_being_fitted_is_an_error_that_names_it() {
     let fixture = Fixture::get();
     let train = fixture.path().join("domain_C/train/good");
     let cases = [
-        ("never", Holdout::LeaveOneOut, false),
-        ("describing", Holdout::LeaveOneOut, true),
-        ("calibrating", Holdout::Share(0.9), true),
+        ("patchcore", "never", Holdout::LeaveOneOut, false),
+        ("patchcore", "describing", Holdout::LeaveOneOut, true),
+        ("patchcore", "calibrating", Holdout::Share(0.9), true),
         // Leave-one-out scores what was described: it reads no file again.
-        ("calibrating", Holdout::LeaveOneOut, false),
+        ("patchcore", "calibrating", Holdout::LeaveOneOut, false),
+        ("discriminative", "pasting faults", Holdout::LeaveOneOut, true),
+        ("discriminative", "training", Holdout::LeaveOneOut, false),
     ];
-    for (stage, holdout, is_noticed) in cases {
+    for (kind, stage, holdout, is_noticed) in cases {
         let folder = TempDir::new().unwrap();
         for index in 0..10 {
             fs::copy(train.join(format!("{index:06}.tiff")), folder.path().join(format!("{index}.tiff"))).unwrap();
@@ -51,7 +54,9 @@ fn an_image_replaced_while_it_is_being_fitted_is_an_error_that_names_it() {
             let path = folder.path().join(format!("{index}.tiff"));
             let before = fs::read(&path).unwrap();
             let progress = Replacing { stage, path: path.clone(), with: train.join("000020.tiff") };
-            let plan = FitPlan { holdout, ..FitPlan::default() };
+            let mut options = Options::default();
+            options.steps = 8;
+            let plan = FitPlan { holdout, ..FitPlan::with(PartPlan::new(kind, &options).unwrap()) };
             let found = fit(&samples, &plan, &OpenDevice::cpu(), &progress);
             outcomes.push(found.map(drop).map_err(|error| error.to_string()));
             if let Err(message) = &outcomes[outcomes.len() - 1] {

@@ -20,6 +20,10 @@ pub(super) const MOST_KEPT: usize = 100_000;
 const MOST_SPOILED: usize = 2000;
 /// How much of a patch must be fault for it to be anomalous. It is normal where neither it nor a neighbour has any.
 const LEAST_SHARE: f32 = 0.2;
+/// Spoiled versions that are at hand at a time, at most: fewer of large images, whose pixels would be too many.
+pub(super) const AT_A_TIME: usize = 4;
+/// Pixels of these, at most, where there is more than one.
+const PIXELS_AT_A_TIME: usize = 1 << 22;
 /// Patches of each kind in a step.
 const PER_STEP: usize = 256;
 
@@ -62,8 +66,14 @@ impl<'a> Examples<'a> {
                     random.set_stream(version as u64);
                     spoil((image, &rois), faults, &mut random).map(|spoiled| (spoiled, random))
                 };
-                let all: Vec<_> = (0..versions).into_par_iter().map(spoiled).collect::<Result<_, _>>()?;
-                examples.add(features, index, &all, n_kept)?;
+                let n_pixels = image.height_px().saturating_mul(image.width_px()).max(1);
+                let at_a_time = (PIXELS_AT_A_TIME / n_pixels).clamp(1, AT_A_TIME);
+                for first in (0..versions).step_by(at_a_time) {
+                    go_on(progress)?;
+                    let some = first..versions.min(first + at_a_time);
+                    let some: Vec<_> = some.into_par_iter().map(spoiled).collect::<Result<_, _>>()?;
+                    examples.add(features, index, &some, n_kept)?;
+                }
             }
             progress.advance(1);
             Ok(())
@@ -195,7 +205,7 @@ impl Seen<'_> {
 enum Label {
     Anomalous,
     Normal,
-    /// Partly faulty, or beside a fault, which the network may see.
+    /// Hardly faulty, or beside a fault, which the network may see.
     Unclear,
 }
 

@@ -1,6 +1,6 @@
 //! Normal images to trained heads.
 
-use super::examples::{Examples, MOST_KEPT};
+use super::examples::{AT_A_TIME, Examples, MOST_KEPT};
 use super::fitted::{Discriminative, NAME};
 use super::head::{Head, judged};
 use super::input::Input;
@@ -84,9 +84,10 @@ impl Method for Plan {
     fn peak_bytes(&self, size: FitSize) -> u64 {
         let n_kept = MOST_KEPT.min(size.n_rows.saturating_mul(self.options.versions)) as u64;
         let plan = HeadPlan::default();
-        // Weights, their gradients and two moments of each, of which a copy is changed; the descriptors of some images at a time.
+        // Weights, their gradients and two moments of each, of which a copy is changed; the descriptors of some versions, whose pixels
+        // are those of few images.
         let weights = (size.dim as u64).saturating_mul((size.dim + 2 * plan.n_hidden) as u64).saturating_mul(4 * 8);
-        let spoiled = (size.n_patches as u64).saturating_mul(self.options.versions as u64);
+        let spoiled = (size.n_patches as u64).saturating_mul(self.options.versions.min(AT_A_TIME) as u64);
         (2 * n_kept + spoiled + 16_384).saturating_mul(4 * size.dim as u64).saturating_add(weights)
     }
 

@@ -3,7 +3,7 @@
 use super::describe::{DescribedImages, Describing, Pools};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
-use super::look::{Glance, n_ahead};
+use super::look::{Glance, check_unchanged, n_ahead};
 use super::room;
 use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::bundle::{PooledImage, PooledImages};
@@ -22,7 +22,7 @@ use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::cmp::Reverse;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The images of a fit.
 pub(super) struct Learning<'a> {
@@ -284,9 +284,13 @@ impl Learning<'_> {
         let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
-        let again = Again { glances, images, flow };
-        let fit =
-            part.method.fit(features, &Training { pixels: Some(&again), ..self.training(&described) }, progress)?;
+        let again = Again { samples, glances, images, flow, changed: Mutex::default() };
+        let training = Training { pixels: Some(&again), ..self.training(&described) };
+        let fit = part.method.fit(features, &training, progress);
+        if let Some(changed) = again.changed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(changed);
+        }
+        let fit = fit?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }
 
@@ -357,9 +361,12 @@ impl Learning<'_> {
 
 /// The images that are learned from, read again.
 struct Again<'a> {
+    samples: &'a [&'a Sample],
     glances: &'a [Glance<'a>],
     images: &'a [usize],
     flow: &'a Flow,
+    /// What is wrong where an image is not what it was.
+    changed: Mutex<Option<TrainError>>,
 }
 
 impl Pixels for Again<'_> {
@@ -367,7 +374,13 @@ impl Pixels for Again<'_> {
         let origins: Vec<Origin<'_>> = self.images.iter().map(|image| self.glances[*image].origin).collect();
         in_batches(&origins, self.flow, |range, decoded| {
             let (pixels, _shares) = Decoded::whole(decoded)?;
-            range.zip(&pixels).try_for_each(|(index, image)| see(index, image))
+            let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
+            let seen = self.images[range.clone()].iter().map(|image| (self.samples[*image], &self.glances[*image]));
+            if let Err(changed) = check_unchanged(&seen.collect::<Vec<_>>(), &borrowed) {
+                *self.changed.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
+                return Err(DetectError::Cancelled);
+            }
+            range.zip(borrowed).try_for_each(|(index, image)| see(index, image))
         })
     }
 }
