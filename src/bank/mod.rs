@@ -33,4 +33,5 @@ pub use object::foreground;
 pub use outlier::{KeptRows, OUTLIER_NEIGHBOURS, outlier_factors, patch_outliers};
 pub use search::{SOFT_PENALTY, Search};
 pub use unit::normalise_rows;
+pub(crate) use whitening::centred;
 pub use whitening::{Whitened, Whitening};

@@ -88,11 +88,7 @@ impl Whitening {
     /// # Errors
     /// [`BankError::Kernel`] for values that are not finite.
     pub fn apply(&self, rows: &[f32]) -> Result<Vec<f32>, BankError> {
-        let mut centred = rows.to_vec();
-        for row in centred.chunks_mut(self.dim()) {
-            row.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value -= mean);
-        }
-        Ok(self.projection.apply(&centred)?)
+        Ok(self.projection.apply(&centred(rows, &self.mean))?)
     }
 
     /// Rows as they are compared: whitened where there is a whitening, else as they are.
@@ -102,6 +98,15 @@ impl Whitening {
             None => Ok(rows),
         }
     }
+}
+
+/// Rows `[n, dim]` less a mean `[dim]`.
+pub(crate) fn centred(rows: &[f32], mean: &[f32]) -> Vec<f32> {
+    let mut centred = rows.to_vec();
+    for row in centred.chunks_mut(mean.len()) {
+        row.iter_mut().zip(mean).for_each(|(value, mean)| *value -= mean);
+    }
+    centred
 }
 
 /// Mean `[dim]` and covariance `[dim, dim]` of a sample of the rows.

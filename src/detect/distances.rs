@@ -2,6 +2,7 @@
 
 use super::{DetectError, Inside, Order, Scoring};
 use crate::image::Placement;
+use crate::kernel::KernelError;
 use crate::model::Grid;
 use crate::score::{AnomalyMap, ImageScore};
 
@@ -27,6 +28,17 @@ pub(crate) struct Drawn {
     pub(crate) map: AnomalyMap,
     /// The maps under the others, in their order.
     pub(crate) other_maps: Vec<AnomalyMap>,
+}
+
+/// Distances that a detector computed, all of them numbers.
+///
+/// # Errors
+/// [`KernelError::NotFinite`] with the first that is none.
+pub(crate) fn finite(distances: Vec<f32>) -> Result<Vec<f32>, DetectError> {
+    match distances.iter().position(|distance| !distance.is_finite()) {
+        Some(row) => Err(KernelError::NotFinite { what: "distances", row }.into()),
+        None => Ok(distances),
+    }
 }
 
 /// What maps are drawn on.

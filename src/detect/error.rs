@@ -8,7 +8,14 @@ use crate::image::ImageError;
 use crate::kernel::KernelError;
 use crate::model::ModelError;
 use crate::score::ScoreError;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+impl From<KernelError> for DetectError {
+    fn from(error: KernelError) -> Self {
+        Self::Bank(BankError::Kernel(error))
+    }
+}
 
 /// Why an image can't be inspected.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +39,12 @@ pub enum DetectError {
     /// The distances can't be scored.
     #[error(transparent)]
     Score(#[from] ScoreError),
+    /// A training image that was another when it was read again.
+    #[error("{} was changed while it was being fitted; fit again when nothing writes there any more", path.display())]
+    Changed {
+        /// The image.
+        path: PathBuf,
+    },
     /// The bundle was fitted with other weights than this binary holds.
     #[error(
         "the bundle was fitted with {name} weights {expected}, this binary holds {found}: their features can't be compared; use the binary that fitted it, or fit again"
@@ -188,6 +201,7 @@ impl DetectError {
             | Self::NoThreshold
             | Self::OtherShape { .. }
             | Self::Memory(_)
+            | Self::Changed { .. }
             | Self::Cancelled => false,
         }
     }

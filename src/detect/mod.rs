@@ -34,7 +34,7 @@ pub(crate) use contract::strongest;
 pub use contract::{Admit, Asked, Detector, JoiningOf, PartScored, Pooled, Scored};
 pub use described::Described;
 pub use distances::Distances;
-pub(crate) use distances::{Canvas, Drawn};
+pub(crate) use distances::{Canvas, Drawn, finite};
 pub(crate) use entries::{backbone_entry, check_weights, open_features, pipeline_spec, preprocessing};
 pub use error::DetectError;
 pub use features::{FeaturePipeline, PipelineSpec};

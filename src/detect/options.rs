@@ -3,6 +3,7 @@
 use super::{DEFAULT_CORESET, DetectError};
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
 use crate::kernel;
+use crate::model::head::HeadPlan;
 use crate::score::ImageScore;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,6 +44,38 @@ pub struct Scoring {
     pub map_neighbours: usize,
     /// Standard deviation of the map's Gaussian, in network input pixels; 0 for none.
     pub map_sigma_px: f32,
+}
+
+impl Scoring {
+    /// As settings in a bundle of a detector that keeps no bank have it.
+    ///
+    /// # Errors
+    /// [`DetectError::UnknownEntry`] for an image score that is none, or that looks at rows of a bank.
+    pub(crate) fn without_bank(image_score: &str, map_sigma_px: f32) -> Result<Self, DetectError> {
+        let scoring =
+            Self { image_score: DetectError::parse("image score", image_score)?, map_sigma_px, ..Self::default() };
+        if scoring.needs_bank() {
+            return Err(DetectError::UnknownEntry { entry: "image score", found: image_score.to_owned() });
+        }
+        Ok(scoring)
+    }
+
+    /// Refuses an image score that looks at rows of a bank, for a detector that keeps none.
+    ///
+    /// # Errors
+    /// [`DetectError::Setting`].
+    pub(crate) fn check_without_bank(self) -> Result<(), DetectError> {
+        if self.needs_bank() {
+            let expected = "max or top, since this detector keeps no memory bank".to_owned();
+            let found = self.image_score.to_string();
+            return Err(DetectError::Setting { setting: "image score", expected, found });
+        }
+        Ok(())
+    }
+
+    fn needs_bank(self) -> bool {
+        self.image_score.of_patches(&[]).is_none()
+    }
 }
 
 impl Default for Scoring {
@@ -212,7 +245,7 @@ impl Default for Options {
             shape: Shape::default(),
             shrinkage: None,
             faults: Faults::default(),
-            steps: 1000,
+            steps: HeadPlan::default().n_steps,
             versions: 6,
         }
     }

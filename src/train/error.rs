@@ -39,12 +39,6 @@ pub enum TrainError {
         /// Why the first failed.
         first: String,
     },
-    /// A training image that was another when it was read again.
-    #[error("{} was changed while it was being fitted; fit again when nothing writes there any more", path.display())]
-    Changed {
-        /// The image.
-        path: PathBuf,
-    },
     /// A region of interest that is none.
     #[error("{setting} {source}")]
     Roi {

@@ -27,10 +27,10 @@ impl Detector for Discriminative {
     fn score_described(
         &self,
         patches: Patches<'_>,
-        admission: Admission,
+        _admission: Admission,
         views: &[View],
     ) -> Result<Distances, DetectError> {
-        judged(self.heads.iter(), self.scoring.image_score, (patches, self.dim()), admission, views)
+        judged(self.heads.iter(), self.scoring.image_score, (patches, self.dim()), views)
     }
 
     fn scoring(&self) -> Scoring {

@@ -40,7 +40,6 @@ pub(super) struct Examples<'a> {
     training: &'a Training<'a>,
     anomalous: Kept,
     beside: Kept,
-    faults: Faults,
 }
 
 impl<'a> Examples<'a> {
@@ -50,7 +49,7 @@ impl<'a> Examples<'a> {
         (faults, versions): (Faults, usize),
         progress: &dyn Progress,
     ) -> Result<Self, DetectError> {
-        let mut examples = Self { input, training, anomalous: Kept::default(), beside: Kept::default(), faults };
+        let mut examples = Self { input, training, anomalous: Kept::default(), beside: Kept::default() };
         let n_images = training.images.len();
         let Some(pixels) = training.pixels.filter(|_| faults != Faults::None) else { return Ok(examples) };
         let every = n_images.div_ceil(MOST_SPOILED).max(1);
@@ -177,7 +176,7 @@ impl Seen<'_> {
         let (training, dim) = (self.of.training, self.of.training.described.dim());
         let has_faults = !self.anomalous.is_empty();
         let n_beside = if self.beside.is_empty() { 0 } else { PER_STEP / 4 };
-        let n_noisy = if has_faults && self.of.faults != Faults::None { PER_STEP / 4 } else { PER_STEP };
+        let n_noisy = if has_faults { PER_STEP / 4 } else { PER_STEP };
         let n_rows = self.ends.last().copied().unwrap_or(0);
         let rows: Vec<usize> = (0..PER_STEP - n_beside + n_noisy)
             .map(|_| {

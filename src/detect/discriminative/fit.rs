@@ -17,6 +17,7 @@ use crate::model::head::{HeadPlan, HeadWeights, Learner};
 use crate::progress::Progress;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// Heads, each of which is trained without one of as many parts of the images.
 const N_HEADS: usize = 4;
@@ -32,12 +33,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(options: &Options) -> Result<Self, DetectError> {
-        let image_score = options.scoring.image_score;
+        options.scoring.check_without_bank()?;
         let refused = |setting, expected: String, found: String| Err(DetectError::Setting { setting, expected, found });
-        if image_score.of_patches(&[]).is_none() {
-            let expected = "max or top, since this detector keeps no memory bank".to_owned();
-            return refused("image score", expected, image_score.to_string());
-        }
         if !(1..=MAX_STEPS).contains(&options.steps) {
             return refused("steps", format!("1 to {MAX_STEPS}"), options.steps.to_string());
         }
@@ -128,20 +125,12 @@ impl Method for Plan {
     }
 }
 
-/// Parts of the images, whole groups, of which each head misses one; 1 where there is one group.
+/// Parts of the images, whole groups, of which each head misses one; 1 where there is one group. Groups may have any numbers: a
+/// part must have some.
 fn folds(training: &Training<'_>) -> usize {
-    let n_groups = training.images.iter().map(|image| training.group_of[*image] + 1).max().unwrap_or(1);
-    // Groups of the images that are learned from may have any numbers: a fold must have some, and leave some.
-    let mut own: Vec<usize> = training.images.iter().map(|image| training.group_of[*image]).collect();
-    own.sort_unstable();
-    own.dedup();
-    (2..=N_HEADS.min(n_groups))
-        .rev()
-        .find(|n| {
-            let used: std::collections::BTreeSet<usize> = own.iter().map(|group| group % n).collect();
-            used.len() == *n
-        })
-        .unwrap_or(1)
+    let groups: BTreeSet<usize> = training.images.iter().map(|image| training.group_of[*image]).collect();
+    let has_some_each = |n: &usize| groups.iter().map(|group| group % n).collect::<BTreeSet<_>>().len() == *n;
+    (2..=N_HEADS).rev().find(has_some_each).unwrap_or(1)
 }
 
 /// Trained heads, each of which has not seen some of the images.
@@ -158,7 +147,7 @@ impl Fit for FittedHeads {
         training: &Training<'_>,
         index: usize,
         patches: Patches<'_>,
-        admission: Admission,
+        _admission: Admission,
         views: &[View],
     ) -> Result<Option<Distances>, DetectError> {
         let Discriminative { heads, scoring, .. } = &self.0;
@@ -166,7 +155,7 @@ impl Fit for FittedHeads {
             return Ok(None);
         }
         let head = &heads[training.group(index) % heads.len()];
-        judged(std::iter::once(head), scoring.image_score, (patches, self.0.dim()), admission, views).map(Some)
+        judged(std::iter::once(head), scoring.image_score, (patches, self.0.dim()), views).map(Some)
     }
 
     fn into_detector(self: Box<Self>) -> Box<dyn Detector> {

@@ -1,9 +1,8 @@
 //! A trained head at work.
 
-use crate::bank::BankError;
-use crate::condition::Admission;
-use crate::detect::{DetectError, Distances, Patches, View};
-use crate::kernel::{KernelError, Projection};
+use crate::bank::centred;
+use crate::detect::{DetectError, Distances, Patches, View, finite};
+use crate::kernel::Projection;
 use crate::model::head::{HeadWeights, LEAK};
 use crate::score::ImageScore;
 use std::sync::Arc;
@@ -14,25 +13,23 @@ const STEEPNESS: f32 = 2.0;
 /// A head, ready to judge patches.
 pub(super) struct Head {
     mean: Arc<[f32]>,
-    weights: HeadWeights,
     hidden: Projection,
+    bias: Vec<f32>,
+    out: Vec<f32>,
+    out_bias: f32,
 }
 
 impl Head {
     /// `mean`: what is taken from a descriptor before the weights see it.
     pub(super) fn new(mean: Arc<[f32]>, weights: HeadWeights) -> Result<Self, DetectError> {
-        let hidden = Projection::of_columns(&weights.hidden, mean.len()).map_err(kernel)?;
-        Ok(Self { mean, weights, hidden })
+        let HeadWeights { hidden, bias, out, out_bias } = weights;
+        Ok(Self { hidden: Projection::of_columns(&hidden, mean.len())?, mean, bias, out, out_bias })
     }
 
     /// Adds what it says of each row, `[n, dim]`, to `sums`, `[n]`.
     fn add(&self, rows: &[f32], sums: &mut [f32]) -> Result<(), DetectError> {
-        let HeadWeights { bias, out, out_bias, .. } = &self.weights;
-        let mut centred = rows.to_vec();
-        for row in centred.chunks_mut(self.mean.len()) {
-            row.iter_mut().zip(&*self.mean).for_each(|(value, mean)| *value -= mean);
-        }
-        let hidden = self.hidden.apply(&centred).map_err(kernel)?;
+        let Self { bias, out, out_bias, .. } = self;
+        let hidden = self.hidden.apply(&centred(rows, &self.mean))?;
         for (sum, hidden) in sums.iter_mut().zip(hidden.chunks_exact(out.len())) {
             let one = |((value, bias), out): ((&f32, &f32), &f32)| {
                 let value = value + bias;
@@ -49,7 +46,6 @@ pub(super) fn judged<'a>(
     heads: impl ExactSizeIterator<Item = &'a Head>,
     image_score: ImageScore,
     (patches, dim): (Patches<'_>, usize),
-    _admission: Admission,
     views: &[View],
 ) -> Result<Distances, DetectError> {
     let no_view = |view: &View| DetectError::NoView { view: view.to_string() };
@@ -66,15 +62,9 @@ pub(super) fn judged<'a>(
         let steep = STEEPNESS * *value / n_heads;
         *value = steep.max(0.0) + (-steep.abs()).exp().ln_1p();
     }
-    if let Some(row) = values.iter().position(|value| !value.is_finite()) {
-        return Err(kernel(KernelError::NotFinite { what: "distances", row }));
-    }
+    let values = finite(values)?;
     let raw_score = |view| image_score.of_patches(&values).ok_or_else(|| no_view(view));
     let raw_scores = views.iter().map(raw_score).collect::<Result<_, _>>()?;
     let of_each = vec![values; views.len()];
     Ok(Distances { raw_scores, patches: of_each.clone(), in_maps: of_each })
-}
-
-pub(super) fn kernel(error: KernelError) -> DetectError {
-    DetectError::Bank(BankError::Kernel(error))
 }

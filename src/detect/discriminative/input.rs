@@ -1,8 +1,7 @@
 //! Descriptors as heads learn from them.
 
-use super::head::kernel;
 use crate::bank::{RowSource, Whitening};
-use crate::detect::DetectError;
+use crate::detect::{Described, DetectError};
 use crate::kernel::Projection;
 use crate::model::head::HeadWeights;
 
@@ -18,24 +17,22 @@ const N_SAMPLED: usize = 4096;
 
 impl Input {
     /// Of these descriptors, with a share of the mean variance added to each.
-    pub(super) fn measure(source: &dyn RowSource, floor: f64) -> Result<Self, DetectError> {
-        let dim = source.dim();
-        let whitening = match Whitening::measure(source, floor)? {
+    pub(super) fn measure(described: &Described, floor: f64) -> Result<Self, DetectError> {
+        let dim = described.dim();
+        let whitening = match Whitening::measure(described, floor)? {
             Some(whitening) => whitening,
             // They do not vary at all, and stay as they are.
-            None => {
-                let row = source.rows(0..1).map_err(crate::bank::BankError::Rows)?.into_owned();
-                Whitening::new(row, (0..dim * dim).map(|at| f32::from(u8::from(at / dim == at % dim))).collect())?
-            }
+            None => Whitening::new(
+                described.gather(&[0])?,
+                (0..dim * dim).map(|at| f32::from(u8::from(at / dim == at % dim))).collect(),
+            )?,
         };
-        let n_rows = source.n_rows();
+        let n_rows = described.n_rows();
         let n = n_rows.min(N_SAMPLED);
-        let mut square = 0.0f64;
-        for at in 0..n {
-            let row = at * n_rows / n;
-            let row = source.rows(row..row + 1).map_err(crate::bank::BankError::Rows)?;
-            square += whitening.apply(&row)?.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-        }
+        let sample: Vec<usize> = (0..n).map(|at| at * n_rows / n).collect();
+        let rows = whitening.apply(&described.gather(&sample)?)?;
+        let of_row = |row: &[f32]| row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+        let square: f64 = rows.chunks_exact(dim).map(of_row).sum();
         let deviation = (square / (n * dim).max(1) as f64).sqrt();
         Ok(Self { whitening, scale: if deviation > 0.0 { (1.0 / deviation) as f32 } else { 1.0 } })
     }
@@ -55,14 +52,10 @@ impl Input {
     /// The weights that say of descriptors what these say of rows as they were learned from.
     pub(super) fn joined(&self, weights: HeadWeights) -> Result<HeadWeights, DetectError> {
         let dim = self.whitening.dim();
-        // Wᵀ, whose rows are projected onto those of the hidden layer: [dim, n_hidden].
+        // What multiplies rows by Wᵀ multiplies the hidden layer's by W.
         let matrix = self.whitening.matrix();
         let transposed: Vec<f32> = (0..dim * dim).map(|at| matrix[at % dim * dim + at / dim] * self.scale).collect();
-        let hidden = Projection::of_columns(&weights.hidden, dim)
-            .and_then(|hidden| hidden.apply(&transposed))
-            .map_err(kernel)?;
-        let n_hidden = weights.bias.len();
-        let hidden = (0..hidden.len()).map(|at| hidden[at % dim * n_hidden + at / dim]).collect();
+        let hidden = Projection::of_columns(&transposed, dim)?.apply(&weights.hidden)?;
         Ok(HeadWeights { hidden, ..weights })
     }
 }

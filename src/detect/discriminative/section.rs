@@ -55,10 +55,6 @@ pub(super) fn open(
     let features = opening.features(&section.entry)?;
     let settings: Settings = section.entry.settings().map_err(DetectError::defect)?;
     let scoring = settings.scoring()?;
-    if scoring.image_score.of_patches(&[]).is_none() {
-        let found = settings.image_score;
-        return Err(DetectError::UnknownEntry { entry: "image score", found });
-    }
     let heads = heads(&section.tensors, &settings)?;
     Ok(Box::new(Discriminative { features, scoring, heads, section }))
 }

@@ -34,8 +34,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn scoring(&self) -> Result<Scoring, DetectError> {
-        let image_score = DetectError::parse("image score", &self.image_score)?;
-        Ok(Scoring { image_score, map_sigma_px: self.map_sigma_px, ..Scoring::default() })
+        Scoring::without_bank(&self.image_score, self.map_sigma_px)
     }
 
     /// Checks every field.

@@ -1,6 +1,5 @@
 //! Covariances to their factors.
 
-use super::law::kernel;
 use super::linear::{halved, packed, whole};
 use super::moments::Shrunk;
 use crate::detect::DetectError;
@@ -19,7 +18,7 @@ pub(super) fn principal(shrunk: &Shrunk, dim: usize, share: f64) -> Result<Proje
         let place = at % dim * dim + at / dim;
         (rows[place], rows[dim * dim + place]) = (value, -value);
     }
-    Projection::principal(&rows, dim, share, MOST_DIRECTIONS).map_err(kernel)
+    Projection::principal(&rows, dim, share, MOST_DIRECTIONS).map_err(DetectError::from)
 }
 
 pub(super) fn narrow(values: &[f64]) -> Vec<f32> {

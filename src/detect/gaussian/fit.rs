@@ -25,11 +25,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(options: &Options) -> Result<Self, DetectError> {
-        let image_score = options.scoring.image_score;
-        if image_score.of_patches(&[]).is_none() {
-            let expected = "max or top, since this detector keeps no memory bank".to_owned();
-            return Err(DetectError::Setting { setting: "image score", expected, found: image_score.to_string() });
-        }
+        options.scoring.check_without_bank()?;
         match options.shrinkage {
             Some(share) if !(0.0..=1.0).contains(&share) => Err(DetectError::Setting {
                 setting: "shrinkage",

@@ -1,9 +1,9 @@
 //! One fitted distribution, read as a distance.
 
 use super::linear::{packed_len, unpacked};
-use crate::bank::BankError;
-use crate::detect::{DetectError, Patches, Shape};
-use crate::kernel::{KernelError, Projection};
+use crate::bank::centred;
+use crate::detect::{DetectError, Patches, Shape, finite};
+use crate::kernel::Projection;
 use std::sync::Arc;
 
 /// Normal patches of one condition, as a distribution; the distance of a patch says how far it is from it.
@@ -23,44 +23,31 @@ pub(super) fn no_places(found: String) -> DetectError {
     DetectError::Setting { setting: "shape", expected, found }
 }
 
-pub(super) fn kernel(error: KernelError) -> DetectError {
-    DetectError::Bank(BankError::Kernel(error))
-}
-
-/// `rows` less `mean`.
-fn centred(rows: &[f32], mean: &[f32]) -> Vec<f32> {
-    rows.chunks_exact(mean.len()).flat_map(|row| row.iter().zip(mean).map(|(v, m)| v - m)).collect()
-}
-
 fn square(values: &[f32]) -> f64 {
     values.iter().map(|v| f64::from(*v).powi(2)).sum()
 }
 
 /// The projection of a packed inverse factor.
 pub(super) fn whitening(factor: &[f32], dim: usize) -> Result<Projection, DetectError> {
-    Projection::of_columns(&unpacked(factor, dim), dim).map_err(kernel)
+    Projection::of_columns(&unpacked(factor, dim), dim).map_err(DetectError::from)
 }
 
 impl Law {
     /// The distance of each of these patches of an image.
     pub(super) fn distances(&self, patches: Patches<'_>, dim: usize) -> Result<Vec<f32>, DetectError> {
-        let found = self.unchecked(patches, dim)?;
-        match found.iter().position(|v| !v.is_finite()) {
-            Some(row) => Err(kernel(KernelError::NotFinite { what: "distances", row })),
-            None => Ok(found),
-        }
+        finite(self.unchecked(patches, dim)?)
     }
 
     fn unchecked(&self, patches: Patches<'_>, dim: usize) -> Result<Vec<f32>, DetectError> {
         let rows = patches.rows;
         match self {
             Self::Whole { mean, whitening } => {
-                let white = whitening.apply(&centred(rows, mean)).map_err(kernel)?;
+                let white = whitening.apply(&centred(rows, mean))?;
                 Ok(white.chunks_exact(dim).map(|row| square(row).sqrt() as f32).collect())
             }
             Self::Residual { mean, directions } => {
                 let centred = centred(rows, mean);
-                let along = directions.apply(&centred).map_err(kernel)?;
+                let along = directions.apply(&centred)?;
                 let rest = centred.chunks_exact(dim).zip(along.chunks_exact(directions.to()));
                 Ok(rest.map(|(row, along)| (square(row) - square(along)).max(0.0).sqrt() as f32).collect())
             }

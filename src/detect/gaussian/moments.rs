@@ -35,8 +35,7 @@ impl Moments {
         let dim = centre.len();
         let centred: Vec<f32> =
             rows.chunks_exact(dim).flat_map(|row| row.iter().zip(centre).map(|(v, c)| v - c)).collect();
-        let kernel = |error| DetectError::Bank(crate::bank::BankError::Kernel(error));
-        let products = Projection::gram(&centred, dim).map_err(kernel)?.into_iter().map(f64::from).collect();
+        let products = Projection::gram(&centred, dim)?.into_iter().map(f64::from).collect();
         let mut found = Self { products, ..Self::none(0) };
         found.sum = vec![0.0; dim];
         for row in centred.chunks_exact(dim) {

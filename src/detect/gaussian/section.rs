@@ -1,7 +1,7 @@
 //! Between a bundle's section and the detector.
 
 use super::fitted::Gaussian;
-use super::law::{Law, kernel, whitening};
+use super::law::{Law, whitening};
 use super::linear::{halved, packed_len, shares_len, whole};
 use super::settings::{Settings, Sizes};
 use crate::bundle::{Defect, Manifest, Section, SectionEntry, TensorSpec, Tensors, TensorsOf};
@@ -83,10 +83,6 @@ pub(super) fn open(
     let sizes = sizes(&section.entry, &settings).map_err(DetectError::defect)?;
     let laws = laws(&section.tensors, &settings, &sizes)?;
     let scoring = settings.scoring()?;
-    if scoring.image_score.of_patches(&[]).is_none() {
-        let found = settings.image_score;
-        return Err(DetectError::UnknownEntry { entry: "image score", found });
-    }
     Ok(Box::new(Gaussian { features, scoring, laws, dim: sizes.dim, section }))
 }
 
@@ -137,7 +133,7 @@ pub(super) fn laws(tensors: &Tensors, settings: &Settings, sizes: &Sizes) -> Res
             let mut laws = vec![];
             for (condition, law) in settings.conditions.iter().enumerate() {
                 let (own, others) = rest.split_at(law.n_directions * dim);
-                let directions = Projection::of_columns(own, dim).map_err(kernel)?;
+                let directions = Projection::of_columns(own, dim)?;
                 laws.push(Arc::new(Law::Residual { mean: mean(condition), directions }));
                 rest = others;
             }

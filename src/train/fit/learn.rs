@@ -22,7 +22,7 @@ use crate::train::split::Split;
 use crate::train::{FitPlan, PartPlan, TrainError};
 use std::cmp::Reverse;
 use std::slice;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The images of a fit.
 pub(super) struct Learning<'a> {
@@ -284,13 +284,9 @@ impl Learning<'_> {
         let describing = Describing { features: &features, method, samples, glances, images, n_conditions, pools };
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
-        let again = Again { samples, glances, images, flow, changed: Mutex::default() };
+        let again = Again { samples, glances, images, flow };
         let training = Training { pixels: Some(&again), ..self.training(&described) };
-        let fit = part.method.fit(features, &training, progress);
-        if let Some(changed) = again.changed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(changed);
-        }
-        let fit = fit?;
+        let fit = part.method.fit(features, &training, progress)?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }
 
@@ -365,8 +361,6 @@ struct Again<'a> {
     glances: &'a [Glance<'a>],
     images: &'a [usize],
     flow: &'a Flow,
-    /// What is wrong where an image is not what it was.
-    changed: Mutex<Option<TrainError>>,
 }
 
 impl Pixels for Again<'_> {
@@ -376,10 +370,7 @@ impl Pixels for Again<'_> {
             let (pixels, _shares) = Decoded::whole(decoded)?;
             let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
             let seen = self.images[range.clone()].iter().map(|image| (self.samples[*image], &self.glances[*image]));
-            if let Err(changed) = check_unchanged(&seen.collect::<Vec<_>>(), &borrowed) {
-                *self.changed.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
-                return Err(DetectError::Cancelled);
-            }
+            check_unchanged(&seen.collect::<Vec<_>>(), &borrowed)?;
             range.zip(borrowed).try_for_each(|(index, image)| see(index, image))
         })
     }

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::condition::{ConditionRule, Gate, condition_of, find_limit, intensity_statistics, light_statistics};
 use crate::dataset::Sample;
-use crate::detect::go_on;
+use crate::detect::{DetectError, go_on};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::{Image, Levels};
 use crate::progress::Progress;
@@ -124,10 +124,10 @@ pub(super) fn n_ahead(flow: &Flow) -> u64 {
 
 /// Refuses images that are not those that were looked at: the bundle has to be of the images that its fingerprint names.
 /// `images[i]` is that of `seen[i]`.
-pub(super) fn check_unchanged(seen: &[(&Sample, &Glance<'_>)], images: &[&Image]) -> Result<(), TrainError> {
+pub(super) fn check_unchanged(seen: &[(&Sample, &Glance<'_>)], images: &[&Image]) -> Result<(), DetectError> {
     let changed = seen.par_iter().zip(images).find_first(|((_, glance), image)| digest(image) != glance.digest);
     match changed {
-        Some(((sample, _), _)) => Err(TrainError::Changed { path: sample.path.clone() }),
+        Some(((sample, _), _)) => Err(DetectError::Changed { path: sample.path.clone() }),
         None => Ok(()),
     }
 }
