@@ -70,6 +70,9 @@ pub struct ChosenEntry {
     pub n_defects: usize,
     /// Normal images that it was chosen on, held-out scores of the bundle among them.
     pub n_normals: usize,
+    /// What it is best at in place of costs, which then say nothing: `youden`, `f1`; `None`, and left out of the file, for costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<String>,
     /// What a missed defect costs, in false alarms.
     #[serde(with = "exact")]
     pub miss_cost: f64,

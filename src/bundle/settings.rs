@@ -200,6 +200,7 @@ fn check_lineage(lineage: &LineageEntry) -> Result<(), Defect> {
 }
 
 fn check_chosen(chosen: &ChosenEntry) -> Result<(), Defect> {
+    chosen.aim.as_ref().map_or(Ok(()), |aim| check_named("calibration.chosen.aim", aim))?;
     check_count("calibration.chosen.n_defects", chosen.n_defects)?;
     check_count("calibration.chosen.n_normals", chosen.n_normals)?;
     let is_cost = chosen.miss_cost > 0.0 && chosen.miss_cost <= f64::from(MAX_MAGNITUDE);

@@ -4,13 +4,18 @@ use super::levels::{HeldOut, Levels};
 use crate::bundle::{ConformalEntry, Contents, GateAxisEntry, GateEntry, PooledImage};
 use crate::condition::{Alike, AlikeImage, GATE_DIM, Gate, GateAxis, KnnGate};
 use crate::detect::{DetectError, View};
-use crate::score::{Conformal, HeldOutScores, OWN_CALIBRATION_FROM};
+use crate::score::{Conformal, CutRule, HeldOutScores, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
 /// Calibration method of a threshold that the user set.
 pub(crate) const CONSTANT: &str = "constant";
 /// That of thresholds that were chosen on labelled images.
 pub(crate) const VALIDATED: &str = "validated";
+
+/// Whether a method of calibration promises a rate of false alarms.
+pub(crate) fn promises(method: &str) -> bool {
+    ![CONSTANT, VALIDATED].contains(&method) && method.parse::<CutRule>().is_err()
+}
 /// Name of the softness among a gate's parameters.
 const SOFTNESS: &str = "softness";
 
@@ -70,7 +75,11 @@ fn levels_of(held_out: HeldOut, contents: &Contents) -> Result<Levels, DetectErr
             (VALIDATED, Some(threshold)) => {
                 found.threshold = Some(found.mean + found.std * default.standardise(threshold));
             }
-            _ => {}
+            (rule, _) => {
+                if let Ok(rule) = rule.parse::<CutRule>() {
+                    found.threshold = rule.threshold(scores, &found);
+                }
+            }
         }
         Ok(found)
     };

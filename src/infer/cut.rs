@@ -1,7 +1,7 @@
 //! Where the line between normal and anomalous is drawn.
 
 use super::Inspector;
-use super::convert::CONSTANT;
+use super::convert::{CONSTANT, promises};
 use super::levels::Levels;
 use crate::detect::DetectError;
 use crate::score::{Conformal, HeldOutScores, ScoreError};
@@ -48,7 +48,7 @@ impl Inspector {
         let calibration = &mut self.manifest.calibration;
         if thresholds.iter().any(|(condition, _)| condition.is_none()) {
             CONSTANT.clone_into(&mut calibration.method);
-        } else if !alpha.is_empty() && [CONSTANT, super::convert::VALIDATED].contains(&calibration.method.as_str()) {
+        } else if !alpha.is_empty() && !promises(&calibration.method) {
             "split-conformal".clone_into(&mut calibration.method);
         }
         Ok(())

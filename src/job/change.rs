@@ -5,10 +5,12 @@ use super::place::{check_bundle, existing_folder, prepare_folder_of};
 use super::{Context, JobError};
 use crate::bundle::Contents;
 use crate::dataset::{Listing, Sample};
+use crate::detect::Registry;
 use crate::live::{
     self, CalibratePlan, Calibrated, ChoosePlan, Chosen, Forgotten, LiveError, Merged, UpdatePlan, Updated, Weighed,
 };
 use crate::model::OpenDevice;
+use crate::score::CutRule;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -85,6 +87,18 @@ pub fn choose_threshold(
     tell_left_out(&done.failures, context.progress);
     job.write(&done.contents)?;
     Ok(done)
+}
+
+/// [`live::set_cut`], into the bundle.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn set_cut(job: &ChangeJob<'_>, rule: CutRule) -> Result<Contents, JobError> {
+    job.check()?;
+    let at = Some(SystemTime::now());
+    let changed = live::set_cut(job.contents.clone(), rule, at, Registry::built_in()).map_err(job.failed())?;
+    job.write(&changed)?;
+    Ok(changed)
 }
 
 /// What an update is told beside its normal images.

@@ -41,6 +41,37 @@ impl Costs {
     }
 }
 
+/// What a threshold is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// The least cost of mistakes.
+    Cost(Costs),
+    /// The largest share of defects found less the share of normals rejected (Youden, *Index for Rating Diagnostic Tests*, 1950).
+    Youden,
+    /// The largest F1 of the labelled images.
+    F1,
+}
+
+impl Aim {
+    /// Its name in a bundle; `None` of costs, which stand there themselves.
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Cost(_) => None,
+            Self::Youden => Some("youden".to_owned()),
+            Self::F1 => Some("f1".to_owned()),
+        }
+    }
+
+    /// The costs that it comes to: Youden's index counts a share of either as much.
+    fn costs(self) -> Costs {
+        match self {
+            Self::Cost(costs) => costs,
+            Self::Youden => Costs { miss: 1.0, defect_rate: Some(0.5) },
+            Self::F1 => Costs { miss: 1.0, defect_rate: None },
+        }
+    }
+}
+
 /// A bundle with a chosen threshold.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -56,8 +87,8 @@ pub struct Chosen {
 /// How a threshold is chosen.
 #[derive(Clone, Debug)]
 pub struct ChoosePlan {
-    /// What mistakes cost.
-    pub costs: Costs,
+    /// What it is best at.
+    pub aim: Aim,
     /// What tells the condition of an image.
     pub told: Told,
     /// How many images at a time, in how much memory.
@@ -66,7 +97,7 @@ pub struct ChoosePlan {
     pub at: Option<SystemTime>,
 }
 
-/// Sets the threshold that costs least on labelled images: `miss * p * (share of defects missed) + (1 - p) * (share of normals
+/// Sets the threshold that is best on labelled images ([`Aim`]); one of least cost has the least `miss * p * (share of defects missed) + (1 - p) * (share of normals
 /// rejected)`, with `p` the rate of defects. Normals are those given and the bundle's held-out ones. It is one number of
 /// standard deviations above the mean of each condition's normals, so that conditions share it. Of equal costs the middle of the
 /// widest gap between scores is taken.
@@ -82,7 +113,8 @@ pub fn choose_threshold<'a>(
     on: impl Into<On<'a>>,
     progress: &dyn Progress,
 ) -> Result<Chosen, LiveError> {
-    plan.costs.check()?;
+    let costs = plan.aim.costs();
+    costs.check()?;
     let on = on.into();
     let inspector = on.open(contents.clone())?;
     let names = plan.told.names(samples)?;
@@ -106,13 +138,17 @@ pub fn choose_threshold<'a>(
         return Err(LiveError::OneSided { n_defects: defects.len(), n_normals: normals.len() });
     }
     let share = if n_labelled > defects.len() { n_labelled } else { defects.len() + normals.len() };
-    let defect_rate = plan.costs.defect_rate.unwrap_or(defects.len() as f64 / share as f64);
-    let at = cheapest(&defects, &normals, (plan.costs.miss, defect_rate));
+    let defect_rate = costs.defect_rate.unwrap_or(defects.len() as f64 / share as f64);
+    let at = match plan.aim {
+        Aim::Cost(_) | Aim::Youden => cheapest(&defects, &normals, (costs.miss, defect_rate)),
+        Aim::F1 => best_f1(&defects, &normals),
+    };
     let above = |scores: &[f32]| scores.iter().filter(|score| **score > at).count() as f64 / scores.len() as f64;
     let entry = ChosenEntry {
         n_defects: defects.len(),
         n_normals: normals.len(),
-        miss_cost: plan.costs.miss,
+        aim: plan.aim.name(),
+        miss_cost: costs.miss,
         defect_rate,
         recall: above(&defects),
         false_alarm_rate: above(&normals),
@@ -149,6 +185,22 @@ fn held_out(contents: &Contents, inspector: &Inspector) -> Result<Vec<f32>, Live
 
 /// The threshold that costs least.
 fn cheapest(defects: &[f32], normals: &[f32], (miss, defect_rate): (f64, f64)) -> f32 {
+    best(defects, normals, |n_missed, n_rejected| {
+        let (missed, rejected) = (n_missed as f64 / defects.len() as f64, n_rejected as f64 / normals.len() as f64);
+        miss * defect_rate * missed + (1.0 - defect_rate) * rejected
+    })
+}
+
+/// The threshold of the largest F1.
+fn best_f1(defects: &[f32], normals: &[f32]) -> f32 {
+    best(defects, normals, |n_missed, n_rejected| {
+        let n_found = defects.len() - n_missed;
+        -2.0 * n_found as f64 / (2 * n_found + n_missed + n_rejected).max(1) as f64
+    })
+}
+
+/// The threshold of least cost, by how many defects are missed and how many normals rejected.
+fn best(defects: &[f32], normals: &[f32], cost: impl Fn(usize, usize) -> f64) -> f32 {
     let sorted = |scores: &[f32]| {
         let mut sorted = scores.to_vec();
         sorted.sort_by(f32::total_cmp);
@@ -161,9 +213,8 @@ fn cheapest(defects: &[f32], normals: &[f32], (miss, defect_rate): (f64, f64)) -
     // Below the lowest score, between each two, and at the highest, which nothing exceeds.
     let gaps = std::iter::once((low - 1.0, low)).chain(all.windows(2).map(|w| (w[0], w[1]))).chain([(high, high)]);
     let cost = |at: f32| {
-        let missed = defects.partition_point(|score| *score <= at) as f64 / defects.len() as f64;
-        let rejected = 1.0 - normals.partition_point(|score| *score <= at) as f64 / normals.len() as f64;
-        miss * defect_rate * missed + (1.0 - defect_rate) * rejected
+        let n_rejected = normals.len() - normals.partition_point(|score| *score <= at);
+        cost(defects.partition_point(|score| *score <= at), n_rejected)
     };
     let mut best: Option<(f64, f32, f32)> = None;
     for (from, to) in gaps {
@@ -195,6 +246,13 @@ mod tests {
         let (defects, normals) = ([1.5, 9.0], [1.0, 2.0, 3.0]);
         assert_eq!(cheapest(&defects, &normals, (1.0, 0.5)), 6.0);
         assert_eq!(cheapest(&defects, &normals, (10.0, 0.5)), 1.25);
+    }
+
+    #[test]
+    fn the_best_f1_is_where_finding_one_more_costs_too_many_false_alarms() {
+        // 9 alone: F1 2/3; 1.5 with it rejects two normals: 4 / (4 + 0 + 2) = 2/3 too; 5 is in between.
+        assert_eq!(best_f1(&[5.0, 9.0], &[1.0, 2.0, 3.0]), 4.0);
+        assert_eq!(best_f1(&[1.5, 9.0, 10.0], &[1.0, 2.0, 3.0, 4.0]), 6.5);
     }
 
     proptest! {

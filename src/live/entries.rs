@@ -4,7 +4,7 @@ use super::LiveError;
 use crate::bundle::{Contents, Manifest, UNKNOWN};
 use crate::detect::DetectError;
 use crate::infer::convert::conformal_entry;
-use crate::score::{HeldOutScores, OWN_CALIBRATION_FROM};
+use crate::score::{CutRule, HeldOutScores, OWN_CALIBRATION_FROM};
 use std::collections::BTreeMap;
 
 /// Refuses names of conditions that the bundle has not. Where there is only one, names say nothing.
@@ -58,15 +58,21 @@ pub(super) fn add_scores(contents: &mut Contents, added: &[(&[f32], u32, u32)], 
     calibration.n_added = if is_later { Some(n_added) } else { None };
 }
 
-/// Thresholds for this rate by the held-out scores there are.
+/// Thresholds for this rate by the held-out scores there are, or by the rule that the bundle keeps to.
 pub(super) fn set_thresholds(contents: &mut Contents, alpha: f64) -> Result<(), LiveError> {
     let n = contents.manifest.calibration.global.n;
     let first_added = n - contents.manifest.calibration.n_added.unwrap_or(0);
     let scores = contents.scores_under(0);
+    let rule: Option<CutRule> = contents.manifest.calibration.method.parse().ok();
     let entry_of = |at: &[usize]| -> Result<_, LiveError> {
         let own: Vec<f32> = at.iter().map(|at| scores[*at]).collect();
         let n_added = at.iter().filter(|at| **at >= first_added).count();
-        Ok(conformal_entry(&HeldOutScores::new(&own, n_added).conformal(alpha)?))
+        let held = HeldOutScores::new(&own, n_added);
+        let mut found = held.conformal(alpha)?;
+        if let Some(rule) = rule {
+            found.threshold = rule.threshold(&held, &found);
+        }
+        Ok(conformal_entry(&found))
     };
     let global = entry_of(&(0..n).collect::<Vec<_>>())?;
     let mut per_condition = BTreeMap::new();

@@ -18,6 +18,14 @@ pub enum ScoreError {
         /// What was asked for.
         alpha: f64,
     },
+    /// A rule for thresholds that is none.
+    #[error(
+        "the rule {text:?} for thresholds: expected sigma:K, such as sigma:3, or percentile:P, such as percentile:99"
+    )]
+    CutRule {
+        /// What was asked for.
+        text: String,
+    },
     /// The bank can't be searched.
     #[error(transparent)]
     Bank(#[from] crate::bank::BankError),

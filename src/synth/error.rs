@@ -28,9 +28,11 @@ pub enum SynthError {
         /// The value given.
         found: f64,
     },
-    /// Plates that can't be simulated.
-    #[error("plates: {what} {found}; expected {expected}")]
-    Plate {
+    /// Pictures that can't be simulated.
+    #[error("{of}: {what} {found}; expected {expected}")]
+    Pictures {
+        /// What they show.
+        of: &'static str,
         /// What of them.
         what: &'static str,
         /// What it can be.

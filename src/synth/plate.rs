@@ -111,9 +111,10 @@ impl PlatePlan {
     /// Refuses what can't be simulated.
     ///
     /// # Errors
-    /// [`SynthError::Plate`].
+    /// [`SynthError::Pictures`].
     pub fn validate(&self) -> Result<(), SynthError> {
-        let refuse = |what, expected: String, found: String| Err(SynthError::Plate { what, expected, found });
+        let refuse =
+            |what, expected: String, found: String| Err(SynthError::Pictures { of: "plates", what, expected, found });
         let (height, width) = self.size;
         if ![height, width].iter().all(|side| PLATE_SIDES_PX.contains(side)) {
             let expected = format!("sides from {} to {} pixels", PLATE_SIDES_PX.start(), PLATE_SIDES_PX.end());
@@ -208,23 +209,12 @@ fn inside(dy: f32, dx: f32, radius: f32) -> f32 {
 pub fn write_plates(plan: &PlatePlan, folder: &Path, mut progress: impl FnMut(usize)) -> Result<(), SynthError> {
     plan.validate()?;
     let text = format!("pcore synth plate, model {MODEL_VERSION}: {plan:?}\n");
-    let (plan_file, (height, width)) = (folder.join(PLAN_FILE), plan.size);
+    files::claim(folder, PLAN_FILE, &text)?;
+    let (height, width) = plan.size;
     let io = |path: &Path| {
         let path = PathBuf::from(path);
         move |source| SynthError::Io { path, source }
     };
-    fs::create_dir_all(folder).map_err(io(folder))?;
-    match fs::read_to_string(&plan_file) {
-        Ok(found) if found != text => {
-            let (expected, found) = (text.trim().to_owned(), found.trim().to_owned());
-            return Err(SynthError::OtherPlan { folder: folder.to_owned(), expected, found });
-        }
-        Ok(_) => {}
-        Err(_) if fs::read_dir(folder).map_err(io(folder))?.next().is_some() => {
-            return Err(SynthError::ForeignFolder { folder: folder.to_owned() });
-        }
-        Err(_) => files::write_text(&plan_file, text.as_bytes())?,
-    }
     let mut number = 0;
     for split in Split::ALL {
         let into = folder.join(split.folder());
@@ -286,7 +276,7 @@ mod tests {
             PlatePlan { n_train: MAX_PLATES + 1, ..plan() },
         ];
         for plan in bad {
-            assert!(matches!(plan.validate(), Err(SynthError::Plate { .. })), "{plan:?}");
+            assert!(matches!(plan.validate(), Err(SynthError::Pictures { .. })), "{plan:?}");
         }
     }
 

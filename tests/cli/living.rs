@@ -69,8 +69,39 @@ fn thresholds_are_set_from_other_normals_and_undone() {
     let shown = text(&expect(0, pcore(at).args(chosen)).stdout);
     assert!(shown.contains("chosen on labelled images, nothing is promised"), "{shown}");
     assert_eq!(fs::read(at.join("c.pcore")).unwrap(), before, "--out leaves the bundle as it is");
+    for (best, said) in [("f1", "the largest F1"), ("youden", "(Youden)")] {
+        let best = ["calibrate", "c.pcore", "--validation", "more/domain_C", "--best", best, "--out", "best.pcore"];
+        let shown = text(&expect(0, pcore(at).args(best)).stdout);
+        assert!(shown.contains(said) && shown.contains("nothing is promised"), "{shown}");
+    }
+    let aimless = ["calibrate", "c.pcore", "--validation", "more/domain_C", "--out", "best.pcore"];
+    let refused = text(&expect(2, pcore(at).args(aimless)).stderr);
+    assert!(refused.contains("--miss-cost") && refused.contains("--best"), "{refused}");
     let needed = text(&expect(2, pcore(at).args(["calibrate", "c.pcore"])).stderr);
     assert!(needed.contains("--normal"), "{needed}");
+}
+
+#[test]
+fn a_rule_of_lines_sets_thresholds_without_images_and_promises_nothing() {
+    let folder = line();
+    let at = folder.path();
+    let threshold = |found: &Value| found["calibration"]["global"]["threshold"].as_f64().unwrap();
+    let (mean, std) = {
+        let before = &inspected(at)["calibration"]["global"];
+        (before["mean"].as_f64().unwrap(), before["std"].as_f64().unwrap())
+    };
+    let shown = text(&expect(0, pcore(at).args(["calibrate", "c.pcore", "--cut", "sigma:3"])).stdout);
+    assert!(shown.contains("by sigma:3 of") && shown.contains("nothing is promised"), "{shown}");
+    let after = inspected(at);
+    assert_eq!(after["calibration"]["method"].as_str(), Some("sigma:3"));
+    assert!((threshold(&after) - (mean + 3.0 * std)).abs() < 1e-4 * std, "{after}");
+    expect(0, pcore(at).args(["calibrate", "c.pcore", "--cut", "percentile:10"]));
+    assert!(threshold(&inspected(at)) < threshold(&after));
+    // It is the line that images are judged by.
+    let figures = json(pcore(at).args(["eval", "more/domain_C", "--bundle", "c.pcore", "--json"]));
+    assert!(figures["false_alarm_rate"].as_f64().unwrap() > 0.5, "{figures}");
+    let refused = text(&expect(2, pcore(at).args(["calibrate", "c.pcore", "--cut", "median"])).stderr);
+    assert!(refused.contains("sigma:3") && refused.contains("percentile:99"), "{refused}");
 }
 
 #[test]

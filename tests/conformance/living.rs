@@ -8,8 +8,8 @@ use pcore::dataset::{self, Label, Sample};
 use pcore::image::{Image, write_png_grey8};
 use pcore::infer::{Calibration, Cut};
 use pcore::live::{
-    CalibratePlan, ChoosePlan, Costs, LiveError, Told, UpdatePlan, before_path, calibrate, choose_threshold, forget,
-    merge, undo, update, write_changed,
+    Aim, CalibratePlan, ChoosePlan, Costs, LiveError, Told, UpdatePlan, before_path, calibrate, choose_threshold,
+    forget, merge, undo, update, write_changed,
 };
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
@@ -267,7 +267,7 @@ fn a_threshold_that_costs_least_is_chosen_on_labelled_images_and_the_bundle_says
         });
     }
     let costs = Costs { miss: 20.0, defect_rate: Some(0.05) };
-    let choosing = ChoosePlan { costs, told: Told::ByGate, pace: pcore::Pace::default(), at: None };
+    let choosing = ChoosePlan { aim: Aim::Cost(costs), told: Told::ByGate, pace: pcore::Pace::default(), at: None };
     let chosen = choose_threshold(base.clone(), &samples, &choosing, &OpenDevice::cpu(), &Silent).unwrap();
     assert_eq!((chosen.entry.n_defects, chosen.entry.n_normals, chosen.entry.recall), (8, 8 + 24, 1.0));
     assert_eq!(chosen.entry.false_alarm_rate, 0.0);
@@ -282,7 +282,7 @@ fn a_threshold_that_costs_least_is_chosen_on_labelled_images_and_the_bundle_says
     let good: Vec<Sample> = samples.iter().filter(|s| s.label == Some(Label::Normal)).cloned().collect();
     let refused = choose_threshold(base.clone(), &good, &choosing, &OpenDevice::cpu(), &Silent).unwrap_err();
     assert!(matches!(refused, LiveError::OneSided { n_defects: 0, .. }), "{refused}");
-    let wrong = ChoosePlan { costs: Costs { miss: 0.0, defect_rate: None }, ..choosing };
+    let wrong = ChoosePlan { aim: Aim::Cost(Costs { miss: 0.0, defect_rate: None }), ..choosing };
     let refused = choose_threshold(base, &samples, &wrong, &OpenDevice::cpu(), &Silent).unwrap_err();
     assert!(refused.to_string().starts_with("`Costs::miss` 0: expected"), "{refused}");
 }

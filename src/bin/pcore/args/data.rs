@@ -4,6 +4,7 @@ use super::RunArgs;
 use super::values::{parse_pixels, parse_positive};
 use clap::{Args as ClapArgs, Subcommand};
 use pcore::synth::hdmap::Domain;
+use pcore::synth::part::PartsPlan;
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
@@ -67,6 +68,33 @@ pub(crate) enum SynthKind {
     Hdmap(HdmapArgs),
     /// Machined plates: large grey images, and some with a small spot
     Plate(PlateArgs),
+    /// Textured parts: small colour photographs, some with a stain or a scratch
+    Part(PartArgs),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct PartArgs {
+    /// Folder to write train/, test/ and ground_truth/ into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Rows and columns of a photograph
+    #[arg(long, value_name = "PX", default_value_t = PartsPlan::default().side_px)]
+    pub(crate) size: usize,
+    /// Normal parts to train on
+    #[arg(long, value_name = "N", default_value_t = PartsPlan::default().n_train)]
+    pub(crate) train: usize,
+    /// Normal parts to test with
+    #[arg(long, value_name = "N", default_value_t = PartsPlan::default().n_test_good)]
+    pub(crate) good: usize,
+    /// Parts with a stain, and as many with a scratch
+    #[arg(long, value_name = "N", default_value_t = PartsPlan::default().n_test_each)]
+    pub(crate) each: usize,
+    /// Seed of all parts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(ClapArgs)]

@@ -4,9 +4,10 @@ use super::fit::{CALIBRATION, INPUT, OUTPUT, RunArgs};
 use super::layout::LayoutArgs;
 use super::sign::TrustArgs;
 use super::values::{parse, parse_positive, parse_rate};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use pcore::condition::ConditionRule;
 use pcore::live::Told;
+use pcore::score::CutRule;
 use pcore::train::GroupRule;
 use std::path::PathBuf;
 
@@ -39,6 +40,15 @@ pub(crate) struct ToldArgs {
     pub(crate) group: GroupRule,
 }
 
+/// Figures that a threshold can be best at.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BestArg {
+    /// Largest F1
+    F1,
+    /// Largest recall less false-alarm rate (Youden's index)
+    Youden,
+}
+
 impl ToldArgs {
     pub(crate) fn told(&self) -> Told {
         match (&self.condition, &self.conditions) {
@@ -56,22 +66,30 @@ pub(crate) struct CalibrateArgs {
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
     /// Folder of normal images that the bundle was not fitted on: they set the thresholds of their conditions
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["validation", "feedback"], help_heading = INPUT)]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["validation", "feedback", "cut"], help_heading = INPUT)]
     pub(crate) normal: Option<PathBuf>,
     /// False alarms wanted among normal images [default: the bundle's rate]
     #[arg(long, value_name = "RATE", value_parser = parse_rate, requires = "normal", help_heading = CALIBRATION)]
     pub(crate) alpha: Option<f64>,
-    /// Labelled data set, as `pcore eval` takes it: the threshold that costs least on it is set
+    /// Set the thresholds among the held-out scores by a rule of lines: sigma:K (K deviations above the mean) or percentile:P
+    ///
+    /// It promises nothing of false alarms, and the bundle says so. Needs no images; after --normal, with it.
+    #[arg(long, value_name = "RULE", value_parser = parse::<CutRule>, conflicts_with_all = ["validation", "feedback", "alpha"], help_heading = CALIBRATION)]
+    pub(crate) cut: Option<CutRule>,
+    /// Labelled data set, as `pcore eval` takes it: the threshold that is best on it is set, by --miss-cost or --best
     ///
     /// It promises nothing of false alarms; the bundle says what it was chosen on. Measure it on other images.
-    #[arg(long, value_name = "DIR", requires = "miss_cost", help_heading = CALIBRATION)]
+    #[arg(long, value_name = "DIR", help_heading = CALIBRATION)]
     pub(crate) validation: Option<PathBuf>,
     /// Folder of results with marks of `pcore feedback`: they count as labelled images, as those of --validation; can be repeated
-    #[arg(long, value_name = "RESULTS", requires = "miss_cost", help_heading = CALIBRATION)]
+    #[arg(long, value_name = "RESULTS", help_heading = CALIBRATION)]
     pub(crate) feedback: Vec<PathBuf>,
-    /// What a missed defect costs, in false alarms, with --validation or --feedback
-    #[arg(long, value_name = "N", help_heading = CALIBRATION)]
+    /// What a missed defect costs, in false alarms, with --validation or --feedback: the threshold of least cost is set
+    #[arg(long, value_name = "N", conflicts_with = "best", help_heading = CALIBRATION)]
     pub(crate) miss_cost: Option<f64>,
+    /// In place of --miss-cost: the threshold of the largest F1, or of the largest share of defects found less that of false alarms
+    #[arg(long, value_enum, value_name = "FIGURE", help_heading = CALIBRATION)]
+    pub(crate) best: Option<BestArg>,
     /// Share of defective parts on the line, with --miss-cost [default: that among the labelled images]
     #[arg(long, value_name = "SHARE", requires = "miss_cost", help_heading = CALIBRATION)]
     pub(crate) defect_rate: Option<f64>,

@@ -17,12 +17,12 @@ mod tools;
 mod values;
 
 pub(crate) use compare::CompareArgs;
-pub(crate) use data::{DemoArgs, HdmapArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
+pub(crate) use data::{DemoArgs, HdmapArgs, PartArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use drift::DriftArgs;
 pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
-pub(crate) use living::{CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
+pub(crate) use living::{BestArg, CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::ImportArgs;

@@ -3,14 +3,14 @@
 use super::summary::{percent, summary};
 use super::{left_out, listed, open, sign::read_trusted};
 use crate::Outcome;
-use crate::args::{CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
+use crate::args::{BestArg, CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 use crate::console::{Console, context, print, print_json, print_line, say, warning};
 use crate::terminal;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pcore::bundle::{Contents, signature_path};
 use pcore::dataset::{self, Label, Listing, Sample, Shown};
 use pcore::job::{self, ChangeJob, Evidence, MarkJob, UpdateDone};
-use pcore::live::{self, CalibratePlan, Calibrated, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
+use pcore::live::{self, Aim, CalibratePlan, Calibrated, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::SystemTime;
@@ -45,15 +45,19 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         // What comes next changes the same file once more.
         out = None;
     }
-    if let Some(miss) = args.miss_cost.filter(|_| args.validation.is_some() || !args.feedback.is_empty()) {
+    if let Some(rule) = args.cut {
+        let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
+        contents = job::set_cut(&ChangeJob { contents: &contents, bundle: place, out: out.as_deref() }, rule)?;
+        answer["cut"] = json!(rule.to_string());
+    }
+    if let Some(aim) = aim(args)? {
         let validation = args.validation.as_ref().map(|root| dataset::labelled_as(root, None, &args.layout.hints()));
         let validation = validation.transpose()?;
         validation.iter().for_each(listed::say);
         let mut samples = validation.as_ref().map_or_else(Vec::new, |listing| listing.samples.clone());
         samples.extend(job::marked(&args.feedback)?);
-        let costs = Costs { miss, defect_rate: args.defect_rate };
         let told = args.told.told();
-        let plan = ChoosePlan { costs, told, pace: args.run.pace(), at: Some(SystemTime::now()) };
+        let plan = ChoosePlan { aim, told, pace: args.run.pace(), at: Some(SystemTime::now()) };
         let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
         let done = job::choose_threshold(&work, &samples, &plan, &device, &context(&console, &args.run))?;
@@ -70,6 +74,21 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
     }
     tell(&args.change, &contents, answer, args.run.json)?;
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// What a threshold is to be best at on labelled images; `None` where there are none.
+fn aim(args: &CalibrateArgs) -> Result<Option<Aim>> {
+    if args.validation.is_none() && args.feedback.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match (args.miss_cost, args.best) {
+        (Some(miss), _) => Aim::Cost(Costs { miss, defect_rate: args.defect_rate }),
+        (None, Some(BestArg::F1)) => Aim::F1,
+        (None, Some(BestArg::Youden)) => Aim::Youden,
+        (None, None) => {
+            bail!("labelled images need to know what the threshold is to be best at: name --miss-cost or --best")
+        }
+    }))
 }
 
 /// What may be wrong with the images.

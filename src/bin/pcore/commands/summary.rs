@@ -6,6 +6,7 @@ use pcore::bundle::{
 };
 use pcore::dataset::Shown;
 use pcore::detect::{Quality, Registry};
+use pcore::score::CutRule;
 
 /// A bundle in a few lines.
 pub(super) fn summary(manifest: &Manifest) -> String {
@@ -103,10 +104,17 @@ fn lineage(found: &LineageEntry) -> Vec<String> {
 
 /// What a threshold was chosen on.
 fn chosen(found: &ChosenEntry) -> String {
-    let ChosenEntry { n_defects, n_normals, miss_cost, defect_rate, recall, false_alarm_rate } = found;
+    let ChosenEntry { aim, n_defects, n_normals, miss_cost, defect_rate, recall, false_alarm_rate } = found;
+    let aim = match aim.as_deref() {
+        None => {
+            format!("a missed defect costing {miss_cost} false alarms, {} of parts defective", percent(*defect_rate))
+        }
+        Some("f1") => "the largest F1".to_owned(),
+        Some("youden") => "the largest recall less false alarms (Youden)".to_owned(),
+        Some(other) => other.to_owned(),
+    };
     format!(
-        "chosen       on {n_defects} defective and {n_normals} normal images, a missed defect costing {miss_cost} false alarms, {} of parts defective: finds {} there, rejects {}",
-        percent(*defect_rate),
+        "chosen       on {n_defects} defective and {n_normals} normal images, {aim}: finds {} there, rejects {}",
         percent(*recall),
         percent(*false_alarm_rate)
     )
@@ -187,6 +195,12 @@ pub(super) fn threshold_line(name: &str, entry: &ConformalEntry, of: Origin<'_>)
     if of.method == "validated" {
         return format!(
             "threshold    {name}{threshold:.4} chosen on labelled images, nothing is promised of false alarms"
+        );
+    }
+    if of.method.parse::<CutRule>().is_ok() {
+        return format!(
+            "threshold    {name}{threshold:.4} by {} of {} held-out normals, nothing is promised of false alarms",
+            of.method, entry.n
         );
     }
     let promise = if entry.alpha >= entry.smallest_alpha {

@@ -1,12 +1,13 @@
 //! `pcore synth`: simulated data.
 
 use crate::Outcome;
-use crate::args::{HdmapArgs, PlateArgs, SynthArgs, SynthKind};
+use crate::args::{HdmapArgs, PartArgs, PlateArgs, SynthArgs, SynthKind};
 use crate::console::{Console, print_json, print_line};
 use anyhow::Result;
 use pcore::job;
 use pcore::progress::Progress;
 use pcore::synth::hdmap::{HdmapPlan, Summary, write_tree};
+use pcore::synth::part::{PartsPlan, write_parts};
 use pcore::synth::plate::{PlatePlan, write_plates};
 use serde_json::json;
 use std::path::Path;
@@ -15,7 +16,36 @@ pub(crate) fn run(args: &SynthArgs) -> Result<Outcome> {
     match &args.kind {
         SynthKind::Hdmap(args) => hdmap(args),
         SynthKind::Plate(args) => plates(args),
+        SynthKind::Part(args) => parts(args),
     }
+}
+
+fn parts(args: &PartArgs) -> Result<Outcome> {
+    let mut plan = PartsPlan::default();
+    (plan.side_px, plan.seed) = (args.size, args.seed);
+    (plan.n_train, plan.n_test_good, plan.n_test_each) = (args.train, args.good, args.each);
+    job::check_folder(&args.out)?;
+    let console = Console::new();
+    console.begin("simulating", plan.total());
+    write_parts(&plan, &args.out, |done| console.advance(done))?;
+    console.end();
+    if args.json {
+        let written = json!({
+            "folder": args.out, "height": plan.side_px, "width": plan.side_px, "seed": plan.seed,
+            "train": {"good": plan.n_train},
+            "test": {"good": plan.n_test_good, "scratch": plan.n_test_each, "stain": plan.n_test_each},
+        });
+        print_json(&written)?;
+        return Ok(Outcome::Done);
+    }
+    print_line(&format!(
+        "{}: {} normal parts to fit on; to test with {} normal ones, {n} with a scratch and {n} with a stain",
+        args.out.display(),
+        plan.n_train,
+        plan.n_test_good,
+        n = plan.n_test_each
+    ))?;
+    Ok(Outcome::Done)
 }
 
 fn plates(args: &PlateArgs) -> Result<Outcome> {
