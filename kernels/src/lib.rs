@@ -27,6 +27,7 @@ mod principal;
 mod project;
 mod scratch;
 pub mod simd;
+pub mod strided;
 pub mod transformer;
 
 pub use coreset::{BYTES_PER_ROW as CORESET_BYTES_PER_ROW, Picks, continue_k_center, greedy_k_center};
