@@ -21,6 +21,7 @@ use pcore::bank::{BankRow, MemoryBank, Search};
 use pcore::image::{Image, Limits};
 use pcore::kernel::Metric;
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
+use pcore::model::reconstruction::{AutoencoderPlan, AutoencoderShape, CanvasBatch, Learner};
 use pcore::model::resnet::ResNet;
 use pcore::model::weights::NamedTensors;
 use pcore::model::{self, Backbone, DeviceChoice, ImageBatch, OpenDevice, Precision, adapters};
@@ -119,6 +120,23 @@ fn features_of_every_family_agree_with_the_cpu() {
 }
 
 /// Mesa's software adapter binds buffers of at most 128 MiB, so that a larger batch is what too little memory is on a card.
+#[test]
+fn an_autoencoder_learns_there_as_on_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let shape = AutoencoderShape { n_channels: 1, n_levels: 2 };
+    let given = (0..4 * shape.canvas_len()).map(|at| ((at * 7919) % 1009) as f32 / 1009.0).collect();
+    let batch = CanvasBatch { given, counts: vec![true; 4 * shape.side_px().pow(2)] };
+    let losses = |device: &OpenDevice| -> Vec<f32> {
+        let mut learner = Learner::new(&AutoencoderPlan::new(shape), device).unwrap();
+        (0..5).map(|_| learner.step(&batch).unwrap()).collect()
+    };
+    let (here, there) = (losses(&OpenDevice::cpu()), losses(&gpu));
+    assert!(here[4] < here[0], "{here:?}");
+    for (here, there) in here.iter().zip(&there) {
+        assert!((here - there).abs() < 1e-3 * here, "{here} on the CPU, {there} on the adapter");
+    }
+}
+
 #[test]
 fn a_batch_that_the_adapter_cannot_hold_is_an_error_with_the_way_out() {
     let Some(gpu) = gpu() else { return };

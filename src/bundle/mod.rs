@@ -81,6 +81,7 @@ pub use manifest::{
 pub(crate) use pooled::PooledImages;
 pub use pooled::{MAX_POOLED_IMAGES, PooledEntry, PooledImage};
 pub use read::{from_bytes, read};
+pub(crate) use require::require;
 pub use roi::{MAX_CORNERS, RoiAreaEntry, RoiEntry, RoiMaskEntry};
 pub use section::{Section, Sections, Upgraded};
 pub(crate) use shown::shorten;

@@ -1,13 +1,13 @@
 //! The detectors of pcore itself.
 
 use super::registry::Kind;
-use super::{Method, Options, Registry, combined, discriminative, gaussian, patchcore};
+use super::{Method, Options, Registry, autoencoder, combined, discriminative, gaussian, patchcore};
 use crate::bundle::{Defect, Manifest, SectionEntry, Sections, TensorSpec, TensorsOf, Upgraded};
 use serde_json::{Map, Value};
 use std::sync::{Arc, OnceLock};
 
 /// The built-in ones, the default first.
-const BUILT_IN: [Kind; 4] = [patchcore::KIND, gaussian::KIND, discriminative::KIND, combined::KIND];
+const BUILT_IN: [Kind; 5] = [patchcore::KIND, gaussian::KIND, discriminative::KIND, autoencoder::KIND, combined::KIND];
 
 impl Registry {
     /// Those of pcore itself.

@@ -172,6 +172,14 @@ pub trait Detector: Send + Sync {
         Ok(None)
     }
 
+    /// What it takes a normal image of this kind to look like, as large as the image, of a detector that draws images itself.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    fn reconstruction(&self, image: &Image) -> Result<Option<Image>, DetectError> {
+        self.parts().iter().find_map(|part| part.reconstruction(image).transpose()).transpose()
+    }
+
     /// Whether a GPU helps to search them; the answers are the same.
     fn is_searched_on_device(&self) -> bool {
         false

@@ -2,14 +2,23 @@
 
 use super::features::{FeaturePipeline, ImageSize};
 use super::{DetectError, Inside, Seen};
-use crate::image::{Image, Roi};
-use crate::model::Grid;
+use crate::image::{Image, Resize, Roi};
+use crate::model::{Grid, PIXELS};
 use std::sync::{Arc, PoisonError};
 
+/// All of an image.
+static WHOLE: Roi = Roi { inside: vec![], ignored: vec![] };
+
 impl FeaturePipeline {
-    /// What is looked at of an image: of all, and of this one.
+    /// What is looked at of an image: of all, and of this one; where a pixel's padding must not count, at least what is no padding.
     fn rois<'i>(&'i self, own: Option<&'i Roi>) -> Vec<&'i Roi> {
-        self.roi.as_deref().into_iter().chain(own).collect()
+        let whole = self.leaves_padding_out().then_some(&WHOLE);
+        self.roi.as_deref().into_iter().chain(own).chain(whole).collect()
+    }
+
+    /// Patches of a network see beyond the image's border anyway; pixels as they are do not.
+    fn leaves_padding_out(&self) -> bool {
+        self.preprocessing.resize == Resize::FitPad && self.backbone().name == PIXELS
     }
 
     /// The pixels of the network's input that are looked at of an image of `size`.

@@ -5,6 +5,7 @@ use crate::bank::{BankError, RowSource};
 use crate::condition::Admission;
 use crate::image::Image;
 use crate::progress::Progress;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How a detector is fitted: its settings. Images, conditions, groups, holding out and calibration are the fit's own.
@@ -109,6 +110,15 @@ impl Training<'_> {
     #[must_use]
     pub fn group(&self, index: usize) -> usize {
         self.group_of[self.images[index]]
+    }
+
+    /// Parts of the images, whole groups, of which each of several fits misses one, `most` at most: the part of a group is its number
+    /// modulo theirs. 1 where there is one group. Groups may have any numbers: every part has some.
+    #[must_use]
+    pub fn n_folds(&self, most: usize) -> usize {
+        let groups: BTreeSet<usize> = self.images.iter().map(|image| self.group_of[*image]).collect();
+        let has_some_each = |n: &usize| groups.iter().map(|group| group % n).collect::<BTreeSet<_>>().len() == *n;
+        (2..=most).rev().find(has_some_each).unwrap_or(1)
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`Detector`] is the contract, [`Method`] how one is fitted: reading, conditions, calibration, thresholds, verdicts, bundles
 //! and reports serve whatever keeps it. Each detector is a folder here and one line in the [`Registry`].
 
+mod augment;
+mod autoencoder;
 mod built_in;
 mod combined;
 mod contract;
@@ -28,6 +30,7 @@ mod source;
 mod tiling;
 mod view;
 
+pub use augment::Augment;
 pub(crate) use combined::{FittedPart, Said, joined, leave_out, levels_of, standardised};
 pub use combined::{Level, PartLevels};
 pub(crate) use contract::strongest;
@@ -50,7 +53,7 @@ pub use options::{
 };
 pub use patchcore::station;
 pub use patches::Patches;
-pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality};
+pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality, Sees};
 pub use registry::{Growth, Kind, LivingOf, MethodOf, Open, Opening, Registry};
 pub(crate) use source::{FeatureSource, Network, Sight};
 pub use tiling::Order;

@@ -1,6 +1,6 @@
 //! What can be chosen of a method. Each takes what it knows; all have defaults.
 
-use super::{DEFAULT_CORESET, DetectError};
+use super::{Augment, DEFAULT_CORESET, DetectError};
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
 use crate::kernel;
 use crate::model::head::HeadPlan;
@@ -114,6 +114,8 @@ pub struct Options {
     pub shape: Shape,
     /// Share of a covariance that is replaced by a multiple of the identity, 0..1; `None` for that of Ledoit and Wolf.
     pub shrinkage: Option<f64>,
+    /// How images vary while an autoencoder learns from them, in this order.
+    pub augment: Vec<Augment>,
     /// What is pasted into normal images to learn from, by a method that learns what faults look like.
     pub faults: Faults,
     /// Steps of the training of such a method, 1 to [`MAX_STEPS`].
@@ -244,6 +246,7 @@ impl Default for Options {
             index: IndexKind::default(),
             shape: Shape::default(),
             shrinkage: None,
+            augment: vec![],
             faults: Faults::default(),
             steps: HeadPlan::default().n_steps,
             versions: 6,

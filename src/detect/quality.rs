@@ -1,7 +1,10 @@
 //! Named points of the measured trade between time and accuracy.
 
-use super::DetectError;
-use crate::bank::CoresetSize;
+use super::{DetectError, PipelineSpec};
+use crate::bank::{CoresetSize, DescriptorSpec};
+use crate::image::{Preprocessing, Resize};
+use crate::model::{DEFAULT_BACKBONE, PIXELS};
+use crate::score::ImageScore;
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,11 +60,50 @@ pub struct Preset {
     /// How rows are whitened ([`Options::whitening`](super::Options::whitening)), for a detector that compares some: chosen with the
     /// built-in network.
     pub whitening: Option<f64>,
+    /// Distances to image score.
+    pub image_score: ImageScore,
+    /// What it is fitted to.
+    pub sees: Sees,
+}
+
+/// What a detector gets of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sees {
+    /// What a frozen network says of its patches.
+    #[default]
+    Patches,
+    /// Its pixels ([`PIXELS`](crate::model::PIXELS)), scaled to fit and padded: it has a network of its own.
+    Pixels,
+}
+
+impl Sees {
+    /// The usual way to it: of images of this side, square.
+    #[must_use]
+    pub fn pipeline(self, side_px: usize) -> PipelineSpec {
+        let (backbone, preprocessing, descriptor) = match self {
+            Self::Patches => {
+                let preprocessing = Preprocessing::imagenet(side_px, side_px, Resize::StretchBilinear);
+                (DEFAULT_BACKBONE, preprocessing, DescriptorSpec::default())
+            }
+            Self::Pixels => {
+                let own = Preprocessing::imagenet(side_px, side_px, Resize::FitPad);
+                let descriptor = DescriptorSpec { neighbourhood: 1, ..DescriptorSpec::default() };
+                (PIXELS, Preprocessing { mean: [0.0; 3], std: [1.0; 3], ..own }, descriptor)
+            }
+        };
+        PipelineSpec { backbone: backbone.to_owned(), layers: vec![], preprocessing, descriptor }
+    }
 }
 
 impl Preset {
     /// One part, at the usual size, with the usual coreset.
-    pub const SINGLE: Self = Self { scales_px: &[DEFAULT_SIDE_PX], coreset: DEFAULT_CORESET, whitening: None };
+    pub const SINGLE: Self = Self {
+        scales_px: &[DEFAULT_SIDE_PX],
+        coreset: DEFAULT_CORESET,
+        whitening: None,
+        image_score: ImageScore::Max,
+        sees: Sees::Patches,
+    };
 }
 
 /// Side of the square network input of a single part.

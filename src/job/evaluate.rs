@@ -68,7 +68,8 @@ pub fn evaluate(job: &EvaluateJob<'_>, context: &Context<'_>) -> Result<Evaluate
     let start = Instant::now();
     let names = PictureNames::of(&listing.samples);
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
-    let shown = out.map(|folder| Shown { folder, names: &names, pixel_threshold });
+    let shown =
+        out.map(|folder| Shown { folder, names: &names, pixel_threshold, detector: opened.inspector.detector() });
     let ended = score(job, context, (results.as_mut(), shown.as_ref()));
     let seconds = start.elapsed().as_secs_f64();
     let (images, evaluated) = match ended {

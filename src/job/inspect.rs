@@ -166,8 +166,9 @@ pub fn inspect<E: From<JobError> + Display + Send>(
             wording: context.wording,
         };
         let pixel_threshold = opened.inspector.manifest().pixel_threshold;
+        let detector = opened.inspector.detector();
         results.finish((done.images.len(), done.n_failed()), seconds, |folder, run| {
-            page::write_report(opened, run, page, &Shown { folder, names: &names, pixel_threshold })
+            page::write_report(opened, run, page, &Shown { folder, names: &names, pixel_threshold, detector })
         })?;
     }
     remembered?;
@@ -194,8 +195,11 @@ fn inspect_rows<E: Send>(
 ) -> Result<Inspected, Ended<E>> {
     let InspectJob { opened, listing, table, calibration, out, maps, explaining, .. } = *job;
     let pixel_threshold = opened.inspector.manifest().pixel_threshold;
-    let drawing =
-        out.map(|folder| (Drawing { folder, names, pixel_threshold, maps }, Shown { folder, names, pixel_threshold }));
+    let detector = opened.inspector.detector();
+    let drawing = out.map(|folder| {
+        let drawing = Drawing { folder, names, pixel_threshold, detector, maps };
+        (drawing, Shown { folder, names, pixel_threshold, detector })
+    });
     let what = Inspecting {
         inspector: &opened.inspector,
         samples: &listing.samples,

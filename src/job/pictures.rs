@@ -2,10 +2,11 @@
 
 use super::JobError;
 use crate::dataset::Sample;
+use crate::detect::Detector;
 use crate::files::{create_folders, replace_unsynced};
 use crate::image::{Image, ImageError, write_png_grey8, write_tiff_f32};
 use crate::infer::{Inspection, Item};
-use crate::report::{DrawStyle, ReportError, draw_inspection, picture_names};
+use crate::report::{DrawStyle, ReportError, draw_image, draw_inspection, picture_names};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,7 @@ pub(super) struct Drawing<'a> {
     pub(super) folder: &'a Path,
     pub(super) names: &'a PictureNames<'a>,
     pub(super) pixel_threshold: Option<f32>,
+    pub(super) detector: &'a dyn Detector,
     pub(super) maps: &'a [MapFormat],
 }
 
@@ -90,11 +92,25 @@ impl Drawing<'_> {
             .map_err(JobError::report(&self.folder.join(&place)))
             .and_then(|png| write_bytes(self.folder, &place, &png));
         let overlay = drawn.is_ok().then_some(place);
-        match drawn.and_then(|()| self.write_maps(item.sample, image, inspection)) {
+        let more = || {
+            self.write_maps(item.sample, image, inspection)?;
+            self.write_reconstruction(item.sample, image)
+        };
+        match drawn.and_then(|()| more()) {
             Err(error) if error.is_disk_full() => Err(error),
             Err(error) => Ok(Pictures { overlay, error: Some(wording(&error.to_string())) }),
             Ok(()) => Ok(Pictures { overlay, error: None }),
         }
+    }
+
+    /// What the detector draws of the image, where it draws.
+    fn write_reconstruction(&self, sample: &Sample, image: &Image) -> Result<(), JobError> {
+        let Some(reconstruction) = self.detector.reconstruction(image).map_err(JobError::from)? else {
+            return Ok(());
+        };
+        let place = self.names.place("reconstructions", sample, "png");
+        let png = draw_image(&reconstruction, image, None).and_then(|picture| picture.png());
+        write_bytes(self.folder, &place, &png.map_err(JobError::report(&self.folder.join(&place)))?)
     }
 
     fn write_maps(&self, sample: &Sample, image: &Image, inspection: &Inspection) -> Result<(), JobError> {

@@ -3,9 +3,10 @@
 use super::JobError;
 use super::pictures::{PictureNames, write_bytes};
 use crate::dataset::{Label, Sample};
+use crate::detect::Detector;
 use crate::image::{Image, Limits, read_mask_of};
 use crate::infer::{Inspection, Item};
-use crate::report::{PICTURE_FOLDERS, PictureSet};
+use crate::report::{Beside, PICTURE_FOLDERS, PictureSet};
 use crate::score::Verdict;
 use std::fs;
 use std::path::Path;
@@ -20,6 +21,7 @@ pub(super) struct Shown<'a> {
     pub(super) folder: &'a Path,
     pub(super) names: &'a PictureNames<'a>,
     pub(super) pixel_threshold: Option<f32>,
+    pub(super) detector: &'a dyn Detector,
 }
 
 impl Shown<'_> {
@@ -42,7 +44,8 @@ impl Shown<'_> {
         }
     }
 
-    /// Draws an image; the small picture of a missed defect has the image itself beside its map.
+    /// Draws an image; the small picture of a missed defect has the image itself beside its map, and any what the detector draws
+    /// of it, where it draws.
     pub(super) fn draw(
         &self,
         sample: &Sample,
@@ -52,7 +55,9 @@ impl Shown<'_> {
         // A mask that cannot be used is named where the figures are computed.
         let truth = sample.mask.as_ref().and_then(|path| read_mask_of(path, image, &Limits::default()).ok());
         let truth = truth.as_ref().map(|mask| &mask.values[..]);
-        let set = PictureSet::of(image, inspection, (self.pixel_threshold, truth), is_missed);
+        let drawn = self.detector.reconstruction(image).map_err(JobError::from)?;
+        let beside = Beside { image: is_missed, reconstruction: drawn.as_ref() };
+        let set = PictureSet::of(image, inspection, (self.pixel_threshold, truth), beside);
         let set = set.map_err(JobError::report(&sample.path))?;
         for (kind, bytes) in PICTURE_FOLDERS.iter().zip([&set.thumb, &set.map, &set.image]) {
             write_bytes(self.folder, &self.names.place(kind, sample, "jpg"), bytes)?;

@@ -102,7 +102,7 @@ impl FeatureMap {
 }
 
 /// The values of a tensor, row-major, on the host.
-fn host_values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+pub(super) fn host_values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
     let data = tensor.try_into_data().map_err(|error| failed(&format!("{error:?}")))?;
     data.convert::<f32>().try_to_vec::<f32>().map_err(|error| failed(&format!("{error:?}")))
 }

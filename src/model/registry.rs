@@ -2,7 +2,7 @@
 
 use super::generated::NETWORKS;
 use super::weights::Store;
-use super::{Backbone, ModelError, OpenDevice, guard, zoo};
+use super::{Backbone, ModelError, OpenDevice, PIXELS, guard, pixels, zoo};
 
 /// The network every binary holds: pcore's own small one.
 pub const DEFAULT_BACKBONE: &str = "pcore_tiny";
@@ -31,8 +31,11 @@ fn open(name: &str, layers: &[String], device: &OpenDevice) -> Result<Box<dyn Ba
     if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
         return network.open(layers, device);
     }
+    if name == PIXELS {
+        return pixels::open(layers, device);
+    }
     if !zoo::NETWORKS.contains(&zoo::network(name)) {
-        let names = NETWORKS.iter().map(|n| n.name).chain(zoo::NETWORKS);
+        let names = NETWORKS.iter().map(|n| n.name).chain(zoo::NETWORKS).chain([PIXELS]);
         let available = names.collect::<Vec<_>>().join(", ");
         return Err(ModelError::UnknownBackbone { name: name.to_owned(), available });
     }

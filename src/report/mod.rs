@@ -60,7 +60,7 @@ pub use picture::{
     Caption, ColourScale, MAX_SIDE_PX, Overlay, Picture, SourceImage, colour, display_rgb, display_white, overlay,
 };
 pub use picture_names::picture_names;
-pub use picture_set::{PictureSet, shared_colours};
+pub use picture_set::{Beside, PictureSet, shared_colours};
 pub use read_results::PastRun;
 pub use report_image::ReportImage;
 pub use result_row::{RegionRow, ResultRow};

@@ -26,8 +26,17 @@ pub struct PictureSet {
     pub thumb: Vec<u8>,
 }
 
+/// What a small picture shows to the left of its map.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// The image itself.
+    pub image: bool,
+    /// What the detector draws of it ([`Detector::reconstruction`](crate::detect::Detector::reconstruction)), after the image.
+    pub reconstruction: Option<&'a Image>,
+}
+
 impl PictureSet {
-    /// Of an inspection; `truth` as in [`DrawStyle`]. `side_by_side`: the small picture shows the image beside its map.
+    /// Of an inspection; `truth` as in [`DrawStyle`].
     ///
     /// # Errors
     /// As [`draw_map`].
@@ -35,13 +44,17 @@ impl PictureSet {
         image: &Image,
         inspection: &Inspection,
         (pixel_threshold, truth): (Option<f32>, Option<&[bool]>),
-        side_by_side: bool,
+        left: Beside<'_>,
     ) -> Result<Self, ReportError> {
         let style = DrawStyle { pixel_threshold, truth, legend: false, max_side_px: Some(VIEW_SIDE_PX) };
         let map = draw_map(image, (&inspection.map, &inspection.placement), &style, None)?;
         let raw = draw_image(image, image, Some(VIEW_SIDE_PX))?;
         let small = small(&map)?;
-        let thumb = if side_by_side { beside(&self::small(&raw)?, &small)? } else { small };
+        let drawn = left.reconstruction.map(|drawn| draw_image(drawn, image, Some(THUMB_SIDE_PX))).transpose()?;
+        let thumb = drawn.map_or_else(|| Ok(small.clone()), |drawn| beside(&drawn, &small))?;
+        // Where there is a reconstruction, what it was made of is wanted beside it.
+        let thumb =
+            if left.image || left.reconstruction.is_some() { beside(&self::small(&raw)?, &thumb)? } else { thumb };
         Ok(Self { image: raw.jpeg(VIEW_QUALITY)?, map: map.jpeg(VIEW_QUALITY)?, thumb: thumb.jpeg(THUMB_QUALITY)? })
     }
 }

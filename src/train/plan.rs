@@ -1,14 +1,14 @@
 //! What can be chosen of a fit.
 
 use super::{GroupRule, TileRule, TrainError};
-use crate::bank::DescriptorSpec;
 use crate::condition::{ConditionRule, GateKind};
-use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Preset, Quality, Registry};
+use crate::detect::{
+    DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Preset, Quality, Registry, Scoring, Sees,
+};
 use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
 use crate::image::Image;
-use crate::image::{Preprocessing, Resize, Roi, RoiError, RoiShape};
-use crate::model::DEFAULT_BACKBONE;
+use crate::image::{Roi, RoiError, RoiShape};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -82,12 +82,15 @@ pub struct PartPlan {
 }
 
 impl PartPlan {
-    /// The method of this name in pcore's own registry, with these settings, on the default network.
+    /// The method of this name in pcore's own registry, with these settings, on the default network, or on pixels where it has one
+    /// of its own.
     ///
     /// # Errors
     /// [`DetectError::UnknownDetector`], and what the method says of the settings.
     pub fn new(kind: &str, options: &Options) -> Result<Self, DetectError> {
-        Ok(Self { pipeline: default_pipeline(DEFAULT_SIDE_PX), method: Registry::built_in().method(kind, options)? })
+        let registry = Registry::built_in();
+        let sees = registry.preset(kind, Quality::default()).sees;
+        Ok(Self { pipeline: sees.pipeline(DEFAULT_SIDE_PX), method: registry.method(kind, options)? })
     }
 }
 
@@ -95,16 +98,7 @@ impl Default for PartPlan {
     /// The default detector with the default settings, on the default network, at one scale.
     fn default() -> Self {
         let method = Registry::built_in().default_method(&Options::default());
-        Self { pipeline: default_pipeline(DEFAULT_SIDE_PX), method }
-    }
-}
-
-fn default_pipeline(side_px: usize) -> PipelineSpec {
-    PipelineSpec {
-        backbone: DEFAULT_BACKBONE.to_owned(),
-        layers: vec![],
-        preprocessing: Preprocessing::imagenet(side_px, side_px, Resize::StretchBilinear),
-        descriptor: DescriptorSpec::default(),
+        Self { pipeline: Sees::Patches.pipeline(DEFAULT_SIDE_PX), method }
     }
 }
 
@@ -177,9 +171,10 @@ impl FitPlan {
     pub fn of(quality: Quality) -> Self {
         let registry = Registry::built_in();
         let preset = registry.preset(registry.kinds()[0].name, quality);
-        let Preset { scales_px, coreset, whitening } = preset;
-        let method = registry.default_method(&Options { coreset, whitening, ..Options::default() });
-        let part = |side: &usize| PartPlan { pipeline: default_pipeline(*side), method: Arc::clone(&method) };
+        let Preset { scales_px, coreset, whitening, image_score, sees } = preset;
+        let scoring = Scoring { image_score, ..Scoring::default() };
+        let method = registry.default_method(&Options { coreset, whitening, scoring, ..Options::default() });
+        let part = |side: &usize| PartPlan { pipeline: sees.pipeline(*side), method: Arc::clone(&method) };
         Self {
             profile: quality.to_string(),
             parts: scales_px.iter().map(part).collect(),

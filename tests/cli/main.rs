@@ -10,6 +10,7 @@
 #[path = "../support/skips.rs"]
 mod skips;
 
+mod autoencoder;
 mod bad_input;
 mod bench;
 mod changed_files;

@@ -4,8 +4,8 @@ use crate::data::{Normals, image};
 use crate::toy;
 use pcore::bundle::Contents;
 use pcore::condition::{ConditionRule, GateKind};
-use pcore::detect::{DetectError, Options, Registry, Shape};
-use pcore::image::{Image, Preprocessing, Resize};
+use pcore::detect::{DetectError, Options, Quality, Registry, Shape};
+use pcore::image::Image;
 use pcore::infer::{Calibration, Inspection, Inspector};
 use pcore::model::OpenDevice;
 use pcore::progress::Silent;
@@ -42,6 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
         one("gaussian of places", "gaussian", options(|o| o.shape = Shape::Places(12))),
         one("gaussian residual", "gaussian", options(|o| o.shape = Shape::Residual(0.95))),
         one("discriminative", "discriminative", options(|o| (o.steps, o.versions) = (100, 3))),
+        Case { name: "autoencoder", parts: vec![("autoencoder", 32, options(|o| o.steps = 300))] },
         one("toy", "toy", plain()),
         Case { name: "patchcore + gaussian", parts: vec![("patchcore", 96, plain()), ("gaussian", 96, plain())] },
         Case { name: "two sizes", parts: vec![("patchcore", 64, whitened()), ("patchcore", 128, whitened())] },
@@ -52,9 +53,8 @@ impl Case {
     pub(crate) fn plan(&self) -> FitPlan {
         let part = |(kind, side, options): &(&str, usize, Options)| {
             let method = registry().method(kind, options).unwrap();
-            let mut part = PartPlan { method, ..PartPlan::new("patchcore", options).unwrap() };
-            part.pipeline.preprocessing = Preprocessing::imagenet(*side, *side, Resize::StretchBilinear);
-            part
+            let pipeline = registry().preset(kind, Quality::default()).sees.pipeline(*side);
+            PartPlan { pipeline, method }
         };
         FitPlan {
             registry: registry().clone(),

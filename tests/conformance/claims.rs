@@ -22,7 +22,7 @@ fn every_registered_detector_is_among_the_cases() {
     for kind in registry().kinds() {
         assert!(fitted.contains(&kind.name), "{} is not tested", kind.name);
     }
-    assert_eq!((registry().kinds().len(), fitted.len()), (5, 8));
+    assert_eq!((registry().kinds().len(), fitted.len()), (6, 9));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn conditions_are_told_and_unknown_ones_are_compared_with_all() {
         let given = |name| inspector.inspect(&[&warm], &[Some(name)], Calibration::Condition).unwrap()[0].clone();
         let (right, wrong, unknown) = (given("warm"), given("cold"), given("hot"));
         let (least, most) = (right.raw_score, wrong.raw_score);
-        if case.name == "discriminative" {
+        if ["discriminative", "autoencoder"].contains(&case.name) {
             // A fault is one in every condition.
             assert!(least == most && unknown.raw_score == least && unknown.is_unknown_condition);
             continue;

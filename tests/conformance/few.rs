@@ -41,7 +41,7 @@ fn normals() -> Vec<(String, Image)> {
 
 #[test]
 fn turned_copies_make_turned_parts_normal_and_only_copies_make_no_image_calibrate_twice() {
-    for case in cases().into_iter().filter(|case| case.name != "gaussian of places") {
+    for case in cases().into_iter().filter(|case| !["gaussian of places", "autoencoder"].contains(&case.name)) {
         let fitted = |rotate| {
             let done = fit_images(&normals(), &FitPlan { rotate, ..plan(&case) }, &OpenDevice::cpu(), &Silent);
             done.unwrap_or_else(|e| panic!("{}: {e}", case.name)).contents

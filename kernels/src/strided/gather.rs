@@ -33,6 +33,42 @@ pub(super) fn windows(shape: Strided, large: &[f32], rows: Range<usize>, out: &m
     }
 }
 
+/// Some of the columns of [`windows`], `[rows * width, wide]`, of which the first are these.
+pub(super) fn window_columns(
+    shape: Strided,
+    large: &[f32],
+    rows: Range<usize>,
+    (columns, wide): (Range<usize>, usize),
+    out: &mut [f32],
+) {
+    let Strided { height, width, from, .. } = shape;
+    let (n_rows, n_columns) = (2 * height, 2 * width);
+    let line = SIDE * from;
+    for ky in columns.start / line..columns.end.div_ceil(line) {
+        // What of this row of the kernel is wanted.
+        let (own, end) = (columns.start.max(ky * line) - ky * line, columns.end.min((ky + 1) * line) - ky * line);
+        let at = ky * line + own - columns.start;
+        for (index, out) in out.chunks_exact_mut(wide).enumerate() {
+            let (y, x) = (rows.start + index / width, index % width);
+            let out = &mut out[at..at + end - own];
+            let row = (2 * y + ky).wrapping_sub(1);
+            if row >= n_rows {
+                out.fill(0.0);
+                continue;
+            }
+            let start = row * n_columns * from;
+            if x > 0 && 2 * x + 3 <= n_columns {
+                out.copy_from_slice(&large[start + (2 * x - 1) * from + own..][..end - own]);
+                continue;
+            }
+            for (at, value) in (own..end).zip(out) {
+                let column = (2 * x + at / from).wrapping_sub(1);
+                *value = if column < n_columns { large[start + column * from + at % from] } else { 0.0 };
+            }
+        }
+    }
+}
+
 /// Pixels of the large end that hang on neighbours that lie alike: those of one parity of row and column, on 2 x 2 pixels of the
 /// small end; or, where pixels have few values, all four of them on 3 x 3.
 #[derive(Clone, Copy, Debug)]

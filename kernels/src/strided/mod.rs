@@ -15,7 +15,7 @@ mod tests;
 use super::KernelError;
 use super::scratch::with_scratch;
 use super::simd::Level;
-use gather::{Phase, windows};
+use gather::{Phase, window_columns, windows};
 use product::{Panels, add_products};
 use rayon::prelude::*;
 
@@ -143,7 +143,9 @@ fn halved(level: Level, shape: Strided, large: &[f32], weight: &[f32], bias: &[f
     let Strided { n, height, width, from, to } = shape;
     shape.check([("large end", large.len(), n * shape.large_len()), ("weight", weight.len(), shape.weights_len())])?;
     let depth = TAPS * from;
-    let panels = Panels::of(level, (depth, to), |row, column| weight[row * to + column]);
+    let panels = Panels::of(level, (depth, to), |row, first, line| {
+        line.copy_from_slice(&weight[row * to + first..][..line.len()]);
+    });
     let rows = shape.rows_of_task(depth);
     let mut out = vec![0.0; n * shape.small_len()];
     let images = out.par_chunks_mut(shape.small_len()).zip(large.par_chunks(shape.large_len()));
@@ -165,15 +167,18 @@ fn doubled(level: Level, shape: Strided, small: &[f32], weight: &[f32], bias: &[
     let Strided { n, height, width, from, to } = shape;
     shape.check([("small end", small.len(), n * shape.small_len()), ("weight", weight.len(), shape.weights_len())])?;
     let phases = Phase::all(shape, level.panel_width());
-    let at = |tap: usize, value: usize, unit: usize| weight[(tap * from + value) * to + unit];
     let panels: Vec<(&Phase, Panels, Vec<f32>)> = phases
         .iter()
         .map(|phase| {
-            let entry = |row: usize, column: usize| {
+            let fill = |row: usize, first: usize, line: &mut [f32]| {
                 let (neighbour, unit) = (row / to, row % to);
-                phase.tap(neighbour, column / from).map_or(0.0, |tap| at(tap, column % from, unit))
+                for (at, value) in line.iter_mut().enumerate() {
+                    let (output, own) = ((first + at) / from, (first + at) % from);
+                    let tap = phase.tap(neighbour, output);
+                    *value = tap.map_or(0.0, |tap| weight[(tap * from + own) * to + unit]);
+                }
             };
-            let panels = Panels::of(level, (phase.n_neighbours() * to, phase.n_outputs() * from), entry);
+            let panels = Panels::of(level, (phase.n_neighbours() * to, phase.n_outputs() * from), fill);
             (phase, panels, bias.repeat(phase.n_outputs()))
         })
         .collect();
@@ -203,34 +208,37 @@ fn doubled(level: Level, shape: Strided, small: &[f32], weight: &[f32], bias: &[
 /// The sum over all pixels of the small end of each value of their windows in the large end times each of their own, `[4, 4, from,
 /// to]`.
 fn crossed(level: Level, shape: Strided, large: &[f32], small: &[f32]) -> Result<Vec<f32>, KernelError> {
-    let Strided { n, height, width, from, to } = shape;
+    let Strided { n, height, width, to, .. } = shape;
     shape.check([
         ("large end", large.len(), n * shape.large_len()),
         ("small end", small.len(), n * shape.small_len()),
     ])?;
-    let depth = TAPS * from;
-    let rows = shape.rows_of_task(depth);
-    let of_image = |(large, small): (&[f32], &[f32])| {
-        // [to, 4, 4, from] of this image.
-        let mut sums = vec![0.0; shape.weights_len()];
-        for first in (0..height).step_by(rows) {
-            let some = first..(first + rows).min(height);
-            let small = &small[some.start * width * to..some.end * width * to];
-            let n_pixels = some.len() * width;
-            with_scratch(n_pixels * depth, |gathered| {
-                let gathered = &mut gathered[..n_pixels * depth];
-                windows(shape, large, some, gathered);
-                add_products(level, (small, to), (gathered, depth), &mut sums);
-            });
-        }
-        sums
-    };
-    let images = large.par_chunks(shape.large_len()).zip(small.par_chunks(shape.small_len()));
-    let sums: Vec<Vec<f32>> = images.map(of_image).collect();
+    let n_pixels = height * width;
+    // [to, height * width] of each image.
+    let mut turned = vec![0.0f32; small.len()];
+    turned.par_chunks_exact_mut(n_pixels).enumerate().for_each(|(at, line)| {
+        let own = small[at / to * shape.small_len() + at % to..].iter().step_by(to);
+        line.iter_mut().zip(own).for_each(|(to, from)| *to = *from);
+    });
+    let wide = level.panel_width();
+    let rows = shape.rows_of_task(wide);
     let mut weights = vec![0.0; shape.weights_len()];
-    weights.par_chunks_mut(to).enumerate().for_each(|(row, weights)| {
-        for sums in &sums {
-            weights.iter_mut().enumerate().for_each(|(unit, weight)| *weight += sums[unit * depth + row]);
+    // Each task has columns of the windows to itself, so that nothing is added up afterwards.
+    weights.par_chunks_mut(wide * to).enumerate().for_each(|(p, weights)| {
+        let columns = p * wide..p * wide + weights.len() / to;
+        let mut sums = vec![0.0f32; to * wide];
+        let mut panel = vec![0.0f32; rows * width * wide];
+        for (large, turned) in large.chunks_exact(shape.large_len()).zip(turned.chunks_exact(shape.small_len())) {
+            for first in (0..height).step_by(rows) {
+                let some = first..(first + rows).min(height);
+                let n_some = some.len() * width;
+                let panel = &mut panel[..n_some * wide];
+                window_columns(shape, large, some, (columns.clone(), wide), panel);
+                add_products(level, (&turned[first * width..], n_pixels, to), (panel, n_some), &mut sums);
+            }
+        }
+        for (column, weights) in weights.chunks_exact_mut(to).enumerate() {
+            weights.iter_mut().zip(sums[column..].iter().step_by(wide)).for_each(|(weight, sum)| *weight = *sum);
         }
     });
     Ok(weights)

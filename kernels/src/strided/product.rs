@@ -1,6 +1,7 @@
 //! Products of gathered values with weights, and with each other.
 
 use crate::simd::{Level, Product, Start, gemm_tile};
+use rayon::prelude::*;
 
 /// A matrix `[depth, columns]`, packed for tiles.
 pub(super) struct Panels {
@@ -11,15 +12,20 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn of(level: Level, (depth, columns): (usize, usize), entry: impl Fn(usize, usize) -> f32) -> Self {
+    /// `fill` writes the values of a row from a column on.
+    pub(super) fn of(
+        level: Level,
+        (depth, columns): (usize, usize),
+        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Self {
         let width = level.panel_width();
         let mut values = vec![0.0; columns.div_ceil(width) * width * depth];
-        for (p, panel) in values.chunks_exact_mut(width * depth).enumerate() {
+        values.par_chunks_exact_mut(width * depth).enumerate().for_each(|(p, panel)| {
             let own = width.min(columns - p * width);
             for (row, line) in panel.chunks_exact_mut(width).enumerate() {
-                line[..own].iter_mut().enumerate().for_each(|(at, value)| *value = entry(row, p * width + at));
+                fill(row, p * width, &mut line[..own]);
             }
-        }
+        });
         Self { level, depth, columns, values }
     }
 
@@ -38,28 +44,18 @@ impl Panels {
     }
 }
 
-/// Adds to `sums`, `[to, depth]`, the transpose of `small`, `[n, to]`, times `gathered`, `[n, depth]`.
+/// Adds to `sums`, `[to, panel_width]`, `rows`, `[to, n]` and `stride` apart, times `panel`, `[n, panel_width]`.
 pub(super) fn add_products(
     level: Level,
-    (small, to): (&[f32], usize),
-    (gathered, depth): (&[f32], usize),
+    (rows, stride, to): (&[f32], usize, usize),
+    (panel, n): (&[f32], usize),
     sums: &mut [f32],
 ) {
     let (height, width) = (level.tile_height(), level.panel_width());
-    let n = small.len() / to;
-    let mut turned = vec![0.0f32; n * to];
-    for (unit, line) in turned.chunks_exact_mut(n).enumerate() {
-        line.iter_mut().zip(small[unit..].iter().step_by(to)).for_each(|(to, from)| *to = *from);
-    }
-    let mut panel = vec![0.0f32; n * width];
-    for first in (0..depth).step_by(width) {
-        let columns = width.min(depth - first);
-        for (line, row) in panel.chunks_exact_mut(width).zip(gathered.chunks_exact(depth)) {
-            line[..columns].copy_from_slice(&row[first..first + columns]);
-        }
-        for (rows, sums) in turned.chunks(height * n).zip(sums.chunks_mut(height * depth)) {
-            let product = Product { rows, stride: n, height: rows.len() / n, depth: n, panel: &panel };
-            gemm_tile(level, &product, Start::Output, None, &mut sums[first..], depth, columns);
-        }
+    for (at, sums) in sums.chunks_mut(height * width).enumerate() {
+        let first = at * height;
+        let product =
+            Product { rows: &rows[first * stride..], stride, height: height.min(to - first), depth: n, panel };
+        gemm_tile(level, &product, Start::Output, None, sums, width, width);
     }
 }

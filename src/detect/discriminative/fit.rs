@@ -17,7 +17,6 @@ use crate::model::head::{HeadPlan, HeadWeights, Learner};
 use crate::progress::Progress;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeSet;
 
 /// Heads, each of which is trained without one of as many parts of the images.
 const N_HEADS: usize = 4;
@@ -98,7 +97,7 @@ impl Method for Plan {
         let Options { scoring, faults, versions, steps, .. } = &self.options;
         let input = Input::measure(training.described, FLOOR)?;
         let examples = Examples::make((&features, training, &input), (*faults, *versions), progress)?;
-        let n_folds = folds(training);
+        let n_folds = training.n_folds(N_HEADS);
         progress.begin("training", n_folds * steps);
         let mut heads = vec![];
         for fold in 0..n_folds {
@@ -123,14 +122,6 @@ impl Method for Plan {
         let section = Section { entry, tensors };
         Ok(Box::new(FittedHeads(Discriminative { features, scoring: settings.scoring()?, heads, section })))
     }
-}
-
-/// Parts of the images, whole groups, of which each head misses one; 1 where there is one group. Groups may have any numbers: a
-/// part must have some.
-fn folds(training: &Training<'_>) -> usize {
-    let groups: BTreeSet<usize> = training.images.iter().map(|image| training.group_of[*image]).collect();
-    let has_some_each = |n: &usize| groups.iter().map(|group| group % n).collect::<BTreeSet<_>>().len() == *n;
-    (2..=N_HEADS).rev().find(has_some_each).unwrap_or(1)
 }
 
 /// Trained heads, each of which has not seen some of the images.

@@ -59,7 +59,12 @@ fn preset(quality: Quality) -> Preset {
     match quality {
         Quality::Fast => Preset::SINGLE,
         Quality::Balanced => Preset { scales_px: &[128, 384], whitening: Some(FLOOR), ..Preset::SINGLE },
-        Quality::Best => Preset { scales_px: &[128, 384], coreset: CoresetSize::Ratio(0.03), whitening: Some(FLOOR) },
+        Quality::Best => Preset {
+            scales_px: &[128, 384],
+            coreset: CoresetSize::Ratio(0.03),
+            whitening: Some(FLOOR),
+            ..Preset::SINGLE
+        },
     }
 }
 

@@ -5,10 +5,12 @@ use std::fmt;
 use super::{Axis, StudyError};
 use crate::bank::{Context, CoresetSize, DescriptorSpec};
 use crate::condition::{ConditionError, GateKind, GateUse, Policy};
-use crate::detect::{DEFAULT_CORESET, DEFAULT_SIDE_PX, DetectError, Metric, Options, PipelineSpec, Registry, Scoring};
+use crate::detect::{
+    DEFAULT_CORESET, DEFAULT_SIDE_PX, DetectError, Metric, Options, PipelineSpec, Quality, Registry, Scoring, Sees,
+};
 use crate::image::{Preprocessing, Resize};
 use crate::infer::Calibration;
-use crate::model::DEFAULT_BACKBONE;
+use crate::model::{DEFAULT_BACKBONE, PIXELS};
 use crate::score::ImageScore;
 use crate::train::{FitPlan, PartPlan};
 
@@ -82,6 +84,13 @@ impl Cell {
                     return Err(expected(&known.join(" or ")));
                 }
                 text.clone_into(&mut self.detector);
+                // The usual way to what it is fitted to, unless another axis says otherwise.
+                let usual = self.sees().pipeline(DEFAULT_SIDE_PX);
+                if self.backbone == DEFAULT_BACKBONE || self.backbone == PIXELS {
+                    self.backbone = usual.backbone;
+                    self.resize = usual.preprocessing.resize;
+                    self.descriptor.neighbourhood = usual.descriptor.neighbourhood;
+                }
             }
             Axis::Backbone if text.is_empty() => return Err(expected("the name of a network")),
             Axis::Backbone => text.clone_into(&mut self.backbone),
@@ -180,7 +189,14 @@ impl Cell {
     /// The preprocessing of its images.
     #[must_use]
     pub fn preprocessing(&self) -> Preprocessing {
-        Preprocessing::imagenet(self.image_size.0, self.image_size.1, self.resize)
+        let (height_px, width_px) = self.image_size;
+        let usual = self.sees().pipeline(height_px).preprocessing;
+        Preprocessing { height_px, width_px, resize: self.resize, ..usual }
+    }
+
+    /// What its detector is fitted to.
+    fn sees(&self) -> Sees {
+        Registry::built_in().preset(&self.detector, Quality::default()).sees
     }
 
     /// The settings of its method.

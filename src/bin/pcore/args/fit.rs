@@ -2,8 +2,9 @@
 
 use super::layout::LayoutArgs;
 use super::values::{
-    DetectorParts, Shrinkage, Whiten, parse, parse_bytes, parse_detector, parse_foreground, parse_neighbours,
-    parse_odd, parse_positive, parse_share, parse_shrinkage, parse_sigma, parse_size, parse_threshold, parse_whiten,
+    AugmentSteps, DetectorParts, Shrinkage, Whiten, parse, parse_augment, parse_bytes, parse_detector,
+    parse_foreground, parse_neighbours, parse_odd, parse_positive, parse_share, parse_shrinkage, parse_sigma,
+    parse_size, parse_threshold, parse_whiten,
 };
 use clap::{Args as ClapArgs, ValueEnum};
 use pcore::bank::{Context, CoresetSize, CoresetSpace, IndexKind};
@@ -180,6 +181,12 @@ pub(crate) struct MethodArgs {
     /// How far gaussian pulls covariances towards a round one: auto (Ledoit and Wolf) or a share from 0 to 1
     #[arg(long, value_name = "auto|SHARE", default_value = "auto", value_parser = parse_shrinkage, help_heading = METHOD, hide_short_help = true)]
     pub(crate) shrinkage: Shrinkage,
+    /// How images vary while an autoencoder learns from them: steps such as flip:h,turn:5,shift:0.02,colour:0.1
+    ///
+    /// flip:h, flip:v, turn:DEGREES, scale:SHARE, shift:SHARE, colour:SHARE (greys are left alone), blur:PIXELS and noise:SHARE, drawn
+    /// anew each time, in this order. What they do must be normal: a turned part is none where it never lies so.
+    #[arg(long, value_name = "STEPS", value_parser = parse_augment, default_value = "none", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) augment: AugmentSteps,
     /// The faults that discriminative pastes into normal images to learn from: generic, lines:h, lines:v or none
     ///
     /// generic are pieces of the image at other places, scars and stains, for any product; lines:h and lines:v thin broken
@@ -196,9 +203,9 @@ pub(crate) struct MethodArgs {
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2, default_value_if("profile", ProfileArg::ANOMALYDINO, "cosine"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,
-    /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE]
-    #[arg(long, value_name = "KIND", value_parser = parse::<ImageScore>, default_value = "max", default_value_if("profile", ProfileArg::ANOMALYDINO, "top:0.01"), help_heading = METHOD, hide_short_help = true)]
-    pub(crate) image_score: ImageScore,
+    /// Image score: max, reweighted[:NEIGHBOURS] (Eq. 7 of the paper) or top[:SHARE] [default: max; top:0.01 of pixels]
+    #[arg(long, value_name = "KIND", value_parser = parse::<ImageScore>, default_value_if("profile", ProfileArg::ANOMALYDINO, "top:0.01"), help_heading = METHOD, hide_short_help = true)]
+    pub(crate) image_score: Option<ImageScore>,
     /// A patch's value in the anomaly map: mean distance to so many nearest rows
     #[arg(long, value_name = "N", default_value_t = pcore::detect::DEFAULT_MAP_NEIGHBOURS, default_value_if("profile", ProfileArg::ANOMALYDINO, "1"), value_parser = parse_neighbours, help_heading = METHOD, hide_short_help = true)]
     pub(crate) map_neighbours: usize,
@@ -245,20 +252,22 @@ pub(crate) struct MethodArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = METHOD)]
 pub(crate) struct PipelineArgs {
-    /// Network that describes the patches (see `pcore devices`)
-    #[arg(long, value_name = "NAME", default_value = pcore::model::DEFAULT_BACKBONE, default_value_if("profile", ProfileArg::ANOMALYDINO, "dinov2_vits14"), help_heading = METHOD)]
-    pub(crate) backbone: String,
+    /// Network that describes the patches (see `pcore devices`) [default: pcore_tiny; pixels for a detector of pixels]
+    #[arg(long, value_name = "NAME", default_value_if("profile", ProfileArg::ANOMALYDINO, "dinov2_vits14"), help_heading = METHOD)]
+    pub(crate) backbone: Option<String>,
     /// Layers of the network, comma-separated [default: all it offers]
     #[arg(long, value_name = "LAYERS", value_delimiter = ',', default_value_if("profile", ProfileArg::ANOMALYDINO, "norm:blocks.11"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) layers: Vec<String>,
     /// How images get that size: stretch-bilinear, stretch-nearest, fit-pad, shortest-crop or shortest-crop:PX
-    #[arg(long, value_name = "MODE", default_value = "stretch-bilinear", help_heading = METHOD, hide_short_help = true)]
-    pub(crate) resize: Resize,
+    ///
+    /// Without it stretch-bilinear, and fit-pad for a detector of pixels.
+    #[arg(long, value_name = "MODE", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) resize: Option<Resize>,
     #[command(flatten)]
     pub(crate) values: ValueArgs,
-    /// Side of the square neighbourhood that each patch averages (1: none)
-    #[arg(long, value_name = "N", default_value_t = 3, default_value_if("profile", ProfileArg::ANOMALYDINO, "1"), value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
-    pub(crate) neighbourhood: usize,
+    /// Side of the square neighbourhood that each patch averages (1: none) [default: 3; 1 of pixels]
+    #[arg(long, value_name = "N", default_value_if("profile", ProfileArg::ANOMALYDINO, "1"), value_parser = parse_odd, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) neighbourhood: Option<usize>,
     /// Append the mean of wider surroundings to each patch, for thin faults
     ///
     /// h:2,3 takes 2 and 3 patches to both sides, v:2 up and down, hv:2 a square. Can be repeated.

@@ -2,7 +2,7 @@
 
 use crate::message::as_typed;
 use pcore::bundle::{MAX_MAP_NEIGHBOURS, MAX_MAP_SIGMA_PX, MAX_NEIGHBOURHOOD, MAX_PARTS, MAX_SCORE};
-use pcore::detect::{MAX_WHITENING, Registry};
+use pcore::detect::{Augment, MAX_WHITENING, Registry};
 use pcore::image::MAX_INPUT_PX;
 use pcore::job::Keep;
 use pcore::synth::plate::PLATE_SIDES_PX;
@@ -189,6 +189,14 @@ pub(super) fn parse_detector(text: &str) -> Result<DetectorParts, String> {
 /// A share of shrinkage, or none for the one that the data tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shrinkage(pub(crate) Option<f64>);
+
+/// Steps that vary training images.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AugmentSteps(pub(crate) Vec<Augment>);
+
+pub(super) fn parse_augment(text: &str) -> Result<AugmentSteps, String> {
+    Augment::list(text).map(AugmentSteps).map_err(|error| error.to_string())
+}
 
 /// `none` or a floor.
 #[derive(Clone, Copy, Debug, PartialEq)]

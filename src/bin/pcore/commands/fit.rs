@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset;
-use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring};
+use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
 use pcore::model::DEFAULT_BACKBONE;
@@ -93,18 +93,22 @@ pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
     Ok(done)
 }
 
-/// How images are described, at this size of the network's input.
-pub(super) fn pipeline(args: &PipelineArgs, (height_px, width_px): (usize, usize)) -> PipelineSpec {
+/// How images are described, at this size of the network's input, for what `sees` so.
+pub(super) fn pipeline(args: &PipelineArgs, sees: Sees, (height_px, width_px): (usize, usize)) -> PipelineSpec {
+    let usual = sees.pipeline(height_px.max(width_px));
     PipelineSpec {
-        backbone: args.backbone.clone(),
+        backbone: args.backbone.clone().unwrap_or(usual.backbone),
         layers: args.layers.clone(),
         preprocessing: Preprocessing {
             range: args.values.range,
             page: args.values.pages,
-            ..Preprocessing::imagenet(height_px, width_px, args.resize)
+            resize: args.resize.unwrap_or(usual.preprocessing.resize),
+            height_px,
+            width_px,
+            ..usual.preprocessing
         },
         descriptor: DescriptorSpec {
-            neighbourhood: args.neighbourhood,
+            neighbourhood: args.neighbourhood.unwrap_or(usual.descriptor.neighbourhood),
             context: args.context.clone(),
             foreground: args.foreground,
         },
@@ -118,7 +122,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     let mut options = Options::default();
     options.metric = method.metric.into();
     options.scoring =
-        Scoring { image_score: method.image_score, map_neighbours: method.map_neighbours, map_sigma_px: method.sigma };
+        Scoring { map_neighbours: method.map_neighbours, map_sigma_px: method.sigma, ..Scoring::default() };
     options.coreset = method.coreset.unwrap_or(preset.coreset);
     options.coreset_space = method.projection;
     options.coreset_sample = method.coreset_sample;
@@ -126,12 +130,15 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
     (options.faults, options.versions, options.steps) = (method.faults, method.versions, method.steps);
+    options.augment = method.augment.0.clone();
     let sized = sized(method, preset);
     let whitening = whitening(method, sized.len(), preset.whitening)?;
     let part = |((kind, size), whitening): (&(String, (usize, usize)), Option<f64>)| -> Result<PartPlan> {
         let mut options = options.clone();
         options.whitening = whitening;
-        Ok(PartPlan { pipeline: pipeline(&method.pipeline, *size), method: registry.method(kind, &options)? })
+        let Preset { sees, image_score, .. } = registry.preset(kind, method.quality);
+        options.scoring.image_score = method.image_score.unwrap_or(image_score);
+        Ok(PartPlan { pipeline: pipeline(&method.pipeline, sees, *size), method: registry.method(kind, &options)? })
     };
     let parts = sized.iter().zip(whitening).map(part).collect::<Result<_>>()?;
     let is_preset = method.scales.is_empty() && method.image_size.is_none() && method.coreset.is_none();
@@ -172,7 +179,7 @@ fn whitening(method: &MethodArgs, n_parts: usize, preset: Option<f64>) -> Result
     match &method.whiten[..] {
         // A cosine is one of rows as they are, and with other networks whitening gained nothing.
         [] => {
-            let is_measured = method.pipeline.backbone == DEFAULT_BACKBONE;
+            let is_measured = method.pipeline.backbone.as_ref().is_none_or(|name| name == DEFAULT_BACKBONE);
             Ok(vec![preset.filter(|_| is_measured && Metric::from(method.metric) == Metric::L2); n_parts])
         }
         [one] => Ok(vec![one.0; n_parts]),
@@ -187,10 +194,15 @@ fn sized(method: &MethodArgs, preset: Preset) -> Vec<(String, (usize, usize))> {
     // A recipe's size gives way to scales.
     let one = method.image_size.filter(|_| method.scales.is_empty());
     let asked: Vec<(usize, usize)> = one.into_iter().chain(method.scales.iter().copied()).collect();
+    // Of several detectors each has one size, that of pixels its own.
+    let own_side = |kind: &str| match Registry::built_in().preset(kind, method.quality) {
+        Preset { sees: Sees::Pixels, scales_px: &[side, ..], .. } => side,
+        Preset { .. } => DEFAULT_SIDE_PX,
+    };
     let own = |part: &DetectorPart| match (part.size, &asked[..], method.detector.0.len()) {
         (Some(size), ..) => vec![size],
         (None, [], 1) => preset.scales_px.iter().map(square).collect(),
-        (None, [], _) => vec![square(&DEFAULT_SIDE_PX)],
+        (None, [], _) => vec![square(&own_side(&part.kind))],
         (None, asked, _) => asked.to_vec(),
     };
     let parts = method.detector.0.iter();

@@ -7,6 +7,7 @@ use crate::console::{Console, context, print_json, print_line, say};
 use crate::terminal;
 use anyhow::Result;
 use pcore::dataset::{self, path_text};
+use pcore::detect::Sees;
 use pcore::job::{self, NORMAL_LIST, ScreenDone, ScreenJob};
 use pcore::report::LeftOut;
 use serde_json::json;
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &ScreenArgs) -> Result<Outcome> {
     let listing = dataset::inputs_as(&args.paths, None, &args.layout.hints())?;
     listed::say(&listing);
     left_out::tell(&listing, "screened");
-    let pipeline = fit::pipeline(&args.pipeline, args.image_size);
+    let pipeline = fit::pipeline(&args.pipeline, Sees::Patches, args.image_size);
     let work = ScreenJob { listing: &listing, pipeline: &pipeline, out: args.out.as_deref(), keep: args.keep };
     let ScreenDone { screened, n_kept, seconds, .. } =
         job::screen(&work, &open::device(&args.run)?, &context(&Console::new(), &args.run))?;
