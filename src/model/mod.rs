@@ -21,6 +21,7 @@ mod inputs;
 mod precision;
 mod registry;
 pub mod resnet;
+pub mod training;
 pub mod weights;
 pub mod zoo;
 

@@ -7,6 +7,7 @@ use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec,
 use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
 use crate::image::Image;
+use crate::model::training::TrainingRun;
 use crate::image::{Preprocessing, Resize, Roi, RoiError, RoiShape};
 use crate::model::DEFAULT_BACKBONE;
 use std::collections::BTreeSet;
@@ -166,6 +167,8 @@ pub struct FitPlan {
     pub memory_bytes: Option<u64>,
     /// Folder for descriptors that do not fit in memory; `None` for the system's temporary one.
     pub scratch: Option<PathBuf>,
+    /// What is kept and told of trainings while they run: checkpoints, a record. The bundle is the same.
+    pub training_run: TrainingRun,
 }
 
 impl FitPlan {
@@ -213,6 +216,7 @@ impl FitPlan {
             batch: DEFAULT_BATCH,
             memory_bytes: None,
             scratch: None,
+            training_run: TrainingRun::default(),
         }
     }
 

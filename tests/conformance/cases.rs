@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
         one("gaussian", "gaussian", plain()),
         one("gaussian of places", "gaussian", options(|o| o.shape = Shape::Places(12))),
         one("gaussian residual", "gaussian", options(|o| o.shape = Shape::Residual(0.95))),
-        one("discriminative", "discriminative", options(|o| (o.steps, o.versions) = (100, 3))),
+        one("discriminative", "discriminative", options(|o| (o.training.steps, o.versions) = (Some(100), 3))),
         one("toy", "toy", plain()),
         Case { name: "patchcore + gaussian", parts: vec![("patchcore", 96, plain()), ("gaussian", 96, plain())] },
         Case { name: "two sizes", parts: vec![("patchcore", 64, whitened()), ("patchcore", 128, whitened())] },
