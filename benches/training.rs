@@ -7,6 +7,7 @@
 
 use pcore::model::OpenDevice;
 use pcore::model::reconstruction::{AutoencoderPlan, AutoencoderShape, CanvasBatch, Learner};
+use pcore::model::training::Trainee;
 use std::time::Instant;
 
 /// Steps of each.
@@ -26,7 +27,7 @@ fn main() {
     let mut kernels = learner(OpenDevice::cpu());
     let step = |learner: &mut Learner| {
         let begun = Instant::now();
-        learner.step(&canvases).unwrap();
+        learner.step(0, 1e-3, &canvases).unwrap();
         begun.elapsed().as_secs_f64() * 1e3
     };
     step(&mut kernels);

@@ -23,6 +23,7 @@ use pcore::kernel::Metric;
 use pcore::model::dinov2::{DinoV2, DinoV2Config};
 use pcore::model::reconstruction::{AutoencoderPlan, AutoencoderShape, CanvasBatch, Learner};
 use pcore::model::resnet::ResNet;
+use pcore::model::training::Trainee;
 use pcore::model::weights::NamedTensors;
 use pcore::model::{self, Backbone, DeviceChoice, ImageBatch, OpenDevice, Precision, adapters};
 use serde_json::Value;
@@ -128,7 +129,7 @@ fn an_autoencoder_learns_there_as_on_the_cpu() {
     let batch = CanvasBatch { given, counts: vec![true; 4 * shape.side_px().pow(2)] };
     let losses = |device: &OpenDevice| -> Vec<f32> {
         let mut learner = Learner::new(&AutoencoderPlan::new(shape), device).unwrap();
-        (0..5).map(|_| learner.step(&batch).unwrap()).collect()
+        (0..5).map(|step| learner.step(step, 1e-3, &batch).unwrap().loss).collect()
     };
     let (here, there) = (losses(&OpenDevice::cpu()), losses(&gpu));
     assert!(here[4] < here[0], "{here:?}");

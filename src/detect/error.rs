@@ -7,6 +7,7 @@ use crate::flow::NoMemory;
 use crate::image::ImageError;
 use crate::kernel::KernelError;
 use crate::model::ModelError;
+use crate::model::training::TrainingError;
 use crate::score::ScoreError;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -30,6 +31,9 @@ pub enum DetectError {
     /// The network can't be opened or run.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Something could not be trained to its end.
+    #[error(transparent)]
+    Training(Box<TrainingError>),
     /// The gate can't be made.
     #[error(transparent)]
     Condition(#[from] ConditionError),
@@ -161,6 +165,16 @@ pub enum DetectError {
     Cancelled,
 }
 
+impl From<TrainingError> for DetectError {
+    fn from(error: TrainingError) -> Self {
+        match error {
+            TrainingError::Cancelled => Self::Cancelled,
+            TrainingError::Model(error) => Self::Model(error),
+            other => Self::Training(Box::new(other)),
+        }
+    }
+}
+
 impl From<Defect> for DetectError {
     fn from(defect: Defect) -> Self {
         Self::defect(defect)
@@ -186,6 +200,7 @@ impl DetectError {
             Self::Bank(_)
             | Self::Bundle(_)
             | Self::Model(_)
+            | Self::Training(_)
             | Self::Score(_)
             | Self::OtherWeights { .. }
             | Self::UnknownEntry { .. }

@@ -4,6 +4,7 @@ use super::{Described, DetectError, Detector, Distances, Drawn, FeaturePipeline,
 use crate::bank::{BankError, RowSource};
 use crate::condition::Admission;
 use crate::image::Image;
+use crate::model::training::TrainingRun;
 use crate::progress::Progress;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +22,11 @@ pub trait Method: fmt::Debug + Send + Sync {
 
     /// Whether another seed makes another detector.
     fn depends_on_seed(&self) -> bool {
+        false
+    }
+
+    /// Whether it trains something, step by step: then a fit can be recorded, interrupted and gone on with.
+    fn trains(&self) -> bool {
         false
     }
 
@@ -75,6 +81,10 @@ pub struct Training<'a> {
     pub seed: u64,
     /// The images themselves, once more, while a method is fitted; later they are not at hand.
     pub pixels: Option<&'a dyn Pixels>,
+    /// SHA-256 over the names and the pixels of all training images, while a method is fitted; empty later.
+    pub fingerprint: &'a str,
+    /// What is kept and told of trainings.
+    pub run: &'a TrainingRun,
 }
 
 /// The images that a method is fitted to, to be read again.

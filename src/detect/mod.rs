@@ -28,6 +28,7 @@ mod quality;
 mod registry;
 mod source;
 mod tiling;
+mod training;
 mod view;
 
 pub use augment::Augment;
@@ -48,8 +49,7 @@ pub use living::{GoingOn, Living, Merging};
 pub use method::{Fit, FitSize, Method, Pixels, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
 pub use options::{
-    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_STEPS, MAX_VERSIONS, MAX_WHITENING, Metric, Options,
-    Scoring, Shape,
+    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options, Scoring, Shape,
 };
 pub use patchcore::station;
 pub use patches::Patches;
@@ -58,4 +58,6 @@ pub use registry::{Growth, Kind, LivingOf, MethodOf, Open, Opening, Registry};
 pub(crate) use source::{FeatureSource, Network, Sight};
 pub use tiling::Order;
 pub(crate) use tiling::Tiling;
+pub use training::TrainingOptions;
+pub(crate) use training::{TrainingEntry, kept_apart};
 pub use view::View;

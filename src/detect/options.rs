@@ -1,9 +1,8 @@
 //! What can be chosen of a method. Each takes what it knows; all have defaults.
 
-use super::{Augment, DEFAULT_CORESET, DetectError};
+use super::{Augment, DEFAULT_CORESET, DetectError, TrainingOptions};
 use crate::bank::{CoresetSize, CoresetSpace, IndexKind};
 use crate::kernel;
-use crate::model::head::HeadPlan;
 use crate::score::ImageScore;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -118,14 +117,12 @@ pub struct Options {
     pub augment: Vec<Augment>,
     /// What is pasted into normal images to learn from, by a method that learns what faults look like.
     pub faults: Faults,
-    /// Steps of the training of such a method, 1 to [`MAX_STEPS`].
-    pub steps: usize,
+    /// How such a method trains.
+    pub training: TrainingOptions,
     /// Versions of each normal image with faults that it learns from, 1 to [`MAX_VERSIONS`].
     pub versions: usize,
 }
 
-/// Most steps of a training.
-pub const MAX_STEPS: usize = 1_000_000;
 /// Most versions with faults of each image.
 pub const MAX_VERSIONS: usize = 100;
 
@@ -248,7 +245,7 @@ impl Default for Options {
             shrinkage: None,
             augment: vec![],
             faults: Faults::default(),
-            steps: HeadPlan::default().n_steps,
+            training: TrainingOptions::default(),
             versions: 6,
         }
     }

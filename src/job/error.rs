@@ -117,6 +117,18 @@ pub enum JobError {
         /// Why.
         why: String,
     },
+    /// Settings of a training for detectors that train nothing.
+    #[error(
+        "{setting}: the detector {detectors} trains nothing step by step; leave it out, or fit one that does ({known})"
+    )]
+    NothingTrains {
+        /// What was asked for.
+        setting: &'static str,
+        /// The detectors of the plan.
+        detectors: String,
+        /// Those that train.
+        known: String,
+    },
     /// A bundle can't be changed.
     #[error("changing {}: {source}", path.display())]
     Change {

@@ -3,6 +3,7 @@
 use super::context::tell_left_out;
 use super::place::{check_bundle, check_folder, existing_folder, prepare_folder_of};
 use super::suspects::Showing;
+use super::training::check_run;
 use super::{Context, JobError, Opened};
 use crate::bundle::{self, Contents};
 use crate::dataset::{Listing, mark_output};
@@ -48,6 +49,7 @@ pub fn fit(job: &FitJob<'_>, device: &OpenDevice, context: &Context<'_>) -> Resu
     let FitJob { listing, bundle: path, base, suspects, .. } = *job;
     let start = Instant::now();
     check_bundle(path)?;
+    check_run(job.plan)?;
     if let Some(folder) = suspects {
         check_folder(folder)?;
         mark_output(folder, &["overlays"]).map_err(JobError::file("writing into", folder))?;

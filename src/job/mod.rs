@@ -65,6 +65,7 @@ mod shown;
 mod study;
 mod suspects;
 mod times;
+mod training;
 mod truth;
 
 pub use change::{ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, set_cut, update};
@@ -87,4 +88,5 @@ pub use screen::{Keep, NORMAL_LIST, SCREENING_CSV, ScreenDone, ScreenJob, screen
 pub use study::{StudyDone, StudyJob, study};
 pub use suspects::SUSPECTS_PAGE;
 pub use times::{HistoryTime, PartOrder};
+pub use training::{check_trains, record_trainings};
 pub use truth::Truth;

@@ -112,13 +112,19 @@ pub enum ModelError {
     },
     /// A training whose loss is no number.
     #[error(
-        "the training diverged: the loss of step {step} is {loss}; it was fitted to values that are out of all proportion"
+        "the training diverged: the loss of step {step} is {loss}, or its gradient is no number; it was fitted to values that are out of all proportion"
     )]
     Diverged {
         /// The step, counted from 0.
         step: usize,
         /// Its loss.
         loss: f32,
+    },
+    /// A state of something else.
+    #[error("the state of a training does not fit: {reason}")]
+    State {
+        /// What does not.
+        reason: String,
     },
     /// Half precision where there is none.
     #[error("half precision is not possible on {reason}; leave out `Precision::F16`")]

@@ -23,6 +23,7 @@ mod precision;
 pub mod reconstruction;
 mod registry;
 pub mod resnet;
+pub mod training;
 pub mod weights;
 pub mod zoo;
 

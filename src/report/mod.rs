@@ -41,6 +41,7 @@ pub mod study;
 mod suspects;
 mod table;
 mod template;
+pub mod training;
 mod wire;
 
 pub use chart::{HistogramData, NamedInterval, Scene, interval_chart, roc_chart, score_histogram};

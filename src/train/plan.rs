@@ -9,6 +9,7 @@ use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
 use crate::image::Image;
 use crate::image::{Roi, RoiError, RoiShape};
+use crate::model::training::TrainingRun;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -160,6 +161,8 @@ pub struct FitPlan {
     pub memory_bytes: Option<u64>,
     /// Folder for descriptors that do not fit in memory; `None` for the system's temporary one.
     pub scratch: Option<PathBuf>,
+    /// What is kept and told of trainings while they run: checkpoints, a record. The bundle is the same.
+    pub training_run: TrainingRun,
 }
 
 impl FitPlan {
@@ -208,6 +211,7 @@ impl FitPlan {
             batch: DEFAULT_BATCH,
             memory_bytes: None,
             scratch: None,
+            training_run: TrainingRun::default(),
         }
     }
 

@@ -55,7 +55,7 @@ fn an_image_replaced_while_it_is_being_fitted_is_an_error_that_names_it() {
             let before = fs::read(&path).unwrap();
             let progress = Replacing { stage, path: path.clone(), with: train.join("000020.tiff") };
             let mut options = Options::default();
-            options.steps = 8;
+            options.training.steps = Some(8);
             let plan = FitPlan { holdout, ..FitPlan::with(PartPlan::new(kind, &options).unwrap()) };
             let found = fit(&samples, &plan, &OpenDevice::cpu(), &progress);
             outcomes.push(found.map(drop).map_err(|error| error.to_string()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The modules in order; each uses only itself and those before it.
 const ORDER: &[&str] = &[
     "files",
+    "progress",
     "image",
     "dataset",
     "synth",
@@ -16,7 +17,6 @@ const ORDER: &[&str] = &[
     "bank",
     "score",
     "bundle",
-    "progress",
     "detect",
     "infer",
     "train",

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 /// The settings that errors of the library name, as `` `Type::field` ``, and how they are typed. The rest of a text is left alone.
 const SETTINGS: &[(&str, &str)] = &[
     ("Calibration::Density", "--calibrate density"),
+    ("Checkpoints::folder", "--checkpoints"),
+    ("Checkpoints::resume", "--resume"),
     ("ConditionRule::Folder", "--conditions folder"),
     ("ConditionRule::P90", "--conditions p90"),
     ("Contents::manifest", "pcore inspect"),
@@ -64,6 +66,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("StudyJob::test_conditions", "--test-conditions"),
     ("Told::By", "--conditions"),
     ("Told::Named", "--condition"),
+    ("TrainingOptions::clip_norm", "clip_norm in the file of --training"),
+    ("TrainingOptions::rate", "rate in the file of --training"),
+    ("TrainingOptions::watch", "watch in the file of --training"),
+    ("TrainingRun::checkpoints", "--checkpoints"),
+    ("TrainingRun::journal", "--record"),
     ("job::known_conditions", "--conditions"),
     ("job::mark", "pcore feedback"),
     ("live::calibrate", "--recalibrate"),

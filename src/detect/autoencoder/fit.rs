@@ -1,39 +1,34 @@
 //! Normal images to trained autoencoders.
 
-use super::augment::vary;
-use super::canvas::{CHANNELS, Canvas, Range};
+use super::batches::{CanvasBatches, Canvases};
+use super::canvas::{CHANNELS, Range};
 use super::fitted::{Autoencoders, NAME};
 use super::section;
 use super::settings::Settings;
-use crate::bank::RowSource;
+use crate::bank::{BankError, RowSource};
 use crate::bundle::{Section, SectionEntry};
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, MAX_STEPS, Method, Options, Patches, Training,
-    View, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, Method, Options, Patches, Training, TrainingEntry,
+    View, kept_apart,
 };
 use crate::model::PIXELS;
-use crate::model::reconstruction::{AutoencoderPlan, AutoencoderShape, CanvasBatch, LayerWeights, Learner};
+use crate::model::reconstruction::{AutoencoderPlan, AutoencoderShape, LayerWeights, Learner};
+use crate::model::training::{Batches, Plan, Task, Trainee, train};
 use crate::progress::Progress;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 /// Networks, each of which is trained without one of as many parts of the images.
 const N_NETWORKS: usize = 2;
-/// Images of a step.
-const PER_STEP: usize = 8;
 /// Values that tell the range of pixels, about.
 const N_SAMPLED: usize = 1 << 20;
-/// The loss that is kept is the mean over this share of the steps, the last ones.
-const LAST_SHARE: usize = 20;
 /// Values that a training holds for each pixel of a canvas: what all layers say, its gradient, and the loss.
 const VALUES_BY_PIXEL: u64 = 80;
 
 /// How autoencoders are trained.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct Networks {
     options: Options,
+    plan: Plan,
 }
 
 /// What the pixels to learn from are like.
@@ -42,82 +37,70 @@ struct Material {
     range: Range,
 }
 
-impl Plan {
+impl Networks {
     pub(super) fn new(options: &Options) -> Result<Self, DetectError> {
         options.scoring.check_without_bank()?;
-        if !(1..=MAX_STEPS).contains(&options.steps) {
-            let (expected, found) = (format!("1 to {MAX_STEPS}"), options.steps.to_string());
-            return Err(DetectError::Setting { setting: "steps", expected, found });
-        }
-        Ok(Self { options: options.clone() })
+        Ok(Self { options: options.clone(), plan: options.training.plan(&AutoencoderPlan::usual_training())? })
     }
 
-    /// Trains a network on images that it sees; its weights, and its loss at the end.
+    /// Trains a network on the images of the groups that it sees; its weights, and its loss of the last steps.
     fn network(
         &self,
-        (training, images): (&Training<'_>, &[usize]),
-        (mut learner, range, number): (Learner, Range, u64),
+        (features, training): (&FeaturePipeline, &Training<'_>),
+        (shape, range, sees): (AutoencoderShape, Range, &dyn Fn(usize) -> bool),
+        (number, start): (usize, &str),
         progress: &dyn Progress,
     ) -> Result<(Vec<LayerWeights>, f64), DetectError> {
-        let (n_steps, shape) = (self.options.steps, learner.shape());
-        let n_last = n_steps.div_ceil(LAST_SHARE);
-        let mut order = Order::new(images, training.seed.wrapping_add(number << 32));
-        let mut loss = 0.0;
-        for step in 0..n_steps {
-            go_on(progress)?;
-            let mut batch = CanvasBatch::default();
-            for place in 0..PER_STEP.min(images.len()) {
-                let at = step * PER_STEP.min(images.len()) + place;
-                let index = order.at(at);
-                let own = training.described.own_rows(index);
-                let rows = training.described.image(index)?;
-                let mut canvas = Canvas::of(training.described.patches(index, (&rows, own)), shape, range);
-                if !self.options.augment.is_empty() {
-                    let mut random = ChaCha8Rng::seed_from_u64(order.seed);
-                    // The first streams are those of orders.
-                    random.set_stream((1 << 32) + at as u64);
-                    vary(&mut canvas, shape, &self.options.augment, &mut random);
-                }
-                batch.given.extend(canvas.values);
-                batch.counts.extend(canvas.counts);
-            }
-            let own = learner.step(&batch)?;
-            if step + n_last >= n_steps {
-                loss += f64::from(own) / n_last as f64;
-            }
-            progress.advance(1);
+        let groups = (0..training.images.len()).map(|index| training.group(index)).filter(|group| sees(*group));
+        let apart = kept_apart(&groups.collect(), self.plan.watch);
+        let of = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            (0..training.images.len()).filter(|index| wanted(training.group(*index))).collect()
+        };
+        let seen = of(&|group| sees(group) && !apart.contains(&group));
+        let watched = of(&|group| apart.contains(&group));
+        if seen.is_empty() {
+            return Err(DetectError::Bank(BankError::Empty));
         }
-        Ok((learner.weights()?, loss))
+        let seed = training.seed.wrapping_add((number as u64) << 32);
+        let Plan { weight_decay, clip_norm, batch, steps, .. } = self.plan;
+        let plan = AutoencoderPlan { weight_decay, clip_norm, seed, ..AutoencoderPlan::new(shape) };
+        let inputs = self.inputs((features, training), (&plan, range));
+        let mut learner = Learner::new(&plan, features.device())?;
+        let augment = &*self.options.augment;
+        let canvases = Canvases { training, shape, range, augment, seed };
+        let mut batches = CanvasBatches::new(canvases, (seen, watched), batch);
+        let name = &*format!("{start}autoencoder-{number}");
+        train(
+            &Task { name, plan: &self.plan, inputs: &inputs, run: training.run },
+            &mut learner,
+            &mut batches,
+            progress,
+        )?;
+        // The loss that is kept is of images, not of a step, so that it is the same after an interruption.
+        let loss = learner.loss(&batches.batch(steps)?)?;
+        Ok((learner.weights()?, f64::from(loss)))
+    }
+
+    /// All that decides a network's weights beside its name and [`Self::plan`].
+    fn inputs(
+        &self,
+        (features, training): (&FeaturePipeline, &Training<'_>),
+        (plan, range): (&AutoencoderPlan, Range),
+    ) -> String {
+        let described = features.entry(training.described.grid(), CHANNELS);
+        let groups: Vec<usize> = (0..training.images.len()).map(|index| training.group(index)).collect();
+        format!(
+            "{NAME} {} {plan:?} {range:?} {:?} {described:?} {:?} {:?} {groups:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            self.options.augment,
+            features.roi,
+            training.images,
+            training.fingerprint
+        )
     }
 }
 
-/// Images in the order in which they are learned from: all of them in one order, then in another.
-struct Order<'a> {
-    images: &'a [usize],
-    seed: u64,
-    /// The round, and its order.
-    known: (usize, Vec<usize>),
-}
-
-impl<'a> Order<'a> {
-    fn new(images: &'a [usize], seed: u64) -> Self {
-        Self { images, seed, known: (usize::MAX, vec![]) }
-    }
-
-    fn at(&mut self, at: usize) -> usize {
-        let (round, place) = (at / self.images.len(), at % self.images.len());
-        if self.known.0 != round {
-            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-            random.set_stream(round as u64 + 1);
-            let mut order = self.images.to_vec();
-            order.shuffle(&mut random);
-            self.known = (round, order);
-        }
-        self.known.1[place]
-    }
-}
-
-impl Method for Plan {
+impl Method for Networks {
     fn kind(&self) -> &str {
         NAME
     }
@@ -126,10 +109,16 @@ impl Method for Plan {
         true
     }
 
+    fn trains(&self) -> bool {
+        true
+    }
+
     fn peak_bytes(&self, size: FitSize) -> u64 {
         // The canvas may be up to twice as large along a side.
         let pixels = 4 * size.n_patches as u64;
-        pixels.saturating_mul(PER_STEP as u64 * VALUES_BY_PIXEL * size_of::<f32>() as u64).saturating_add(1 << 26)
+        pixels
+            .saturating_mul(self.plan.batch as u64 * VALUES_BY_PIXEL * size_of::<f32>() as u64)
+            .saturating_add(1 << 26)
     }
 
     fn fit(
@@ -158,28 +147,26 @@ impl Method for Plan {
             let found = format!("{} x {}", grid.n_rows, grid.n_cols);
             return refused("image size", &format!("at most {most} pixels"), found);
         };
-        let n_folds = training.n_folds(N_NETWORKS);
-        progress.begin("training", n_folds * self.options.steps);
+        let (n_folds, start) = (training.n_folds(N_NETWORKS), training.run.next_fit());
+        progress.begin("training", n_folds * self.plan.steps);
         let (mut networks, mut loss) = (vec![], 0.0);
         for fold in 0..n_folds {
-            let sees = |index: &usize| n_folds == 1 || training.group(*index) % n_folds != fold;
-            let images: Vec<usize> = (0..training.images.len()).filter(sees).collect();
-            let seed = training.seed.wrapping_add((fold as u64) << 32);
-            let plan = AutoencoderPlan { shape, n_steps: self.options.steps, seed, ..AutoencoderPlan::new(shape) };
-            let learner = Learner::new(&plan, features.device())?;
-            let (weights, own) = self.network((training, &images), (learner, range, fold as u64), progress)?;
+            let sees = |group: usize| n_folds == 1 || group % n_folds != fold;
+            let (weights, own) =
+                self.network((&features, training), (shape, range, &sees), (fold, &start), progress)?;
             networks.push(weights);
             loss += own / n_folds as f64;
         }
         progress.end();
-        let Options { scoring, steps, augment, .. } = &self.options;
+        let Options { scoring, augment, .. } = &self.options;
         let settings = Settings {
             n_channels,
             n_levels: shape.n_levels,
             low: range.low,
             high: range.high,
             n_networks: n_folds,
-            steps: *steps,
+            steps: self.plan.steps,
+            training: TrainingEntry::of(&self.plan, &AutoencoderPlan::usual_training()),
             augment: augment.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             loss: loss as f32,
             image_score: scoring.image_score.to_string(),

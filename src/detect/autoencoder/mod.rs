@@ -5,6 +5,7 @@
 //! is said by the one that has not seen it.
 
 mod augment;
+mod batches;
 mod canvas;
 mod detector;
 mod fit;
@@ -15,7 +16,7 @@ mod settings;
 
 use super::{DetectError, Kind, Method, Options, Preset, Quality, Sees};
 use crate::score::ImageScore;
-use fit::Plan;
+use fit::Networks;
 use std::sync::Arc;
 
 /// The registry's line.
@@ -33,7 +34,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
-    Ok(Arc::new(Plan::new(options)?))
+    Ok(Arc::new(Networks::new(options)?))
 }
 
 /// The image score is the mean of this share of the pixels, the largest errors: of a single one chance decides.

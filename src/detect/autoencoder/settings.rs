@@ -2,8 +2,9 @@
 
 use crate::bundle::settings::{check_between, check_named, check_size};
 use crate::bundle::{Defect, MAX_MAGNITUDE, MAX_MAP_SIGMA_PX, exact};
-use crate::detect::{DetectError, MAX_STEPS, Scoring};
+use crate::detect::{DetectError, Scoring, TrainingEntry};
 use crate::model::reconstruction::AutoencoderShape;
+use crate::model::training::MAX_STEPS;
 use serde::{Deserialize, Serialize};
 
 /// Most networks.
@@ -27,10 +28,13 @@ pub(super) struct Settings {
     pub(super) n_networks: usize,
     /// Steps of each training.
     pub(super) steps: usize,
+    /// How it trained, where that is not the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) training: Option<TrainingEntry>,
     /// How images varied while they were learned from; left out of the file where they did not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) augment: String,
-    /// Mean loss over the last steps of each.
+    /// Mean loss of some images at the end.
     #[serde(with = "exact")]
     pub(super) loss: f32,
     /// The image score: `max`, `top:0.01`.
@@ -52,6 +56,7 @@ impl Settings {
     /// Checks every field.
     pub(super) fn check(&self) -> Result<(), Defect> {
         check_named("image_score", &self.image_score)?;
+        self.training.as_ref().map_or(Ok(()), TrainingEntry::check)?;
         if !self.augment.is_empty() {
             check_named("augment", &self.augment)?;
         }

@@ -24,8 +24,6 @@ const LEAST_SHARE: f32 = 0.2;
 pub(super) const AT_A_TIME: usize = 4;
 /// Pixels of these, at most, where there is more than one.
 const PIXELS_AT_A_TIME: usize = 1 << 22;
-/// Patches of each kind in a step.
-const PER_STEP: usize = 256;
 
 /// Descriptors of patches of spoiled images, each with the index of its image.
 #[derive(Default)]
@@ -170,15 +168,24 @@ pub(super) struct Seen<'a> {
     beside: Vec<usize>,
 }
 
+/// The patches of a step, by their numbers.
+pub(super) struct Picked {
+    /// Rows of normal images, those that get noise last.
+    rows: Vec<usize>,
+    n_noisy: usize,
+    beside: Vec<usize>,
+    anomalous: Vec<usize>,
+}
+
 impl Seen<'_> {
-    /// Patches of a step, drawn with replacement.
-    pub(super) fn batch(&self, random: &mut ChaCha8Rng) -> Result<HeadBatch, DetectError> {
-        let (training, dim) = (self.of.training, self.of.training.described.dim());
+    /// Draws the patches of a step with replacement, `n` of each kind: as many numbers in each step.
+    pub(super) fn pick(&self, n: usize, random: &mut ChaCha8Rng) -> Picked {
+        let training = self.of.training;
         let has_faults = !self.anomalous.is_empty();
-        let n_beside = if self.beside.is_empty() { 0 } else { PER_STEP / 4 };
-        let n_noisy = if has_faults { PER_STEP / 4 } else { PER_STEP };
+        let n_beside = if self.beside.is_empty() { 0 } else { n / 4 };
+        let n_noisy = if has_faults { (n / 4).max(1) } else { n };
         let n_rows = self.ends.last().copied().unwrap_or(0);
-        let rows: Vec<usize> = (0..PER_STEP - n_beside + n_noisy)
+        let rows = (0..n - n_beside + n_noisy)
             .map(|_| {
                 let at = random.random_range(0..n_rows);
                 let image = self.ends.partition_point(|end| *end <= at);
@@ -186,14 +193,23 @@ impl Seen<'_> {
                 training.described.rows_of(self.images[image]).start + at - before
             })
             .collect();
-        let mut normal = training.described.gather(&rows)?;
-        let noisy = normal.split_off((PER_STEP - n_beside) * dim);
-        let mut pick = |from: &Kept, which: &[usize], n: usize| -> Vec<f32> {
-            let one = |_| &from.rows[which[random.random_range(0..which.len())] * dim..][..dim];
-            (0..n).flat_map(one).copied().collect()
+        let mut pick = |which: &[usize], n: usize| -> Vec<usize> {
+            (0..n).map(|_| which[random.random_range(0..which.len())]).collect()
         };
-        normal.extend(pick(&self.of.beside, &self.beside, n_beside));
-        let anomalous = pick(&self.of.anomalous, &self.anomalous, if has_faults { PER_STEP } else { 0 });
+        let beside = pick(&self.beside, n_beside);
+        Picked { rows, n_noisy, beside, anomalous: pick(&self.anomalous, if has_faults { n } else { 0 }) }
+    }
+
+    /// The descriptors of these patches.
+    pub(super) fn batch(&self, picked: &Picked) -> Result<HeadBatch, DetectError> {
+        let (training, dim) = (self.of.training, self.of.training.described.dim());
+        let mut normal = training.described.gather(&picked.rows)?;
+        let noisy = normal.split_off((picked.rows.len() - picked.n_noisy) * dim);
+        let rows = |from: &Kept, which: &[usize]| -> Vec<f32> {
+            which.iter().flat_map(|at| &from.rows[at * dim..][..dim]).copied().collect()
+        };
+        normal.extend(rows(&self.of.beside, &picked.beside));
+        let anomalous = rows(&self.of.anomalous, &picked.anomalous);
         let apply = |rows: Vec<f32>| self.of.input.apply(&rows);
         Ok(HeadBatch { normal: apply(normal)?, anomalous: apply(anomalous)?, noisy: apply(noisy)? })
     }

@@ -1,5 +1,6 @@
 //! Normal images to trained heads.
 
+use super::batches::HeadBatches;
 use super::examples::{AT_A_TIME, Examples, MOST_KEPT};
 use super::fitted::{Discriminative, NAME};
 use super::head::{Head, judged};
@@ -10,13 +11,12 @@ use crate::bank::{BankError, RowSource};
 use crate::bundle::{Section, SectionEntry};
 use crate::condition::Admission;
 use crate::detect::{
-    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, MAX_STEPS, MAX_VERSIONS, Method, Options, Patches,
-    Training, View, go_on,
+    DetectError, Detector, Distances, FeaturePipeline, Fit, FitSize, MAX_VERSIONS, Method, Options, Patches, Training,
+    TrainingEntry, View, kept_apart,
 };
 use crate::model::head::{HeadPlan, HeadWeights, Learner};
+use crate::model::training::{Plan, Task, train};
 use crate::progress::Progress;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 /// Heads, each of which is trained without one of as many parts of the images.
 const N_HEADS: usize = 4;
@@ -26,54 +26,71 @@ const FLOOR: f64 = 1.0;
 
 /// How heads are trained.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct Heads {
     options: Options,
+    plan: Plan,
 }
 
-impl Plan {
+impl Heads {
     pub(super) fn new(options: &Options) -> Result<Self, DetectError> {
         options.scoring.check_without_bank()?;
-        let refused = |setting, expected: String, found: String| Err(DetectError::Setting { setting, expected, found });
-        if !(1..=MAX_STEPS).contains(&options.steps) {
-            return refused("steps", format!("1 to {MAX_STEPS}"), options.steps.to_string());
-        }
         if !(1..=MAX_VERSIONS).contains(&options.versions) {
-            return refused("versions", format!("1 to {MAX_VERSIONS}"), options.versions.to_string());
+            let (expected, found) = (format!("1 to {MAX_VERSIONS}"), options.versions.to_string());
+            return Err(DetectError::Setting { setting: "versions", expected, found });
         }
-        Ok(Self { options: options.clone() })
+        Ok(Self { options: options.clone(), plan: options.training.plan(&HeadPlan::usual_training())? })
     }
 
-    /// Trains a head on what it sees.
+    /// Trains a head on the groups that it sees.
     fn head(
         &self,
         (examples, sees): (&Examples<'_>, &dyn Fn(usize) -> bool),
         (features, training): (&FeaturePipeline, &Training<'_>),
-        (number, input): (usize, &Input),
+        (number, start, input): (usize, &str, &Input),
         progress: &dyn Progress,
     ) -> Result<HeadWeights, DetectError> {
-        let seen = examples.seen_by(sees).ok_or(DetectError::Bank(BankError::Empty))?;
+        let groups = (0..training.images.len()).map(|index| training.group(index)).filter(|group| sees(*group));
+        let apart = kept_apart(&groups.collect(), self.plan.watch);
+        let seen = examples.seen_by(|group| sees(group) && !apart.contains(&group));
+        let seen = seen.ok_or(DetectError::Bank(BankError::Empty))?;
+        let watched = if apart.is_empty() { None } else { examples.seen_by(|group| apart.contains(&group)) };
         let seed = training.seed.wrapping_add((number as u64) << 32);
-        let plan = HeadPlan { n_steps: self.options.steps, seed, ..HeadPlan::default() };
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(1);
+        let Plan { weight_decay, clip_norm, batch, .. } = self.plan;
+        let plan = HeadPlan { seed, weight_decay, clip_norm, ..HeadPlan::default() };
+        let inputs = self.inputs((features, training), &plan);
         let mut learner = Learner::new(plan, training.described.dim(), features.device())?;
-        for step in 0..self.options.steps {
-            if step % 16 == 0 {
-                go_on(progress)?;
-            }
-            learner.step(&seen.batch(&mut random)?)?;
-            progress.advance(1);
-        }
+        let mut batches = HeadBatches::new((seen, watched), batch, seed);
+        let name = &*format!("{start}head-{number}");
+        let task = Task { name, plan: &self.plan, inputs: &inputs, run: training.run };
+        train(&task, &mut learner, &mut batches, progress)?;
         input.joined(learner.weights()?)
+    }
+
+    /// All that decides a head's weights beside its name and [`Self::plan`].
+    fn inputs(&self, (features, training): (&FeaturePipeline, &Training<'_>), plan: &HeadPlan) -> String {
+        let described = features.entry(training.described.grid(), training.described.dim());
+        let Options { faults, versions, .. } = self.options;
+        let groups: Vec<usize> = (0..training.images.len()).map(|index| training.group(index)).collect();
+        format!(
+            "{NAME} {} {plan:?} {faults} {versions} {FLOOR} {described:?} {:?} {:?} {groups:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            features.roi,
+            training.images,
+            training.fingerprint
+        )
     }
 }
 
-impl Method for Plan {
+impl Method for Heads {
     fn kind(&self) -> &str {
         NAME
     }
 
     fn depends_on_seed(&self) -> bool {
+        true
+    }
+
+    fn trains(&self) -> bool {
         true
     }
 
@@ -94,23 +111,24 @@ impl Method for Plan {
         progress: &dyn Progress,
     ) -> Result<Box<dyn Fit>, DetectError> {
         let (dim, grid) = (training.described.dim(), training.described.grid());
-        let Options { scoring, faults, versions, steps, .. } = &self.options;
+        let Options { scoring, faults, versions, .. } = &self.options;
         let input = Input::measure(training.described, FLOOR)?;
         let examples = Examples::make((&features, training, &input), (*faults, *versions), progress)?;
-        let n_folds = training.n_folds(N_HEADS);
-        progress.begin("training", n_folds * steps);
+        let (n_folds, start) = (training.n_folds(N_HEADS), training.run.next_fit());
+        progress.begin("training", n_folds * self.plan.steps);
         let mut heads = vec![];
         for fold in 0..n_folds {
             // A head of one fold alone sees all.
             let sees = |group: usize| n_folds == 1 || group % n_folds != fold;
-            heads.push(self.head((&examples, &sees), (&features, training), (fold, &input), progress)?);
+            heads.push(self.head((&examples, &sees), (&features, training), (fold, &start, &input), progress)?);
         }
         progress.end();
         let settings = Settings {
             faults: faults.to_string(),
             versions: *versions,
             n_anomalous: examples.n_anomalous(),
-            steps: *steps,
+            steps: self.plan.steps,
+            training: TrainingEntry::of(&self.plan, &HeadPlan::usual_training()),
             n_heads: n_folds,
             n_hidden: HeadPlan::default().n_hidden,
             image_score: scoring.image_score.to_string(),

@@ -4,6 +4,7 @@
 //! Four heads, each trained without a fourth of the groups of images, judge together; what an image would score had it never been
 //! seen is said by the one that has not seen it.
 
+mod batches;
 mod detector;
 mod examples;
 mod faults;
@@ -15,7 +16,7 @@ mod section;
 mod settings;
 
 use super::{DetectError, Kind, Method, Options, Preset};
-use fit::Plan;
+use fit::Heads;
 use std::sync::Arc;
 
 /// The registry's line.
@@ -33,5 +34,5 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn method(options: &Options) -> Result<Arc<dyn Method>, DetectError> {
-    Ok(Arc::new(Plan::new(options)?))
+    Ok(Arc::new(Heads::new(options)?))
 }

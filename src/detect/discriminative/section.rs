@@ -36,15 +36,18 @@ pub(super) fn check(_entry: &SectionEntry, _tensors: TensorsOf<'_>, _shared: &Ma
 
 pub(super) fn facts(entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, String)> {
     let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
-    let Settings { faults, versions, n_anomalous, steps, n_heads, n_hidden, .. } = settings;
+    let Settings { faults, versions, n_anomalous, steps, training, n_heads, n_hidden, .. } = settings;
     let from = match &*faults {
         "none" => "noise on normal patches alone".to_owned(),
         _ => format!("{n_anomalous} patches of {faults} faults in {versions} versions of each image"),
     };
-    vec![
-        ("heads".to_owned(), format!("{n_heads} with {n_hidden} hidden values, {steps} steps each")),
+    let at_most = training.as_ref().and_then(|own| own.stop.as_ref()).map_or("", |_| "at most ");
+    let mut facts = vec![
+        ("heads".to_owned(), format!("{n_heads} with {n_hidden} hidden values, {at_most}{steps} steps each")),
         ("faults".to_owned(), from),
-    ]
+    ];
+    facts.extend(training.map(|own| ("training".to_owned(), own.text())));
+    facts
 }
 
 pub(super) fn open(

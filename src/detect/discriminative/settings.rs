@@ -2,7 +2,8 @@
 
 use crate::bundle::settings::{check_between, check_named, check_size};
 use crate::bundle::{Defect, MAX_MAP_SIGMA_PX, exact};
-use crate::detect::{DetectError, MAX_STEPS, MAX_VERSIONS, Scoring};
+use crate::detect::{DetectError, MAX_VERSIONS, Scoring, TrainingEntry};
+use crate::model::training::MAX_STEPS;
 use serde::{Deserialize, Serialize};
 
 /// Most heads, and most values of a hidden layer.
@@ -21,6 +22,9 @@ pub(super) struct Settings {
     pub(super) n_anomalous: usize,
     /// Steps of each training.
     pub(super) steps: usize,
+    /// How, where that is not the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) training: Option<TrainingEntry>,
     /// Trained heads.
     pub(super) n_heads: usize,
     /// Values of their hidden layer.
@@ -44,6 +48,7 @@ impl Settings {
         check_between("map_sigma_px", self.map_sigma_px, 0.0, MAX_MAP_SIGMA_PX)?;
         check_size("versions", self.versions, MAX_VERSIONS)?;
         check_size("steps", self.steps, MAX_STEPS)?;
+        self.training.iter().try_for_each(TrainingEntry::check)?;
         check_size("n_heads", self.n_heads, MAX_HEADS)?;
         check_size("n_hidden", self.n_hidden, MAX_HIDDEN)
     }

@@ -1,36 +1,51 @@
 //! Steps of the training.
 
 use super::HeadWeights;
-use super::network::{Layers, read};
+use super::network::Layers;
 use crate::model::guard::catch;
+use crate::model::training::{Named, Optimiser, Plan, Schedule, Stepped, Trainee, read};
 use crate::model::{ModelError, OpenDevice};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use std::f64::consts::PI;
 
-/// How a head is trained.
+/// How a head is made and trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadPlan {
     /// Values of its hidden layer.
     pub n_hidden: usize,
-    /// Steps.
-    pub n_steps: usize,
-    /// The rate of the first step; that of the others follows a half cosine down to none.
-    pub rate: f64,
     /// What `AdamW` takes from each weight, as a share of the rate.
     pub weight_decay: f64,
+    /// Norm that gradients are cut down to.
+    pub clip_norm: Option<f64>,
     /// Deviation of the noise that makes an adapted normal patch an anomalous one.
     pub noise: f32,
     /// Seed of all that is drawn.
     pub seed: u64,
 }
 
+impl HeadPlan {
+    /// A head whose training is not changed: 256 patches of each kind in a step, the first rate 1e-3, a half cosine.
+    #[must_use]
+    pub fn usual_training() -> Plan {
+        Plan {
+            steps: 1000,
+            batch: 256,
+            rate: 1e-3,
+            schedule: Schedule::Cosine,
+            weight_decay: Self::default().weight_decay,
+            clip_norm: None,
+            evaluate: 50,
+            watch: 0.0,
+            stop: None,
+        }
+    }
+}
+
 impl Default for HeadPlan {
     fn default() -> Self {
-        Self { n_hidden: 256, n_steps: 1000, rate: 1e-3, weight_decay: 1e-5, noise: 0.5, seed: 0 }
+        Self { n_hidden: 256, weight_decay: 1e-5, clip_norm: None, noise: 0.5, seed: 0 }
     }
 }
 
@@ -50,15 +65,21 @@ const MARGIN: f32 = 0.5;
 /// How much the focal loss (Lin et al., *Focal Loss for Dense Object Detection*, ICCV 2017, equation 4) attends to what is hard.
 const FOCUS: f32 = 4.0;
 
+/// Number of the random numbers for batches that it does not learn from.
+const WATCH_STREAM: u64 = 2;
+
 /// A head that learns.
 pub struct Learner {
     plan: HeadPlan,
     layers: Layers,
-    optimiser: ModuleOptimizer,
+    optimiser: Optimiser,
     device: Device,
     random: ChaCha8Rng,
+    /// Where the noise of the first step begins among the random numbers.
+    first_noise: u128,
+    /// The step whose noise comes next.
+    next: usize,
     dim: usize,
-    n_done: usize,
 }
 
 impl Learner {
@@ -71,46 +92,43 @@ impl Learner {
             let device = device.device.clone().autodiff();
             let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
             let layers = Layers::drawn(dim, plan.n_hidden, &mut random, &device);
-            let optimiser = AdamWConfig::new().with_weight_decay(plan.weight_decay as f32).init();
-            Ok(Self { plan, layers, optimiser, device, random, dim, n_done: 0 })
+            let optimiser = Optimiser::new(plan.weight_decay, plan.clip_norm);
+            let first_noise = random.get_word_pos();
+            Ok(Self { plan, layers, optimiser, device, random, first_noise, next: 0, dim })
         })
     }
 
-    /// Learns from a batch; the loss before.
-    ///
-    /// # Errors
-    /// [`ModelError::Device`] where the device fails, [`ModelError::Diverged`] for a loss that is no number.
-    pub fn step(&mut self, batch: &HeadBatch) -> Result<f32, ModelError> {
+    /// The loss of a batch, `[1]`, with noise of `n_noisy * dim` values for those that are to be made anomalous.
+    fn loss_of(&self, batch: &HeadBatch, mut noise: Vec<f32>) -> Tensor<1> {
         let dim = self.dim;
-        let (n_normal, n_all) =
-            (batch.normal.len() / dim, (batch.normal.len() + batch.anomalous.len() + batch.noisy.len()) / dim);
-        let n_noisy = batch.noisy.len() / dim;
         let values = [&*batch.normal, &batch.anomalous, &batch.noisy].concat();
-        let mut noise = vec![0.0f32; (n_all - n_noisy) * dim];
-        let drawn = |_| -> f32 { StandardNormal.sample(&mut self.random) };
-        noise.extend((0..n_noisy * dim).map(drawn).map(|value| value * self.plan.noise));
-        let rate = self.plan.rate * 0.5 * (1.0 + (PI * self.n_done as f64 / self.plan.n_steps.max(1) as f64).cos());
-        let layers = self.layers.clone();
-        let (layers, loss) = catch(|| {
-            let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [n_all, dim]), &self.device);
-            let said = layers.forward(tensor(values), tensor(noise));
-            let of = |range: std::ops::Range<usize>| said.clone().slice([range, 0..1]);
-            let (normal, anomalous) = (of(0..n_normal), of(n_normal..n_all));
-            // Both kinds count the same, however many there are of each.
-            let loss = activation::relu(normal.clone() + MARGIN).mean()
-                + activation::relu(-anomalous.clone() + MARGIN).mean()
-                + focal(-normal)
-                + focal(anomalous);
-            let value = read(loss.clone().inner())?.first().copied().unwrap_or(f32::NAN);
-            let gradients = GradientsParams::from_grads(loss.backward(), &layers);
-            Ok((self.optimiser.step(rate, layers, gradients), value))
-        })?;
-        if !loss.is_finite() {
-            return Err(ModelError::Diverged { step: self.n_done, loss });
+        let (n_normal, n_all) = (batch.normal.len() / dim, values.len() / dim);
+        let mut all_noise = vec![0.0f32; values.len() - noise.len()];
+        all_noise.append(&mut noise);
+        let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [n_all, dim]), &self.device);
+        let said = self.layers.forward(tensor(values), tensor(all_noise));
+        let of = |range: std::ops::Range<usize>| said.clone().slice([range, 0..1]);
+        let (normal, anomalous) = (of(0..n_normal), of(n_normal..n_all));
+        // Both kinds count the same, however many there are of each.
+        activation::relu(normal.clone() + MARGIN).mean()
+            + activation::relu(-anomalous.clone() + MARGIN).mean()
+            + focal(-normal)
+            + focal(anomalous)
+    }
+
+    /// The noise of a step: so many values, the same number in each step. Those of steps before are drawn again where they were not.
+    fn noise(&mut self, step: usize, n: usize) -> Vec<f32> {
+        if step < self.next {
+            self.next = 0;
+            self.random.set_word_pos(self.first_noise);
         }
-        self.layers = layers;
-        self.n_done += 1;
-        Ok(loss)
+        let random = &mut self.random;
+        let mut drawn = || -> f32 { StandardNormal.sample(random) };
+        for _ in 0..(step - self.next) * n {
+            let _before = drawn();
+        }
+        self.next = step + 1;
+        (0..n).map(|_| drawn() * self.plan.noise).collect()
     }
 
     /// What it has learned.
@@ -119,6 +137,39 @@ impl Learner {
     /// [`ModelError::Device`] where the device fails.
     pub fn weights(&self) -> Result<HeadWeights, ModelError> {
         catch(|| self.layers.weights())
+    }
+}
+
+impl Trainee for Learner {
+    type Batch = HeadBatch;
+
+    fn step(&mut self, number: usize, rate: f64, batch: &HeadBatch) -> Result<Stepped, ModelError> {
+        let noise = self.noise(number, batch.noisy.len());
+        let layers = self.layers.clone();
+        let (layers, stepped) = catch(|| {
+            let loss = self.loss_of(batch, noise);
+            self.optimiser.step((number, rate), layers, &loss)
+        })?;
+        self.layers = layers;
+        Ok(stepped)
+    }
+
+    fn loss(&mut self, batch: &HeadBatch) -> Result<f32, ModelError> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.plan.seed);
+        random.set_stream(WATCH_STREAM);
+        let drawn = |_| -> f32 { StandardNormal.sample(&mut random) };
+        let noise = (0..batch.noisy.len()).map(drawn).map(|value| value * self.plan.noise).collect();
+        catch(|| Ok(read(self.loss_of(batch, noise).inner())?.first().copied().unwrap_or(f32::NAN)))
+    }
+
+    fn state(&self) -> Result<Vec<Named>, ModelError> {
+        catch(|| self.optimiser.state(&self.layers))
+    }
+
+    fn restore(&mut self, state: Vec<Named>) -> Result<(), ModelError> {
+        let layers = self.layers.clone();
+        self.layers = catch(|| self.optimiser.restore(layers, state, &self.device))?;
+        Ok(())
     }
 }
 
@@ -151,9 +202,11 @@ mod tests {
     }
 
     fn trained(n_steps: usize, seed: u64) -> HeadWeights {
-        let plan = HeadPlan { n_hidden: 16, n_steps, rate: 1e-2, seed, ..HeadPlan::default() };
+        let plan = HeadPlan { n_hidden: 16, seed, ..HeadPlan::default() };
         let mut learner = Learner::new(plan, DIM, &OpenDevice::cpu()).unwrap();
-        let losses: Vec<f32> = (0..n_steps).map(|step| learner.step(&batch(step as u64)).unwrap()).collect();
+        let rate = |step| Schedule::Cosine.rate(1e-2, step, n_steps);
+        let mut one = |step| learner.step(step, rate(step), &batch(step as u64)).unwrap().loss;
+        let losses: Vec<f32> = (0..n_steps).map(&mut one).collect();
         assert!(losses[n_steps - 1] < 0.2 * losses[0], "{losses:?}");
         learner.weights().unwrap()
     }
@@ -185,11 +238,12 @@ mod tests {
 
     #[test]
     fn noise_alone_teaches_what_is_off_the_normal_patches() {
-        let plan = HeadPlan { n_hidden: 16, n_steps: 300, rate: 1e-2, noise: 1.0, ..HeadPlan::default() };
+        let plan = HeadPlan { n_hidden: 16, noise: 1.0, ..HeadPlan::default() };
         let mut learner = Learner::new(plan, DIM, &OpenDevice::cpu()).unwrap();
         for step in 0..300 {
-            let HeadBatch { normal, .. } = batch(step);
-            learner.step(&HeadBatch { noisy: normal.clone(), normal, anomalous: vec![] }).unwrap();
+            let HeadBatch { normal, .. } = batch(step as u64);
+            let rate = Schedule::Cosine.rate(1e-2, step, 300);
+            learner.step(step, rate, &HeadBatch { noisy: normal.clone(), normal, anomalous: vec![] }).unwrap();
         }
         let (weights, fresh) = (learner.weights().unwrap(), batch(777));
         let mean = |rows: &[f32]| rows.chunks_exact(DIM).map(|row| said(&weights, row)).sum::<f32>() / 64.0;
@@ -197,9 +251,42 @@ mod tests {
     }
 
     #[test]
+    fn one_that_goes_back_to_a_state_goes_on_bit_for_bit_as_the_one_that_it_is_of() {
+        let noisy = |step: usize| {
+            let own = batch(step as u64);
+            HeadBatch { noisy: own.normal.clone(), ..own }
+        };
+        let plan = HeadPlan { n_hidden: 16, seed: 3, ..HeadPlan::default() };
+        let fresh = || Learner::new(plan.clone(), DIM, &OpenDevice::cpu()).unwrap();
+        let mut learner = fresh();
+        let mut step = |learner: &mut Learner, at: usize| drop(learner.step(at, 1e-2, &noisy(at)).unwrap());
+        (0..7).for_each(|at| step(&mut learner, at));
+        let state = learner.state().unwrap();
+        (7..20).for_each(|at| step(&mut learner, at));
+        let mut second = fresh();
+        second.restore(state.clone()).unwrap();
+        assert_eq!(second.state().unwrap(), state);
+        // What is asked between steps changes none.
+        assert!(second.loss(&noisy(99)).unwrap().is_finite());
+        (7..20).for_each(|at| step(&mut second, at));
+        assert_eq!(second.state().unwrap(), learner.state().unwrap());
+        // A state of something else changes nothing.
+        let before = second.state().unwrap();
+        let changes: [fn(&mut Vec<Named>); 3] = [|s| drop(s.pop()), |s| s[0].shape[0] += 1, |s| s[0].name.push('x')];
+        for change in changes {
+            let mut other = state.clone();
+            change(&mut other);
+            assert!(matches!(second.restore(other), Err(ModelError::State { .. })));
+        }
+        assert_eq!(second.state().unwrap(), before);
+    }
+
+    #[test]
     fn a_loss_that_is_no_number_is_an_error() {
         let mut learner = Learner::new(HeadPlan::default(), DIM, &OpenDevice::cpu()).unwrap();
         let broken = HeadBatch { normal: vec![f32::NAN; DIM], anomalous: vec![1.0; DIM], noisy: vec![] };
-        assert!(matches!(learner.step(&broken), Err(ModelError::Diverged { step: 0, .. })));
+        let before = learner.state().unwrap();
+        assert!(matches!(learner.step(0, 1e-3, &broken), Err(ModelError::Diverged { step: 0, .. })));
+        assert_eq!(learner.state().unwrap(), before);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{HeadWeights, LEAK};
 use crate::model::ModelError;
-use crate::model::failure::failed;
+use crate::model::training::read;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::Rng;
@@ -54,10 +54,4 @@ impl Layers {
 
 fn parameter(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
-}
-
-/// The values of a tensor.
-pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    let data = tensor.try_into_data().map_err(|error| failed(&format!("{error:?}")))?;
-    data.try_to_vec::<f32>().map_err(|error| failed(&format!("{error:?}")))
 }

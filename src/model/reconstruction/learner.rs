@@ -1,27 +1,28 @@
 //! Steps of the training.
 
 use super::burn_layers::{Layers, loss};
-use super::network::Autoencoder;
+use super::network::{Autoencoder, Said};
 use super::ssim::{n_windows, whole_windows};
 use super::{AutoencoderShape, LayerWeights, Loss};
 use crate::model::feature_map::host_values;
 use crate::model::guard::catch;
+use crate::model::training::{Named, Optimiser, Plan, Schedule, Stepped, Trainee};
 use crate::model::{ModelError, OpenDevice};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use std::f64::consts::PI;
 
-/// How an autoencoder is trained.
+/// What keeps `AdamW` from dividing by nothing: PyTorch's.
+const EPSILON: f32 = 1e-8;
+
+/// How an autoencoder is made and trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AutoencoderPlan {
     /// Its layers.
     pub shape: AutoencoderShape,
-    /// Steps.
-    pub n_steps: usize,
-    /// The rate of the first step; that of the others follows a half cosine down to none.
-    pub rate: f64,
     /// What `AdamW` takes from each weight, as a share of the rate.
     pub weight_decay: f64,
+    /// Norm that gradients are cut down to.
+    pub clip_norm: Option<f64>,
     /// Seed of the first weights.
     pub seed: u64,
 }
@@ -30,7 +31,23 @@ impl AutoencoderPlan {
     /// For an autoencoder of this shape, all else at its default.
     #[must_use]
     pub fn new(shape: AutoencoderShape) -> Self {
-        Self { shape, n_steps: 1000, rate: 1e-3, weight_decay: 1e-5, seed: 0 }
+        Self { shape, weight_decay: 1e-5, clip_norm: None, seed: 0 }
+    }
+
+    /// A training that is not changed: eight images in a step, the first rate 1e-3, a half cosine.
+    #[must_use]
+    pub fn usual_training() -> Plan {
+        Plan {
+            steps: 1000,
+            batch: 8,
+            rate: 1e-3,
+            schedule: Schedule::Cosine,
+            weight_decay: 1e-5,
+            clip_norm: None,
+            evaluate: 50,
+            watch: 0.0,
+            stop: None,
+        }
     }
 }
 
@@ -47,11 +64,10 @@ pub struct CanvasBatch {
 pub struct Learner {
     plan: AutoencoderPlan,
     layers: Layers,
-    optimiser: ModuleOptimizer,
+    optimiser: Optimiser,
     device: Device,
     /// Whether pcore's own kernels compute the layers: burn's take more than twice as long (docs/benchmarks.md).
     kernels: bool,
-    n_done: usize,
 }
 
 impl Learner {
@@ -72,8 +88,8 @@ impl Learner {
         catch(|| {
             let device = device.device.clone().autodiff();
             let layers = Layers::of(plan.shape, weights, &device);
-            let optimiser = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(plan.weight_decay as f32).init();
-            Ok(Self { plan: plan.clone(), layers, optimiser, device, kernels, n_done: 0 })
+            let optimiser = Optimiser::with_epsilon(plan.weight_decay, plan.clip_norm, EPSILON);
+            Ok(Self { plan: plan.clone(), layers, optimiser, device, kernels })
         })
     }
 
@@ -83,40 +99,29 @@ impl Learner {
         self.plan.shape
     }
 
-    /// Learns from a batch; the loss before.
-    ///
-    /// # Errors
-    /// [`ModelError::Device`] where the device fails, [`ModelError::Diverged`] for a loss that is no number.
-    pub fn step(&mut self, batch: &CanvasBatch) -> Result<f32, ModelError> {
-        let share = self.n_done as f64 / self.plan.n_steps.max(1) as f64;
-        let rate = self.plan.rate * 0.5 * (1.0 + (PI * share).cos());
-        let (value, gradients) = catch(|| if self.kernels { self.by_kernels(batch) } else { self.by_burn(batch) })?;
-        if !value.is_finite() {
-            return Err(ModelError::Diverged { step: self.n_done, loss: value });
-        }
-        let layers = self.layers.clone();
-        self.layers = catch(|| Ok(self.optimiser.step(rate, layers, gradients)))?;
-        self.n_done += 1;
-        Ok(value)
-    }
-
-    fn by_kernels(&self, batch: &CanvasBatch) -> Result<(f32, GradientsParams), ModelError> {
+    /// What the layers say of a batch, and the loss of that with its gradient with respect to what was drawn.
+    fn compared(&self, batch: &CanvasBatch) -> Result<(Autoencoder, Said, f32, Vec<f32>), ModelError> {
         let network = Autoencoder::new(self.plan.shape, self.weights()?)?;
         let said = network.said(&batch.given, true)?;
-        let (value, of_drawn) = Loss::new(self.plan.shape).with_gradient(&batch.given, &said.drawn(), &batch.counts);
-        let mut gradients = GradientsParams::new();
-        let device = self.device.clone().inner();
-        let params = self.layers.weights.iter().zip(&self.layers.biases);
-        for ((weight, bias), own) in params.zip(network.gradients(&said, &of_drawn)?) {
+        let loss = Loss::new(self.plan.shape);
+        let (value, of_drawn) = loss.with_gradient(&batch.given, &said.drawn(), &batch.counts);
+        Ok((network, said, value, of_drawn))
+    }
+
+    /// The gradients of all weights as burn has them.
+    fn registered(&self, found: Vec<LayerWeights>) -> GradientsParams {
+        let (mut gradients, device) = (GradientsParams::new(), self.device.clone().inner());
+        for ((weight, bias), own) in self.layers.weights.iter().zip(&self.layers.biases).zip(found) {
             let data = TensorData::new(own.weight, weight.val().dims());
             gradients.register::<2>(weight.id, Tensor::from_data(data, &device));
             let data = TensorData::new(own.bias, bias.val().dims());
             gradients.register::<1>(bias.id, Tensor::from_data(data, &device));
         }
-        Ok((value, gradients))
+        gradients
     }
 
-    fn by_burn(&self, batch: &CanvasBatch) -> Result<(f32, GradientsParams), ModelError> {
+    /// The loss of a batch, `[1]`, by burn.
+    fn loss_of(&self, batch: &CanvasBatch) -> Tensor<1> {
         let (shape, side) = (self.plan.shape, self.plan.shape.side_px());
         let (n, w) = (batch.given.len() / shape.canvas_len(), n_windows(side));
         let tensor = |values: Vec<f32>, sides| Tensor::<4>::from_data(TensorData::new(values, sides), &self.device);
@@ -125,9 +130,7 @@ impl Learner {
         let whole = tensor(whole.collect(), [n, w, w, 1]);
         let counts = tensor(shares(&batch.counts), [n, side, side, 1]);
         let given = tensor(batch.given.clone(), [n, side, side, shape.n_channels]);
-        let loss = loss(given.clone(), self.layers.forward(shape, given), counts, whole);
-        let value = host_values(loss.clone().inner())?.first().copied().unwrap_or(f32::NAN);
-        Ok((value, GradientsParams::from_grads(loss.backward(), &self.layers)))
+        loss(given.clone(), self.layers.forward(shape, given), counts, whole)
     }
 
     /// What it has learned.
@@ -144,5 +147,44 @@ impl Learner {
             })
             .collect()
         })
+    }
+}
+
+impl Trainee for Learner {
+    type Batch = CanvasBatch;
+
+    fn step(&mut self, number: usize, rate: f64, batch: &CanvasBatch) -> Result<Stepped, ModelError> {
+        let layers = self.layers.clone();
+        let (layers, stepped) = catch(|| {
+            if !self.kernels {
+                let loss = self.loss_of(batch);
+                return self.optimiser.step((number, rate), layers, &loss);
+            }
+            let (network, said, value, of_drawn) = self.compared(batch)?;
+            let mut optimiser = self.optimiser.clone();
+            let gradients = |_: &Layers| Ok(self.registered(network.gradients(&said, &of_drawn)?));
+            let done = optimiser.step_by((number, rate), layers, value, gradients)?;
+            self.optimiser = optimiser;
+            Ok(done)
+        })?;
+        self.layers = layers;
+        Ok(stepped)
+    }
+
+    fn loss(&mut self, batch: &CanvasBatch) -> Result<f32, ModelError> {
+        catch(|| match self.kernels {
+            true => Ok(self.compared(batch)?.2),
+            false => Ok(host_values(self.loss_of(batch).inner())?.first().copied().unwrap_or(f32::NAN)),
+        })
+    }
+
+    fn state(&self) -> Result<Vec<Named>, ModelError> {
+        catch(|| self.optimiser.state(&self.layers))
+    }
+
+    fn restore(&mut self, state: Vec<Named>) -> Result<(), ModelError> {
+        let layers = self.layers.clone();
+        self.layers = catch(|| self.optimiser.restore(layers, state, &self.device))?;
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::ssim::{Windows, n_windows, whole_windows};
 use super::*;
 use crate::model::OpenDevice;
+use crate::model::training::{Schedule, Trainee};
 use serde_json::Value;
 
 const SHAPE: AutoencoderShape = AutoencoderShape { n_channels: 3, n_levels: 3 };
@@ -44,10 +45,10 @@ fn twenty_steps_from_the_same_weights_go_as_those_of_a_twin_in_pytorch() {
     let expected = golden("losses");
     assert_eq!(expected.len(), 20);
     for device in [OpenDevice::cpu(), OpenDevice::flex()] {
-        let plan = AutoencoderPlan { n_steps: expected.len(), ..AutoencoderPlan::new(SHAPE) };
-        let mut learner = Learner::with(&plan, &weights(), &device).unwrap();
+        let mut learner = Learner::with(&AutoencoderPlan::new(SHAPE), &weights(), &device).unwrap();
         for (step, expected) in expected.iter().enumerate() {
-            let found = f64::from(learner.step(&batch()).unwrap());
+            let rate = Schedule::Cosine.rate(1e-3, step, 20);
+            let found = f64::from(learner.step(step, rate, &batch()).unwrap().loss);
             let off = (found - expected).abs() / expected;
             assert!(off < 1e-3, "{}: step {step}: {found} for {expected}", device.description());
         }
@@ -108,11 +109,27 @@ fn a_window_is_whole_where_all_its_pixels_count() {
 fn a_loss_that_is_no_number_is_an_error() {
     let mut learner = Learner::new(&AutoencoderPlan::new(SHAPE), &OpenDevice::flex()).unwrap();
     let broken = CanvasBatch { given: vec![f32::NAN; SHAPE.canvas_len()], counts: vec![true; SIDE * SIDE] };
-    assert!(matches!(learner.step(&broken), Err(crate::model::ModelError::Diverged { step: 0, .. })));
+    assert!(matches!(learner.step(0, 1e-3, &broken), Err(crate::model::ModelError::Diverged { step: 0, .. })));
 }
 
 #[test]
 fn weights_of_another_shape_are_refused() {
     let other = AutoencoderShape { n_levels: 4, ..SHAPE };
     assert!(Autoencoder::new(other, weights()).unwrap_err().to_string().contains("weights"));
+}
+
+#[test]
+fn a_state_goes_on_bit_for_bit_where_it_was_taken() {
+    for device in [OpenDevice::cpu(), OpenDevice::flex()] {
+        let learner = |seed| Learner::new(&AutoencoderPlan { seed, ..AutoencoderPlan::new(SHAPE) }, &device).unwrap();
+        let mut whole = learner(1);
+        (0..2).for_each(|step| drop(whole.step(step, 1e-3, &batch()).unwrap()));
+        let mut other = learner(2);
+        other.restore(whole.state().unwrap()).unwrap();
+        for learner in [&mut whole, &mut other] {
+            (2..4).for_each(|step| drop(learner.step(step, 1e-3, &batch()).unwrap()));
+        }
+        assert_eq!(whole.weights().unwrap(), other.weights().unwrap());
+        assert_eq!(whole.loss(&batch()).unwrap(), other.loss(&batch()).unwrap());
+    }
 }

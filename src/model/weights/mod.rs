@@ -33,5 +33,8 @@ pub use store::{Added, Store, StoredWeights, Verdict};
 pub use stored::Dtype;
 pub use tensors::NamedTensors;
 
+pub(in crate::model) use safetensors::{Entry, metadata, write as write_safetensors};
+pub(in crate::model) use source::Source;
+
 pub(crate) use check::{Digest, Parameter, check, prefix};
 pub(crate) use origin::{Origin, transposed};

@@ -105,6 +105,17 @@ impl EventFile {
         self.value(step, &message);
     }
 
+    /// Later events have this time.
+    pub fn set_time(&mut self, wall_time: f64) {
+        self.wall_time = wall_time;
+    }
+
+    /// What came since this was asked the last time: the next bytes of a file that grows.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// The file.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {

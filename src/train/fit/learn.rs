@@ -3,7 +3,7 @@
 use super::describe::{DescribedImages, Describing, Pools};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
-use super::look::{Glance, check_unchanged, n_ahead};
+use super::look::{Glance, check_unchanged, fingerprint, n_ahead};
 use super::room;
 use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::bundle::{PooledImage, PooledImages};
@@ -264,7 +264,8 @@ impl Learning<'_> {
         let (images, label, n_conditions) = (&*self.split.bank, self.label, self.conditions.len());
         let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
         let n_before = self.n_before;
-        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed, pixels: None }
+        let (pixels, fingerprint, run) = (None, "", &self.plan.training_run);
+        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed, pixels, fingerprint, run }
     }
 
     /// Whether images are left out in turn, and none were held out.
@@ -285,7 +286,8 @@ impl Learning<'_> {
         let DescribedImages { described, pooled } = describing.run(self.plan, flow, progress)?;
         go_on(progress)?;
         let again = Again { samples, glances, images, flow };
-        let training = Training { pixels: Some(&again), ..self.training(&described) };
+        let fingerprint = &fingerprint(samples, glances);
+        let training = Training { pixels: Some(&again), fingerprint, ..self.training(&described) };
         let fit = part.method.fit(features, &training, progress)?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }

@@ -72,6 +72,26 @@ pub(crate) struct FitArgs {
     /// comes nearest to; overlays/ has the maps in full size. Without suspects the page says so.
     #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
     pub(crate) suspects: Option<PathBuf>,
+    /// Settings of the training, a TOML file: steps, rate, schedule, early stopping
+    ///
+    /// For detectors that train, such as discriminative; docs/training.md has every key. What is given here besides, such as
+    /// --steps, wins.
+    #[arg(long, value_name = "FILE", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) training: Option<PathBuf>,
+    /// Write a record of the training there: training.csv, training.jsonl and an event file of TensorBoard
+    ///
+    /// Loss, learning rate, norm of the gradient, loss of what is kept apart and steps per second, as they come.
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
+    pub(crate) record: Option<PathBuf>,
+    /// Write checkpoints of the training there, from which --resume goes on
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// Go on from the last checkpoint in --checkpoints, or begin where there is none
+    ///
+    /// On the CPU the bundle is the one of a fit that was not interrupted, byte for byte. Checkpoints of other images, settings or
+    /// another seed are refused.
+    #[arg(long, requires = "checkpoints", help_heading = METHOD, hide_short_help = true)]
+    pub(crate) resume: bool,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.
@@ -197,9 +217,9 @@ pub(crate) struct MethodArgs {
     /// Versions of each image with faults that discriminative learns from, 1 to 100
     #[arg(long, value_name = "N", default_value_t = Options::default().versions, help_heading = METHOD, hide_short_help = true)]
     pub(crate) versions: usize,
-    /// Steps that discriminative trains each of its heads for
-    #[arg(long, value_name = "N", default_value_t = Options::default().steps, help_heading = METHOD, hide_short_help = true)]
-    pub(crate) steps: usize,
+    /// Steps that discriminative trains each of its heads for [default: 1000, or as --training has it]
+    #[arg(long, value_name = "N", value_parser = parse_positive, help_heading = METHOD, hide_short_help = true)]
+    pub(crate) steps: Option<usize>,
     /// How patches are compared
     #[arg(long, value_enum, default_value_t = MetricArg::L2, default_value_if("profile", ProfileArg::ANOMALYDINO, "cosine"), help_heading = METHOD, hide_short_help = true)]
     pub(crate) metric: MetricArg,

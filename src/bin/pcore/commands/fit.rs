@@ -8,15 +8,17 @@ use crate::console::{Console, context, print, print_json, print_line, problem, s
 use crate::home;
 use crate::message::error_text;
 use crate::terminal;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset;
-use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees};
+use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
 use pcore::model::DEFAULT_BACKBONE;
+use pcore::model::training::{Checkpoints, TrainingRun};
 use pcore::report::LeftOut;
+use pcore::report::training::{MAX_TRAINING_BYTES, TrainingFile, training_from_toml};
 use pcore::train::{FitPlan, PartPlan};
 use serde_json::json;
 
@@ -32,9 +34,12 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     };
     args.tensorboard.as_deref().map(job::check_folder).transpose()?;
     args.method.conditions.check()?;
-    let mut plan = plan(&args.method, &args.run, args.domain.as_deref().map(home::domain_name).transpose()?)?;
+    let training = training(args)?;
+    let domain = args.domain.as_deref().map(home::domain_name).transpose()?;
+    let mut plan = plan((&args.method, &training.options), &args.run, domain)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
+    plan.training_run = training_run(args, &plan, &training)?;
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let suspects = args.suspects.as_deref();
     let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path, suspects };
@@ -65,6 +70,33 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     }
     let n_failed = fitted.failures.len() + listing.n_failures() + usize::from(suspects.is_some() && page.is_none());
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// What the file of `--training` says.
+fn training(args: &FitArgs) -> Result<TrainingFile> {
+    let Some(path) = &args.training else { return Ok(TrainingFile::default()) };
+    let bytes = job::read_at_most(path, MAX_TRAINING_BYTES)?;
+    let text = String::from_utf8(bytes).with_context(|| format!("{} is no text", path.display()))?;
+    training_from_toml(&text).with_context(|| path.display().to_string())
+}
+
+/// What is kept and told of trainings; refused where nothing trains.
+fn training_run(args: &FitArgs, plan: &FitPlan, file: &TrainingFile) -> Result<TrainingRun> {
+    let asked = [("--training", &args.training), ("--record", &args.record), ("--checkpoints", &args.checkpoints)];
+    for (flag, _) in asked.iter().filter(|(_, path)| path.is_some()) {
+        job::check_trains(plan, flag)?;
+    }
+    let mut run = TrainingRun::default();
+    if let Some(folder) = &args.checkpoints {
+        let mut own = Checkpoints::new(folder);
+        own.resume = args.resume;
+        job::check_folder(folder)?;
+        own.check()?;
+        run.checkpoints = Some(own);
+    }
+    file.tell(&mut run);
+    run.journal = args.record.as_deref().map(|folder| job::record_trainings(folder, args.resume)).transpose()?;
+    Ok(run)
 }
 
 /// Fits, writes the bundle and remembers it; says on stderr what was left out.
@@ -116,7 +148,11 @@ pub(super) fn pipeline(args: &PipelineArgs, sees: Sees, (height_px, width_px): (
 }
 
 /// What was typed, as a plan.
-pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> Result<FitPlan> {
+pub(super) fn plan(
+    (method, training): (&MethodArgs, &TrainingOptions),
+    run: &RunArgs,
+    domain: Option<&str>,
+) -> Result<FitPlan> {
     let registry = Registry::built_in();
     let preset = registry.preset(&method.detector.0[0].kind, method.quality);
     let mut options = Options::default();
@@ -129,7 +165,8 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
     options.filter_patches = method.filter_patches;
     options.index = method.index;
     (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
-    (options.faults, options.versions, options.steps) = (method.faults, method.versions, method.steps);
+    (options.faults, options.versions, options.training) = (method.faults, method.versions, training.clone());
+    options.training.steps = method.steps.or(options.training.steps);
     options.augment = method.augment.0.clone();
     let sized = sized(method, preset);
     let whitening = whitening(method, sized.len(), preset.whitening)?;
@@ -171,6 +208,7 @@ pub(super) fn plan(method: &MethodArgs, run: &RunArgs, domain: Option<&str>) -> 
         batch: run.batch,
         memory_bytes: run.memory,
         scratch: method.scratch.clone(),
+        training_run: TrainingRun::default(),
     })
 }
 
