@@ -46,8 +46,7 @@ pub use living::{GoingOn, Living, Merging};
 pub use method::{Fit, FitSize, Method, Pixels, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
 pub use options::{
-    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options,
-    Scoring, Shape,
+    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options, Scoring, Shape,
 };
 pub use patchcore::station;
 pub use patches::Patches;

@@ -118,7 +118,9 @@ pub enum JobError {
         why: String,
     },
     /// Settings of a training for detectors that train nothing.
-    #[error("{setting}: the detector {detectors} trains nothing step by step; leave it out, or fit one that does ({known})")]
+    #[error(
+        "{setting}: the detector {detectors} trains nothing step by step; leave it out, or fit one that does ({known})"
+    )]
     NothingTrains {
         /// What was asked for.
         setting: &'static str,

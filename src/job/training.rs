@@ -1,7 +1,7 @@
 //! Trainings of a fit: where they are recorded, and whether there are any.
 
-use super::place::{prepare_folder, refuse_link};
 use super::JobError;
+use super::place::{prepare_folder, refuse_link};
 use crate::detect::Options;
 use crate::model::training::Journal;
 use crate::report::training::{RECORD_FILES, TrainingRecord};

@@ -7,9 +7,9 @@ use crate::detect::{DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec,
 use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
 use crate::image::Image;
-use crate::model::training::TrainingRun;
 use crate::image::{Preprocessing, Resize, Roi, RoiError, RoiShape};
 use crate::model::DEFAULT_BACKBONE;
+use crate::model::training::TrainingRun;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;

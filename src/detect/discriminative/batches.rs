@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn a_share_of_the_groups_is_kept_apart_and_never_all() {
         let groups = |n: usize| (0..n).map(|at| 10 * at).collect::<BTreeSet<_>>();
-        for (n, share, expected) in [(0, 0.5, 0), (1, 0.5, 0), (2, 0.1, 1), (2, 0.99, 1), (100, 0.1, 10), (100, 0.0, 0)] {
+        for (n, share, expected) in [(0, 0.5, 0), (1, 0.5, 0), (2, 0.1, 1), (2, 0.99, 1), (100, 0.1, 10), (100, 0.0, 0)]
+        {
             assert_eq!(kept_apart(&groups(n), share).len(), expected, "{n} {share}");
         }
         assert_eq!(kept_apart(&groups(4), 0.5), BTreeSet::from([10, 30]));

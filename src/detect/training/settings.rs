@@ -38,7 +38,8 @@ impl TrainingEntry {
     pub(crate) fn of(plan: &Plan, usual: &Plan) -> Option<Self> {
         let Plan { batch, rate, schedule, weight_decay, clip_norm, evaluate, watch, stop, steps } = plan.clone();
         // How often it is evaluated decides nothing where it is not stopped.
-        let decisive = |plan: &Plan| Plan { steps, evaluate: if plan.stop.is_some() { plan.evaluate } else { 1 }, ..plan.clone() };
+        let decisive =
+            |plan: &Plan| Plan { steps, evaluate: if plan.stop.is_some() { plan.evaluate } else { 1 }, ..plan.clone() };
         (decisive(plan) != decisive(usual)).then(|| Self {
             batch,
             rate,

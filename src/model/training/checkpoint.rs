@@ -98,7 +98,8 @@ impl Checkpoint {
         let tensors = NamedTensors::read(path).map_err(weights)?;
         let (mut state, mut best_state) = (vec![], vec![]);
         for name in tensors.names() {
-            let (shape, values) = (tensors.shape(name).unwrap_or_default().to_vec(), tensors.values(name).map_err(weights)?);
+            let (shape, values) =
+                (tensors.shape(name).unwrap_or_default().to_vec(), tensors.values(name).map_err(weights)?);
             match name.strip_prefix(BEST) {
                 Some(own) => best_state.push(Named { name: own.to_owned(), shape, values }),
                 None => state.push(Named { name: name.to_owned(), shape, values }),

@@ -46,7 +46,15 @@ pub fn train<T: Trainee, B: Batches<Batch = T::Batch>>(
 ) -> Result<Trained, B::Error> {
     let Task { name, plan, inputs, run } = *task;
     let fingerprint = fingerprint(&["pcore training 1", name, &plan.to_string(), inputs]);
-    let mut course = Course { task, fingerprint, at: Position::default(), best_state: None, written: None, kept: vec![], is_told: true };
+    let mut course = Course {
+        task,
+        fingerprint,
+        at: Position::default(),
+        best_state: None,
+        written: None,
+        kept: vec![],
+        is_told: true,
+    };
     course.open(trainee)?;
     let resumed_from = course.at.step;
     progress.advance(resumed_from.min(plan.steps));
@@ -73,7 +81,9 @@ pub fn train<T: Trainee, B: Batches<Batch = T::Batch>>(
         let (is_last, done) = (course.at.step == plan.steps, course.at.step);
         let is_evaluated = is_last || done % plan.evaluate.max(1) == 0;
         let watch = if is_evaluated { course.watch(trainee, batches)? } else { None };
-        if let Some(journal) = run.journal.as_ref().filter(|_| is_evaluated || is_last || done % run.record_every.max(1) == 0) {
+        if let Some(journal) =
+            run.journal.as_ref().filter(|_| is_evaluated || is_last || done % run.record_every.max(1) == 0)
+        {
             let seconds = clock.0.elapsed().as_secs_f64();
             let steps_per_second = (done - clock.1) as f64 / seconds.max(1e-9);
             clock = (Instant::now(), done);
@@ -135,16 +145,21 @@ impl Course<'_> {
         let last = own.last(name);
         if !own.resume {
             let before = std::iter::once(last).chain(own.of_steps(name).into_iter().map(|(_, path)| path));
-            return before.filter(|path| path.exists()).next().map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
+            return before
+                .filter(|path| path.exists())
+                .next()
+                .map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
         }
-        let Some(found) = Checkpoint::read(&last, &self.fingerprint)? else { return Ok(()) };
+        let found = Checkpoint::read(&last, &self.fingerprint)?;
+        let n_done = found.as_ref().map_or(0, |found| found.step);
         for (step, path) in own.of_steps(name) {
             // Those of later steps come again.
             match Checkpoint::read(&path, &self.fingerprint)?.and_then(|kept| kept.figure) {
-                Some(figure) if step <= found.step => self.keep(figure, step),
+                Some(figure) if step <= n_done => self.keep(figure, step),
                 _ => drop(fs::remove_file(&path)),
             }
         }
+        let Some(found) = found else { return Ok(()) };
         let Checkpoint { step, is_finished, best, n_waited, losses, state, best_state, .. } = found;
         let restored = trainee.restore(state);
         restored.map_err(|error| TrainingError::Damaged { path: last.clone(), reason: error.to_string() })?;
@@ -154,7 +169,11 @@ impl Course<'_> {
     }
 
     /// The mean loss of what is kept apart.
-    fn watch<T: Trainee, B: Batches<Batch = T::Batch>>(&self, trainee: &mut T, batches: &mut B) -> Result<Option<f64>, B::Error> {
+    fn watch<T: Trainee, B: Batches<Batch = T::Batch>>(
+        &self,
+        trainee: &mut T,
+        batches: &mut B,
+    ) -> Result<Option<f64>, B::Error> {
         let Task { name, plan, .. } = *self.task;
         if plan.watch == 0.0 {
             return Ok(None);
@@ -179,7 +198,8 @@ impl Course<'_> {
             Figure::Watch => watch.unwrap_or(loss),
             Figure::Loss => loss,
         };
-        let figure = of(plan.stop.map_or(if watch.is_some() { Figure::Watch } else { Figure::Loss }, |stop| stop.figure));
+        let figure =
+            of(plan.stop.map_or(if watch.is_some() { Figure::Watch } else { Figure::Loss }, |stop| stop.figure));
         let mut is_over = false;
         if let Some(stop) = plan.stop {
             if stop.is_better(figure, self.at.best) {

@@ -51,7 +51,8 @@ impl Optimiser {
         let mut squares = Squares { gradients: &mut gradients, sums: vec![] };
         module.visit(&mut squares);
         let sums = squares.sums;
-        let square: f64 = if sums.is_empty() { 0.0 } else { read(Tensor::cat(sums, 0))?.into_iter().map(f64::from).sum() };
+        let square: f64 =
+            if sums.is_empty() { 0.0 } else { read(Tensor::cat(sums, 0))?.into_iter().map(f64::from).sum() };
         let gradient_norm = square.sqrt();
         if !gradient_norm.is_finite() {
             return Err(ModelError::Diverged { step: number, loss: value });
@@ -91,7 +92,9 @@ impl Optimiser {
         let mut values = BTreeMap::new();
         for weight in &weights {
             let mut take = |name: String, shape: &[usize]| match given.remove(&name) {
-                Some(own) if own.shape == shape && own.values.len() == shape.iter().product::<usize>() => Ok(Some(own.values)),
+                Some(own) if own.shape == shape && own.values.len() == shape.iter().product::<usize>() => {
+                    Ok(Some(own.values))
+                }
                 Some(own) => Err(bad(&name, &format!("has the shape {:?}, expected {shape:?}", own.shape))),
                 None => Ok(None),
             };

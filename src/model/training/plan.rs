@@ -103,7 +103,9 @@ impl FromStr for Figure {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let all = [Self::Loss, Self::Watch];
-        all.into_iter().find(|figure| figure.to_string() == text).ok_or_else(|| format!("'{text}' is not loss or watch"))
+        all.into_iter()
+            .find(|figure| figure.to_string() == text)
+            .ok_or_else(|| format!("'{text}' is not loss or watch"))
     }
 }
 

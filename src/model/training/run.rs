@@ -97,7 +97,8 @@ impl Checkpoints {
     /// [`TrainingError::Exists`].
     pub fn check(&self) -> Result<(), TrainingError> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        let is_own = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()));
+        let is_own =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()));
         let mut found: Vec<PathBuf> = entries.filter(|path| !self.resume && is_own(path)).collect();
         found.sort();
         found.into_iter().next().map_or(Ok(()), |path| Err(TrainingError::Exists { path }))

@@ -113,8 +113,21 @@ mod tests {
             assert_eq!(text.parse::<Schedule>().unwrap().to_string(), text);
         }
         let wrong = [
-            "", "linear", "cosine:2", "step", "step:0:0.5", "step:1.5:0.5", "step:1.0:0.5", "step:NaN:0.5", "step:10:0",
-            "step:10:1.5", "step:10:NaN", "step:10:0.5:1", "restarts:0", "restarts:1001", "restarts:x",
+            "",
+            "linear",
+            "cosine:2",
+            "step",
+            "step:0:0.5",
+            "step:1.5:0.5",
+            "step:1.0:0.5",
+            "step:NaN:0.5",
+            "step:10:0",
+            "step:10:1.5",
+            "step:10:NaN",
+            "step:10:0.5:1",
+            "restarts:0",
+            "restarts:1001",
+            "restarts:x",
         ];
         for text in wrong {
             let said = text.parse::<Schedule>().unwrap_err().to_string();

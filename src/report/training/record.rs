@@ -2,7 +2,6 @@
 
 use crate::files::replace_unsynced;
 use crate::model::training::{Entry, Journal};
-use crate::report::csv_quoted;
 use crate::report::export::{EventFile, events_name};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -66,7 +65,8 @@ impl TrainingRecord {
         let key_of_csv = |row: &str| {
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(row.as_bytes());
             let fields = reader.records().next()?.ok()?;
-            (fields.len() == HEADER.split(',').count()).then(|| Some((fields.get(0)?.to_owned(), fields.get(1)?.parse().ok()?)))?
+            (fields.len() == HEADER.split(',').count())
+                .then(|| Some((fields.get(0)?.to_owned(), fields.get(1)?.parse().ok()?)))?
         };
         let key_of_json = |row: &str| serde_json::from_str(row).ok().map(|Key { trained, step }| (trained, step));
         let csv = Table::open(folder.join(RECORD_FILES[0]), &format!("{HEADER}\n"), goes_on, key_of_csv)?;
@@ -97,7 +97,8 @@ impl Journal for TrainingRecord {
         let row = Row { trained: name, step, loss, rate, gradient_norm, watch, steps_per_second };
         let json = serde_json::to_string(&row).map_err(io::Error::other)?;
         let shown = watch.map_or_else(String::new, |watch| watch.to_string());
-        let csv = format!("{},{step},{loss},{rate},{gradient_norm},{shown},{steps_per_second:.2}", csv_quoted(name));
+        // Names are those of files, and need no quotes.
+        let csv = format!("{name},{step},{loss},{rate},{gradient_norm},{shown},{steps_per_second:.2}");
         self.with(|files| {
             files.csv.add(&csv)?;
             files.json.add(&json)?;
@@ -137,7 +138,8 @@ impl Table {
             None => at == 0 && line.trim_end() == HEADER,
         };
         let rows = text.split_inclusive('\n').enumerate();
-        let kept: String = rows.filter(|(at, row)| row.ends_with('\n') && is_kept(*at, row)).map(|(_, row)| row).collect();
+        let kept: String =
+            rows.filter(|(at, row)| row.ends_with('\n') && is_kept(*at, row)).map(|(_, row)| row).collect();
         if kept.len() < text.len() {
             replace_unsynced(&self.path, kept.as_bytes())?;
             self.file = OpenOptions::new().append(true).open(&self.path)?;

@@ -265,19 +265,7 @@ impl Learning<'_> {
         let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
         let n_before = self.n_before;
         let (pixels, fingerprint, run) = (None, "", &self.plan.training_run);
-        Training {
-            described,
-            images,
-            label,
-            n_before,
-            n_conditions,
-            group_of,
-            size_px,
-            seed,
-            pixels,
-            fingerprint,
-            run,
-        }
+        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed, pixels, fingerprint, run }
     }
 
     /// Whether images are left out in turn, and none were held out.
