@@ -50,5 +50,7 @@ mod support;
 mod suspects;
 mod terminal;
 mod tiles;
+#[cfg(unix)]
+mod training;
 mod user_commands;
 mod values;

@@ -1,121 +1,85 @@
-//! Convolutions with a kernel of 4 x 4 that halve both sides, their transposes that double them, and the gradients of both: what a
-//! convolutional autoencoder is trained with.
+//! Convolutions with a kernel of 4 x 4 that halve both sides, their transposes that double them, and the gradients of both:
+//! what a convolutional autoencoder is trained with.
 //!
-//! The stride is 2, the padding 1 (zeros). A transposed convolution is the gradient of a convolution with respect to its input
-//! (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016), so that halving and doubling are two readings of
-//! one matrix. Values are channels last: `[n, rows, columns, channels]`.
+//! The stride is 2, the padding 1 (zeros). A transposed convolution is the gradient of a convolution with respect to its
+//! input (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016), so that halving and doubling are
+//! two readings of one matrix. Values are channels last: `[n, rows, columns, channels]`.
 //!
-//! What is said of an image has the same bits whatever else is in the batch; sums over images are made in their order.
+//! What is said of an image has the same bits whatever else is in the batch. The gradients of weights are sums over the
+//! pixels of all images, in an order that depends on the shape alone.
 
+mod cross;
 mod gather;
+mod phase;
 mod product;
+mod shape;
 #[cfg(test)]
 mod tests;
+mod turn;
+
+pub use shape::Strided;
 
 use super::KernelError;
 use super::scratch::with_scratch;
 use super::simd::Level;
-use gather::{Phase, window_columns, windows};
-use product::{Panels, add_products};
+use cross::{column_sums, crossed};
+use gather::Sides;
+use phase::Phase;
+use product::{Grid, Panels, Slabs};
 use rayon::prelude::*;
+use shape::{Part, SIDE, TAPS};
+use std::ops::Range;
 
-/// Taps of a kernel along a side.
-const SIDE: usize = 4;
-/// Taps of a kernel.
-const TAPS: usize = SIDE * SIDE;
-/// Values that a task gathers at a time, about: they stay in its cache.
-const GATHERED: usize = 1 << 16;
+/// Values that a task multiplies a panel with, about: they stay in its cache.
+const GATHERED: usize = 1 << 15;
+/// Values of a window that are multiplied at a time, if a column of it has no more.
+const SLAB: usize = 512;
 /// Values of an element-wise task.
 const CHUNK: usize = 1 << 14;
 
-/// A layer between a large end, `[n, 2 height, 2 width, from]`, and a small one, `[n, height, width, to]`. Its weights are `[4, 4, from,
-/// to]`, rows and columns of the kernel first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strided {
-    /// Images.
-    pub n: usize,
-    /// Rows of the small end.
-    pub height: usize,
-    /// Columns of the small end.
-    pub width: usize,
-    /// Values of a pixel of the large end.
-    pub from: usize,
-    /// Values of a pixel of the small end.
-    pub to: usize,
-}
-
-impl Strided {
-    fn small_len(self) -> usize {
-        self.height * self.width * self.to
-    }
-
-    fn large_len(self) -> usize {
-        4 * self.height * self.width * self.from
-    }
-
-    fn weights_len(self) -> usize {
-        TAPS * self.from * self.to
-    }
-
-    /// Refuses what is empty, and slices of other lengths.
-    fn check<const N: usize>(self, slices: [(&'static str, usize, usize); N]) -> Result<(), KernelError> {
-        for (what, found) in [("n", self.n), ("height", self.height), ("width", self.width)] {
-            if found == 0 {
-                return Err(KernelError::Empty { what });
-            }
-        }
-        if self.from == 0 || self.to == 0 {
-            return Err(KernelError::Empty { what: "channels" });
-        }
-        match slices.into_iter().find(|(_, found, expected)| found != expected) {
-            Some((what, found, expected)) => {
-                Err(KernelError::OutOfRange { what, found, low: expected, high: expected })
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Rows of the small end that a task takes, where each pixel gathers so many values.
-    fn rows_of_task(self, gathered: usize) -> usize {
-        (GATHERED / (gathered * self.width).max(1)).clamp(1, self.height)
-    }
-}
-
-/// Halves: large end to small end, `bias` of `to` values added.
+/// Halves: the large end `[n, 2 height, 2 width, from]` to the small end `[n, height, width, to]`. `weight` is
+/// `[4, 4, from, to]`; `bias`, `[to]`, is added.
 ///
 /// # Errors
-/// [`KernelError::OutOfRange`] for slices that are not of the shape, [`KernelError::Empty`] for one that is empty.
+/// [`KernelError::OutOfRange`] for a slice whose length is not that of the shape, [`KernelError::Empty`] for a shape with a
+/// size of zero.
 pub fn halve(shape: Strided, large: &[f32], weight: &[f32], bias: &[f32]) -> Result<Vec<f32>, KernelError> {
-    shape.check([("bias", bias.len(), shape.to)])?;
-    halved(Level::best(), shape, large, weight, bias)
+    shape.check(&[(Part::Large, large), (Part::Weight, weight), (Part::SmallBias, bias)])?;
+    Ok(halved(Level::best(), shape, large, weight, Some(bias)))
 }
 
-/// Doubles: small end to large end, `bias` of `from` values added.
+/// Doubles: the small end `[n, height, width, to]` to the large end `[n, 2 height, 2 width, from]`. `weight` is
+/// `[4, 4, from, to]`; `bias`, `[from]`, is added.
 ///
 /// # Errors
 /// As [`halve`].
 pub fn double(shape: Strided, small: &[f32], weight: &[f32], bias: &[f32]) -> Result<Vec<f32>, KernelError> {
-    shape.check([("bias", bias.len(), shape.from)])?;
-    doubled(Level::best(), shape, small, weight, bias)
+    shape.check(&[(Part::Small, small), (Part::Weight, weight), (Part::LargeBias, bias)])?;
+    Ok(doubled(Level::best(), shape, small, weight, Some(bias)))
 }
 
-/// The gradient with respect to what [`halve`] was given, for that of what it said.
+/// The gradient with respect to what [`halve`] was given, `[n, 2 height, 2 width, from]`, for that of what it said,
+/// `[n, height, width, to]`.
 ///
 /// # Errors
 /// As [`halve`].
 pub fn halve_input_gradient(shape: Strided, of_small: &[f32], weight: &[f32]) -> Result<Vec<f32>, KernelError> {
-    doubled(Level::best(), shape, of_small, weight, &vec![0.0; shape.from])
+    shape.check(&[(Part::Small, of_small), (Part::Weight, weight)])?;
+    Ok(doubled(Level::best(), shape, of_small, weight, None))
 }
 
-/// The gradient with respect to what [`double`] was given, for that of what it said.
+/// The gradient with respect to what [`double`] was given, `[n, height, width, to]`, for that of what it said,
+/// `[n, 2 height, 2 width, from]`.
 ///
 /// # Errors
 /// As [`halve`].
 pub fn double_input_gradient(shape: Strided, of_large: &[f32], weight: &[f32]) -> Result<Vec<f32>, KernelError> {
-    halved(Level::best(), shape, of_large, weight, &vec![0.0; shape.to])
+    shape.check(&[(Part::Large, of_large), (Part::Weight, weight)])?;
+    Ok(halved(Level::best(), shape, of_large, weight, None))
 }
 
-/// The gradients of the weights and the bias of [`halve`], for what it was given and the gradient of what it said.
+/// The gradients of the weights, `[4, 4, from, to]`, and of the bias, `[to]`, of [`halve`], for what it was given,
+/// `[n, 2 height, 2 width, from]`, and the gradient of what it said, `[n, height, width, to]`.
 ///
 /// # Errors
 /// As [`halve`].
@@ -124,10 +88,12 @@ pub fn halve_weight_gradient(
     large: &[f32],
     of_small: &[f32],
 ) -> Result<(Vec<f32>, Vec<f32>), KernelError> {
-    Ok((crossed(Level::best(), shape, large, of_small)?, column_sums(of_small, shape.to)))
+    shape.check(&[(Part::Large, large), (Part::Small, of_small)])?;
+    Ok((crossed(Level::best(), shape, large, of_small), column_sums(of_small, shape.to)))
 }
 
-/// The gradients of the weights and the bias of [`double`], for what it was given and the gradient of what it said.
+/// The gradients of the weights, `[4, 4, from, to]`, and of the bias, `[from]`, of [`double`], for what it was given,
+/// `[n, height, width, to]`, and the gradient of what it said, `[n, 2 height, 2 width, from]`.
 ///
 /// # Errors
 /// As [`halve`].
@@ -136,136 +102,77 @@ pub fn double_weight_gradient(
     small: &[f32],
     of_large: &[f32],
 ) -> Result<(Vec<f32>, Vec<f32>), KernelError> {
-    Ok((crossed(Level::best(), shape, of_large, small)?, column_sums(of_large, shape.from)))
+    shape.check(&[(Part::Small, small), (Part::Large, of_large)])?;
+    Ok((crossed(Level::best(), shape, of_large, small), column_sums(of_large, shape.from)))
 }
 
-fn halved(level: Level, shape: Strided, large: &[f32], weight: &[f32], bias: &[f32]) -> Result<Vec<f32>, KernelError> {
-    let Strided { n, height, width, from, to } = shape;
-    shape.check([("large end", large.len(), n * shape.large_len()), ("weight", weight.len(), shape.weights_len())])?;
-    let depth = TAPS * from;
-    let panels = Panels::of(level, (depth, to), |row, first, line| {
-        line.copy_from_slice(&weight[row * to + first..][..line.len()]);
-    });
-    let rows = shape.rows_of_task(depth);
-    let mut out = vec![0.0; n * shape.small_len()];
-    let images = out.par_chunks_mut(shape.small_len()).zip(large.par_chunks(shape.large_len()));
-    images.for_each(|(out, large)| {
-        out.par_chunks_mut(rows * width * to).enumerate().for_each(|(task, out)| {
-            let first = task * rows;
-            let some = first..(first + rows).min(height);
-            with_scratch(some.len() * width * depth, |gathered| {
-                let gathered = &mut gathered[..some.len() * width * depth];
-                windows(shape, large, some, gathered);
-                panels.multiply(gathered, bias, out);
-            });
+/// Lines of the small end that a task takes, where each pixel is multiplied with so many values at a time.
+fn lines_of_task(shape: Strided, values: usize) -> usize {
+    (GATHERED / (values * shape.width).max(1)).clamp(1, shape.rows())
+}
+
+fn halved(level: Level, shape: Strided, large: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let Strided { width, from, to, .. } = shape;
+    let fill = |columns: Range<usize>, panel: &mut [f32]| {
+        // Taps column by column, as they are gathered.
+        let rows = (0..TAPS).flat_map(|tap| {
+            let first = (tap % SIDE * SIDE + tap / SIDE) * from;
+            first..first + from
+        });
+        for (row, line) in rows.zip(panel.chunks_exact_mut(level.panel_width())) {
+            turn::copy(&weight[row * to..][columns.clone()], &mut line[..columns.len()]);
+        }
+    };
+    let sides = Sides::of_large(shape);
+    let slab = sides.pixel() * (SLAB / sides.pixel()).clamp(1, SIDE);
+    let panels = Panels::of(level, (TAPS * from, to), Slabs { len: slab, step: slab }, fill);
+    let lines = lines_of_task(shape, slab);
+    let (near, own) = (
+        Grid { first: 0, line: sides.line(), pixel: 2 * sides.pixel() },
+        Grid { first: 0, line: width * to, pixel: to },
+    );
+    let mut small = vec![0.0; shape.rows() * width * to];
+    small.par_chunks_mut(lines * width * to).enumerate().for_each(|(task, small)| {
+        let n = small.len() / (width * to);
+        with_scratch(n * sides.line(), |gathered| {
+            sides.gather(large, task * lines..task * lines + n, gathered);
+            panels.multiply((n, width), (gathered, near), bias, (small, own));
         });
     });
-    Ok(out)
+    small
 }
 
-fn doubled(level: Level, shape: Strided, small: &[f32], weight: &[f32], bias: &[f32]) -> Result<Vec<f32>, KernelError> {
-    let Strided { n, height, width, from, to } = shape;
-    shape.check([("small end", small.len(), n * shape.small_len()), ("weight", weight.len(), shape.weights_len())])?;
-    let phases = Phase::all(shape, level.panel_width());
-    let panels: Vec<(&Phase, Panels, Vec<f32>)> = phases
-        .iter()
-        .map(|phase| {
-            let fill = |row: usize, first: usize, line: &mut [f32]| {
-                let (neighbour, unit) = (row / to, row % to);
-                for (at, value) in line.iter_mut().enumerate() {
-                    let (output, own) = ((first + at) / from, (first + at) % from);
-                    let tap = phase.tap(neighbour, output);
-                    *value = tap.map_or(0.0, |tap| weight[(tap * from + own) * to + unit]);
-                }
-            };
-            let panels = Panels::of(level, (phase.n_neighbours() * to, phase.n_outputs() * from), fill);
-            (phase, panels, bias.repeat(phase.n_outputs()))
-        })
-        .collect();
-    let depth = phases.first().map_or(0, |phase| phase.n_neighbours()) * to;
-    let most = phases.first().map_or(0, |phase| phase.n_outputs()) * from;
-    let rows = shape.rows_of_task(depth);
-    let mut out = vec![0.0; n * shape.large_len()];
-    let images = out.par_chunks_mut(shape.large_len()).zip(small.par_chunks(shape.small_len()));
-    images.for_each(|(out, small)| {
-        out.par_chunks_mut(rows * 4 * width * from).enumerate().for_each(|(task, out)| {
-            let first = task * rows;
-            let some = first..(first + rows).min(height);
-            let n_pixels = some.len() * width;
-            with_scratch(n_pixels * (depth + most), |scratch| {
-                let (gathered, said) = scratch[..n_pixels * (depth + most)].split_at_mut(n_pixels * depth);
-                for (phase, panels, bias) in &panels {
-                    phase.gather(shape, small, some.clone(), gathered);
-                    panels.multiply(gathered, bias, said);
-                    phase.scatter(shape, said, out);
-                }
-            });
-        });
-    });
-    Ok(out)
-}
-
-/// The sum over all pixels of the small end of each value of their windows in the large end times each of their own, `[4, 4, from,
-/// to]`.
-fn crossed(level: Level, shape: Strided, large: &[f32], small: &[f32]) -> Result<Vec<f32>, KernelError> {
-    let Strided { n, height, width, to, .. } = shape;
-    shape.check([
-        ("large end", large.len(), n * shape.large_len()),
-        ("small end", small.len(), n * shape.small_len()),
-    ])?;
-    let n_pixels = height * width;
-    // [to, height * width] of each image.
-    let mut turned = vec![0.0f32; small.len()];
-    turned.par_chunks_exact_mut(n_pixels).enumerate().for_each(|(at, line)| {
-        let own = small[at / to * shape.small_len() + at % to..].iter().step_by(to);
-        line.iter_mut().zip(own).for_each(|(to, from)| *to = *from);
-    });
-    let wide = level.panel_width();
-    let rows = shape.rows_of_task(wide);
-    let mut weights = vec![0.0; shape.weights_len()];
-    // Each task has columns of the windows to itself, so that nothing is added up afterwards.
-    weights.par_chunks_mut(wide * to).enumerate().for_each(|(p, weights)| {
-        let columns = p * wide..p * wide + weights.len() / to;
-        let mut sums = vec![0.0f32; to * wide];
-        let mut panel = vec![0.0f32; rows * width * wide];
-        for (large, turned) in large.chunks_exact(shape.large_len()).zip(turned.chunks_exact(shape.small_len())) {
-            for first in (0..height).step_by(rows) {
-                let some = first..(first + rows).min(height);
-                let n_some = some.len() * width;
-                let panel = &mut panel[..n_some * wide];
-                window_columns(shape, large, some, (columns.clone(), wide), panel);
-                add_products(level, (&turned[first * width..], n_pixels, to), (panel, n_some), &mut sums);
+fn doubled(level: Level, shape: Strided, small: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let Strided { width, from, .. } = shape;
+    let sides = Sides::of_small(shape);
+    let phases = Phase::all(level, shape, weight);
+    let spare = phases.iter().map(|phase| phase.scratch(level)).max().unwrap_or(0);
+    let lines = lines_of_task(shape, sides.pixel());
+    let mut large = vec![0.0; shape.rows() * 4 * width * from];
+    large.par_chunks_mut(lines * 4 * width * from).enumerate().for_each(|(task, large)| {
+        let n = large.len() / (4 * width * from);
+        with_scratch(n * (sides.line() + width * spare), |scratch| {
+            let (gathered, spare) = scratch.split_at_mut(n * sides.line());
+            sides.gather(small, task * lines..task * lines + n, gathered);
+            for phase in &phases {
+                phase.make((level, shape), (gathered, n), bias, (spare, large));
             }
-        }
-        for (column, weights) in weights.chunks_exact_mut(to).enumerate() {
-            weights.iter_mut().zip(sums[column..].iter().step_by(wide)).for_each(|(weight, sum)| *weight = *sum);
-        }
+        });
     });
-    Ok(weights)
-}
-
-/// The sum of each column of `[n, width]`.
-fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; width];
-    for row in values.chunks_exact(width) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    sums.into_iter().map(|sum| sum as f32).collect()
+    large
 }
 
 /// A leaky rectifier in place: values below 0 are multiplied by `slope`.
 pub fn leaky(values: &mut [f32], slope: f32) {
     values.par_chunks_mut(CHUNK).for_each(|values| {
-        values.iter_mut().for_each(|value| *value = if *value < 0.0 { slope * *value } else { *value });
+        values.iter_mut().for_each(|value| *value *= if *value < 0.0 { slope } else { 1.0 });
     });
 }
 
-/// Its gradient in place, for that of what it said: of values below 0 it is multiplied by `slope`.
+/// Its gradient in place, for that of what it said: where that is below 0 it is multiplied by `slope`. Values without a
+/// partner stay.
 pub fn leaky_gradient(gradient: &mut [f32], said: &[f32], slope: f32) {
     gradient.par_chunks_mut(CHUNK).zip(said.par_chunks(CHUNK)).for_each(|(gradient, said)| {
-        gradient
-            .iter_mut()
-            .zip(said)
-            .for_each(|(gradient, said)| *gradient = if *said < 0.0 { slope * *gradient } else { *gradient });
+        gradient.iter_mut().zip(said).for_each(|(gradient, said)| *gradient *= if *said < 0.0 { slope } else { 1.0 });
     });
 }

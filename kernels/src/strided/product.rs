@@ -1,61 +1,102 @@
-//! Products of gathered values with weights, and with each other.
+//! Products of pixels with weights.
 
-use crate::simd::{Level, Product, Start, gemm_tile};
+use super::turn::turn;
+use crate::simd::{Level, Lines, Product, Start, gemm_tile};
 use rayon::prelude::*;
+use std::ops::Range;
+
+/// Where pixels lie in a slice.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    /// The first one.
+    pub(super) first: usize,
+    /// From a line to the next.
+    pub(super) line: usize,
+    /// From a pixel of a line to the next.
+    pub(super) pixel: usize,
+}
+
+/// How the depth of a product is cut: sums over slabs are added up in their order.
+#[derive(Clone, Copy)]
+pub(super) struct Slabs {
+    /// Values of a slab.
+    pub(super) len: usize,
+    /// From the start of a slab to that of the next, in what is multiplied.
+    pub(super) step: usize,
+}
 
 /// A matrix `[depth, columns]`, packed for tiles.
 pub(super) struct Panels {
     level: Level,
     depth: usize,
     columns: usize,
-    values: Vec<f32>,
+    slabs: Slabs,
+    values: Lines<f32>,
 }
 
 impl Panels {
-    /// `fill` writes the values of a row from a column on.
+    /// `fill` writes columns of the matrix into a panel of zeros.
     pub(super) fn of(
         level: Level,
         (depth, columns): (usize, usize),
-        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+        slabs: Slabs,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
     ) -> Self {
         let width = level.panel_width();
-        let mut values = vec![0.0; columns.div_ceil(width) * width * depth];
+        let mut values = Lines::zeros(columns.div_ceil(width) * width * depth);
         values.par_chunks_exact_mut(width * depth).enumerate().for_each(|(p, panel)| {
-            let own = width.min(columns - p * width);
-            for (row, line) in panel.chunks_exact_mut(width).enumerate() {
-                fill(row, p * width, &mut line[..own]);
-            }
+            fill(p * width..columns.min((p + 1) * width), panel);
         });
-        Self { level, depth, columns, values }
+        Self { level, depth, columns, slabs, values }
     }
 
-    /// `rows` times the matrix, `bias` added, into `out`, `[n, columns]`.
-    pub(super) fn multiply(&self, rows: &[f32], bias: &[f32], out: &mut [f32]) {
-        let (height, width) = (self.level.tile_height(), self.level.panel_width());
-        for (p, panel) in self.values.chunks_exact(width * self.depth).enumerate() {
-            let columns = width.min(self.columns - p * width);
-            let start = Start::Bias(&bias[p * width..]);
-            for (rows, out) in rows.chunks(height * self.depth).zip(out.chunks_mut(height * self.columns)) {
-                let height = rows.len() / self.depth;
-                let product = Product { rows, stride: self.depth, height, depth: self.depth, panel };
-                gemm_tile(self.level, &product, start, None, &mut out[p * width..], self.columns, columns);
+    /// Lines of pixels times the matrix, `bias` added.
+    pub(super) fn multiply(
+        &self,
+        (n_lines, n_pixels): (usize, usize),
+        (values, from): (&[f32], Grid),
+        bias: Option<&[f32]>,
+        (out, to): (&mut [f32], Grid),
+    ) {
+        let width = self.level.panel_width();
+        for (slab, first) in (0..self.depth).step_by(self.slabs.len).enumerate() {
+            let depth = self.slabs.len.min(self.depth - first);
+            for (p, panel) in self.values.chunks_exact(width * self.depth).enumerate() {
+                let panel = &panel[first * width..][..depth * width];
+                let columns = width.min(self.columns - p * width);
+                let start = match bias {
+                    _ if slab > 0 => Start::Output,
+                    Some(bias) => Start::Bias(&bias[p * width..]),
+                    None => Start::Zero,
+                };
+                for line in 0..n_lines {
+                    for tile in tiles(n_pixels, self.level.tile_height()) {
+                        let rows = &values[from.first + slab * self.slabs.step + line * from.line..];
+                        let rows = &rows[tile.start * from.pixel..];
+                        let out = &mut out[to.first + line * to.line + tile.start * to.pixel + p * width..];
+                        let product = Product { rows, stride: from.pixel, height: tile.len(), depth, panel };
+                        gemm_tile(self.level, &product, start, None, out, to.pixel, columns);
+                    }
+                }
             }
         }
     }
 }
 
-/// Adds to `sums`, `[to, panel_width]`, `rows`, `[to, n]` and `stride` apart, times `panel`, `[n, panel_width]`.
-pub(super) fn add_products(
+/// A line of pixels in tiles of nearly one height: a tile of one or two rows takes as long as one of four.
+fn tiles(n_pixels: usize, height: usize) -> impl Iterator<Item = Range<usize>> {
+    let n = n_pixels.div_ceil(height);
+    (0..n).map(move |at| at * n_pixels / n..(at + 1) * n_pixels / n)
+}
+
+/// Fills columns `column..` and rows `row..` of a panel with the transpose of `n` x `depth` values, `depth` apart.
+pub(super) fn fill_turned(
     level: Level,
-    (rows, stride, to): (&[f32], usize, usize),
-    (panel, n): (&[f32], usize),
-    sums: &mut [f32],
+    (row, column): (usize, usize),
+    (values, depth): (&[f32], usize),
+    n: usize,
+    panel: &mut [f32],
 ) {
-    let (height, width) = (level.tile_height(), level.panel_width());
-    for (at, sums) in sums.chunks_mut(height * width).enumerate() {
-        let first = at * height;
-        let product =
-            Product { rows: &rows[first * stride..], stride, height: height.min(to - first), depth: n, panel };
-        gemm_tile(level, &product, Start::Output, None, sums, width, width);
-    }
+    let width = level.panel_width();
+    turn((values, depth), (n, depth), (&mut panel[row * width + column..], width));
 }

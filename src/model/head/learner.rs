@@ -259,7 +259,7 @@ mod tests {
         let plan = HeadPlan { n_hidden: 16, seed: 3, ..HeadPlan::default() };
         let fresh = || Learner::new(plan.clone(), DIM, &OpenDevice::cpu()).unwrap();
         let mut learner = fresh();
-        let mut step = |learner: &mut Learner, at: usize| drop(learner.step(at, 1e-2, &noisy(at)).unwrap());
+        let step = |learner: &mut Learner, at: usize| assert!(learner.step(at, 1e-2, &noisy(at)).is_ok());
         (0..7).for_each(|at| step(&mut learner, at));
         let state = learner.state().unwrap();
         (7..20).for_each(|at| step(&mut learner, at));

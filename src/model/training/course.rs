@@ -150,14 +150,16 @@ impl Course<'_> {
                 .next()
                 .map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
         }
-        let Some(found) = Checkpoint::read(&last, &self.fingerprint)? else { return Ok(()) };
+        let found = Checkpoint::read(&last, &self.fingerprint)?;
+        let n_done = found.as_ref().map_or(0, |found| found.step);
         for (step, path) in own.of_steps(name) {
             // Those of later steps come again.
             match Checkpoint::read(&path, &self.fingerprint)?.and_then(|kept| kept.figure) {
-                Some(figure) if step <= found.step => self.keep(figure, step),
+                Some(figure) if step <= n_done => self.keep(figure, step),
                 _ => drop(fs::remove_file(&path)),
             }
         }
+        let Some(found) = found else { return Ok(()) };
         let Checkpoint { step, is_finished, best, n_waited, losses, state, best_state, .. } = found;
         let restored = trainee.restore(state);
         restored.map_err(|error| TrainingError::Damaged { path: last.clone(), reason: error.to_string() })?;

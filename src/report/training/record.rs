@@ -2,7 +2,6 @@
 
 use crate::files::replace_unsynced;
 use crate::model::training::{Entry, Journal};
-use crate::report::csv_quoted;
 use crate::report::export::{EventFile, events_name};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -98,7 +97,8 @@ impl Journal for TrainingRecord {
         let row = Row { trained: name, step, loss, rate, gradient_norm, watch, steps_per_second };
         let json = serde_json::to_string(&row).map_err(io::Error::other)?;
         let shown = watch.map_or_else(String::new, |watch| watch.to_string());
-        let csv = format!("{},{step},{loss},{rate},{gradient_norm},{shown},{steps_per_second:.2}", csv_quoted(name));
+        // Names are those of files, and need no quotes.
+        let csv = format!("{name},{step},{loss},{rate},{gradient_norm},{shown},{steps_per_second:.2}");
         self.with(|files| {
             files.csv.add(&csv)?;
             files.json.add(&json)?;

@@ -1,0 +1,168 @@
+//! Trainings that are set up in a file, recorded, killed and gone on with.
+
+use crate::support::{expect, pcore, text};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PLAN: &str = "steps = 30\nbatch = 32\nschedule = 'restarts:1'\nclip_norm = 1\nevaluate = 7\nwatch = 0.2\n\
+[stop]\nfigure = 'watch'\npatience = 100\n[checkpoints]\nevery = 2\nbest = 1\n[record]\nevery = 1\n";
+const N_HEADS: usize = 4;
+const N_STEPS: usize = 30;
+
+/// Small images and a plan.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let counts = ["--train", "24", "--good", "1", "--fault", "1", "--seed", "5"];
+    expect(0, pcore(folder.path()).args(["synth", "hdmap", "--out", "."]).args(counts));
+    fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+    folder
+}
+
+/// A fit into `bundle`.
+fn fit(folder: &Path, bundle: &str, more: &[&str]) -> Command {
+    let mut command = pcore(folder);
+    command.args(["fit", "--normal", "domain_C/train/good", "--detector", "discriminative", "--faults", "lines:h"]);
+    command.args(["--versions", "2", "--image-size", "64", "--bundle", bundle]).args(more);
+    command
+}
+
+const GOING_ON: [&str; 7] = ["--training", "plan.toml", "--checkpoints", "run", "--resume", "--record", "record"];
+
+/// Whether a file of the folder of checkpoints has a name like this.
+fn has(folder: &Path, is: impl Fn(&str) -> bool) -> bool {
+    let entries = fs::read_dir(folder.join("run")).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| is(&entry.file_name().to_string_lossy()))
+}
+
+/// Goes on with the training and kills it as soon as `is_time`; says whether it had not ended by then.
+fn killed(folder: &Path, is_time: impl Fn() -> bool) -> bool {
+    let mut child = fit(folder, "parts.pcore", &GOING_ON).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() && !is_time() {
+        sleep(Duration::from_micros(200));
+    }
+    let is_running = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    is_running
+}
+
+#[test]
+fn a_training_that_is_killed_again_and_again_gives_the_bundle_of_one_that_is_not() {
+    let folder = folder();
+    let folder = folder.path();
+    expect(0, &mut fit(folder, "whole.pcore", &["--training", "plan.toml"]));
+    let mut n_killed = 0;
+    let mut kill = |is_time: &dyn Fn() -> bool| n_killed += usize::from(killed(folder, is_time));
+    // In the first step, while a checkpoint is written, between heads, and at whatever moment.
+    kill(&|| folder.join("record/training.csv").exists());
+    kill(&|| has(folder, |name| name == "head-0.safetensors"));
+    kill(&|| has(folder, |name| name.ends_with(".tmp")));
+    kill(&|| has(folder, |name| name == "head-1.safetensors"));
+    let checkpoint = || fs::metadata(folder.join("run/head-1.safetensors")).and_then(|found| found.modified()).ok();
+    let before = checkpoint();
+    kill(&|| checkpoint() != before);
+    kill(&|| has(folder, |name| name.starts_with("head-2.step")));
+    let begun = Instant::now();
+    kill(&|| has(folder, |name| name == "head-3.safetensors") || begun.elapsed() > Duration::from_secs(120));
+    assert!(n_killed >= 5, "only {n_killed} were killed before their end");
+    assert!(!folder.join("parts.pcore").exists());
+    // A disk without room ends one; what was there is whole.
+    let last = || fs::read(folder.join("run/head-3.safetensors")).unwrap();
+    let kept = last();
+    let line = format!(
+        "ulimit -f 8; exec {} fit --normal domain_C/train/good --detector discriminative --faults lines:h --versions 2 --image-size 64 --bundle parts.pcore {}",
+        env!("CARGO_BIN_EXE_pcore"),
+        GOING_ON.join(" ")
+    );
+    let full =
+        expect(2, Command::new("sh").args(["-c", &line]).current_dir(folder).env("PCORE_HOME", folder.join(".pcore")));
+    let said = text(&full.stderr);
+    assert!(said.contains("can't be written") && said.contains("make room"), "{said}");
+    assert!(kept == last());
+    let done = expect(0, &mut fit(folder, "parts.pcore", &GOING_ON));
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    assert!(read("whole.pcore") == read("parts.pcore"), "another bundle: {}", text(&done.stderr));
+    // A third time nothing is left to train.
+    expect(0, &mut fit(folder, "parts.pcore", &GOING_ON));
+    assert!(read("whole.pcore") == read("parts.pcore"));
+    // Every step is in both tables once.
+    let all: BTreeSet<(String, u64)> =
+        (0..N_HEADS).flat_map(|head| (1..=N_STEPS as u64).map(move |step| (format!("head-{head}"), step))).collect();
+    let csv = text(&read("record/training.csv"));
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    let rows: Vec<_> =
+        rows.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].parse().unwrap())).collect();
+    assert_eq!((rows.len(), rows.into_iter().collect::<BTreeSet<_>>()), (all.len(), all.clone()));
+    let json = text(&read("record/training.jsonl"));
+    let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let key = |row: &Value| (row["trained"].as_str().unwrap().to_owned(), row["step"].as_u64().unwrap());
+    assert_eq!((rows.len(), rows.iter().map(key).collect::<BTreeSet<_>>()), (all.len(), all));
+    assert!(
+        rows.iter()
+            .all(|row| row["watch"].is_number() == (row["step"].as_u64().unwrap() % 7 == 0 || row["step"] == 30))
+    );
+    let inspected = expect(0, pcore(folder).args(["inspect", "--bundle", "whole.pcore"]));
+    assert!(text(&inspected.stdout).contains("restarts:1"), "{}", text(&inspected.stdout));
+}
+
+#[test]
+fn checkpoints_and_plans_that_do_not_fit_are_refused_with_the_way_out() {
+    let folder = folder();
+    let folder = folder.path();
+    let refused = |command: &mut Command, words: &[&str]| {
+        let said = text(&expect(2, command).stderr);
+        assert!(words.iter().all(|word| said.contains(word)) && !said.contains("panicked"), "{words:?}: {said}");
+    };
+    fs::write(folder.join("wrong.toml"), "steps = 5\nlearning_rate = 0.1\n").unwrap();
+    refused(
+        &mut fit(folder, "a.pcore", &["--training", "wrong.toml"]),
+        &["wrong.toml", "line 2", "learning_rate", "`clip_norm`"],
+    );
+    fs::write(folder.join("range.toml"), "rate = 2\n").unwrap();
+    refused(&mut fit(folder, "a.pcore", &["--training", "range.toml"]), &["rate 2", "at most 1"]);
+    refused(&mut fit(folder, "a.pcore", &["--training", "missing.toml"]), &["missing.toml"]);
+    refused(&mut fit(folder, "a.pcore", &["--resume"]), &["--checkpoints"]);
+    for flag in ["--training", "--record", "--checkpoints"] {
+        let mut command = pcore(folder);
+        command.args(["fit", "--normal", "domain_C/train/good", flag, "plan.toml"]);
+        refused(&mut command, &[flag, "trains nothing", "discriminative"]);
+    }
+    let short = |more: &[&str]| fit(folder, "a.pcore", &[&["--steps", "3", "--checkpoints", "run"], more].concat());
+    // What is typed wins over the file.
+    expect(0, &mut short(&["--training", "plan.toml"]));
+    let inspected = expect(0, pcore(folder).args(["inspect", "--bundle", "a.pcore"]));
+    assert!(text(&inspected.stdout).contains("at most 3 steps"), "{}", text(&inspected.stdout));
+    refused(&mut short(&["--training", "plan.toml"]), &["head-0.safetensors", "--resume", "--checkpoints"]);
+    for other in [&["--seed", "7"][..], &["--versions", "3"], &["--image-size", "32"]] {
+        let mut command = pcore(folder);
+        command.args(["fit", "--normal", "domain_C/train/good", "--detector", "discriminative", "--faults", "lines:h"]);
+        let usual = ["--versions", "2", "--image-size", "64"];
+        let kept = usual.chunks(2).filter(|pair| pair[0] != other[0]).flatten();
+        command.args(kept).args(other).args(["--bundle", "b.pcore", "--steps", "3", "--training", "plan.toml"]);
+        refused(
+            command.args(["--checkpoints", "run", "--resume"]),
+            &["head-0", "of another training", "--checkpoints"],
+        );
+    }
+    // Another image.
+    let image = fs::read_dir(folder.join("domain_C/train/good")).unwrap().next().unwrap().unwrap().path();
+    fs::rename(&image, image.with_file_name("another.tiff")).unwrap();
+    refused(&mut short(&["--training", "plan.toml", "--resume"]), &["of another training"]);
+    fs::rename(image.with_file_name("another.tiff"), &image).unwrap();
+    let path = folder.join("run/head-2.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let words = ["head-2.safetensors", "can't be read", "remove it"];
+    refused(&mut short(&["--training", "plan.toml", "--resume"]), &words);
+    fs::remove_file(&path).unwrap();
+    let before = fs::read(folder.join("a.pcore")).unwrap();
+    // Checkpoints of its best evaluations are there, without the last: they are made again.
+    expect(0, &mut short(&["--training", "plan.toml", "--resume"]));
+    assert!(before == fs::read(folder.join("a.pcore")).unwrap());
+}
