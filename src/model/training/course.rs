@@ -144,11 +144,9 @@ impl Course<'_> {
         fs::create_dir_all(&own.folder).map_err(|source| self.unwritten(own.last(name), source))?;
         let last = own.last(name);
         if !own.resume {
-            let before = std::iter::once(last).chain(own.of_steps(name).into_iter().map(|(_, path)| path));
-            return before
-                .filter(|path| path.exists())
-                .next()
-                .map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
+            let mut before = std::iter::once(last).chain(own.of_steps(name).into_iter().map(|(_, path)| path));
+            let found = before.find(|path| path.exists());
+            return found.map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
         }
         let found = Checkpoint::read(&last, &self.fingerprint)?;
         let n_done = found.as_ref().map_or(0, |found| found.step);
