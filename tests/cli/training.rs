@@ -107,7 +107,7 @@ fn a_training_that_is_killed_again_and_again_gives_the_bundle_of_one_that_is_not
         rows.iter()
             .all(|row| row["watch"].is_number() == (row["step"].as_u64().unwrap() % 7 == 0 || row["step"] == 30))
     );
-    let inspected = expect(0, pcore(folder).args(["inspect", "--bundle", "whole.pcore"]));
+    let inspected = expect(0, pcore(folder).args(["inspect", "whole.pcore"]));
     assert!(text(&inspected.stdout).contains("restarts:1"), "{}", text(&inspected.stdout));
 }
 
@@ -136,7 +136,7 @@ fn checkpoints_and_plans_that_do_not_fit_are_refused_with_the_way_out() {
     let short = |more: &[&str]| fit(folder, "a.pcore", &[&["--steps", "3", "--checkpoints", "run"], more].concat());
     // What is typed wins over the file.
     expect(0, &mut short(&["--training", "plan.toml"]));
-    let inspected = expect(0, pcore(folder).args(["inspect", "--bundle", "a.pcore"]));
+    let inspected = expect(0, pcore(folder).args(["inspect", "a.pcore"]));
     assert!(text(&inspected.stdout).contains("at most 3 steps"), "{}", text(&inspected.stdout));
     refused(&mut short(&["--training", "plan.toml"]), &["head-0.safetensors", "--resume", "--checkpoints"]);
     for other in [&["--seed", "7"][..], &["--versions", "3"], &["--image-size", "32"]] {

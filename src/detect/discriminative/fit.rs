@@ -100,8 +100,10 @@ impl Method for Heads {
         // Weights, their gradients and two moments of each, of which a copy is changed; the descriptors of some versions, whose pixels
         // are those of few images.
         let weights = (size.dim as u64).saturating_mul((size.dim + 2 * plan.n_hidden) as u64).saturating_mul(4 * 8);
+        // What a step sees, and what is made of it on the way to the loss and back.
+        let batch = (self.plan.batch as u64).saturating_mul(64);
         let spoiled = (size.n_patches as u64).saturating_mul(self.options.versions.min(AT_A_TIME) as u64);
-        (2 * n_kept + spoiled + 16_384).saturating_mul(4 * size.dim as u64).saturating_add(weights)
+        (2 * n_kept + spoiled + batch).saturating_mul(4 * size.dim as u64).saturating_add(weights)
     }
 
     fn fit(

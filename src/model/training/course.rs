@@ -1,7 +1,7 @@
 //! The loop that drives a training.
 
 use super::checkpoint::{Checkpoint, fingerprint};
-use super::{Batches, Checkpoints, Entry, Figure, Mode, Named, Plan, Trainee, TrainingError, TrainingRun};
+use super::{Batches, Checkpoints, Entry, Figure, Mode, Named, Plan, Stepped, Trainee, TrainingError, TrainingRun};
 use crate::model::ModelError;
 use crate::progress::Progress;
 use std::fs;
@@ -44,17 +44,8 @@ pub fn train<T: Trainee, B: Batches<Batch = T::Batch>>(
     batches: &mut B,
     progress: &dyn Progress,
 ) -> Result<Trained, B::Error> {
-    let Task { name, plan, inputs, run } = *task;
-    let fingerprint = fingerprint(&["pcore training 1", name, &plan.to_string(), inputs]);
-    let mut course = Course {
-        task,
-        fingerprint,
-        at: Position::default(),
-        best_state: None,
-        written: None,
-        kept: vec![],
-        is_told: true,
-    };
+    let Task { plan, run, .. } = *task;
+    let mut course = Course::new(task);
     course.open(trainee)?;
     let resumed_from = course.at.step;
     progress.advance(resumed_from.min(plan.steps));
@@ -62,10 +53,7 @@ pub fn train<T: Trainee, B: Batches<Batch = T::Batch>>(
         progress.advance(plan.steps.saturating_sub(resumed_from));
         return Ok(Trained { steps: resumed_from, best: course.at.best, resumed_from });
     }
-    if let Some(journal) = &run.journal {
-        course.told(journal.begin(name, resumed_from + 1), progress);
-    }
-    let mut clock = (Instant::now(), resumed_from);
+    course.begin_record(progress);
     while course.at.step < plan.steps {
         if progress.is_cancelled() {
             course.write_last(trainee)?;
@@ -78,18 +66,11 @@ pub fn train<T: Trainee, B: Batches<Batch = T::Batch>>(
         course.at.step += 1;
         course.at.losses = (course.at.losses.0 + f64::from(stepped.loss), course.at.losses.1 + 1);
         progress.advance(1);
-        let (is_last, done) = (course.at.step == plan.steps, course.at.step);
+        let (done, is_last) = (course.at.step, course.at.step == plan.steps);
         let is_evaluated = is_last || done % plan.evaluate.max(1) == 0;
         let watch = if is_evaluated { course.watch(trainee, batches)? } else { None };
-        if let Some(journal) =
-            run.journal.as_ref().filter(|_| is_evaluated || is_last || done % run.record_every.max(1) == 0)
-        {
-            let seconds = clock.0.elapsed().as_secs_f64();
-            let steps_per_second = (done - clock.1) as f64 / seconds.max(1e-9);
-            clock = (Instant::now(), done);
-            let (loss, gradient_norm) = (stepped.loss, stepped.gradient_norm);
-            let entry = Entry { name, step: done, loss, rate, gradient_norm, watch, steps_per_second };
-            course.told(journal.tell(&entry), progress);
+        if is_evaluated || done % run.record_every.max(1) == 0 {
+            course.record((stepped, rate, watch), progress);
         }
         if is_evaluated && course.evaluated(trainee, watch)? {
             break;
@@ -128,8 +109,19 @@ struct Course<'a> {
     written: Option<PathBuf>,
     /// Figures and steps of the checkpoints that are kept for them, the best one first.
     kept: Vec<(f64, usize)>,
-    /// Whether the journal still takes what it is told.
+    /// When the journal was told last, and after how many steps.
+    clock: (Instant, usize),
+    /// Whether the journal takes what it is told.
     is_told: bool,
+}
+
+impl<'a> Course<'a> {
+    fn new(task: &'a Task<'a>) -> Self {
+        let Task { name, plan, inputs, .. } = *task;
+        let fingerprint = fingerprint(&["pcore training 1", name, &plan.to_string(), inputs]);
+        let (at, clock) = (Position::default(), (Instant::now(), 0));
+        Self { task, fingerprint, at, best_state: None, written: None, kept: vec![], clock, is_told: true }
+    }
 }
 
 impl Course<'_> {
@@ -144,11 +136,9 @@ impl Course<'_> {
         fs::create_dir_all(&own.folder).map_err(|source| self.unwritten(own.last(name), source))?;
         let last = own.last(name);
         if !own.resume {
-            let before = std::iter::once(last).chain(own.of_steps(name).into_iter().map(|(_, path)| path));
-            return before
-                .filter(|path| path.exists())
-                .next()
-                .map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
+            let mut before = std::iter::once(last).chain(own.of_steps(name).into_iter().map(|(_, path)| path));
+            let found = before.find(|path| path.exists());
+            return found.map_or(Ok(()), |path| Err(TrainingError::Exists { path }));
         }
         let found = Checkpoint::read(&last, &self.fingerprint)?;
         let n_done = found.as_ref().map_or(0, |found| found.step);
@@ -267,6 +257,22 @@ impl Course<'_> {
             }
             other => other.into(),
         }
+    }
+
+    fn begin_record(&mut self, progress: &dyn Progress) {
+        self.clock = (Instant::now(), self.at.step);
+        if let Some(journal) = &self.task.run.journal {
+            self.told(journal.begin(self.task.name, self.at.step + 1), progress);
+        }
+    }
+
+    /// Tells of the last step.
+    fn record(&mut self, (stepped, rate, watch): (Stepped, f64, Option<f64>), progress: &dyn Progress) {
+        let Some(journal) = &self.task.run.journal else { return };
+        let (name, step, Stepped { loss, gradient_norm }) = (self.task.name, self.at.step, stepped);
+        let steps_per_second = (step - self.clock.1) as f64 / self.clock.0.elapsed().as_secs_f64().max(1e-9);
+        self.clock = (Instant::now(), step);
+        self.told(journal.tell(&Entry { name, step, loss, rate, gradient_norm, watch, steps_per_second }), progress);
     }
 
     /// A record that can't be written costs the record, not the training.
