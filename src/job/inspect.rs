@@ -194,8 +194,7 @@ fn inspect_rows<E: Send>(
     receive: &mut (impl FnMut(&ResultRow, Option<&Explanation>) -> Result<(), E> + Send),
 ) -> Result<Inspected, Ended<E>> {
     let InspectJob { opened, listing, table, calibration, out, maps, explaining, .. } = *job;
-    let pixel_threshold = opened.inspector.manifest().pixel_threshold;
-    let detector = opened.inspector.detector();
+    let (pixel_threshold, detector) = (opened.inspector.manifest().pixel_threshold, opened.inspector.detector());
     let drawing = out.map(|folder| {
         let drawing = Drawing { folder, names, pixel_threshold, detector, maps };
         (drawing, Shown { folder, names, pixel_threshold, detector })
@@ -210,8 +209,7 @@ fn inspect_rows<E: Send>(
     };
     let pace = Pace { pixel_bytes: if drawing.is_some() { DRAWING_BYTES } else { 0 }, ..context.pace };
     let wording = context.wording;
-    let mut images: Vec<ReportImage> = Vec::with_capacity(listing.samples.len());
-    let mut watch = LevelWatch::default();
+    let (mut images, mut watch) = (Vec::with_capacity(listing.samples.len()), LevelWatch::default());
     let has_history = history.is_some();
     let prepare = |item: &Item<'_>| {
         let pictures = match &drawing {

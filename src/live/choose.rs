@@ -132,8 +132,7 @@ pub fn choose_threshold<'a>(
         }
     }
     let n_labelled = defects.len() + normals.len();
-    let held: Vec<f32> = held_out(&contents, &inspector)?;
-    normals.extend(held);
+    normals.extend(held_out(&contents, &inspector)?);
     if defects.is_empty() || normals.is_empty() {
         return Err(LiveError::OneSided { n_defects: defects.len(), n_normals: normals.len() });
     }

@@ -84,13 +84,7 @@ impl Cell {
                     return Err(expected(&known.join(" or ")));
                 }
                 text.clone_into(&mut self.detector);
-                // The usual way to what it is fitted to, unless another axis says otherwise.
-                let usual = self.sees().pipeline(DEFAULT_SIDE_PX);
-                if self.backbone == DEFAULT_BACKBONE || self.backbone == PIXELS {
-                    self.backbone = usual.backbone;
-                    self.resize = usual.preprocessing.resize;
-                    self.descriptor.neighbourhood = usual.descriptor.neighbourhood;
-                }
+                self.see_as_usual();
             }
             Axis::Backbone if text.is_empty() => return Err(expected("the name of a network")),
             Axis::Backbone => text.clone_into(&mut self.backbone),
@@ -192,6 +186,16 @@ impl Cell {
         let (height_px, width_px) = self.image_size;
         let usual = self.sees().pipeline(height_px).preprocessing;
         Preprocessing { height_px, width_px, resize: self.resize, ..usual }
+    }
+
+    /// The usual way to what its detector is fitted to, unless another backbone was named.
+    fn see_as_usual(&mut self) {
+        let usual = self.sees().pipeline(DEFAULT_SIDE_PX);
+        if [DEFAULT_BACKBONE, PIXELS].contains(&self.backbone.as_str()) {
+            self.backbone = usual.backbone;
+            self.resize = usual.preprocessing.resize;
+            self.descriptor.neighbourhood = usual.descriptor.neighbourhood;
+        }
     }
 
     /// What its detector is fitted to.

@@ -1,6 +1,7 @@
 //! Settings of a comparison.
 
-use super::fit::{INPUT, OUTPUT, RunArgs};
+use super::fit::RunArgs;
+use super::headings::{INPUT, OUTPUT};
 use super::layout::LayoutArgs;
 use super::sign::TrustArgs;
 use clap::Args as ClapArgs;

@@ -1,6 +1,8 @@
 //! Settings of a fit, and of every run.
 
+use super::headings::{CALIBRATION, INPUT, MACHINE, METHOD, OUTPUT};
 use super::layout::LayoutArgs;
+use super::training::TrainingArgs;
 use super::values::{
     AugmentSteps, DetectorParts, Shrinkage, Whiten, parse, parse_augment, parse_bytes, parse_detector,
     parse_foreground, parse_neighbours, parse_odd, parse_positive, parse_share, parse_shrinkage, parse_sigma,
@@ -17,13 +19,6 @@ use pcore::score::ImageScore;
 use pcore::train::{GroupRule, Holdout, TileRule};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-
-/// Headings that the options are listed under.
-pub(super) const INPUT: &str = "Input";
-pub(super) const OUTPUT: &str = "Output";
-pub(super) const METHOD: &str = "Method";
-pub(super) const CALIBRATION: &str = "Calibration";
-pub(super) const MACHINE: &str = "Machine";
 
 /// Settings of a fit.
 #[derive(ClapArgs)]
@@ -72,26 +67,8 @@ pub(crate) struct FitArgs {
     /// comes nearest to; overlays/ has the maps in full size. Without suspects the page says so.
     #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
     pub(crate) suspects: Option<PathBuf>,
-    /// Settings of the training, a TOML file: steps, rate, schedule, early stopping
-    ///
-    /// For detectors that train, such as discriminative; docs/training.md has every key. What is given here besides, such as
-    /// --steps, wins.
-    #[arg(long, value_name = "FILE", help_heading = METHOD, hide_short_help = true)]
-    pub(crate) training: Option<PathBuf>,
-    /// Write a record of the training there: training.csv, training.jsonl and an event file of TensorBoard
-    ///
-    /// Loss, learning rate, norm of the gradient, loss of what is kept apart and steps per second, as they come.
-    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
-    pub(crate) record: Option<PathBuf>,
-    /// Write checkpoints of the training there, from which --resume goes on
-    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
-    pub(crate) checkpoints: Option<PathBuf>,
-    /// Go on from the last checkpoint in --checkpoints, or begin where there is none
-    ///
-    /// On the CPU the bundle is the one of a fit that was not interrupted, byte for byte. Checkpoints of other images, settings or
-    /// another seed are refused.
-    #[arg(long, requires = "checkpoints", help_heading = METHOD, hide_short_help = true)]
-    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) keeping: TrainingArgs,
     /// Use only the images that this text file names for the bank
     ///
     /// One path per line, relative to the file's folder.

@@ -1,6 +1,7 @@
 //! Settings of the verbs that change a bundle.
 
-use super::fit::{CALIBRATION, INPUT, OUTPUT, RunArgs};
+use super::fit::RunArgs;
+use super::headings::{CALIBRATION, INPUT, OUTPUT};
 use super::layout::LayoutArgs;
 use super::sign::TrustArgs;
 use super::values::{parse, parse_positive, parse_rate};

@@ -7,6 +7,7 @@ mod data;
 mod drift;
 mod export;
 mod fit;
+mod headings;
 mod inspect;
 mod layout;
 mod living;
@@ -14,6 +15,7 @@ mod screen;
 mod sign;
 mod station;
 mod tools;
+mod training;
 mod values;
 
 pub(crate) use compare::CompareArgs;
@@ -27,6 +29,7 @@ pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::ImportArgs;
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
+pub(crate) use training::TrainingArgs;
 pub(crate) use values::DetectorPart;
 
 use clap::{Parser, Subcommand};

@@ -1,6 +1,7 @@
 //! Settings of a screening.
 
-use super::fit::{INPUT, METHOD, OUTPUT, PipelineArgs, RunArgs};
+use super::fit::{PipelineArgs, RunArgs};
+use super::headings::{INPUT, METHOD, OUTPUT};
 use super::layout::LayoutArgs;
 use super::values::{parse_keep, parse_size};
 use clap::Args as ClapArgs;

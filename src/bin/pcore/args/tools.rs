@@ -1,6 +1,6 @@
 //! Settings of how the program speaks, and of the verbs that tell about it.
 
-use super::fit::OUTPUT;
+use super::headings::OUTPUT;
 use clap::{Args as ClapArgs, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs};
+use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, TrainingArgs};
 use crate::console::{Console, context, print, print_json, print_line, problem, say, warning};
 use crate::home;
 use crate::message::error_text;
@@ -34,12 +34,12 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     };
     args.tensorboard.as_deref().map(job::check_folder).transpose()?;
     args.method.conditions.check()?;
-    let training = training(args)?;
+    let training = training(&args.keeping)?;
     let domain = args.domain.as_deref().map(home::domain_name).transpose()?;
     let mut plan = plan((&args.method, &training.options), &args.run, domain)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
-    plan.training_run = training_run(args, &plan, &training)?;
+    plan.training_run = training_run(&args.keeping, &plan, &training)?;
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let suspects = args.suspects.as_deref();
     let job = FitJob { listing: &listing, plan: &plan, base: base.as_ref(), bundle: &path, suspects };
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
 }
 
 /// What the file of `--training` says.
-fn training(args: &FitArgs) -> Result<TrainingFile> {
+fn training(args: &TrainingArgs) -> Result<TrainingFile> {
     let Some(path) = &args.training else { return Ok(TrainingFile::default()) };
     let bytes = job::read_at_most(path, MAX_TRAINING_BYTES)?;
     let text = String::from_utf8(bytes).with_context(|| format!("{} is no text", path.display()))?;
@@ -81,7 +81,7 @@ fn training(args: &FitArgs) -> Result<TrainingFile> {
 }
 
 /// What is kept and told of trainings; refused where nothing trains.
-fn training_run(args: &FitArgs, plan: &FitPlan, file: &TrainingFile) -> Result<TrainingRun> {
+fn training_run(args: &TrainingArgs, plan: &FitPlan, file: &TrainingFile) -> Result<TrainingRun> {
     let asked = [("--training", &args.training), ("--record", &args.record), ("--checkpoints", &args.checkpoints)];
     for (flag, _) in asked.iter().filter(|(_, path)| path.is_some()) {
         job::check_trains(plan, flag)?;
@@ -155,19 +155,7 @@ pub(super) fn plan(
 ) -> Result<FitPlan> {
     let registry = Registry::built_in();
     let preset = registry.preset(&method.detector.0[0].kind, method.quality);
-    let mut options = Options::default();
-    options.metric = method.metric.into();
-    options.scoring =
-        Scoring { map_neighbours: method.map_neighbours, map_sigma_px: method.sigma, ..Scoring::default() };
-    options.coreset = method.coreset.unwrap_or(preset.coreset);
-    options.coreset_space = method.projection;
-    options.coreset_sample = method.coreset_sample;
-    options.filter_patches = method.filter_patches;
-    options.index = method.index;
-    (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
-    (options.faults, options.versions, options.training) = (method.faults, method.versions, training.clone());
-    options.training.steps = method.steps.or(options.training.steps);
-    options.augment = method.augment.0.clone();
+    let options = options(method, training, preset);
     let sized = sized(method, preset);
     let whitening = whitening(method, sized.len(), preset.whitening)?;
     let part = |((kind, size), whitening): (&(String, (usize, usize)), Option<f64>)| -> Result<PartPlan> {
@@ -210,6 +198,24 @@ pub(super) fn plan(
         scratch: method.scratch.clone(),
         training_run: TrainingRun::default(),
     })
+}
+
+/// What was typed of a method, for all parts alike.
+fn options(method: &MethodArgs, training: &TrainingOptions, preset: Preset) -> Options {
+    let mut options = Options::default();
+    options.metric = method.metric.into();
+    options.scoring =
+        Scoring { map_neighbours: method.map_neighbours, map_sigma_px: method.sigma, ..Scoring::default() };
+    options.coreset = method.coreset.unwrap_or(preset.coreset);
+    options.coreset_space = method.projection;
+    options.coreset_sample = method.coreset_sample;
+    options.filter_patches = method.filter_patches;
+    options.index = method.index;
+    (options.shape, options.shrinkage) = (method.shape, method.shrinkage.0);
+    (options.faults, options.versions, options.training) = (method.faults, method.versions, training.clone());
+    options.training.steps = method.steps.or(options.training.steps);
+    options.augment = method.augment.0.clone();
+    options
 }
 
 /// How each of the parts is whitened.
