@@ -72,7 +72,7 @@ pub enum Sees {
     /// What a frozen network says of its patches.
     #[default]
     Patches,
-    /// Its pixels ([`PIXELS`](crate::model::PIXELS)), scaled to fit and padded: it has a network of its own.
+    /// Its pixels ([`PIXELS`]), scaled to fit and padded: it has a network of its own.
     Pixels,
 }
 

@@ -7,7 +7,7 @@ use crate::detect::{
 };
 use crate::flow::{DEFAULT_BATCH, Pace};
 #[cfg(doc)]
-use crate::image::Image;
+use crate::image::{Image, Preprocessing};
 use crate::image::{Roi, RoiError, RoiShape};
 use crate::model::training::TrainingRun;
 use std::collections::BTreeSet;

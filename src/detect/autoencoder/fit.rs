@@ -114,8 +114,10 @@ impl Method for Networks {
     }
 
     fn peak_bytes(&self, size: FitSize) -> u64 {
-        // The canvas may be up to twice as large along a side.
-        let pixels = 4 * size.n_patches as u64;
+        // Inputs are square, all but always; one that is too large is refused by name.
+        let side = size.n_patches.isqrt();
+        let shape = AutoencoderShape::holding(CHANNELS, side, side);
+        let pixels = shape.map_or(0, |shape| shape.side_px().pow(2) as u64);
         pixels
             .saturating_mul(self.plan.batch as u64 * VALUES_BY_PIXEL * size_of::<f32>() as u64)
             .saturating_add(1 << 26)
