@@ -30,6 +30,11 @@ pub trait Method: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether it learns from defective images besides.
+    fn learns_from_defects(&self) -> bool {
+        false
+    }
+
     /// Bytes that the fit takes at its peak beside the descriptors themselves.
     fn peak_bytes(&self, size: FitSize) -> u64;
 
@@ -83,6 +88,8 @@ pub struct Training<'a> {
     pub pixels: Option<&'a dyn Pixels>,
     /// SHA-256 over the names and the pixels of all training images, while a method is fitted; empty later.
     pub fingerprint: &'a str,
+    /// Defective images to learn from besides, while a method is fitted that does ([`Method::learns_from_defects`]).
+    pub defects: Option<&'a dyn Defects>,
     /// What is kept and told of trainings.
     pub run: &'a TrainingRun,
 }
@@ -94,6 +101,21 @@ pub trait Pixels: Sync {
     /// # Errors
     /// [`DetectError::Image`] where one can't be read any more, and what `see` says.
     fn each(&self, see: &mut dyn FnMut(usize, &Image) -> Result<(), DetectError>) -> Result<(), DetectError>;
+}
+
+/// Defective images to learn from.
+pub trait Defects: Sync {
+    /// Images.
+    fn n(&self) -> usize;
+
+    /// SHA-256 over their names and pixels.
+    fn fingerprint(&self) -> &str;
+
+    /// Shows each in turn, with the pixels that are defective where that is known, `[height_px, width_px]`.
+    ///
+    /// # Errors
+    /// [`DetectError::Image`] where one can't be read any more, and what `see` says.
+    fn each(&self, see: &mut dyn FnMut(&Image, Option<&[bool]>) -> Result<(), DetectError>) -> Result<(), DetectError>;
 }
 
 impl Training<'_> {

@@ -13,6 +13,22 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
+    /// An image is among the normal and among the defective ones.
+    #[error("{} is among the defective images and, as {}, among the normal ones: take one of them away", defect.display(), normal.display())]
+    Leak {
+        /// Among the defective ones.
+        defect: PathBuf,
+        /// The same pixels among the normal ones.
+        normal: PathBuf,
+    },
+    /// A method that does not learn from defective images.
+    #[error("{kind} learns from normal images alone, not from `FitPlan::defects`; {known} does")]
+    NoDefects {
+        /// The method.
+        kind: String,
+        /// Those that do.
+        known: String,
+    },
     /// The images can't be listed or labelled.
     #[error(transparent)]
     Dataset(#[from] DatasetError),

@@ -2,6 +2,7 @@
 
 use super::{GroupRule, TileRule, TrainError};
 use crate::condition::{ConditionRule, GateKind};
+use crate::dataset::Sample;
 use crate::detect::{
     DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Preset, Quality, Registry, Scoring, Sees,
 };
@@ -119,6 +120,8 @@ pub struct FitPlan {
     pub registry: Registry,
     /// What is fitted, at least one part.
     pub parts: Vec<PartPlan>,
+    /// Defective images to learn from besides, for methods that do; those with a mask tell where the defect is.
+    pub defects: Vec<Sample>,
     /// What is looked at of every image: patches elsewhere are neither learned nor scored. All of it without any. Pixels are
     /// those of the first image that can be read; other sizes are scaled.
     pub roi: Vec<RoiShape>,
@@ -193,6 +196,7 @@ impl FitPlan {
             domain: None,
             registry: Registry::built_in().clone(),
             parts: vec![part],
+            defects: vec![],
             roi: vec![],
             ignore: vec![],
             tiles: TileRule::Auto,

@@ -166,3 +166,43 @@ fn checkpoints_and_plans_that_do_not_fit_are_refused_with_the_way_out() {
     expect(0, &mut short(&["--training", "plan.toml", "--resume"]));
     assert!(before == fs::read(folder.join("a.pcore")).unwrap());
 }
+
+#[test]
+fn defects_are_learned_from_besides_and_one_among_the_normals_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let synth = |out: &str, seed: &str, train: &str, each: &str| {
+        let shape = ["synth", "part", "--size", "64", "--good", "10", "--train", train, "--each", each];
+        expect(0, pcore(at).args(shape).args(["--out", out, "--seed", seed]));
+    };
+    synth("parts", "1", "24", "8");
+    synth("known", "2", "0", "6");
+    let fit = |bundle: &str, more: &[&str]| {
+        let mut command = pcore(at);
+        command.args(["fit", "--normal", "parts/train/good", "--detector", "discriminative", "--faults", "none"]);
+        command.args(["--image-size", "128", "--steps", "150", "--alpha", "0.1", "--bundle", bundle]);
+        command.args(more);
+        command
+    };
+    expect(0, &mut fit("without.pcore", &[]));
+    let said = text(&expect(0, &mut fit("with.pcore", &["--defects", "known"])).stdout);
+    assert!(said.contains("patches of 12 defective images"), "{said}");
+    let figure = |bundle: &str| {
+        let eval = ["eval", "parts", "--bundle", bundle, "--json"];
+        let found: Value = serde_json::from_slice(&expect(0, pcore(at).args(eval)).stdout).unwrap();
+        (found["image_AUROC"].as_f64().unwrap(), found["pixel_AUROC"].as_f64().unwrap())
+    };
+    let (without, with) = (figure("without.pcore"), figure("with.pcore"));
+    assert!(with.0 > without.0.max(0.8) && with.1 > without.1.max(0.9), "{with:?} with, {without:?} without");
+    // A bank learns nothing of them, and says so; together with a head it may.
+    let bank = ["fit", "--normal", "parts/train/good", "--bundle", "x.pcore", "--defects", "known"];
+    let refused = text(&expect(2, pcore(at).args(bank)).stderr);
+    assert!(
+        refused.contains("patchcore learns from normal images alone, not from --defects; discriminative does"),
+        "{refused}"
+    );
+    fs::copy(at.join("parts/train/good/0003.png"), at.join("known/test/stain/zz.png")).unwrap();
+    let leak = text(&expect(2, &mut fit("x.pcore", &["--defects", "known"])).stderr);
+    assert!(leak.contains("zz.png is among the defective images and, as parts/train/good/0003.png"), "{leak}");
+    assert!(!at.join("x.pcore").exists());
+}

@@ -22,6 +22,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("FitJob::bundle", "--bundle"),
     ("FitPlan::alpha", "--alpha"),
     ("FitPlan::conditions", "--conditions"),
+    ("FitPlan::defects", "--defects"),
     ("FitPlan::domain", "--domain"),
     ("FitPlan::drop_suspects", "--drop-suspects"),
     ("FitPlan::gate", "--gate"),

@@ -16,6 +16,12 @@ use std::collections::BTreeMap;
 
 /// Patches with a fault that are kept, at most, and as many beside them.
 pub(super) const MOST_KEPT: usize = 100_000;
+/// Patches of real defects that are kept, at most, and as many beside them.
+pub(super) const MOST_DEFECTIVE: usize = 20_000;
+/// The share of a defective image that counts as its defect where no mask tells.
+const UNMASKED_SHARE: f64 = 0.01;
+/// In place of the index of an image: no head may not see it.
+const OF_ALL: usize = usize::MAX;
 /// Images that faults are pasted into, at most, evenly spread.
 const MOST_SPOILED: usize = 2000;
 /// How much of a patch must be fault for it to be anomalous. It is normal where neither it nor a neighbour has any.
@@ -37,6 +43,9 @@ pub(super) struct Examples<'a> {
     input: &'a Input,
     training: &'a Training<'a>,
     anomalous: Kept,
+    /// Patches of real defects, of which all heads learn.
+    defective: Kept,
+    /// Patches of spoiled and of defective images away from what is wrong with them.
     beside: Kept,
 }
 
@@ -47,9 +56,25 @@ impl<'a> Examples<'a> {
         (faults, versions): (Faults, usize),
         progress: &dyn Progress,
     ) -> Result<Self, DetectError> {
-        let mut examples = Self { input, training, anomalous: Kept::default(), beside: Kept::default() };
+        let (anomalous, defective, beside) = Default::default();
+        let mut examples = Self { input, training, anomalous, defective, beside };
+        if faults != Faults::None {
+            examples.paste(features, (faults, versions), progress)?;
+        }
+        examples.add_defects(features, progress)?;
+        Ok(examples)
+    }
+
+    /// Of faults pasted into the images.
+    fn paste(
+        &mut self,
+        features: &FeaturePipeline,
+        (faults, versions): (Faults, usize),
+        progress: &dyn Progress,
+    ) -> Result<(), DetectError> {
+        let training = self.training;
         let n_images = training.images.len();
-        let Some(pixels) = training.pixels.filter(|_| faults != Faults::None) else { return Ok(examples) };
+        let Some(pixels) = training.pixels else { return Ok(()) };
         let every = n_images.div_ceil(MOST_SPOILED).max(1);
         let n_kept = (MOST_KEPT / (n_images.div_ceil(every) * versions).max(1)).clamp(1, 64);
         progress.begin("pasting faults", n_images);
@@ -69,19 +94,96 @@ impl<'a> Examples<'a> {
                     go_on(progress)?;
                     let some = first..versions.min(first + at_a_time);
                     let some: Vec<_> = some.into_par_iter().map(spoiled).collect::<Result<_, _>>()?;
-                    examples.add(features, index, &some, n_kept)?;
+                    self.add(features, index, &some, n_kept)?;
                 }
             }
             progress.advance(1);
             Ok(())
         })?;
         progress.end();
-        Ok(examples)
+        Ok(())
     }
 
-    /// Anomalous patches that are learned from.
-    pub(super) fn n_anomalous(&self) -> usize {
-        self.anomalous.images.len()
+    /// Anomalous patches that are learned from: of pasted faults, and of real defects.
+    pub(super) fn n_anomalous(&self) -> [usize; 2] {
+        [&self.anomalous, &self.defective].map(|kept| kept.images.len())
+    }
+
+    /// Of defective images. Without a mask the patches that are least like the normal ones count as the defect.
+    fn add_defects(&mut self, features: &FeaturePipeline, progress: &dyn Progress) -> Result<(), DetectError> {
+        let Some(defects) = self.training.defects else { return Ok(()) };
+        let n_kept = (MOST_DEFECTIVE / defects.n().max(1)).max(1);
+        progress.begin("describing defects", defects.n());
+        let mut number = 0;
+        defects.each(&mut |image, mask| {
+            go_on(progress)?;
+            let mut random = ChaCha8Rng::seed_from_u64(self.training.seed);
+            random.set_stream((1 << 48) + number);
+            number += 1;
+            self.add_defect(features, (image, mask), (n_kept, random))?;
+            progress.advance(1);
+            Ok(())
+        })?;
+        progress.end();
+        Ok(())
+    }
+
+    fn add_defect(
+        &mut self,
+        features: &FeaturePipeline,
+        (image, mask): (&Image, Option<&[bool]>),
+        (n_kept, mut random): (usize, ChaCha8Rng),
+    ) -> Result<(), DetectError> {
+        let size = (image.height_px(), image.width_px());
+        // Of an image in tiles, the patches of all of them in the order of the grid.
+        let (grid, rows, places) = match features.tiling(size, image.roi())? {
+            Some(tiling) => {
+                let (mut rows, mut places) = (vec![], vec![]);
+                features.describe_tiles(image, &tiling, |tiles, _| {
+                    for own in tiles {
+                        places.extend(tiling.places(rows.len()).iter().map(|place| *place as usize));
+                        rows.push(own);
+                    }
+                    Ok::<_, DetectError>(())
+                })?;
+                (tiling.grid, rows.concat(), places)
+            }
+            None => {
+                let found = features.describe(&[image])?;
+                let inside = features.inside(size, image.roi(), found.grid)?;
+                let own = inside.as_ref().map(|inside| inside.rows(&found.rows, found.dim));
+                let places = inside.map(|inside| inside.patches().iter().map(|place| *place as usize).collect());
+                let places = places.unwrap_or_else(|| (0..found.grid.n_patches()).collect());
+                (found.grid, own.unwrap_or(found.rows), places)
+            }
+        };
+        let dim = self.training.described.dim();
+        let labels: Vec<Label> = match mask {
+            Some(mask) => {
+                let share: Vec<f32> = mask.iter().map(|is_defect| f32::from(u8::from(*is_defect))).collect();
+                let of_grid = labels(&share, (features, size), grid);
+                places.iter().map(|place| of_grid[*place]).collect()
+            }
+            None => {
+                let whitened = self.input.apply(&rows)?;
+                let far = |row: &[f32]| row.iter().map(|value| value * value).sum::<f32>();
+                let far: Vec<f32> = whitened.chunks_exact(dim).map(far).collect();
+                let mut sorted = far.clone();
+                sorted.sort_by(|a, b| b.total_cmp(a));
+                let n = ((far.len() as f64 * UNMASKED_SHARE).ceil() as usize).clamp(1, far.len());
+                far.iter().map(|own| if *own >= sorted[n - 1] { Label::Anomalous } else { Label::Unclear }).collect()
+            }
+        };
+        for (is, kept) in [(Label::Anomalous, &mut self.defective), (Label::Normal, &mut self.beside)] {
+            let of = (0..labels.len()).filter(|at| labels[*at] == is);
+            let mut chosen = of.choose_multiple(&mut random, n_kept);
+            chosen.sort_unstable();
+            for at in chosen {
+                kept.rows.extend_from_slice(&rows[at * dim..][..dim]);
+                kept.images.push(OF_ALL);
+            }
+        }
+        Ok(())
     }
 
     fn add(
@@ -150,11 +252,12 @@ impl<'a> Examples<'a> {
             ends.push(before + training.described.rows_of(*index).len());
         }
         let own = |kept: &Kept| -> Vec<usize> {
-            let is_seen = |at: &usize| sees(training.group(kept.images[*at]));
+            let is_seen = |at: &usize| kept.images[*at] == OF_ALL || sees(training.group(kept.images[*at]));
             (0..kept.images.len()).filter(is_seen).collect()
         };
-        let (anomalous, beside) = (own(&self.anomalous), own(&self.beside));
-        (ends.last().copied().unwrap_or(0) > 0).then_some(Seen { of: self, images, ends, anomalous, beside })
+        let [anomalous, defective, beside] = [&self.anomalous, &self.defective, &self.beside].map(own);
+        let is_some = ends.last().copied().unwrap_or(0) > 0;
+        is_some.then_some(Seen { of: self, images, ends, anomalous, defective, beside })
     }
 }
 
@@ -165,6 +268,7 @@ pub(super) struct Seen<'a> {
     /// Rows of these images, and of all before them.
     ends: Vec<usize>,
     anomalous: Vec<usize>,
+    defective: Vec<usize>,
     beside: Vec<usize>,
 }
 
@@ -175,13 +279,27 @@ pub(super) struct Picked {
     n_noisy: usize,
     beside: Vec<usize>,
     anomalous: Vec<usize>,
+    defective: Vec<usize>,
 }
 
 impl Seen<'_> {
+    /// Without real defects, which all heads learn from.
+    pub(super) fn of_pasted(mut self) -> Self {
+        self.defective.clear();
+        self
+    }
+
     /// Draws the patches of a step with replacement, `n` of each kind: as many numbers in each step.
     pub(super) fn pick(&self, n: usize, random: &mut ChaCha8Rng) -> Picked {
         let training = self.of.training;
-        let has_faults = !self.anomalous.is_empty();
+        // Of faults and real defects as many, where there are both.
+        let [n_pasted, n_real] = match (self.anomalous.is_empty(), self.defective.is_empty()) {
+            (false, false) => [n - n / 2, n / 2],
+            (false, true) => [n, 0],
+            (true, false) => [0, n],
+            (true, true) => [0, 0],
+        };
+        let has_faults = n_pasted + n_real > 0;
         let n_beside = if self.beside.is_empty() { 0 } else { n / 4 };
         let n_noisy = if has_faults { (n / 4).max(1) } else { n };
         let n_rows = self.ends.last().copied().unwrap_or(0);
@@ -197,7 +315,8 @@ impl Seen<'_> {
             (0..n).map(|_| which[random.random_range(0..which.len())]).collect()
         };
         let beside = pick(&self.beside, n_beside);
-        Picked { rows, n_noisy, beside, anomalous: pick(&self.anomalous, if has_faults { n } else { 0 }) }
+        let (anomalous, defective) = (pick(&self.anomalous, n_pasted), pick(&self.defective, n_real));
+        Picked { rows, n_noisy, beside, anomalous, defective }
     }
 
     /// The descriptors of these patches.
@@ -209,7 +328,8 @@ impl Seen<'_> {
             which.iter().flat_map(|at| &from.rows[at * dim..][..dim]).copied().collect()
         };
         normal.extend(rows(&self.of.beside, &picked.beside));
-        let anomalous = rows(&self.of.anomalous, &picked.anomalous);
+        let mut anomalous = rows(&self.of.anomalous, &picked.anomalous);
+        anomalous.extend(rows(&self.of.defective, &picked.defective));
         let apply = |rows: Vec<f32>| self.of.input.apply(&rows);
         Ok(HeadBatch { normal: apply(normal)?, anomalous: apply(anomalous)?, noisy: apply(noisy)? })
     }

@@ -1,7 +1,7 @@
 //! Normal images to trained heads.
 
 use super::batches::HeadBatches;
-use super::examples::{AT_A_TIME, Examples, MOST_KEPT};
+use super::examples::{AT_A_TIME, Examples, MOST_DEFECTIVE, MOST_KEPT, Seen};
 use super::fitted::{Discriminative, NAME};
 use super::head::{Head, judged};
 use super::input::Input;
@@ -53,7 +53,8 @@ impl Heads {
         let apart = kept_apart(&groups.collect(), self.plan.watch);
         let seen = examples.seen_by(|group| sees(group) && !apart.contains(&group));
         let seen = seen.ok_or(DetectError::Bank(BankError::Empty))?;
-        let watched = if apart.is_empty() { None } else { examples.seen_by(|group| apart.contains(&group)) };
+        let watched = examples.seen_by(|group| apart.contains(&group)).filter(|_| !apart.is_empty());
+        let watched = watched.map(Seen::of_pasted);
         let seed = training.seed.wrapping_add((number as u64) << 32);
         let Plan { weight_decay, clip_norm, batch, .. } = self.plan;
         let plan = HeadPlan { seed, weight_decay, clip_norm, ..HeadPlan::default() };
@@ -77,7 +78,7 @@ impl Heads {
             features.roi,
             training.images,
             training.fingerprint
-        )
+        ) + training.defects.map_or("", |defects| defects.fingerprint())
     }
 }
 
@@ -94,8 +95,12 @@ impl Method for Heads {
         true
     }
 
+    fn learns_from_defects(&self) -> bool {
+        true
+    }
+
     fn peak_bytes(&self, size: FitSize) -> u64 {
-        let n_kept = MOST_KEPT.min(size.n_rows.saturating_mul(self.options.versions)) as u64;
+        let n_kept = (MOST_DEFECTIVE + MOST_KEPT.min(size.n_rows.saturating_mul(self.options.versions))) as u64;
         let plan = HeadPlan::default();
         // Weights, their gradients and two moments of each, of which a copy is changed; the descriptors of some versions, whose pixels
         // are those of few images.
@@ -125,10 +130,13 @@ impl Method for Heads {
             heads.push(self.head((&examples, &sees), (&features, training), (fold, &start, &input), progress)?);
         }
         progress.end();
+        let [n_anomalous, n_defective] = examples.n_anomalous();
         let settings = Settings {
             faults: faults.to_string(),
             versions: *versions,
-            n_anomalous: examples.n_anomalous(),
+            n_anomalous,
+            n_defects: training.defects.map_or(0, |defects| defects.n()),
+            n_defective,
             steps: self.plan.steps,
             training: TrainingEntry::of(&self.plan, &HeadPlan::usual_training()),
             n_heads: n_folds,

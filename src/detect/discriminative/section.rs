@@ -36,7 +36,8 @@ pub(super) fn check(_entry: &SectionEntry, _tensors: TensorsOf<'_>, _shared: &Ma
 
 pub(super) fn facts(entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, String)> {
     let Ok(settings) = entry.settings::<Settings>() else { return vec![] };
-    let Settings { faults, versions, n_anomalous, steps, training, n_heads, n_hidden, .. } = settings;
+    let Settings { faults, versions, n_anomalous, n_defects, n_defective, steps, .. } = settings;
+    let Settings { training, n_heads, n_hidden, .. } = settings;
     let from = match &*faults {
         "none" => "noise on normal patches alone".to_owned(),
         _ => format!("{n_anomalous} patches of {faults} faults in {versions} versions of each image"),
@@ -46,6 +47,9 @@ pub(super) fn facts(entry: &SectionEntry, _shared: &Manifest) -> Vec<(String, St
         ("heads".to_owned(), format!("{n_heads} with {n_hidden} hidden values, {at_most}{steps} steps each")),
         ("faults".to_owned(), from),
     ];
+    if n_defects > 0 {
+        facts.push(("defects".to_owned(), format!("{n_defective} patches of {n_defects} defective images")));
+    }
     facts.extend(training.map(|own| ("training".to_owned(), own.text())));
     facts
 }

@@ -20,6 +20,12 @@ pub(super) struct Settings {
     pub(super) versions: usize,
     /// Anomalous patches that were learned from.
     pub(super) n_anomalous: usize,
+    /// Defective images that were learned from besides; left out of the file where there were none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) n_defects: usize,
+    /// Patches of them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) n_defective: usize,
     /// Steps of each training.
     pub(super) steps: usize,
     /// How, where that is not the usual way.
@@ -34,6 +40,11 @@ pub(super) struct Settings {
     /// Standard deviation of the Gaussian that smooths the map, pixels; 0 smooths nothing.
     #[serde(with = "exact")]
     pub(super) map_sigma_px: f32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! Detector, gate and held-out scores.
 
+use super::defects::Defective;
 use super::describe::{DescribedImages, Describing, Pools};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
@@ -10,8 +11,8 @@ use crate::bundle::{PooledImage, PooledImages};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Pixels, Said, Training, View,
-    go_on, joined, leave_out, leave_out_of, levels_of,
+    Defects, Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Pixels, Said, Training,
+    View, go_on, joined, leave_out, leave_out_of, levels_of,
 };
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::{Image, Placement, Roi};
@@ -265,7 +266,20 @@ impl Learning<'_> {
         let (group_of, size_px, seed) = (&*self.groups.of_image, &*self.size_px, self.plan.seed);
         let n_before = self.n_before;
         let (pixels, fingerprint, run) = (None, "", &self.plan.training_run);
-        Training { described, images, label, n_before, n_conditions, group_of, size_px, seed, pixels, fingerprint, run }
+        Training {
+            described,
+            images,
+            label,
+            n_before,
+            n_conditions,
+            group_of,
+            size_px,
+            seed,
+            pixels,
+            fingerprint,
+            defects: None,
+            run,
+        }
     }
 
     /// Whether images are left out in turn, and none were held out.
@@ -287,7 +301,10 @@ impl Learning<'_> {
         go_on(progress)?;
         let again = Again { samples, glances, images, flow };
         let fingerprint = &fingerprint(samples, glances);
-        let training = Training { pixels: Some(&again), fingerprint, ..self.training(&described) };
+        let wanted = if method.learns_from_defects() { &*self.plan.defects } else { &[] };
+        let defective = Defective::open(wanted, flow, (samples, glances))?;
+        let defects = defective.as_ref().map(|own| own as &dyn Defects);
+        let training = Training { pixels: Some(&again), fingerprint, defects, ..self.training(&described) };
         let fit = part.method.fit(features, &training, progress)?;
         Ok((FittedPart { fit, described: Some(described), said: Said::default() }, pooled))
     }

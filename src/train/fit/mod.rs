@@ -2,6 +2,7 @@
 
 mod contents;
 mod cross_fit;
+mod defects;
 mod describe;
 mod failure;
 mod going_on;
@@ -22,7 +23,7 @@ use crate::bundle::Contents;
 use crate::bundle::MAX_COPIES;
 use crate::condition::{ConditionError, ConditionRule, GateKind, Policy, condition_of};
 use crate::dataset::Sample;
-use crate::detect::{FeaturePipeline, PipelineSpec};
+use crate::detect::{FeaturePipeline, Options, PipelineSpec};
 use crate::flow::Flow;
 use crate::image::{Image, Resize, Tiles};
 use crate::model::OpenDevice;
@@ -218,6 +219,12 @@ fn tiles_of(plan: &FitPlan, sizes: &[(usize, usize)], progress: &dyn Progress) -
 fn check(samples: &[Sample], plan: &FitPlan) -> Result<(), TrainError> {
     if plan.parts.is_empty() {
         return Err(TrainError::NoParts);
+    }
+    if !plan.defects.is_empty() && !plan.parts.iter().any(|part| part.method.learns_from_defects()) {
+        let learns =
+            |kind: &&str| plan.registry.method(kind, &Options::default()).is_ok_and(|m| m.learns_from_defects());
+        let known = plan.registry.methods().filter(learns).collect::<Vec<_>>().join(", ");
+        return Err(TrainError::NoDefects { kind: plan.parts[0].method.kind().to_owned(), known });
     }
     if !(1..=MAX_COPIES).contains(&plan.rotate) {
         return Err(TrainError::Rotate { expected: "1 to 360 copies of each image", found: plan.rotate });

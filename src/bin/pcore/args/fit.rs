@@ -61,6 +61,12 @@ pub(crate) struct FitArgs {
     /// theirs too.
     #[arg(long, value_name = "DIR", help_heading = INPUT, hide_short_help = true)]
     pub(crate) roi_masks: Option<PathBuf>,
+    /// Labelled data set, as `pcore eval` takes it, whose defective images are learned from besides
+    ///
+    /// For --detector discriminative. Where an image has a mask, what is marked in it is learned as defective and what lies away from it as
+    /// normal; without one, the 1 % of its patches least like the normal ones are. Test with other images.
+    #[arg(long, value_name = "DIR", conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) defects: Option<PathBuf>,
     /// Write suspects.html there, a page with pictures of the training images that score far above the others
     ///
     /// Each with its score, its anomaly map as the detector would have drawn it had it never seen the image, and the training image it

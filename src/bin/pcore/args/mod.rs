@@ -24,6 +24,7 @@ pub(crate) use drift::DriftArgs;
 pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
+pub(crate) use layout::LayoutArgs;
 pub(crate) use living::{BestArg, CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
 pub(crate) use sign::{SignArgs, TrustArgs};

@@ -3,7 +3,7 @@
 use super::summary::summary;
 use super::{left_out, listed, open};
 use crate::Outcome;
-use crate::args::{DetectorPart, FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, TrainingArgs};
+use crate::args::{DetectorPart, FitArgs, LayoutArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, TrainingArgs};
 use crate::console::{Console, context, print, print_json, print_line, problem, say, warning};
 use crate::home;
 use crate::message::error_text;
@@ -11,7 +11,7 @@ use crate::terminal;
 use anyhow::{Context as _, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
-use pcore::dataset;
+use pcore::dataset::{self, Label, Sample};
 use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
@@ -21,6 +21,7 @@ use pcore::report::LeftOut;
 use pcore::report::training::{MAX_TRAINING_BYTES, TrainingFile, training_from_toml};
 use pcore::train::{FitPlan, PartPlan};
 use serde_json::json;
+use std::path::Path;
 
 pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let mut listing = dataset::normals_as(&args.normal, args.domain.as_deref(), &args.layout.hints())?;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     let mut plan = plan((&args.method, &training.options), &args.run, domain)?;
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
+    plan.defects = args.defects.as_deref().map(|root| defects(root, &args.layout)).transpose()?.unwrap_or_default();
     plan.training_run = training_run(&args.keeping, &plan, &training)?;
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let suspects = args.suspects.as_deref();
@@ -70,6 +72,20 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     }
     let n_failed = fitted.failures.len() + listing.n_failures() + usize::from(suspects.is_some() && page.is_none());
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// The defective images of a labelled data set.
+fn defects(root: &Path, layout: &LayoutArgs) -> Result<Vec<Sample>> {
+    let listing = dataset::labelled_as(root, None, &layout.hints())?;
+    listed::say(&listing);
+    let samples: Vec<Sample> =
+        listing.samples.into_iter().filter(|sample| sample.label == Some(Label::Anomalous)).collect();
+    if samples.is_empty() {
+        bail!("{} holds no defective images: what is not called good counts as one", root.display());
+    }
+    let n_masks = samples.iter().filter(|sample| sample.mask.is_some()).count();
+    say!("{} defective images to learn from besides, {n_masks} with a mask", samples.len());
+    Ok(samples)
 }
 
 /// What the file of `--training` says.
@@ -178,6 +194,7 @@ pub(super) fn plan(
         domain: domain.map(str::to_owned),
         parts,
         registry: registry.clone(),
+        defects: vec![],
         roi: vec![],
         ignore: vec![],
         tiles: method.tiles,
