@@ -59,7 +59,7 @@ fn what_does_not_suit_pixels_is_refused_with_the_way_out() {
         ),
         (vec!["--image-size", "64", "--rotate", "4"], "an autoencoder learns how parts lie"),
         (vec!["--image-size", "2100"], "at most 2048 pixels"),
-        (vec!["--image-size", "64", "--image-score", "reweighted"], "--image-score reweighted"),
+        (vec!["--image-size", "64", "--image-score", "reweighted"], "image score reweighted"),
     ] {
         let found = refused(&more);
         assert!(found.contains(said), "{more:?}: {found}");
