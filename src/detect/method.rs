@@ -103,6 +103,9 @@ pub trait Pixels: Sync {
     fn each(&self, see: &mut dyn FnMut(usize, &Image) -> Result<(), DetectError>) -> Result<(), DetectError>;
 }
 
+/// Sees a defective image, and its pixels that are defective where that is known, `[height_px, width_px]`.
+pub type SeeDefect<'a> = &'a mut dyn FnMut(&Image, Option<&[bool]>) -> Result<(), DetectError>;
+
 /// Defective images to learn from.
 pub trait Defects: Sync {
     /// Images.
@@ -111,11 +114,11 @@ pub trait Defects: Sync {
     /// SHA-256 over their names and pixels.
     fn fingerprint(&self) -> &str;
 
-    /// Shows each in turn, with the pixels that are defective where that is known, `[height_px, width_px]`.
+    /// Shows each in turn.
     ///
     /// # Errors
     /// [`DetectError::Image`] where one can't be read any more, and what `see` says.
-    fn each(&self, see: &mut dyn FnMut(&Image, Option<&[bool]>) -> Result<(), DetectError>) -> Result<(), DetectError>;
+    fn each(&self, see: SeeDefect<'_>) -> Result<(), DetectError>;
 }
 
 impl Training<'_> {

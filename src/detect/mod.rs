@@ -46,7 +46,7 @@ pub use file::sign;
 pub use inside::Inside;
 pub(crate) use inside::Seen;
 pub use living::{GoingOn, Living, Merging};
-pub use method::{Defects, Fit, FitSize, Method, Pixels, Training};
+pub use method::{Defects, Fit, FitSize, Method, Pixels, SeeDefect, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
 pub use options::{
     Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options, Scoring, Shape,

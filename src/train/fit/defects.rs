@@ -2,7 +2,7 @@
 
 use super::look::{Glance, digest, fingerprint_of};
 use crate::dataset::Sample;
-use crate::detect::{Defects, DetectError};
+use crate::detect::{Defects, DetectError, SeeDefect};
 use crate::flow::{Decoded, Flow, Origin, in_batches};
 use crate::image::{Image, Limits, read_mask_of};
 use crate::train::TrainError;
@@ -60,7 +60,7 @@ impl Defects for Defective<'_> {
         &self.fingerprint
     }
 
-    fn each(&self, see: &mut dyn FnMut(&Image, Option<&[bool]>) -> Result<(), DetectError>) -> Result<(), DetectError> {
+    fn each(&self, see: SeeDefect<'_>) -> Result<(), DetectError> {
         self.read(&mut |at, image| {
             let mask = self.samples[at].mask.as_ref().map(|path| read_mask_of(path, image, &Limits::default()));
             let mask = mask.transpose()?;

@@ -1,21 +1,22 @@
 //! Detector, gate and held-out scores.
 
+use super::again::Again;
 use super::defects::Defective;
 use super::describe::{DescribedImages, Describing, Pools};
 use super::groups::Groups;
 use super::held_out::{HeldOut, calibrate, leave_each_out, one_per_group};
-use super::look::{Glance, check_unchanged, fingerprint, n_ahead};
+use super::look::{Glance, fingerprint, n_ahead};
 use super::room;
 use super::suspects::{ByOthers, Suspect, find, of_each, together};
 use crate::bundle::{PooledImage, PooledImages};
 use crate::condition::{Admission, Chosen, Examples, Gate, GateKind, Policy, choose};
 use crate::dataset::Sample;
 use crate::detect::{
-    Defects, Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Pixels, Said, Training,
-    View, go_on, joined, leave_out, leave_out_of, levels_of,
+    Defects, Described, DetectError, Detector, Drawn, FeaturePipeline, FittedPart, PartLevels, Said, Training, View,
+    go_on, joined, leave_out, leave_out_of, levels_of,
 };
-use crate::flow::{Decoded, Flow, Origin, in_batches};
-use crate::image::{Image, Placement, Roi};
+use crate::flow::Flow;
+use crate::image::{Placement, Roi};
 use crate::progress::Progress;
 use crate::score::AnomalyMap;
 use crate::train::plan::{MOST_DRAWN, MOST_DRAWN_VALUES, SCREENED_AT_MOST};
@@ -371,27 +372,6 @@ impl Learning<'_> {
         } else {
             held
         }
-    }
-}
-
-/// The images that are learned from, read again.
-struct Again<'a> {
-    samples: &'a [&'a Sample],
-    glances: &'a [Glance<'a>],
-    images: &'a [usize],
-    flow: &'a Flow,
-}
-
-impl Pixels for Again<'_> {
-    fn each(&self, see: &mut dyn FnMut(usize, &Image) -> Result<(), DetectError>) -> Result<(), DetectError> {
-        let origins: Vec<Origin<'_>> = self.images.iter().map(|image| self.glances[*image].origin).collect();
-        in_batches(&origins, self.flow, |range, decoded| {
-            let (pixels, _shares) = Decoded::whole(decoded)?;
-            let borrowed: Vec<&Image> = pixels.iter().map(|image| &**image).collect();
-            let seen = self.images[range.clone()].iter().map(|image| (self.samples[*image], &self.glances[*image]));
-            check_unchanged(&seen.collect::<Vec<_>>(), &borrowed)?;
-            range.zip(borrowed).try_for_each(|(index, image)| see(index, image))
-        })
     }
 }
 

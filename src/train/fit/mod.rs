@@ -1,5 +1,6 @@
 //! The fit itself.
 
+mod again;
 mod contents;
 mod cross_fit;
 mod defects;
