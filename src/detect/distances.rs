@@ -1,6 +1,6 @@
 //! What a detector measures.
 
-use super::{DetectError, Inside, Order, Scoring};
+use super::{DetectError, Inside, Order, Scoring, View};
 use crate::image::Placement;
 use crate::kernel::KernelError;
 use crate::model::Grid;
@@ -64,6 +64,26 @@ impl Drawn {
 }
 
 impl Distances {
+    /// Of a detector that says the same of these patches under every view, and has none by density.
+    ///
+    /// # Errors
+    /// [`DetectError::NoView`] for a view by density, and for an image score that looks at rows of a bank;
+    /// [`KernelError::NotFinite`] for values that are no numbers.
+    pub(crate) fn under_every_view(
+        values: Vec<f32>,
+        image_score: ImageScore,
+        views: &[View],
+    ) -> Result<Self, DetectError> {
+        let values = finite(values)?;
+        let raw_score = |view: &View| {
+            let score = image_score.of_patches(&values).filter(|_| !view.by_density);
+            score.ok_or_else(|| DetectError::NoView { view: view.to_string() })
+        };
+        let raw_scores = views.iter().map(raw_score).collect::<Result<_, _>>()?;
+        let of_each = vec![values; views.len()];
+        Ok(Self { raw_scores, patches: of_each.clone(), in_maps: of_each })
+    }
+
     /// What is said of an image whose parts this is said of, in their order: the distances of all its patches, and the score that
     /// follows from them by the rule `image_score`. Of a rule that looks at the one most anomalous patch, that is the score of the
     /// part that it lies in, the first of equals. `None` without a part.

@@ -1,7 +1,7 @@
 //! Trained autoencoders at work.
 
 use super::canvas::{Canvas, Range, on_canvas};
-use crate::detect::{DetectError, Distances, Patches, View, finite};
+use crate::detect::{DetectError, Distances, Patches, View};
 use crate::model::reconstruction::{Autoencoder, AutoencoderShape};
 use crate::score::ImageScore;
 
@@ -26,10 +26,6 @@ impl Judge {
         patches: Patches<'_>,
         views: &[View],
     ) -> Result<Distances, DetectError> {
-        let no_view = |view: &View| DetectError::NoView { view: view.to_string() };
-        if let Some(view) = views.iter().find(|view| view.by_density) {
-            return Err(no_view(view));
-        }
         let Canvas { values, counts } = Canvas::of(patches, self.shape, self.range);
         let (n_channels, side) = (self.shape.n_channels, self.shape.side_px());
         let asked = match only {
@@ -47,11 +43,7 @@ impl Judge {
         }
         let near = averaged(&errors, &counts, side);
         let values: Vec<f32> = patches.places().map(|place| near[on_canvas(place, patches, side)]).collect();
-        let values = finite(values)?;
-        let raw_score = |view| image_score.of_patches(&values).ok_or_else(|| no_view(view));
-        let raw_scores = views.iter().map(raw_score).collect::<Result<_, _>>()?;
-        let of_each = vec![values; views.len()];
-        Ok(Distances { raw_scores, patches: of_each.clone(), in_maps: of_each })
+        Distances::under_every_view(values, image_score, views)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A trained head at work.
 
 use crate::bank::centred;
-use crate::detect::{DetectError, Distances, Patches, View, finite};
+use crate::detect::{DetectError, Distances, Patches, View};
 use crate::kernel::Projection;
 use crate::model::head::{HeadWeights, LEAK};
 use crate::score::ImageScore;
@@ -48,10 +48,6 @@ pub(super) fn judged<'a>(
     (patches, dim): (Patches<'_>, usize),
     views: &[View],
 ) -> Result<Distances, DetectError> {
-    let no_view = |view: &View| DetectError::NoView { view: view.to_string() };
-    if let Some(view) = views.iter().find(|view| view.by_density) {
-        return Err(no_view(view));
-    }
     let n_heads = heads.len() as f32;
     let mut values = vec![0.0; patches.rows.len() / dim];
     for head in heads {
@@ -62,9 +58,5 @@ pub(super) fn judged<'a>(
         let steep = STEEPNESS * *value / n_heads;
         *value = steep.max(0.0) + (-steep.abs()).exp().ln_1p();
     }
-    let values = finite(values)?;
-    let raw_score = |view| image_score.of_patches(&values).ok_or_else(|| no_view(view));
-    let raw_scores = views.iter().map(raw_score).collect::<Result<_, _>>()?;
-    let of_each = vec![values; views.len()];
-    Ok(Distances { raw_scores, patches: of_each.clone(), in_maps: of_each })
+    Distances::under_every_view(values, image_score, views)
 }

@@ -2,8 +2,9 @@
 
 use super::HeadWeights;
 use super::network::Layers;
+use crate::model::feature_map::host_values;
 use crate::model::guard::catch;
-use crate::model::training::{Named, Optimiser, Plan, Schedule, Stepped, Trainee, read};
+use crate::model::training::{Named, Optimiser, Plan, Schedule, Stepped, Trainee};
 use crate::model::{ModelError, OpenDevice};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::SeedableRng;
@@ -159,7 +160,7 @@ impl Trainee for Learner {
         random.set_stream(WATCH_STREAM);
         let drawn = |_| -> f32 { StandardNormal.sample(&mut random) };
         let noise = (0..batch.noisy.len()).map(drawn).map(|value| value * self.plan.noise).collect();
-        catch(|| Ok(read(self.loss_of(batch, noise).inner())?.first().copied().unwrap_or(f32::NAN)))
+        catch(|| Ok(host_values(self.loss_of(batch, noise).inner())?.first().copied().unwrap_or(f32::NAN)))
     }
 
     fn state(&self) -> Result<Vec<Named>, ModelError> {

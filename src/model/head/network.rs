@@ -2,7 +2,7 @@
 
 use super::{HeadWeights, LEAK};
 use crate::model::ModelError;
-use crate::model::training::read;
+use crate::model::feature_map::host_values;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::Rng;
@@ -41,14 +41,14 @@ impl Layers {
 
     /// The linear layers as one.
     pub(super) fn weights(&self) -> Result<HeadWeights, ModelError> {
-        let bias = read(self.hidden_bias.val())?;
+        let bias = host_values(self.hidden_bias.val())?;
         // [dim, n_hidden], one after the other in double precision would gain nothing: they are read in single.
-        let joined = read(self.adaptor.val().inner().matmul(self.hidden.val().inner()))?;
+        let joined = host_values(self.adaptor.val().inner().matmul(self.hidden.val().inner()))?;
         let n_hidden = bias.len();
         let dim = joined.len() / n_hidden.max(1);
         let hidden = (0..joined.len()).map(|at| joined[at % dim * n_hidden + at / dim]).collect();
-        let out_bias = read(self.out_bias.val())?.first().copied().unwrap_or(0.0);
-        Ok(HeadWeights { hidden, bias, out: read(self.out.val())?, out_bias })
+        let out_bias = host_values(self.out_bias.val())?.first().copied().unwrap_or(0.0);
+        Ok(HeadWeights { hidden, bias, out: host_values(self.out.val())?, out_bias })
     }
 }
 

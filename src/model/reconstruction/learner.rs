@@ -161,11 +161,8 @@ impl Trainee for Learner {
                 return self.optimiser.step((number, rate), layers, &loss);
             }
             let (network, said, value, of_drawn) = self.compared(batch)?;
-            let mut optimiser = self.optimiser.clone();
-            let gradients = |_: &Layers| Ok(self.registered(network.gradients(&said, &of_drawn)?));
-            let done = optimiser.step_by((number, rate), layers, value, gradients)?;
-            self.optimiser = optimiser;
-            Ok(done)
+            let gradients = self.registered(network.gradients(&said, &of_drawn)?);
+            self.optimiser.step_by((number, rate), layers, value, gradients)
         })?;
         self.layers = layers;
         Ok(stepped)

@@ -15,7 +15,7 @@ mod trainee;
 
 pub use course::{Task, Trained, train};
 pub use error::TrainingError;
-pub(in crate::model) use optimiser::{Optimiser, read};
+pub(in crate::model) use optimiser::Optimiser;
 pub use plan::{Figure, MAX_BATCH, MAX_STEPS, Mode, Plan, Stop};
 pub use run::{Checkpoints, TrainingRun};
 pub use schedule::{Every, MAX_RESTARTS, Schedule, UnknownSchedule};

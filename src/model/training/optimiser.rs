@@ -2,7 +2,7 @@
 
 use super::{Named, Stepped};
 use crate::model::ModelError;
-use crate::model::failure::failed;
+use crate::model::feature_map::host_values;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -49,31 +49,30 @@ impl Optimiser {
         module: M,
         loss: &Tensor<1>,
     ) -> Result<(M, Stepped), ModelError> {
-        let value = read(loss.clone().inner())?.first().copied().unwrap_or(f32::NAN);
-        let gradients = |module: &M| Ok(GradientsParams::from_grads(loss.backward(), module));
+        let value = host_values(loss.clone().inner())?.first().copied().unwrap_or(f32::NAN);
+        let gradients = GradientsParams::from_grads(loss.backward(), &module);
         self.step_by((number, rate), module, value, gradients)
     }
 
-    /// The same, down gradients that are computed where the loss, `value`, is a number.
+    /// The same, down these gradients of a loss of this value.
     ///
     /// # Errors
-    /// As [`Self::step`], and what `gradients` says.
+    /// As [`Self::step`].
     pub(in crate::model) fn step_by<M: Module>(
         &mut self,
         (number, rate): (usize, f64),
         module: M,
         value: f32,
-        gradients: impl FnOnce(&M) -> Result<GradientsParams, ModelError>,
+        mut gradients: GradientsParams,
     ) -> Result<(M, Stepped), ModelError> {
         if !value.is_finite() {
             return Err(ModelError::Diverged { step: number, loss: value });
         }
-        let mut gradients = gradients(&module)?;
         let mut squares = Squares { gradients: &mut gradients, sums: vec![] };
         module.visit(&mut squares);
         let sums = squares.sums;
         let square: f64 =
-            if sums.is_empty() { 0.0 } else { read(Tensor::cat(sums, 0))?.into_iter().map(f64::from).sum() };
+            if sums.is_empty() { 0.0 } else { host_values(Tensor::cat(sums, 0))?.into_iter().map(f64::from).sum() };
         let gradient_norm = square.sqrt();
         if !gradient_norm.is_finite() {
             return Err(ModelError::Diverged { step: number, loss: value });
@@ -219,13 +218,17 @@ impl Weights<'_> {
         let mut all = vec![];
         if let Some(AdamWState { momentum, .. }) = self.states.get(&name) {
             for (end, values) in [(MEAN, &momentum.moment_1), (SQUARE, &momentum.moment_2)] {
-                all.push(Named { name: format!("{name}.{end}"), shape: shape.clone(), values: read(values.clone())? });
+                all.push(Named {
+                    name: format!("{name}.{end}"),
+                    shape: shape.clone(),
+                    values: host_values(values.clone())?,
+                });
             }
             // Steps are few enough to be exact.
             let values = vec![momentum.time as f32];
             all.push(Named { name: format!("{name}.{TIME}"), shape: vec![1], values });
         }
-        all.push(Named { name, shape, values: read(weight)? });
+        all.push(Named { name, shape, values: host_values(weight)? });
         Ok(all)
     }
 }
@@ -275,10 +278,4 @@ impl ModuleMapper for Replace {
         let replaced = if needs_gradient { replaced.require_grad() } else { replaced };
         Param::from_mapped_value(id, replaced, mapper)
     }
-}
-
-/// The values of a tensor.
-pub(in crate::model) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    let data = tensor.try_into_data().map_err(|error| failed(&format!("{error:?}")))?;
-    data.try_to_vec::<f32>().map_err(|error| failed(&format!("{error:?}")))
 }

@@ -1,8 +1,9 @@
 //! A trainee whose answer is known.
 
-use super::super::optimiser::{Optimiser, read};
+use super::super::optimiser::Optimiser;
 use super::super::{Named, Stepped, Trainee};
 use crate::model::ModelError;
+use crate::model::feature_map::host_values;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
@@ -44,8 +45,8 @@ impl Learner {
     }
 
     pub(super) fn weights(&self) -> Vec<f32> {
-        let weight = read(self.line.weight.val().inner()).unwrap();
-        [weight, read(self.line.offset.val().inner()).unwrap()].concat()
+        let weight = host_values(self.line.weight.val().inner()).unwrap();
+        [weight, host_values(self.line.offset.val().inner()).unwrap()].concat()
     }
 }
 
@@ -60,7 +61,7 @@ impl Trainee for Learner {
     }
 
     fn loss(&mut self, batch: &Rows) -> Result<f32, ModelError> {
-        Ok(read(self.loss_of(batch).inner())?[0])
+        Ok(host_values(self.loss_of(batch).inner())?[0])
     }
 
     fn state(&self) -> Result<Vec<Named>, ModelError> {
