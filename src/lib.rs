@@ -72,6 +72,9 @@ pub mod report;
 
 pub mod job;
 
+#[cfg(feature = "serve")]
+pub mod serve;
+
 pub use bundle::{BundleError, Contents, Manifest};
 pub use condition::{Condition, ConditionRule, Policy};
 pub use dataset::{DatasetError, Listing, Sample};

@@ -101,6 +101,18 @@ pub fn set_cut(job: &ChangeJob<'_>, rule: CutRule) -> Result<Contents, JobError>
     Ok(changed)
 }
 
+/// [`live::set_alpha`], into the bundle.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn set_alpha(job: &ChangeJob<'_>, alpha: f64) -> Result<Contents, JobError> {
+    job.check()?;
+    let at = Some(SystemTime::now());
+    let changed = live::set_alpha(job.contents.clone(), alpha, at, Registry::built_in()).map_err(job.failed())?;
+    job.write(&changed)?;
+    Ok(changed)
+}
+
 /// What an update is told beside its normal images.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {

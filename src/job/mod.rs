@@ -68,7 +68,9 @@ mod times;
 mod training;
 mod truth;
 
-pub use change::{ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, set_cut, update};
+pub use change::{
+    ChangeJob, Evidence, UpdateDone, calibrate, choose_threshold, forget, merge, set_alpha, set_cut, update,
+};
 pub use compare::{CompareJob, Compared, Side, compare};
 pub use context::Context;
 pub use drift::{drift_of_history, drift_of_images, drift_of_results, write_drift};

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`calibrate()`] | the detector | thresholds, from other normal images |
 //! | [`choose_threshold()`] | the detector | thresholds, by what mistakes cost on labelled images |
+//! | [`set_alpha()`] | the detector | thresholds for another rate of false alarms |
 //! | [`set_cut()`] | the detector | thresholds, by a rule that promises nothing |
 //! | [`update()`] | what it knows, under a cap as much as covers it | further normal images, thresholds |
 //! | [`forget()`] | the rest | what it knows of some images, thresholds |
@@ -30,7 +31,7 @@ mod weigh;
 
 pub use calibrate::{CalibratePlan, Calibrated, calibrate};
 pub use choose::{Aim, ChoosePlan, Chosen, Costs, choose_threshold};
-pub use cut::set_cut;
+pub use cut::{set_alpha, set_cut};
 pub use error::LiveError;
 pub use forget::{Forgotten, forget};
 pub use kept::{BEFORE_SUFFIX, before_path, undo, undo_with, write_changed, write_changed_with};

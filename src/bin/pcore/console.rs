@@ -172,7 +172,7 @@ impl Progress for Console {
 
 /// How jobs work for this program: they tell the console, and results name settings as they are typed.
 pub(crate) fn context<'a>(console: &'a Console, run: &RunArgs) -> Context<'a> {
-    Context { progress: console, pace: run.pace(), wording: |text| as_typed(text).into_owned() }
+    Context { progress: console, pace: run.machine.pace(), wording: |text| as_typed(text).into_owned() }
 }
 
 impl Drop for Console {

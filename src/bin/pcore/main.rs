@@ -74,6 +74,8 @@ fn run(verb: &Verb) -> anyhow::Result<Outcome> {
         Verb::Compare(args) => commands::compare::run(args),
         Verb::Merge(args) => commands::living::merge(args),
         Verb::Undo(args) => commands::living::undo(args),
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => commands::serve::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Sign(args) => commands::sign::run(args),
         Verb::Import(args) => commands::station::import(args),

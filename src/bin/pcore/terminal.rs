@@ -69,14 +69,23 @@ pub(crate) fn on_stderr(tone: Tone, text: &str) -> String {
     paint(tone, text, AutoStream::choice(&io::stderr()))
 }
 
-fn paint(tone: Tone, text: &str, auto: ColorChoice) -> String {
-    let is_coloured = match settings().colour {
+/// Whether standard error shows colours.
+#[cfg(feature = "serve")]
+pub(crate) fn is_stderr_coloured() -> bool {
+    is_coloured(AutoStream::choice(&io::stderr()))
+}
+
+fn is_coloured(auto: ColorChoice) -> bool {
+    match settings().colour {
         Colour::Auto => auto != ColorChoice::Never,
         Colour::Always => true,
         Colour::Never => false,
-    };
+    }
+}
+
+fn paint(tone: Tone, text: &str, auto: ColorChoice) -> String {
     let style = tone.style();
-    if is_coloured { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    if is_coloured(auto) { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 /// Draws this bar from now on; one that is still there is removed.

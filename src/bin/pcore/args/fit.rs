@@ -351,10 +351,20 @@ impl From<MetricArg> for Metric {
     }
 }
 
+/// How to run, and how to say what came of it; shared by all verbs that use a network and end.
+#[derive(ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Print results as JSON
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
 /// How to run; shared by all verbs that use a network.
 #[derive(ClapArgs)]
 #[command(next_help_heading = MACHINE)]
-pub(crate) struct RunArgs {
+pub(crate) struct MachineArgs {
     /// Where to compute: auto, cpu, flex (burn on the CPU), ndarray, wgpu[:N] or cuda[:N]
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = MACHINE)]
     pub(crate) device: DeviceChoice,
@@ -372,12 +382,9 @@ pub(crate) struct RunArgs {
     /// image that takes more fails alone.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = MACHINE)]
     pub(crate) memory: Option<u64>,
-    /// Print results as JSON
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) json: bool,
 }
 
-impl RunArgs {
+impl MachineArgs {
     /// How many images at a time, in how much memory.
     pub(crate) fn pace(&self) -> Pace {
         Pace { batch: self.batch, memory_bytes: self.memory, pixel_bytes: 0 }

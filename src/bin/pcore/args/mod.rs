@@ -12,6 +12,8 @@ mod inspect;
 mod layout;
 mod living;
 mod screen;
+#[cfg(feature = "serve")]
+mod serve;
 mod sign;
 mod station;
 mod tools;
@@ -22,11 +24,13 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use data::{DemoArgs, HdmapArgs, PartArgs, PlateArgs, SynthArgs, SynthKind, WeightsAction, WeightsArgs};
 pub(crate) use drift::DriftArgs;
 pub(crate) use export::{ExportArgs, ExportFormat};
-pub(crate) use fit::{FitArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
+pub(crate) use fit::{FitArgs, MachineArgs, MethodArgs, PipelineArgs, ProfileArg, RunArgs, ValueArgs};
 pub(crate) use inspect::{BenchArgs, BundleArgs, EvalArgs, InferArgs, InspectArgs, MapFormat, StudyArgs};
 pub(crate) use layout::LayoutArgs;
 pub(crate) use living::{BestArg, CalibrateArgs, ChangeArgs, FeedbackArgs, MergeArgs, UndoArgs, UpdateArgs};
 pub(crate) use screen::ScreenArgs;
+#[cfg(feature = "serve")]
+pub(crate) use serve::{LogForm, ServeArgs};
 pub(crate) use sign::{SignArgs, TrustArgs};
 pub(crate) use station::ImportArgs;
 pub(crate) use tools::{Colour, CompletionsArgs, DevicesArgs, ListArgs, ManualArgs, TalkArgs};
@@ -85,6 +89,9 @@ pub(crate) enum Verb {
     Merge(MergeArgs),
     /// Take back the last change of a bundle
     Undo(UndoArgs),
+    /// Serve a station: jobs, lines and watched folders over HTTP, with a page
+    #[cfg(feature = "serve")]
+    Serve(Box<ServeArgs>),
     /// Show what a bundle holds, and verify it
     Inspect(InspectArgs),
     /// Sign a bundle, so that a station can refuse those of others

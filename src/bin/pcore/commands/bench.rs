@@ -105,7 +105,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         say!("the first {} of {} images are measured", samples.len(), listing.samples.len());
     }
     let bank = inspector.bank();
-    let pace = args.run.pace();
+    let pace = args.run.machine.pace();
     let mut batches = vec![];
     for detector in leaves(inspector.detector()) {
         let network = detector

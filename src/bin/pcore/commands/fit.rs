@@ -121,7 +121,7 @@ pub(super) fn fit_to(job: &FitJob<'_>, run: &RunArgs) -> Result<FitDone> {
     // Before a device is opened.
     job::check_bundle(path)?;
     job.suspects.map(job::check_folder).transpose()?;
-    let device = open::device(run)?;
+    let device = open::device(&run.machine)?;
     say!(
         "fitting on {} images of {}, device {}",
         listing.samples.len(),
@@ -210,8 +210,8 @@ pub(super) fn plan(
         draw_suspects: false,
         threshold: method.threshold,
         seed: method.seed,
-        batch: run.batch,
-        memory_bytes: run.memory,
+        batch: run.machine.batch,
+        memory_bytes: run.machine.memory,
         scratch: method.scratch.clone(),
         training_run: TrainingRun::default(),
     })

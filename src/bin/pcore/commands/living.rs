@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
     let (mut contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
-    let device = open::device(&args.run)?;
+    let device = open::device(&args.run.machine)?;
     let console = Console::new();
     let (mut n_failed, mut answer) = (0, json!({}));
     let mut out = args.change.out.clone();
@@ -57,7 +57,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         let mut samples = validation.as_ref().map_or_else(Vec::new, |listing| listing.samples.clone());
         samples.extend(job::marked(&args.feedback)?);
         let told = args.told.told();
-        let plan = ChoosePlan { aim, told, pace: args.run.pace(), at: Some(SystemTime::now()) };
+        let plan = ChoosePlan { aim, told, pace: args.run.machine.pace(), at: Some(SystemTime::now()) };
         let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
         let done = job::choose_threshold(&work, &samples, &plan, &device, &context(&console, &args.run))?;
@@ -109,7 +109,7 @@ fn warn_of(done: &Calibrated) {
 
 pub(crate) fn update(args: &UpdateArgs) -> Result<Outcome> {
     let (mut contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
-    let device = open::device(&args.run)?;
+    let device = open::device(&args.run.machine)?;
     let (mut n_failed, mut answer) = (0, json!({}));
     let (mut bundle, mut out) = (&*args.change.bundle, args.change.out.as_deref());
     // Refused before anything is changed.
@@ -236,7 +236,7 @@ fn tell_updated(done: &Updated) {
 pub(crate) fn merge(args: &MergeArgs) -> Result<Outcome> {
     let (contents, _signer) = read_trusted(&args.change.bundle, &args.change.trust)?;
     let (other, _signer) = read_trusted(&args.other, &args.change.trust)?;
-    let device = open::device(&args.run)?;
+    let device = open::device(&args.run.machine)?;
     let work = change(&args.change, &contents, args.change.out.as_deref());
     let console = Console::new();
     let now = Some(SystemTime::now());

@@ -16,6 +16,8 @@ pub(crate) mod list;
 mod listed;
 pub(crate) mod living;
 pub(crate) mod screen;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod station;
 pub(crate) mod study;

@@ -3,7 +3,7 @@
 use super::fitting;
 use super::sign::read_trusted;
 use super::summary::summary;
-use crate::args::{BundleArgs, RunArgs};
+use crate::args::{BundleArgs, MachineArgs, RunArgs};
 use crate::console::{Console, detail, say, warning};
 use crate::home;
 use crate::terminal;
@@ -88,7 +88,7 @@ pub(super) fn open_contents(
     run: &RunArgs,
 ) -> Result<Opened> {
     let read_s = begun.elapsed().as_secs_f64();
-    let device = device(run)?;
+    let device = device(&run.machine)?;
     let opened = Opened::open(contents, path, how, device)?;
     let Opened { inspector, device, .. } = &opened;
     tell(inspector, read_s, begun.elapsed().as_secs_f64());
@@ -120,9 +120,9 @@ fn tell(inspector: &Inspector, read_s: f64, open_s: f64) {
 
 /// The device that was asked for, in the precision that was asked for. Where a bound on memory was given, what is freed
 /// counts as free from here on.
-pub(super) fn device(run: &RunArgs) -> Result<OpenDevice> {
-    if run.memory.is_some() {
+pub(super) fn device(machine: &MachineArgs) -> Result<OpenDevice> {
+    if machine.memory.is_some() {
         pcore::kernel::give_back_large_blocks();
     }
-    Ok(OpenDevice::open(run.device)?.with_precision(run.precision)?)
+    Ok(OpenDevice::open(machine.device)?.with_precision(machine.precision)?)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ScreenArgs) -> Result<Outcome> {
     let pipeline = fit::pipeline(&args.pipeline, Sees::Patches, args.image_size);
     let work = ScreenJob { listing: &listing, pipeline: &pipeline, out: args.out.as_deref(), keep: args.keep };
     let ScreenDone { screened, n_kept, seconds, .. } =
-        job::screen(&work, &open::device(&args.run)?, &context(&Console::new(), &args.run))?;
+        job::screen(&work, &open::device(&args.run.machine)?, &context(&Console::new(), &args.run))?;
     let ranked = || screened.images.iter().enumerate().map(|(at, image)| (at + 1, image));
     let path = |sample: usize| &listing.samples[sample].path;
     if args.run.json {

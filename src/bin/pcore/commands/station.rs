@@ -22,7 +22,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
     listing.iter().for_each(listed::say);
     let path = home::bundle_to_write(args.bundle.as_deref(), args.domain.as_deref())?;
     job::check_bundle(&path)?;
-    let device = open::device(&args.run)?;
+    let device = open::device(&args.run.machine)?;
     let options = StationOptions {
         backbone: args.backbone.clone(),
         layers: args.layers.clone(),
@@ -32,8 +32,12 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Outcome> {
         .with_context(|| format!("importing {} (--backbone and --layers name the network)", args.folder.display()))?;
     let mut n_failed = 0;
     if let Some(listing) = listing {
-        let plan =
-            CalibratePlan { alpha: Some(args.alpha), pace: args.run.pace(), at: None, ..CalibratePlan::default() };
+        let plan = CalibratePlan {
+            alpha: Some(args.alpha),
+            pace: args.run.machine.pace(),
+            at: None,
+            ..CalibratePlan::default()
+        };
         let found = live::calibrate(contents, &listing.samples, &plan, &device, &Console::new())
             .with_context(|| format!("recalibrating on {}", listing.root.display()))?;
         n_failed = found.failures.len() + listing.n_failures();

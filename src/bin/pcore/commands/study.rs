@@ -32,7 +32,7 @@ pub(crate) fn run(args: &StudyArgs) -> Result<Outcome> {
         reading: args.values.reading(),
         out: &args.out,
     };
-    let done = job::study(&work, &open::device(&args.run)?, &context(&Console::new(), &args.run))?;
+    let done = job::study(&work, &open::device(&args.run.machine)?, &context(&Console::new(), &args.run))?;
     if args.run.json {
         print_json(&StudyJson::new(&plan, &done.tables))?;
     } else {

@@ -1,0 +1,39 @@
+//! What every handler is given.
+
+use super::problem::{Problem, REQUEST};
+use super::sign_in::SignIns;
+use crate::serve::line::Lines;
+use crate::serve::work::Station;
+use std::sync::Arc;
+
+/// The server, as its requests see it.
+#[derive(Clone)]
+pub(in crate::serve) struct App {
+    pub(in crate::serve) station: Arc<Station>,
+    pub(in crate::serve) lines: Arc<Lines>,
+    pub(super) sign_ins: Arc<SignIns>,
+}
+
+impl App {
+    pub(in crate::serve) fn new(station: Arc<Station>, lines: Arc<Lines>) -> Self {
+        Self { station, lines, sign_ins: Arc::new(SignIns::new()) }
+    }
+
+    /// Works where blocking hurts nobody: the database, files, pictures.
+    ///
+    /// # Errors
+    /// What `work` returns; a panic in it is a failure of the server.
+    pub(super) async fn block<T, E>(
+        &self,
+        work: impl FnOnce(&Station) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+    {
+        let station = Arc::clone(&self.station);
+        let request = REQUEST.try_with(Clone::clone).unwrap_or_default();
+        let work = move || REQUEST.sync_scope(request, || work(&station).map_err(Into::into));
+        tokio::task::spawn_blocking(work).await.map_err(|panic| Problem::internal(&panic))?
+    }
+}

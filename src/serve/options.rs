@@ -1,0 +1,65 @@
+//! What a server is told.
+
+use crate::flow::Pace;
+use crate::image::Limits;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The smallest number of characters of a password.
+pub const LEAST_PASSWORD: usize = 10;
+
+/// What a server is told.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The folder that everything is kept in.
+    pub data: PathBuf,
+    /// The address.
+    pub listen: SocketAddr,
+    /// Name and password of an admin that is made, or gets this password, before anybody is answered.
+    pub admin: Option<(String, String)>,
+    /// Folders that jobs and lines may read images from, and those below them.
+    pub folders: Vec<PathBuf>,
+    /// Whether admins may have lines start programs, such as those that read a camera.
+    pub allows_commands: bool,
+    /// Bytes of a request at most.
+    pub max_request_bytes: u64,
+    /// Images of a request at most.
+    pub max_files: usize,
+    /// Seconds in which a request must be there, but for its files.
+    pub header_timeout_s: u64,
+    /// Seconds without a byte after which a request ends.
+    pub idle_timeout_s: u64,
+    /// Seconds that somebody waits for an answer of `inspect`.
+    pub answer_timeout_s: u64,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Whether cookies go over HTTPS alone: behind a proxy that speaks it.
+    pub secure_cookies: bool,
+    /// How images are read ahead, and in how much memory.
+    pub pace: Pace,
+    /// Limits of an image.
+    pub limits: Limits,
+}
+
+impl ServeOptions {
+    /// A server for this machine alone, with its data there.
+    #[must_use]
+    pub fn new(data: PathBuf, listen: SocketAddr) -> Self {
+        Self {
+            data,
+            listen,
+            admin: None,
+            folders: vec![],
+            allows_commands: false,
+            max_request_bytes: 4 << 30,
+            max_files: 20_000,
+            header_timeout_s: 10,
+            idle_timeout_s: 30,
+            answer_timeout_s: 60,
+            max_connections: 1024,
+            secure_cookies: false,
+            pace: Pace::default(),
+            limits: Limits::default(),
+        }
+    }
+}
