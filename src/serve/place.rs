@@ -2,10 +2,11 @@
 
 use super::ServeError;
 use super::clock::{day, now_ms};
+use crate::files::replace;
 use fs4::fs_std::FileExt;
 use rand::Rng;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Characters that are kept of a file's name.
@@ -15,6 +16,7 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug)]
 pub(super) struct DataFolder {
     root: PathBuf,
+    owner: String,
     /// Held as long as it is open.
     _lock: File,
 }
@@ -36,7 +38,13 @@ impl DataFolder {
         for folder in ["tmp", "bundles", "jobs", "inbox", "datasets", "lines"] {
             fs::create_dir_all(root.join(folder)).map_err(refused)?;
         }
-        Ok(Self { root, _lock: lock })
+        let owner = root.join("owner");
+        if !owner.exists() {
+            let name = format!("{:016x}", rand::rng().random::<u64>());
+            replace(&owner, |file| file.write_all(name.as_bytes())).map_err(|failure| refused(failure.into()))?;
+        }
+        let owner = file_name(&fs::read_to_string(&owner).map_err(refused)?);
+        Ok(Self { root, owner, _lock: lock })
     }
 
     /// The database.
@@ -67,6 +75,11 @@ impl DataFolder {
     /// The folder of a line.
     pub(super) fn line(&self, id: i64) -> PathBuf {
         self.root.join("lines").join(id.to_string())
+    }
+
+    /// The name that this server claims files with.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// A place that nobody else uses, for what is not finished; it is gone after a start.

@@ -1,12 +1,12 @@
 //! A server, from its start to its end.
 
 use super::http::{App, From, hash_password, router};
-use super::line::Lines;
+use super::line::{Lines, settle_all};
 use super::metrics::Metrics;
 use super::place::DataFolder;
 use super::record::Role;
 use super::store::Store;
-use super::work::{Bundles, Hub, Station, inspect_all, sweep, work_all};
+use super::work::{Bundles, Drifts, Hub, Station, inspect_all, sweep, work_all};
 use super::{ServeError, ServeOptions};
 use crate::model::OpenDevice;
 use axum::Router;
@@ -53,13 +53,15 @@ impl Server {
             return Err(ServeError::Open { listen: options.listen });
         }
         let (pace, bundles) = (options.pace, Bundles::new(device));
-        let (hub, metrics) = (Hub::new(), Metrics::new());
-        let station = Arc::new(Station { options, place, store, hub, bundles, metrics, pace, wording });
+        let (hub, drifts, metrics) = (Hub::new(), Drifts::default(), Metrics::new());
+        let station = Arc::new(Station { options, place, store, hub, bundles, drifts, metrics, pace, wording });
         sweep(&station)?;
+        station.drifts.resume(&station);
         let lines = Arc::new(Lines::new(Arc::clone(&station)));
         let mut server = Self { station, lines, threads: vec![] };
         server.spawn("inspect", inspect_all)?;
         server.spawn("work", work_all)?;
+        server.spawn("settle", settle_all)?;
         for (id, _) in server.station.store.lines()? {
             server.lines.apply(id);
         }

@@ -61,6 +61,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("Scoring::image_score", "--image-score"),
     ("ServeOptions::admin", "--admin"),
     ("ServeOptions::data", "--data"),
+    ("ServeOptions::allows_commands", "--allow-commands"),
+    ("ServeOptions::folders", "--folder"),
     ("ServeOptions::listen", "--listen"),
     ("Setup::cache", "--out"),
     ("SigningKey::create", "pcore sign --new-key"),

@@ -31,9 +31,10 @@ impl App {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        let station = Arc::clone(&self.station);
+        let (station, asked) = (Arc::clone(&self.station), Arc::clone(&self.station));
         let request = REQUEST.try_with(Clone::clone).unwrap_or_default();
-        let work = move || REQUEST.sync_scope(request, || work(&station).map_err(Into::into));
+        let worded = move |error: E| error.into().worded(station.wording);
+        let work = move || REQUEST.sync_scope(request, || work(&asked).map_err(worded));
         tokio::task::spawn_blocking(work).await.map_err(|panic| Problem::internal(&panic))?
     }
 }

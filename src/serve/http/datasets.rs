@@ -161,7 +161,7 @@ pub(super) async fn images(
     Path(id): Path<i64>,
     Query(asked): Query<ImagesQuery>,
 ) -> Result<Json<Images>, Problem> {
-    let limit = asked.limit.unwrap_or(PAGE).clamp(1, super::jobs::MOST);
+    let limit = asked.limit.unwrap_or(PAGE).clamp(1, super::results::MOST);
     app.block(move |station| {
         station.store.dataset(id)?;
         let mut images = station.store.images(id, asked.after.unwrap_or(0), limit + 1)?;

@@ -93,7 +93,11 @@ pub(super) fn accept_one(station: &Station, upload: &Upload, what: &Single<'_>) 
     if !matches!(accepted, Ok(Accepted::New(_))) {
         drop(fs::remove_file(&path));
     }
-    station.hub.add();
+    if what.priority == Priority::Now {
+        station.hub.add_urgent();
+    } else {
+        station.hub.add();
+    }
     Ok(accepted?)
 }
 

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::guard::{Operator, Viewer};
 use super::problem::Problem;
-use super::results::{ListQuery, list};
+use super::results::{ListQuery, MOST, list};
 use super::upload::{Upload, take};
 use crate::dataset;
 use crate::serve::record::{JobKind, JobPage, JobRecord, JobState, Role};
@@ -20,8 +20,6 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Jobs of a page.
 const PAGE: usize = 50;
-/// The most that can be asked for.
-pub(super) const MOST: usize = 1000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -161,7 +159,7 @@ pub(super) fn allowed(station: &Station, folder: &std::path::Path) -> Result<Pat
         let known: Vec<String> = station.options.folders.iter().map(|path| path.display().to_string()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Problem::forbidden(format!(
-            "{} is not below an allowed folder ({known}): start the server with --folder",
+            "{} is not below an allowed folder ({known}): see `ServeOptions::folders`",
             folder.display()
         ))
     };

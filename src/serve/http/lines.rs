@@ -122,6 +122,8 @@ fn changed(app: &App, before: LineSettings, change: &LineChange) -> Result<LineS
         after.source = source.to_string();
     }
     if let Some(sinks) = sinks {
+        let mut sinks = sinks.clone();
+        crate::serve::line::with_secrets(&mut sinks, &after.sinks);
         after.sinks = sinks.to_string();
     }
     if let Some(policy) = policy {
@@ -136,7 +138,8 @@ fn changed(app: &App, before: LineSettings, change: &LineChange) -> Result<LineS
     if !(1..=1_000_000).contains(&after.capacity) {
         return Err(Problem::bad("capacity: 1 to 1000000 images"));
     }
-    crate::serve::line::check(&after, &app.station.options).map_err(Problem::bad)?;
+    let wording = app.station.wording;
+    crate::serve::line::check(&after, &app.station.options).map_err(|why| Problem::bad(wording(&why)))?;
     Ok(after)
 }
 

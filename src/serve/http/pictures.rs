@@ -237,7 +237,7 @@ fn why(opened: &Opened, path: &std::path::Path, root: Option<PathBuf>) -> Result
             Some(NormalPatch::Found { image, place }) => (Some(around(&image, place.pixels)?), None),
             Some(NormalPatch::Missing { reason }) => (None, Some(reason)),
             Some(NormalPatch::Changed) => (None, Some("the training image has changed since".to_owned())),
-            Some(_) | None => (None, None),
+            None => (None, None),
         };
         let PixelBox { top_px, left_px, height_px, width_px } = patch.place.pixels;
         let name = nearest.and_then(|nearest| nearest.source.clone());

@@ -18,7 +18,7 @@ task_local! {
 
 /// Why a request is refused, and the way out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(in crate::serve) struct Problem {
     /// What kind it is: always `about:blank`, the status says it.
     r#type: &'static str,
     /// The status in words.
@@ -54,6 +54,12 @@ impl Problem {
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the server failed: {error}"))
+    }
+
+    /// The same in the words of users.
+    pub(super) fn worded(mut self, wording: fn(&str) -> String) -> Self {
+        self.detail = wording(&self.detail);
+        self
     }
 
     /// What happened.

@@ -17,6 +17,8 @@ use utoipa::IntoParams;
 
 /// Results of a page.
 const PAGE: usize = 100;
+/// The most of anything that a page has.
+pub(super) const MOST: usize = 1000;
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -100,7 +102,7 @@ pub(super) fn list(station: &Station, filter: Filter, asked: &ListQuery) -> Resu
     };
     match asked.format.as_deref().unwrap_or("json") {
         "json" => {
-            let limit = asked.limit.unwrap_or(PAGE).clamp(1, super::jobs::MOST);
+            let limit = asked.limit.unwrap_or(PAGE).clamp(1, MOST);
             Ok(Json(station.store.results(&filter, sort, (limit, asked.after.as_deref()))?).into_response())
         }
         "csv" => {

@@ -12,7 +12,7 @@ pub struct DetectorRecord {
     pub name: String,
     /// SHA-256 of the bundle in use.
     pub version: String,
-    /// The methods: `patchcore`, `patchcore+gaussian`.
+    /// The methods, joined by `+`.
     pub method: String,
     /// The network.
     pub backbone: String,

@@ -71,6 +71,7 @@ pub(in crate::serve) struct Pending {
     pub(in crate::serve) name: String,
     pub(in crate::serve) path: PathBuf,
     pub(in crate::serve) detector: String,
+    pub(in crate::serve) priority: Priority,
     pub(in crate::serve) accepted_at: i64,
 }
 
@@ -92,6 +93,8 @@ pub(in crate::serve) struct Outcome {
     /// SHA-256 of the bundle.
     pub(in crate::serve) sha: String,
     pub(in crate::serve) row: ResultRow,
+    /// What the image looked like, as JSON.
+    pub(in crate::serve) seen: Option<String>,
 }
 
 fn pending(row: &Row<'_>) -> Result<Pending, rusqlite::Error> {
@@ -103,10 +106,15 @@ fn pending(row: &Row<'_>) -> Result<Pending, rusqlite::Error> {
         path: PathBuf::from(row.get::<_, String>(4)?),
         detector: row.get(5)?,
         accepted_at: row.get(6)?,
+        priority: match row.get::<_, i64>(7)? {
+            0 => Priority::Now,
+            1 => Priority::Line,
+            _ => Priority::Job,
+        },
     })
 }
 
-const PENDING: &str = "id, job, line, name, path, detector, accepted_at";
+const PENDING: &str = "id, job, line, name, path, detector, accepted_at, priority";
 
 /// Adds an image.
 pub(in crate::serve) fn accept(on: &Transaction<'_>, item: &NewItem<'_>) -> Result<Accepted, StoreError> {
@@ -178,30 +186,31 @@ impl Store {
         })
     }
 
-    /// Items of a line whose files are not yet where they belong: number, file, and what became of them, `None` while they wait.
-    pub(in crate::serve) fn unsettled(&self, line: i64) -> Result<Vec<(i64, PathBuf, Option<Ended>)>, StoreError> {
+    /// Items whose files are not yet where they belong, though it is known what became of them: number, file, and that.
+    pub(in crate::serve) fn unsettled(&self, limit: usize) -> Result<Vec<(i64, PathBuf, Ended)>, StoreError> {
         self.read(|on| {
             let mut select = on.prepare_cached(
-                "SELECT id, path, state, error IS NULL FROM item WHERE settled = 0 AND line = ? ORDER BY id",
+                "SELECT id, path, state = 'done', error IS NULL FROM item WHERE settled = 0 AND state <> 'pending' ORDER BY id LIMIT ?",
             )?;
             let row = |row: &Row<'_>| {
-                let ended = match (row.get::<_, String>(2)?.as_str(), row.get(3)?) {
-                    ("pending", _) => None,
-                    ("done", true) => Some(Ended::Inspected),
-                    ("done", false) => Some(Ended::Failed),
-                    _ => Some(Ended::Dropped),
+                let ended = match (row.get(2)?, row.get(3)?) {
+                    (true, true) => Ended::Inspected,
+                    (true, false) => Ended::Failed,
+                    (false, _) => Ended::Dropped,
                 };
                 Ok((row.get(0)?, PathBuf::from(row.get::<_, String>(1)?), ended))
             };
-            Ok(select.query_map([line], row)?.collect::<Result<_, _>>()?)
+            Ok(select.query_map([limit as i64], row)?.collect::<Result<_, _>>()?)
         })
     }
 
-    /// Says where the file of an item went.
-    pub(in crate::serve) fn settle(&self, id: i64, path: &Path) -> Result<(), StoreError> {
-        let path = text_of(path)?;
+    /// Says where the files of items went.
+    pub(in crate::serve) fn settle(&self, settled: &[(i64, PathBuf)]) -> Result<(), StoreError> {
         self.write(|on| {
-            on.execute("UPDATE item SET settled = 1, path = ? WHERE id = ?", params![path, id])?;
+            let mut update = on.prepare_cached("UPDATE item SET settled = 1, path = ? WHERE id = ?")?;
+            for (id, path) in settled {
+                update.execute(params![text_of(path)?, id])?;
+            }
             Ok(())
         })
     }
@@ -221,11 +230,11 @@ impl Store {
 }
 
 /// Whether the item waited, and has its result now.
-fn keep_one(on: &Transaction<'_>, Outcome { item, sha, row }: &Outcome) -> Result<bool, StoreError> {
+fn keep_one(on: &Transaction<'_>, Outcome { item, sha, row, seen }: &Outcome) -> Result<bool, StoreError> {
     let mut update = on.prepare_cached(
         "UPDATE item SET state = 'done', done_at = :done_at, sha = :sha, verdict = :verdict, raw_score = :raw_score, score = :score,
          threshold = :threshold, p_value = :p_value, condition = :condition, regions = :regions, width = :width, height = :height,
-         ms = :ms, error = :error WHERE id = :id AND state = 'pending'",
+         ms = :ms, error = :error, seen = :seen WHERE id = :id AND state = 'pending'",
     )?;
     let regions = row.regions.as_ref().map(serde_json::to_string).transpose()?;
     let side = |side: Option<usize>| side.map(|side| side as i64);
@@ -233,7 +242,7 @@ fn keep_one(on: &Transaction<'_>, Outcome { item, sha, row }: &Outcome) -> Resul
     let n = update.execute(named_params! {
         ":done_at": now_ms(), ":sha": sha, ":verdict": verdict, ":raw_score": row.raw_score, ":score": row.score,
         ":threshold": row.threshold, ":p_value": row.p_value, ":condition": row.condition, ":regions": regions, ":width": width,
-        ":height": height, ":ms": row.ms, ":error": row.error, ":id": item.id,
+        ":height": height, ":ms": row.ms, ":error": row.error, ":seen": seen, ":id": item.id,
     })?;
     if n == 0 {
         return Ok(false);

@@ -34,13 +34,6 @@ pub(in crate::serve) struct LineCounts {
     pub(in crate::serve) p95_ms: Option<f64>,
 }
 
-/// How far a sink is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::serve) struct Undelivered {
-    /// The sequence number of the last result it got.
-    pub(in crate::serve) upto: i64,
-}
-
 const COLUMNS: &str = "id, name, detector, running, source, sinks, policy, capacity";
 
 fn settings(row: &Row<'_>) -> Result<(i64, LineSettings), rusqlite::Error> {
@@ -160,7 +153,7 @@ impl Store {
     }
 
     /// How far a sink of a line is; one that is new begins with what comes from now on.
-    pub(in crate::serve) fn delivered(&self, line: i64, sink: &str) -> Result<Undelivered, StoreError> {
+    pub(in crate::serve) fn delivered(&self, line: i64, sink: &str) -> Result<i64, StoreError> {
         self.write(|on| {
             on.execute(
                 "INSERT INTO delivery (line, sink, upto) VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) FROM done WHERE line = ?1))
@@ -168,7 +161,7 @@ impl Store {
                 params![line, sink],
             )?;
             let upto = "SELECT upto FROM delivery WHERE line = ? AND sink = ?";
-            Ok(Undelivered { upto: on.query_row(upto, params![line, sink], |row| row.get(0))? })
+            Ok(on.query_row(upto, params![line, sink], |row| row.get(0))?)
         })
     }
 

@@ -17,7 +17,7 @@ pub(super) use detectors::KnownDetector;
 pub(super) use error::StoreError;
 pub(super) use items::{Accepted, Ended, NewItem, Origin, Outcome, Pending, Priority, accept};
 pub(super) use jobs::{NewJob, add_job};
-pub(super) use lines::{LineSettings, Undelivered};
+pub(super) use lines::LineSettings;
 pub(super) use results::{Filter, Sort};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};

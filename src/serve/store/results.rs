@@ -283,26 +283,45 @@ impl Store {
         })
     }
 
-    /// The last results of a line in the order in which they were made, after that of this sequence number; with the numbers.
+    /// The last results of a line, the oldest first, with what their images looked like.
+    pub(in crate::serve) fn last_seen(
+        &self,
+        line: i64,
+        limit: usize,
+    ) -> Result<Vec<(FoundRecord, Option<String>)>, StoreError> {
+        self.read(|on| {
+            let sql = format!("SELECT {COLUMNS}, seen FROM item WHERE line = ? AND done_at IS NOT NULL ORDER BY done_at DESC, id DESC LIMIT ?");
+            let mut select = on.prepare_cached(&sql)?;
+            let mut rows = select.query(params![line, limit as i64])?;
+            let mut found = vec![];
+            while let Some(row) = rows.next()? {
+                found.push((record(row)?, row.get(24)?));
+            }
+            found.reverse();
+            Ok(found)
+        })
+    }
+
+    /// The results of a line in the order in which they were made, after that of this sequence number; with the numbers.
     pub(in crate::serve) fn made_after(
         &self,
         line: i64,
         seq: i64,
         limit: usize,
-    ) -> Result<Vec<(i64, FoundRecord, PathBuf)>, StoreError> {
+    ) -> Result<Vec<(i64, FoundRecord)>, StoreError> {
         self.read(|on| {
             let mut select =
                 on.prepare_cached("SELECT seq, item FROM done WHERE line = ? AND seq > ? ORDER BY seq LIMIT ?")?;
             let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let pairs: Vec<(i64, i64)> =
                 select.query_map(params![line, seq, limit as i64], pair)?.collect::<Result<_, _>>()?;
-            let sql = format!("SELECT {COLUMNS}, path FROM item WHERE id = ?");
+            let sql = format!("SELECT {COLUMNS} FROM item WHERE id = ?");
             let mut select = on.prepare_cached(&sql)?;
             let mut found = vec![];
             for (seq, id) in pairs {
                 let mut rows = select.query([id])?;
                 if let Some(row) = rows.next()? {
-                    found.push((seq, record(row)?, PathBuf::from(row.get::<_, String>(24)?)));
+                    found.push((seq, record(row)?));
                 }
             }
             Ok(found)

@@ -41,7 +41,7 @@ CREATE TABLE item (
     key TEXT UNIQUE, name TEXT NOT NULL, path TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'pending',
     priority INTEGER NOT NULL, detector TEXT NOT NULL, accepted_at INTEGER NOT NULL,
     done_at INTEGER, sha TEXT, verdict TEXT, raw_score REAL, score REAL, threshold REAL, p_value REAL, condition TEXT, regions TEXT,
-    width INTEGER, height INTEGER, ms REAL, error TEXT,
+    width INTEGER, height INTEGER, ms REAL, error TEXT, seen TEXT,
     mark TEXT, mark_box TEXT, mark_note TEXT, marked_at INTEGER, marked_by TEXT, learned INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- The order of results is that of being done, which is not that of being accepted.
@@ -51,7 +51,7 @@ CREATE TABLE done (
 CREATE INDEX done_line ON done (line, seq);
 CREATE INDEX item_pending ON item (priority, id) WHERE state = 'pending';
 CREATE INDEX item_pending_line ON item (line, id) WHERE state = 'pending';
-CREATE INDEX item_unsettled ON item (line, id) WHERE settled = 0;
+CREATE INDEX item_unsettled ON item (id) WHERE settled = 0;
 CREATE INDEX item_job ON item (job, id);
 CREATE INDEX item_line ON item (line, done_at);
 CREATE INDEX item_done ON item (done_at);

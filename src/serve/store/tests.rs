@@ -30,7 +30,7 @@ fn outcome(item: Pending, score: Option<f32>) -> Outcome {
     let verdict = score.map(|score| if score > 2.0 { Verdict::Anomalous } else { Verdict::Normal });
     let error = score.is_none().then(|| "it is no image".to_owned());
     let row = ResultRow { raw_score: score, score, verdict, error, regions: Some(vec![]), ..ResultRow::default() };
-    Outcome { item, sha: "ab".repeat(32), row }
+    Outcome { item, sha: "ab".repeat(32), row, seen: None }
 }
 
 #[test]
@@ -231,12 +231,12 @@ fn the_oldest_that_wait_are_dropped_and_counted() {
     // A sink begins with what is made from now on, and goes on where it was.
     let waiting = store.next_pending(10).unwrap();
     store.keep(&[outcome(waiting[0].clone(), Some(1.0))]).unwrap();
-    assert_eq!(store.delivered(line, "folder").unwrap().upto, 1);
+    assert_eq!(store.delivered(line, "folder").unwrap(), 1);
     store.keep(&[outcome(waiting[1].clone(), Some(1.0))]).unwrap();
     let made = store.made_after(line, 1, 10).unwrap();
     assert_eq!((made.len(), made[0].1.name.as_str()), (1, "4.png"));
     store.deliver_upto(line, "folder", made[0].0).unwrap();
-    assert_eq!(store.delivered(line, "folder").unwrap().upto, 2);
+    assert_eq!(store.delivered(line, "folder").unwrap(), 2);
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(in crate::serve) struct Hub {
     added: Mutex<u64>,
     wake: Condvar,
     stopping: AtomicBool,
+    urgent: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -53,6 +54,7 @@ impl Hub {
             added: Mutex::default(),
             wake: Condvar::new(),
             stopping: AtomicBool::new(false),
+            urgent: AtomicBool::new(false),
         }
     }
 
@@ -60,6 +62,22 @@ impl Hub {
     pub(in crate::serve) fn add(&self) {
         *lock(&self.added) += 1;
         self.wake.notify_all();
+    }
+
+    /// As [`Self::add`], of an image whose answer somebody waits for: what is less urgent gives way to it.
+    pub(in crate::serve) fn add_urgent(&self) {
+        self.urgent.store(true, Ordering::SeqCst);
+        self.add();
+    }
+
+    /// Whether an urgent image was added since [`Self::take_all`].
+    pub(in crate::serve) fn has_urgent(&self) -> bool {
+        self.urgent.load(Ordering::SeqCst)
+    }
+
+    /// Says that what waits is about to be looked through.
+    pub(in crate::serve) fn take_all(&self) {
+        self.urgent.store(false, Ordering::SeqCst);
     }
 
     /// What has been added so far, for [`Self::sleep`].
@@ -135,7 +153,9 @@ impl Hub {
     pub(in crate::serve) fn set_stage(&self, job: i64, stage: Option<Stage>) {
         let mut stages = lock(&self.stages);
         match stage {
-            Some(stage) => drop(stages.insert(job, stage)),
+            Some(stage) => {
+                stages.insert(job, stage);
+            }
             None => {
                 stages.remove(&job);
                 lock(&self.cancelled).remove(&job);

@@ -1,13 +1,14 @@
 //! The one thread that inspects: whatever waits, the most urgent first, by the way that `pcore infer` takes.
 
 use super::Station;
+use super::drifts::SeenText;
 use super::hub::Event;
 use crate::dataset::Sample;
 use crate::infer::{Calibration, Inspecting, Item, inspect_and};
 use crate::job::{JobError, Opened};
 use crate::progress::Progress;
 use crate::report::ResultRow;
-use crate::serve::store::{Outcome, Pending, StoreError};
+use crate::serve::store::{Outcome, Pending, Priority, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ const SLEEP: Duration = Duration::from_secs(1);
 pub(in crate::serve) fn inspect_all(station: &Station) {
     while !station.hub.is_stopping() {
         let seen = station.hub.n_added();
+        station.hub.take_all();
         match station.store.next_pending(AT_A_TIME) {
             Ok(batch) if batch.is_empty() => station.hub.sleep(seen, SLEEP),
             Ok(batch) => inspect(station, &batch),
@@ -45,7 +47,8 @@ fn inspect(station: &Station, batch: &[Pending]) {
         let opened = station.bundles.open(&station.place, &sha).map_err(|error| error.to_string())?;
         Ok((sha, opened))
     };
-    let mut keeping = Keeping { station, sha: String::new(), outcomes: vec![], since: Instant::now(), n_kept: 0 };
+    let mut keeping =
+        Keeping { station, sha: String::new(), outcomes: vec![], seen: vec![], since: Instant::now(), n_kept: 0 };
     let ended = match opened() {
         Ok((sha, opened)) => {
             keeping.sha = sha;
@@ -56,7 +59,9 @@ fn inspect(station: &Station, batch: &[Pending]) {
         Err(error) => Err(Stopped::Broken(error)),
     };
     match ended.and_then(|()| keeping.flush()) {
-        Ok(()) | Err(Stopped::ByRequest) => {}
+        Ok(()) => {}
+        // What is made is kept.
+        Err(Stopped::ByRequest) => drop(keeping.flush()),
         Err(Stopped::Broken(error)) => {
             tracing::error!(detector = batch[0].detector, %error, "images can't be inspected");
             let rest = batch.iter().skip(keeping.n_kept);
@@ -65,8 +70,9 @@ fn inspect(station: &Station, batch: &[Pending]) {
                 error: Some(error.clone()),
                 ..ResultRow::default()
             };
-            keeping.outcomes =
-                rest.map(|item| Outcome { item: item.clone(), sha: keeping.sha.clone(), row: row(item) }).collect();
+            keeping.outcomes = rest
+                .map(|item| Outcome { item: item.clone(), sha: keeping.sha.clone(), row: row(item), seen: None })
+                .collect();
             drop(keeping.flush());
         }
         Err(Stopped::Store(error)) => {
@@ -78,7 +84,7 @@ fn inspect(station: &Station, batch: &[Pending]) {
 
 /// Why a batch ended early.
 enum Stopped {
-    /// The server stops.
+    /// The server stops, or something is more urgent.
     ByRequest,
     /// Nothing can be inspected so.
     Broken(String),
@@ -100,30 +106,36 @@ struct Keeping<'a> {
     station: &'a Station,
     sha: String,
     outcomes: Vec<Outcome>,
+    /// What their images looked like, those of lines.
+    seen: Vec<Option<SeenText>>,
     since: Instant,
     /// Of the batch.
     n_kept: usize,
 }
 
 impl Keeping<'_> {
-    fn add(&mut self, item: &Pending, row: ResultRow) -> Result<(), Stopped> {
+    fn add(&mut self, item: &Pending, row: ResultRow, seen: Option<SeenText>) -> Result<(), Stopped> {
         if self.outcomes.is_empty() {
             self.since = Instant::now();
         }
         self.station.metrics.inspected(item, &row);
-        self.outcomes.push(Outcome { item: item.clone(), sha: self.sha.clone(), row });
+        let seen_text = seen.as_ref().and_then(|seen| serde_json::to_string(seen).ok());
+        self.seen.push(seen);
+        self.outcomes.push(Outcome { item: item.clone(), sha: self.sha.clone(), row, seen: seen_text });
         if self.outcomes.len() >= TOGETHER || self.since.elapsed() > NOT_LONGER { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Stopped> {
-        let outcomes = std::mem::take(&mut self.outcomes);
+        let (outcomes, seen) = (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.seen));
         if outcomes.is_empty() {
             return Ok(());
         }
         let (kept, ended) = self.station.store.keep(&outcomes).map_err(Stopped::Store)?;
         self.n_kept += outcomes.len();
         self.station.hub.done(&kept);
-        for Outcome { item, .. } in outcomes.iter().filter(|outcome| kept.contains(&outcome.item.id)) {
+        let made = outcomes.iter().zip(&seen).filter(|(outcome, _)| kept.contains(&outcome.item.id));
+        for (Outcome { item, .. }, seen) in made {
+            self.look_for_drift(item, seen.as_ref());
             self.station.hub.tell(Event::Result(item.id, item.job, item.line));
         }
         let mut jobs: Vec<i64> = outcomes.iter().filter_map(|outcome| outcome.item.job).collect();
@@ -138,8 +150,21 @@ impl Keeping<'_> {
     }
 }
 
-/// Whether the server stops; progress is told by results.
-struct Until<'a>(&'a Station);
+impl Keeping<'_> {
+    fn look_for_drift(&self, item: &Pending, seen: Option<&SeenText>) {
+        if let (Some(line), Some(seen)) = (item.line, seen) {
+            if let Ok(found) = self.station.store.result(item.id) {
+                self.station.drifts.push(self.station, line, &found, Some(seen));
+            }
+        }
+    }
+}
+
+/// Whether the server stops, or somebody waits for another answer; progress is told by results.
+struct Until<'a> {
+    station: &'a Station,
+    gives_way: bool,
+}
 
 impl Progress for Until<'_> {
     fn begin(&self, _stage: &str, _total: usize) {}
@@ -155,7 +180,7 @@ impl Progress for Until<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.hub.is_stopping()
+        self.station.hub.is_stopping() || self.gives_way && self.station.hub.has_urgent()
     }
 }
 
@@ -174,17 +199,23 @@ fn inspect_by(opened: &Opened, batch: &[Pending], keeping: &mut Keeping<'_>) -> 
         table: None,
         calibration: Calibration::default(),
         explain: None,
-        pools: false,
+        pools: batch.iter().any(|item| item.line.is_some()),
     };
+    let looks = what.pools;
     let mut items = batch.iter();
+    // What is left waits on.
+    let gives_way = batch.iter().all(|item| item.priority != Priority::Now);
     inspect_and(
         what,
         &station.pace,
-        &Until(station),
-        |_: &Item<'_>| Ok(()),
-        |item, ()| {
+        &Until { station, gives_way },
+        |item: &Item<'_>| {
+            let found = item.outcome.as_ref().ok().filter(|_| looks);
+            Ok(found.map(|(image, said)| SeenText::of(&opened.inspector, image, said)))
+        },
+        |item, seen| {
             let row = ResultRow::of(&item, station.wording);
-            items.next().map_or(Ok(()), |pending| keeping.add(pending, row))
+            items.next().map_or(Ok(()), |pending| keeping.add(pending, row, seen.filter(|_| pending.line.is_some())))
         },
     )
 }

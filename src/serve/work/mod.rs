@@ -1,6 +1,7 @@
 //! The work of a server, on its own threads: one inspects, one does everything that takes longer.
 
 mod bundles;
+mod drifts;
 mod hub;
 mod inspecting;
 mod station;
@@ -10,6 +11,7 @@ mod tasks;
 mod versions;
 
 pub(super) use bundles::Bundles;
+pub(super) use drifts::Drifts;
 pub(super) use hub::{Event, Hub};
 pub(super) use inspecting::{inspect_again, inspect_all};
 pub(super) use station::Station;

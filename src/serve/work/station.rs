@@ -1,7 +1,7 @@
 //! Everything that the parts of a server share.
 
 use super::hub::Event;
-use super::{Bundles, Hub};
+use super::{Bundles, Drifts, Hub};
 use crate::flow::Pace;
 use crate::serve::ServeOptions;
 use crate::serve::metrics::Metrics;
@@ -17,6 +17,7 @@ pub(in crate::serve) struct Station {
     pub(in crate::serve) store: Store,
     pub(in crate::serve) hub: Hub,
     pub(in crate::serve) bundles: Bundles,
+    pub(in crate::serve) drifts: Drifts,
     pub(in crate::serve) metrics: Metrics,
     /// How images are read ahead, and in how much memory.
     pub(in crate::serve) pace: Pace,

@@ -30,7 +30,7 @@ pub(in crate::serve) fn sweep(station: &Station) -> Result<(), StoreError> {
         sweep_files(&folder, |path| store.knows_path(path))?;
     }
     for (_, folder) in place.numbered("lines") {
-        sweep_files(&folder, |path| store.knows_path(path))?;
+        sweep_files(&folder.join("frames"), |path| store.knows_path(path))?;
     }
     let bundles = fs::read_dir(place.root().join("bundles")).into_iter().flatten().flatten();
     for path in bundles.map(|entry| entry.path()) {

@@ -13,7 +13,7 @@ use std::path::Path;
 /// Why a version does not come to be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum VersionError {
+pub(in crate::serve) enum VersionError {
     /// The bundle can't be made or used.
     #[error(transparent)]
     Job(#[from] JobError),

@@ -1,0 +1,148 @@
+//! Deliveries, to somebody who does not always listen.
+
+use super::*;
+use crate::serve::record::FoundUnits;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+fn found() -> FoundRecord {
+    FoundRecord {
+        schema: "pcore.result.v1",
+        id: 17,
+        job: None,
+        line: Some(1),
+        name: "a.png".to_owned(),
+        at: "2026-11-28T10:00:00.000Z".to_owned(),
+        accepted_at: "2026-11-28T10:00:00.000Z".to_owned(),
+        detector: "part".to_owned(),
+        bundle: "ab".to_owned(),
+        verdict: Some("anomalous".to_owned()),
+        raw_score: Some(0.5),
+        score: Some(4.0),
+        threshold: Some(2.0),
+        p_value: None,
+        condition: None,
+        regions: serde_json::json!([]),
+        width: None,
+        height: None,
+        ms: None,
+        error: None,
+        feedback: None,
+        units: FoundUnits::ALL,
+    }
+}
+
+/// Answers one request after the other with these statuses; tells headers and body of each.
+fn listener(statuses: &'static [u16]) -> (String, Receiver<(Vec<String>, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/results", listener.local_addr().unwrap());
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for status in statuses {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut headers, mut n) = (vec![], 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim_end().to_owned();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(length) = line.to_lowercase().strip_prefix("content-length: ") {
+                    n = length.parse().unwrap();
+                }
+                headers.push(line);
+            }
+            let mut body = vec![0; n];
+            reader.read_exact(&mut body).unwrap();
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\nlocation: http://127.0.0.1:1/\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+            sender.send((headers, String::from_utf8(body).unwrap())).unwrap();
+        }
+    });
+    (url, receiver)
+}
+
+fn webhook(url: &str, secret: Option<&str>) -> Sink {
+    Sink::new(&SinkSettings::Webhook { url: url.to_owned(), secret: secret.map(str::to_owned), tries: Some(4) })
+}
+
+#[test]
+fn a_result_arrives_signed_after_two_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, requests) = listener(&[503, 429, 204]);
+    let mut pauses = vec![];
+    let told = webhook(&url, Some("s3cret")).deliver(&found(), &folder.path().join("dead.jsonl"), |wait, _| {
+        pauses.push(wait);
+        true
+    });
+    assert_eq!(told, Delivered::Yes);
+    assert_eq!(pauses, [FIRST_PAUSE, 2 * FIRST_PAUSE]);
+    let all: Vec<_> = requests.iter().collect();
+    assert_eq!(all.len(), 3);
+    let (headers, body) = &all[2];
+    let expected = format!("x-pcore-signature: sha256={}", signature("s3cret", &found().at, body));
+    assert!(headers.iter().any(|header| header.to_lowercase() == expected), "{headers:?}");
+    assert!(headers.iter().any(|header| header.to_lowercase() == "x-pcore-delivery: 17"), "{headers:?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["verdict"], "anomalous");
+    assert!(!folder.path().join("dead.jsonl").exists());
+}
+
+#[test]
+fn the_signature_is_that_of_rfc_4231() {
+    // Test case 2, whose text is split at its full stop.
+    let mac = signature("Jefe", "what do ya want for nothing?", "");
+    assert_eq!(mac.len(), 64);
+    let mut plain = Hmac::<Sha256>::new_from_slice(b"Jefe").unwrap();
+    plain.update(b"what do ya want for nothing?");
+    let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    assert_eq!(HEXLOWER.encode(&plain.finalize().into_bytes()), expected);
+}
+
+#[test]
+fn what_is_refused_or_never_heard_goes_to_the_dead_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead = folder.path().join("lines/dead.jsonl");
+    // A redirect is no delivery: the result goes nowhere else.
+    for statuses in [&[400][..], &[302], &[500, 500, 500, 500]] {
+        let (url, _requests) = listener(statuses);
+        let told = webhook(&url, None).deliver(&found(), &dead, |_, _| true);
+        assert!(matches!(told, Delivered::Dead(_)), "{statuses:?}: {told:?}");
+    }
+    let told = webhook("http://127.0.0.1:1/", None).deliver(&found(), &dead, |_, _| true);
+    assert!(matches!(told, Delivered::Dead(_)));
+    let lines = fs::read_to_string(&dead).unwrap();
+    assert_eq!(lines.lines().count(), 4);
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["result"]["id"] == 17));
+}
+
+#[test]
+fn a_line_that_stops_tries_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = webhook("http://127.0.0.1:1/", None).deliver(&found(), &folder.path().join("dead.jsonl"), |_, _| false);
+    assert_eq!(told, Delivered::Stopped);
+}
+
+#[test]
+fn a_folder_gets_a_file_for_each_result_and_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("share");
+    let sink = Sink::new(&SinkSettings::Folder { folder: place.clone() });
+    let mut n = 0;
+    let told = sink.deliver(&found(), &folder.path().join("dead.jsonl"), |_, why| {
+        assert!(why.contains("share"), "{why}");
+        n += 1;
+        if n == 3 {
+            fs::create_dir(&place).unwrap();
+        }
+        true
+    });
+    assert_eq!((told, n), (Delivered::Yes, 3));
+    let text = fs::read_to_string(place.join("2026-11-28/17.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["id"], 17);
+}

@@ -1,0 +1,7 @@
+//! `pcore serve`, from outside.
+
+mod access;
+mod api;
+mod hostile;
+mod killed;
+mod support;
