@@ -24,7 +24,7 @@ pub mod export;
 mod feedback;
 mod gallery;
 mod history;
-mod html;
+pub(crate) mod html;
 mod json_text;
 mod left_out;
 mod number;

@@ -25,6 +25,7 @@ mod http;
 mod line;
 mod metrics;
 mod options;
+mod page;
 mod place;
 pub mod record;
 mod server;

@@ -53,7 +53,7 @@ fn every_accepted_image_has_exactly_one_result_however_often_the_server_is_kille
                     thread::sleep(Duration::from_millis(150));
                 }
             });
-            thread::sleep(Duration::from_millis(random.random_range(5..600)));
+            thread::sleep(Duration::from_millis(random.random_range(5..1500)));
             stop.store(true, Ordering::Relaxed);
             server.kill_at_once();
         });

@@ -4,4 +4,5 @@ mod access;
 mod api;
 mod hostile;
 mod killed;
+mod lines;
 mod support;

@@ -7,7 +7,7 @@ use askama::filters::{Escaper, Html};
 
 /// The engine's escaping. Control characters, which neither HTML nor XML allows, become U+FFFD.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::report) struct Markup;
+pub(crate) struct Markup;
 
 impl Escaper for Markup {
     fn write_escaped_str<W: Write>(&self, dest: W, text: &str) -> Result {

@@ -28,7 +28,7 @@ use super::template::rendered;
 use figures::{Charts, Figures, Tiles};
 use gallery::Gallery;
 use images::Images;
-pub(super) use markup::Markup;
+pub(crate) use markup::Markup;
 use outcome::{Counts, date};
 pub use report::{Legend, MAX_GALLERY_BYTES, MAX_PAGE_BYTES, MAX_TABLE_ROWS, Report, ThresholdNote, ThresholdSource};
 use slider::Slider;

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use std::net::IpAddr;
 use std::time::Instant;
 
+/// Who everybody is where nobody has a password.
+pub(super) const LOCAL: &str = "local";
 /// The cookie of a session.
 pub(super) const COOKIE: &str = "pcore_session";
 /// What the page sends with everything that changes something.
@@ -126,7 +128,7 @@ async fn identify(app: &App, parts: &Parts) -> Result<Option<Caller>, Problem> {
     if changes && is_browser && !from_page {
         return Err(Problem::forbidden("a request of a browser needs the header X-Requested-With: pcore"));
     }
-    Ok(Some(Caller { name: "local".to_owned(), role: Role::Admin }))
+    Ok(Some(Caller { name: LOCAL.to_owned(), role: Role::Admin }))
 }
 
 /// Whether a host is this machine, as it calls itself.
@@ -184,7 +186,9 @@ impl FromRequestParts<App> for Reader {
     type Rejection = Redirect;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Redirect> {
-        caller(parts, Role::Viewer).map(Self).map_err(|_| Redirect::to("/login"))
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let then = crate::serve::page::form::address("/login", &[("then", path)]);
+        caller(parts, Role::Viewer).map(Self).map_err(|_| Redirect::to(&then))
     }
 }
 

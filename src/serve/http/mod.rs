@@ -9,6 +9,7 @@ mod guard;
 mod inspect;
 mod jobs;
 mod lines;
+mod pages;
 mod pictures;
 mod problem;
 mod results;
@@ -112,11 +113,6 @@ pub(super) fn description() -> Result<String, serde_json::Error> {
     api().1.to_pretty_json()
 }
 
-/// Says what is not there, as everything else is said.
-async fn nothing() -> Problem {
-    Problem::missing("there is nothing at this address")
-}
-
 /// Turns what axum refuses in plain text into a problem.
 async fn as_problem(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let response = next.run(request).await;
@@ -152,7 +148,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/metrics", get(system::metrics))
-        .fallback(nothing)
+        .merge(pages::routes())
+        .fallback(pages::nothing)
         .layer(from_fn(as_problem))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), guard::check))

@@ -227,17 +227,27 @@ impl Store {
         found.map(|(path, sha)| (path.into(), sha)).ok_or_else(|| StoreError::missing("result", id))
     }
 
-    /// The results before and after one of its own job or line, or of those without any.
-    pub(in crate::serve) fn neighbours(&self, id: i64) -> Result<[Option<i64>; 2], StoreError> {
+    /// The results before and after one, in a list.
+    pub(in crate::serve) fn beside(
+        &self,
+        id: i64,
+        filter: &Filter,
+        sort: Sort,
+    ) -> Result<[Option<i64>; 2], StoreError> {
+        let (clause, given) = filter.sql();
+        let (by, descends) = sort.by();
         self.read(|on| {
-            let side = |than: &str, order: &str| -> Result<Option<i64>, StoreError> {
+            let value = optional(on.query_row(&format!("SELECT {by} FROM item WHERE id = ?"), [id], |row| row.get(0)))?;
+            let value: Value = value.ok_or_else(|| StoreError::missing("result", id))?;
+            let side = |is_next: bool| -> Result<Option<i64>, StoreError> {
+                let (than, order) = if is_next == descends { ("<", "DESC") } else { (">", "ASC") };
                 let sql = format!(
-                    "SELECT b.id FROM item a JOIN item b ON b.job IS a.job AND b.line IS a.line AND b.state = 'done' AND b.id {than} a.id
-                     WHERE a.id = ? ORDER BY b.id {order} LIMIT 1"
+                    "SELECT id FROM item WHERE {clause} AND ({by}, id) {than} (?, ?) ORDER BY {by} {order}, id {order} LIMIT 1"
                 );
-                optional(on.prepare_cached(&sql)?.query_row([id], |row| row.get(0)))
+                let given = given.iter().cloned().chain([value.clone(), id.into()]);
+                optional(on.prepare_cached(&sql)?.query_row(params_from_iter(given), |row| row.get(0)))
             };
-            Ok([side("<", "DESC")?, side(">", "ASC")?])
+            Ok([side(false)?, side(true)?])
         })
     }
 
