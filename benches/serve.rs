@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Server, eventually, pcore, run};
+use support::{Server, eventually, eventually_in, pcore, run};
 
 const CLIENTS: usize = 64;
 const EACH: usize = 50;
@@ -119,7 +119,9 @@ fn bursts(server: &Server, images: &[PathBuf], watched: &Path, infer: f64) {
         }
     }
     let done = || -> Value { server.get(&path).ok() };
-    eventually("all of them", || (done()["n_inspected"].as_u64()? >= IN_FOLDER as u64).then_some(()));
+    eventually_in(Duration::from_secs(1800), "all of them", || {
+        (done()["n_inspected"].as_u64()? >= IN_FOLDER as u64).then_some(())
+    });
     let rate = IN_FOLDER as f64 / begun.elapsed().as_secs_f64();
     let found = done();
     assert_eq!((found["n_inspected"].as_u64(), found["n_dropped"].as_u64()), (Some(IN_FOLDER as u64), Some(0)));

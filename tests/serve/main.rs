@@ -1,7 +1,12 @@
 //! `pcore serve`, from outside.
 
+#[macro_use]
+#[path = "../support/skips.rs"]
+mod skips;
+
 mod access;
 mod api;
+mod browser;
 mod hostile;
 mod killed;
 mod lines;

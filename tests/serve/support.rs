@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use ureq::Agent;
 
 /// How long a test waits for something to happen.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Simulated parts and a bundle fitted on them; made once for all tests.
 pub(crate) struct Fixture {
@@ -299,13 +299,18 @@ pub(crate) fn form(fields: &[(&str, &str)], files: &[(&str, &[u8])], name: &str)
 }
 
 /// Asks again and again, until there is an answer.
-pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    eventually_in(PATIENCE, what, ask)
+}
+
+/// The same, with more patience.
+pub(crate) fn eventually_in<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begun.elapsed() < PATIENCE, "it never came: {what}");
+        assert!(begun.elapsed() < patience, "it never came: {what}");
         thread::sleep(Duration::from_millis(30));
     }
 }

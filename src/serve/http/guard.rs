@@ -157,7 +157,7 @@ macro_rules! roles {
     ($($(#[$meta:meta])* $name:ident)+) => {
         $(
             $(#[$meta])*
-            pub(super) struct $name(pub(super) Caller);
+            pub(super) struct $name(#[allow(dead_code, reason = "some only ask whether one may")] pub(super) Caller);
 
             impl FromRequestParts<App> for $name {
                 type Rejection = Problem;

@@ -6,6 +6,9 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const say = (sentence, ...values) => values.reduce((text, value) => text.replace("{}", value), sentence);
+  // A form with a field that is called "dataset" hides its own property of that name.
+  const dataset = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset").get;
+  const dataOf = (element) => dataset.call(element);
   document.documentElement.classList.add("js");
 
   // Numbers and times
@@ -18,10 +21,11 @@
   };
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
   const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
-  const near = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+  const near = new Intl.DateTimeFormat(lang, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+  const far = new Intl.DateTimeFormat(lang, { year: "numeric", month: "short", day: "numeric" });
   const when = (at) => {
     const seconds = (at - Date.now()) / 1000;
-    if (seconds > 0 || seconds < -86400 * 2) return near.format(at);
+    if (seconds > 0 || seconds < -86400 * 2) return (at.getFullYear() === new Date().getFullYear() ? near : far).format(at);
     if (seconds > -45) return words.now;
     if (seconds > -3600) return relative.format(Math.round(seconds / 60), "minute");
     return seconds > -86400 ? relative.format(Math.round(seconds / 3600), "hour") : near.format(at);
@@ -115,12 +119,12 @@
   });
   const submit = async (form, submitter) => {
     complain(form, "");
-    const { api, method = "POST", then } = form.dataset;
+    const { api, method = "POST", then } = dataOf(form);
     const body = gathered(form, submitter);
     busy(form, true);
     try {
       const answer = await call(api, method, body);
-      if ("token" in form.dataset) {
+      if ("token" in dataOf(form)) {
         $("[data-secret]", form).textContent = answer.token;
         $(".secret", form).hidden = false;
         busy(form, false);
@@ -179,8 +183,8 @@
     request.send(form);
   });
   const uploader = (form) => {
-    const { upload: url, field, then, maxFiles = Infinity, maxBytes = Infinity } = form.dataset;
-    const inBatches = "batch" in form.dataset;
+    const { upload: url, field, then, maxFiles = Infinity, maxBytes = Infinity } = dataOf(form);
+    const inBatches = "batch" in dataOf(form);
     const drop = $("[data-drop]", form);
     const button = $("button:not([type='button'])", form);
     let files = [];
@@ -245,7 +249,7 @@
   };
 
   // Refreshing: the server renders, and what differs is exchanged, so that nothing that stays the same moves.
-  const keyOf = (node) => node.nodeType === 1 ? node.dataset?.key || node.id : "";
+  const keyOf = (node) => node.nodeType === 1 ? node.getAttribute("data-key") || node.id : "";
   const morph = (old, fresh) => {
     if (old.isEqualNode(fresh)) return;
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || keyOf(old) !== keyOf(fresh)) return old.replaceWith(fresh);
@@ -333,7 +337,7 @@
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.dataset?.api) return;
+    if (!(form instanceof HTMLFormElement) || !dataOf(form).api) return;
     event.preventDefault();
     submit(form, event.submitter);
   });
@@ -354,7 +358,7 @@
       try { await call(input.dataset.label, "PATCH", { label: input.value || null }); toast(words.saved); } catch (error) { complain(null, error.message); }
     }
     if (input.dataset.shows) $$(`[data-${input.dataset.shows}]`, input.form).forEach((part) => { part.hidden = part.disabled = part.dataset[input.dataset.shows] !== input.value; });
-    if (input.form && "auto" in input.form.dataset) input.form.requestSubmit();
+    if (input.form && "auto" in dataOf(input.form)) input.form.requestSubmit();
   });
 
   localise();

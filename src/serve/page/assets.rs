@@ -13,7 +13,11 @@ pub(crate) struct Asset {
 
 /// All of them.
 pub(crate) const ASSETS: [Asset; 4] = [
-    Asset { name: "app.css", kind: "text/css; charset=utf-8", text: include_str!("app.css") },
+    Asset {
+        name: "app.css",
+        kind: "text/css; charset=utf-8",
+        text: concat!(include_str!("base.css"), include_str!("parts.css")),
+    },
     Asset { name: "app.js", kind: "text/javascript; charset=utf-8", text: include_str!("app.js") },
     Asset { name: "view.js", kind: "text/javascript; charset=utf-8", text: include_str!("view.js") },
     Asset { name: "icon.svg", kind: "image/svg+xml", text: include_str!("icon.svg") },

@@ -1,6 +1,6 @@
 //! Charts as numbers, which the templates draw as SVG. Texts stand beside them in HTML: they keep their size on a phone.
 
-use super::views::{Day, Found, Thresholds};
+use super::views::{Day, Found, Recent, Thresholds};
 
 /// Columns of a chart's coordinates; the page stretches it.
 pub(crate) const WIDTH: f64 = 600.0;
@@ -40,9 +40,6 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    /// Rows of the chart.
-    pub(crate) const HEIGHT: f64 = 2.0 * HALF;
-
     /// None where there is not a single score.
     pub(crate) fn of(seen: &Thresholds) -> Option<Self> {
         let held: Vec<f64> = seen.held_out.iter().map(|score| f64::from(*score)).filter(|x| x.is_finite()).collect();
@@ -57,24 +54,38 @@ impl Histogram {
         let (low, high) = (low - room, high + room);
         let mut chart =
             Self { bars: vec![], low, high, line: threshold.map(|x| tenth((x - low) / (high - low) * WIDTH)) };
-        chart.add(&held, "c-held", true);
-        chart.add(&recent, "c-recent", false);
+        chart.add(&held, &[], true);
+        let is_defect = |recent: &&Recent| matches!(recent.mark.as_deref(), Some("defect" | "missed"));
+        let defects = seen.recent.iter().filter(is_defect).map(|recent| recent.score).filter(|x| x.is_finite());
+        chart.add(&recent, &defects.collect::<Vec<_>>(), false);
         Some(chart)
     }
 
-    /// The number of scores in a bar is told by its square root: one defect among hundreds is still seen.
-    fn add(&mut self, scores: &[f64], class: &'static str, is_up: bool) {
+    fn counted(&self, scores: &[f64]) -> [u32; N_BINS] {
         let mut counts = [0_u32; N_BINS];
         for score in scores {
             let bin = (score - self.low) / (self.high - self.low) * N_BINS as f64;
             counts[(bin as usize).min(N_BINS - 1)] += 1;
         }
+        counts
+    }
+
+    /// The number of scores in a bar is told by its square root: one defect among hundreds is still seen. `defects` are some of them.
+    fn add(&mut self, scores: &[f64], defects: &[f64], is_up: bool) {
+        let (counts, bad) = (self.counted(scores), self.counted(defects));
         let most = f64::from(counts.iter().copied().max().unwrap_or(0).max(1)).sqrt();
         let step = WIDTH / N_BINS as f64;
         for (at, n) in counts.into_iter().enumerate().filter(|(_, n)| *n > 0) {
-            let height = tenth((f64::from(n).sqrt() / most * (HALF - 8.0)).max(2.0));
-            let y = if is_up { HALF - 1.0 - height } else { HALF + 1.0 };
-            self.bars.push(Bar { x: tenth(at as f64 * step + 0.8), y, width: tenth(step - 1.6), height, class });
+            let whole = tenth((f64::from(n).sqrt() / most * (HALF - 8.0)).max(2.0));
+            let (x, width) = (tenth(at as f64 * step + 0.8), tenth(step - 1.6));
+            let mut bar = |height: f64, class| {
+                let y = if is_up { tenth(HALF - 1.0 - height) } else { HALF + 1.0 };
+                self.bars.push(Bar { x, y, width, height, class });
+            };
+            bar(whole, if is_up { "c-held" } else { "c-recent" });
+            if bad[at] > 0 {
+                bar(tenth(whole * f64::from(bad[at]) / f64::from(n)), "c-defect");
+            }
         }
     }
 }
@@ -154,9 +165,6 @@ pub(crate) struct Trends {
 }
 
 impl Trends {
-    /// Rows of either chart.
-    pub(crate) const HEIGHT: f64 = TALL;
-
     /// None where no day has an image.
     pub(crate) fn of(days: &[Day]) -> Option<Self> {
         let most = days.iter().map(|day| day.n).max().filter(|most| *most > 0)?;
@@ -231,7 +239,6 @@ impl Spark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::views::Recent;
 
     fn seen() -> Thresholds {
         let recent = [(1.0, None), (5.0, Some("defect")), (4.5, Some("false_alarm")), (2.0, Some("missed"))];
@@ -257,7 +264,7 @@ mod tests {
         assert!(chart.line.is_some_and(|x| x > 0.0 && x < WIDTH));
         for bar in &chart.bars {
             assert!(bar.x >= 0.0 && bar.x + bar.width <= WIDTH && bar.y >= 0.0, "{bar:?}");
-            assert!(bar.y + bar.height <= Histogram::HEIGHT, "{bar:?}");
+            assert!(bar.y + bar.height <= 2.0 * HALF, "{bar:?}");
         }
         assert!(Histogram::of(&Thresholds::default()).is_none());
         let same = Thresholds { held_out: vec![2.0; 5], ..Thresholds::default() };

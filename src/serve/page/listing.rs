@@ -1,10 +1,15 @@
 //! Addresses of a list of results, and what follows from a view.
 
-use super::form::{address, encode};
+use super::form::{Number, address, count, encode, fill};
 use super::views::{Filter, History, Listing, OneDetector, OneResult};
 use super::words::Words;
 
 impl Words {
+    /// So many images.
+    pub(crate) fn n_images(&self, n: impl Number) -> String {
+        if n.number() == Some(1.0) { self.images_1.to_owned() } else { fill(self.images_n, &[count(n)]) }
+    }
+
     /// The parts of the page: path, icon, name.
     pub(crate) fn parts(&self) -> [(&'static str, &'static str, &'static str); 7] {
         [
@@ -170,12 +175,19 @@ impl OneResult {
 
 #[cfg(test)]
 mod tests {
+    use super::super::words::EN;
     use super::*;
 
     fn listing() -> Listing {
         let filter =
             Filter { verdict: "anomalous".into(), search: "a&b".into(), sort: "-score".into(), ..Filter::default() };
         Listing { base: "/jobs/7".into(), api: "/api/v1/jobs/7/results".into(), filter, ..Listing::default() }
+    }
+
+    #[test]
+    fn one_image_is_no_images() {
+        let [one, many] = [1, 2].map(|n| EN.n_images(n));
+        assert_eq!((one.as_str(), many.as_str()), ("1 image", "2 images"));
     }
 
     #[test]

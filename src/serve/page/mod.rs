@@ -9,7 +9,11 @@
 
 pub(crate) mod assets;
 mod chart;
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod form;
+#[cfg(test)]
+mod hostile;
 mod listing;
 pub(crate) mod views;
 pub(crate) mod words;

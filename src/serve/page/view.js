@@ -122,9 +122,14 @@
   const shown = (source, alt) => Object.assign(new Image(128, 128), { src: source, alt });
   const cutOf = (box) => {
     // The same surroundings of this image as the server shows of the normal one.
-    const raw = $(".stage .raw"), [left, top, w, h] = box, side = Math.max(128, 3 * Math.max(w, h));
+    const raw = $(".stage .raw"), [left, top, w, h] = box;
+    const span = (start, length, all) => {
+      const side = Math.min(all, Math.max(128, 3 * length));
+      return [Math.min(all - side, Math.max(0, start + length / 2 - side / 2)), side];
+    };
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", `${left + w / 2 - side / 2} ${top + h / 2 - side / 2} ${side} ${side}`);
+    const [x, columns] = span(left, w, Number(raw.getAttribute("width"))), [y, rows] = span(top, h, Number(raw.getAttribute("height")));
+    svg.setAttribute("viewBox", `${x} ${y} ${columns} ${rows}`);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", box.join(", "));
     const image = raw.cloneNode();

@@ -127,15 +127,6 @@ impl Store {
         })
     }
 
-    /// Tells how far a job is.
-    pub(in crate::serve) fn advance_job(&self, id: i64, n_done: usize, n_total: usize) -> Result<(), StoreError> {
-        self.write(|on| {
-            let advance = "UPDATE job SET n_done = ?, n_total = ? WHERE id = ? AND state = 'running'";
-            on.execute(advance, params![n_done as i64, n_total as i64, id])?;
-            Ok(())
-        })
-    }
-
     /// Ends a job, unless it has ended.
     pub(in crate::serve) fn end_job(
         &self,

@@ -113,7 +113,7 @@ impl Hub {
         drop(self.events.send(event));
     }
 
-    /// Is told when this item has its result; asked for before the item is added.
+    /// Is told when this item has its result; asked for before it is looked whether that is there.
     pub(in crate::serve) fn wait_for(&self, item: i64) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting).entry(item).or_default().push(sender);
@@ -124,7 +124,8 @@ impl Hub {
     pub(in crate::serve) fn done(&self, items: &[i64]) {
         let mut waiting = lock(&self.waiting);
         for sender in items.iter().filter_map(|item| waiting.remove(item)).flatten() {
-            drop(sender.send(()));
+            // Whoever asked may have left.
+            sender.send(()).ok();
         }
     }
 

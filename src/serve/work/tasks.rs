@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 const SLEEP: Duration = Duration::from_secs(1);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(300);
-/// How long a step gives way to images that wait, at most: then it goes on beside them.
+/// How long a step gives way to images that wait, at most.
 const GIVE_WAY: Duration = Duration::from_secs(2);
 
 /// What a fit is told, as the database keeps it.
@@ -99,7 +99,8 @@ pub(in crate::serve) fn work_all(station: &Station) {
 fn work(station: &Station, id: i64) {
     station.hub.set_stage(id, Some(Stage::default()));
     station.tell_job(id);
-    let told = Told { station, job: id, stage: Mutex::default() };
+    let (begun, given) = (Instant::now(), Mutex::default());
+    let told = Told { station, job: id, stage: Mutex::default(), begun, given };
     let done = catch_unwind(AssertUnwindSafe(|| run(station, id, &told)));
     let done = done.unwrap_or_else(|_panic| Err(TaskError::Nothing("a defect of pcore: see its log".to_owned())));
     let ended = match done {
@@ -263,6 +264,9 @@ struct Told<'a> {
     station: &'a Station,
     job: i64,
     stage: Mutex<(Stage, Option<Instant>)>,
+    begun: Instant,
+    /// How long it gave way so far.
+    given: Mutex<Duration>,
 }
 
 impl Told<'_> {
@@ -280,13 +284,17 @@ impl Told<'_> {
         }
     }
 
-    /// Sleeps as long as images wait, but not for ever.
+    /// Sleeps as long as images wait, for two thirds of the time at most.
     fn give_way(&self) {
         let begun = Instant::now();
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let worked = self.begun.elapsed().saturating_sub(*given);
         let waits = || self.station.store.n_pending().unwrap_or(0) > 0;
-        while begun.elapsed() < GIVE_WAY && !self.station.hub.is_stopping() && waits() {
+        let may = |given: Duration| given + begun.elapsed() < 2 * worked && begun.elapsed() < GIVE_WAY;
+        while may(*given) && !self.station.hub.is_stopping() && waits() {
             std::thread::sleep(Duration::from_millis(20));
         }
+        *given += begun.elapsed();
     }
 }
 

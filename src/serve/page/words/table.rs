@@ -33,7 +33,6 @@ words! {
     settings: "Settings", "설정";
     skip: "Skip to the content", "본문으로 건너뛰기";
     navigation: "Main", "주 메뉴";
-    more: "More", "더보기";
     signed_in: "Signed in as {}", "{} 님으로 로그인함";
     sign_out: "Sign out", "로그아웃";
     no_script: "Without JavaScript everything can be read; changes need it.", "자바스크립트 없이도 모두 볼 수 있지만, 변경하려면 필요합니다.";
@@ -85,7 +84,7 @@ words! {
     js_yes: "Yes", "예";
     js_cancel: "Cancel", "취소";
     js_now: "just now", "방금";
-    js_files: "{} files, {}", "파일 {}개, {}";
+    js_files: "Chosen: {} ({})", "선택: {}개 ({})";
     js_too_many: "At most {} files at a time: choose fewer.", "한 번에 최대 {}개까지 보낼 수 있습니다. 더 적게 선택하세요.";
     js_too_large: "At most {} at a time: choose fewer.", "한 번에 최대 {}까지 보낼 수 있습니다. 더 적게 선택하세요.";
     js_no_files: "No images among these files.", "선택한 파일 중에 이미지가 없습니다.";
@@ -169,7 +168,6 @@ words! {
     server_folder_why: "The images stay where they are.", "이미지는 그 자리에 그대로 있습니다.";
     inspect_folder: "Inspect the folder", "폴더 검사";
 
-    job: "Job {}", "작업 {}";
     job_kind: "Kind", "종류";
     state: "State", "상태";
     title: "What", "내용";
@@ -182,7 +180,6 @@ words! {
     no_jobs: "No jobs here", "작업이 없습니다";
     no_jobs_why: "Inspections, fits and updates appear here.", "검사, 학습, 갱신이 여기에 나타납니다.";
     older: "Older", "이전 것";
-    newest: "Newest", "최신";
     next_page: "Next", "다음";
     first_page: "First page", "첫 페이지";
     cancel_job: "Cancel the job", "작업 취소";
@@ -259,7 +256,6 @@ words! {
     draw_box: "Draw a box", "상자 그리기";
     draw_box_hint: "Draw around the defect with the mouse.", "마우스로 결함 둘레에 그리세요.";
     take_back: "Take back", "되돌리기";
-    marked_as: "Marked as: {}", "표시: {}";
 
     trends: "By day", "날짜별";
     trends_counts: "Images by day: normal, anomalous, not inspected", "날짜별 이미지: 정상, 이상, 검사 불가";
@@ -269,7 +265,8 @@ words! {
     as_table: "As a table", "표로 보기";
     images: "Images", "이미지";
     images_n: "{} images", "이미지 {}장";
-    days_n: "{} days", "{}일";
+    images_1: "1 image", "이미지 1장";
+    days_n: "Days: {}", "{}일";
     no_days: "No results in these days.", "이 기간에 결과가 없습니다.";
 
     detectors_why: "A detector is one file: what is normal, and how far from it is too far.", "검출기는 파일 하나입니다. 무엇이 정상인지, 얼마나 벗어나면 이상인지 담고 있습니다.";
@@ -313,6 +310,7 @@ words! {
     alarms_recent: "Alarms among recent results", "최근 결과 중 경보";
     marked_false: "Of those marked normal, alarms", "정상으로 표시된 것 중 경보";
     marked_missed: "Of those marked defective, missed", "결함으로 표시된 것 중 놓침";
+    marked_defective: "Of these, marked defective", "그중 결함으로 표시됨";
     suspects: "Suspects", "의심 이미지";
     suspects_why: "Images it learned from that are unlike the others. Look at them: a defect among normals hides defects.", "학습한 이미지 가운데 다른 것과 다른 이미지입니다. 확인하세요. 정상에 섞인 결함은 결함을 가립니다.";
     lineage: "Versions so far", "버전 이력";
@@ -346,7 +344,6 @@ words! {
     label_as: "They are", "올릴 이미지";
     add_images: "Add images", "이미지 추가";
     delete_image: "Delete the image", "이미지 삭제";
-    delete_dataset: "Delete the data set", "데이터셋 삭제";
     delete_dataset_sure: "Delete this data set and its images?", "이 데이터셋과 이미지를 삭제할까요?";
     fit_on_it: "Fit a detector on it", "이것으로 검출기 학습";
     empty_dataset: "No images yet: drop some above.", "아직 이미지가 없습니다. 위에 끌어다 놓으세요.";
