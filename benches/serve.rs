@@ -3,6 +3,8 @@
 //! 64 clients send 50 images each; then one job has them all; then a watched folder gets 10,000 in bursts. Prints images a second, the
 //! time from a request to its answer, and what was lost or came twice, which must be nothing.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints, and ends where something is wrong")]
+
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../tests/serve/support.rs"]
 mod support;

@@ -56,7 +56,7 @@ impl Server {
         let (hub, drifts, metrics) = (Hub::new(), Drifts::default(), Metrics::new());
         let station = Arc::new(Station { options, place, store, hub, bundles, drifts, metrics, pace, wording });
         sweep(&station)?;
-        station.drifts.resume(&station);
+        station.drifts.resume(&station.place, &station.store);
         let lines = Arc::new(Lines::new(Arc::clone(&station)));
         let mut server = Self { station, lines, threads: vec![] };
         server.spawn("inspect", inspect_all)?;

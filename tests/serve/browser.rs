@@ -168,54 +168,10 @@ fn a_newcomer_fits_inspects_marks_moves_the_threshold_updates_and_takes_back() {
     browser.write("input[name=password]", PASSWORD);
     browser.click("button.primary");
     browser.until("location.pathname === '/datasets'");
-    // Normal images.
-    browser.write("form[data-api='/api/v1/datasets'] input[name=name]", "normal parts");
-    browser.click("form[data-api='/api/v1/datasets'] button");
-    browser.until("location.pathname === '/datasets/1'");
-    upload(&browser, &fixture.normals(), "document.querySelectorAll('[data-item]').length === 40");
-    // A detector of them.
-    browser.go("/detectors?dataset=1");
-    browser.write("#fit input[name=name]", "Part 1");
-    browser.run("document.querySelector(\"#fit input[value=fast]\").click()");
-    browser.click("#fit button.primary");
-    browser.until("/^\\/jobs\\//.test(location.pathname)");
-    browser.until(
-        "document.querySelector('#job .state, #job [class*=completed]') && /Completed/.test(document.body.innerText)",
-    );
-    // A hundred images and more, with their progress.
-    browser.go("/upload?detector=part-1");
-    let many: Vec<PathBuf> = fixture.tests().into_iter().cycle().take(120).collect();
-    let many = copies(&many, &folder.path().join("many"));
-    upload(&browser, &many, "/^\\/jobs\\//.test(location.pathname)");
-    browser.until("/Completed/.test(document.querySelector('#job').innerText) && /120/.test(document.querySelector('#job').innerText)");
-    browser.until("document.querySelectorAll('[data-item]').length >= 50");
-    // The worst one is no defect, says somebody.
+    fits_and_inspects(&browser, fixture, &folder.path().join("many"));
     let job = browser.path();
-    browser.go(&format!("{job}?sort=-score"));
-    browser.click("[data-item] a");
-    browser.until("/^\\/results\\//.test(location.pathname)");
-    browser.until("document.querySelector('button[name=mark]')");
-    browser.click("button[name=mark][value=false_alarm]");
-    browser.until("document.querySelector('[data-method=DELETE]')");
-    // Another threshold.
-    browser.go("/detectors/part-1");
-    let slider = "document.querySelector('.threshold input[type=range]')";
-    browser.run(&format!(
-        "const s = {slider}; s.value = Math.floor(s.max / 2); s.dispatchEvent(new Event('input', {{bubbles: true}}))"
-    ));
-    browser.until("!document.querySelector('[data-apply]').disabled");
-    browser.click("[data-apply]");
-    browser.until("/threshold for/.test(document.body.innerText)");
-    // It learns what was no defect, and forgets it again.
-    browser.click("form[data-api$='/update'] input[name=feedback] ~ button");
-    browser.until("/^\\/jobs\\//.test(location.pathname)");
-    browser.until("/Completed/.test(document.querySelector('#job').innerText)");
-    let before = server_versions(&browser);
-    browser.go("/detectors/part-1");
-    browser.click("button[data-api$='/undo']");
-    browser.until("document.querySelector('dialog.ask').open");
-    browser.click("dialog.ask button[value=yes]");
-    eventually("the version before", || (server_versions(&browser) != before).then_some(()));
+    marks(&browser, &job);
+    moves_updates_and_takes_back(&browser);
     assert_eq!(browser.errors(), Vec::<String>::new());
     looked_at(
         &browser,
@@ -236,8 +192,65 @@ fn a_newcomer_fits_inspects_marks_moves_the_threshold_updates_and_takes_back() {
     );
 }
 
+/// A detector of uploaded photographs, and a hundred images and more by it; the page is that of their job then.
+fn fits_and_inspects(browser: &Browser, fixture: &Fixture, folder: &Path) {
+    // Normal images.
+    browser.write("form[data-api='/api/v1/datasets'] input[name=name]", "normal parts");
+    browser.click("form[data-api='/api/v1/datasets'] button");
+    browser.until("location.pathname === '/datasets/1'");
+    upload(browser, &fixture.normals(), "document.querySelectorAll('[data-item]').length === 40");
+    // A detector of them.
+    browser.go("/detectors?dataset=1");
+    browser.write("#fit input[name=name]", "Part 1");
+    browser.run("document.querySelector(\"#fit input[value=fast]\").click()");
+    browser.click("#fit button.primary");
+    browser.until("/^\\/jobs\\//.test(location.pathname)");
+    browser.until(
+        "document.querySelector('#job .state, #job [class*=completed]') && /Completed/.test(document.body.innerText)",
+    );
+    // A hundred images and more, with their progress.
+    browser.go("/upload?detector=part-1");
+    let many: Vec<PathBuf> = fixture.tests().into_iter().cycle().take(120).collect();
+    let many = copies(&many, folder);
+    upload(browser, &many, "/^\\/jobs\\//.test(location.pathname)");
+    browser.until("/Completed/.test(document.querySelector('#job').innerText) && /120/.test(document.querySelector('#job').innerText)");
+    browser.until("document.querySelectorAll('[data-item]').length >= 50");
+}
+
+fn marks(browser: &Browser, job: &str) {
+    // The worst one is no defect, says somebody.
+    browser.go(&format!("{job}?sort=-score"));
+    browser.click("[data-item] a");
+    browser.until("/^\\/results\\//.test(location.pathname)");
+    browser.until("document.querySelector('button[name=mark]')");
+    browser.click("button[name=mark][value=false_alarm]");
+    browser.until("document.querySelector('[data-method=DELETE]')");
+}
+
+fn moves_updates_and_takes_back(browser: &Browser) {
+    // Another threshold.
+    browser.go("/detectors/part-1");
+    let slider = "document.querySelector('.threshold input[type=range]')";
+    browser.run(&format!(
+        "const s = {slider}; s.value = Math.floor(s.max / 2); s.dispatchEvent(new Event('input', {{bubbles: true}}))"
+    ));
+    browser.until("!document.querySelector('[data-apply]').disabled");
+    browser.click("[data-apply]");
+    browser.until("/threshold for/.test(document.body.innerText)");
+    // It learns what was no defect, and forgets it again.
+    browser.click("form[data-api$='/update'] input[name=feedback] ~ button");
+    browser.until("/^\\/jobs\\//.test(location.pathname)");
+    browser.until("/Completed/.test(document.querySelector('#job').innerText)");
+    let before = version(browser);
+    browser.go("/detectors/part-1");
+    browser.click("button[data-api$='/undo']");
+    browser.until("document.querySelector('dialog.ask').open");
+    browser.click("dialog.ask button[value=yes]");
+    eventually("the version before", || (version(browser) != before).then_some(()));
+}
+
 /// The bundle in use.
-fn server_versions(browser: &Browser) -> Value {
+fn version(browser: &Browser) -> Value {
     let script =
         "const done = arguments[0]; fetch('/api/v1/detectors/part-1').then(a => a.json()).then(d => done(d.version))";
     browser.ask("POST", "/execute/async", &json!({"script": script, "args": []}))

@@ -153,6 +153,7 @@ impl Server {
     }
 
     /// Its process.
+    #[allow(dead_code, reason = "the bench asks for it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.lock().unwrap().as_ref().unwrap().id()
     }

@@ -5,7 +5,7 @@ use super::guard::{Admin, COOKIE, From, Viewer, cookie};
 use super::problem::Problem;
 use super::sign_in::{check_password, digest_of, hash_password, new_secret};
 use crate::serve::record::Role;
-use crate::serve::store::{SESSION_LASTS_MS, StoreError};
+use crate::serve::store::SESSION_LASTS_MS;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -173,6 +173,5 @@ pub(super) async fn delete_token(
     _caller: Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.block(move |station| Ok::<_, StoreError>(station.store.delete_token(&name).map(|()| StatusCode::NO_CONTENT)?))
-        .await
+    app.block(move |station| station.store.delete_token(&name).map(|()| StatusCode::NO_CONTENT)).await
 }

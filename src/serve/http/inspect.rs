@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::upload::{Upload, take};
 use crate::serve::place::DataFolder;
 use crate::serve::record::FoundRecord;
-use crate::serve::store::{Accepted, NewItem, Origin, Priority, StoreError, accept};
+use crate::serve::store::{Accepted, NewItem, Origin, Priority, accept};
 use crate::serve::work::Station;
 use axum::Json;
 use axum::extract::{Query, Request, State};
@@ -111,7 +111,7 @@ fn settle(place: &DataFolder, from: &Path, name: &str) -> Result<std::path::Path
 /// Waits for the result of an item.
 pub(super) async fn answer(app: &App, id: i64) -> Result<Response, Problem> {
     let told = app.station.hub.wait_for(id);
-    let find = move |station: &Station| Ok::<_, StoreError>(station.store.result_if_done(id)?);
+    let find = move |station: &Station| station.store.result_if_done(id);
     let mut found = app.block(find).await?;
     if found.is_none() {
         let at_most = Duration::from_secs(app.station.options.answer_timeout_s);

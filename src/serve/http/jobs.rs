@@ -72,7 +72,7 @@ pub(super) async fn job_results(
 ) -> Result<Response, Problem> {
     app.block(move |station| {
         station.store.job(id)?;
-        list(station, Filter { job: Some(id), ..asked.filter() }, &asked)
+        list(station, &Filter { job: Some(id), ..asked.filter() }, &asked)
     })
     .await
 }

@@ -134,6 +134,7 @@ async fn as_problem(request: axum::extract::Request, next: axum::middleware::Nex
 }
 
 /// A handler that panicked is a defect; the server goes on.
+#[allow(clippy::needless_pass_by_value, reason = "the layer calls it so")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("?"), "a request panicked");

@@ -89,11 +89,11 @@ pub(super) async fn results(
     _caller: Viewer,
     Query(asked): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    app.block(move |station| list(station, asked.filter(), &asked)).await
+    app.block(move |station| list(station, &asked.filter(), &asked)).await
 }
 
 /// The answer to a list, in the form that was asked for.
-pub(super) fn list(station: &Station, filter: Filter, asked: &ListQuery) -> Result<Response, Problem> {
+pub(super) fn list(station: &Station, filter: &Filter, asked: &ListQuery) -> Result<Response, Problem> {
     asked.check()?;
     let sort = asked.sort()?;
     let file = |kind: &'static str, name: &str, bytes: Vec<u8>| {
@@ -103,18 +103,18 @@ pub(super) fn list(station: &Station, filter: Filter, asked: &ListQuery) -> Resu
     match asked.format.as_deref().unwrap_or("json") {
         "json" => {
             let limit = asked.limit.unwrap_or(PAGE).clamp(1, MOST);
-            Ok(Json(station.store.results(&filter, sort, (limit, asked.after.as_deref()))?).into_response())
+            Ok(Json(station.store.results(filter, sort, (limit, asked.after.as_deref()))?).into_response())
         }
         "csv" => {
             let mut csv = CsvResults::new(Vec::new()).map_err(|error| Problem::internal(&error))?;
-            each_result(station, (&filter, sort), |found| {
+            each_result(station, (filter, sort), |found| {
                 csv.write(&result_row(&found)).map_err(|error| Problem::internal(&error))
             })?;
             Ok(file("text/csv; charset=utf-8", "results.csv", csv.finish().map_err(|error| Problem::internal(&error))?))
         }
         "parquet" => {
             let mut rows = vec![];
-            each_result(station, (&filter, sort), |found| {
+            each_result(station, (filter, sort), |found| {
                 rows.push(history_row(&found));
                 Ok::<_, StoreError>(())
             })?;

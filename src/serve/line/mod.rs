@@ -1,6 +1,8 @@
 //! Lines: where images come from, and where results go.
 
+mod deliver;
 mod frames;
+mod live;
 mod policy;
 mod running;
 mod settings;

@@ -1,130 +1,25 @@
-//! The threads of lines.
+//! The lines of a server, and their threads.
 
-use super::frames::Program;
+use super::deliver::deliver_all;
+use super::live::{Running, lock};
 use super::policy::Policy;
-use super::settings::{SinkSettings, sinks, source};
-use super::sink::{Delivered, Sink};
+use super::settings::{sinks, source};
 use super::source::take_all;
 use crate::serve::record::{DriftRecord, LineState};
 use crate::serve::store::LineSettings;
 use crate::serve::work::Station;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-/// How soon a thread hears that its line stops.
-const HEAR: Duration = Duration::from_millis(50);
-/// Results that are delivered before it is noted how far a sink is.
-const TOGETHER: usize = 32;
-/// How often a sink looks for results.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// A line that runs, as its threads see it.
-pub(super) struct Running {
-    pub(super) station: Arc<Station>,
-    pub(super) id: i64,
-    pub(super) settings: LineSettings,
-    pub(super) policy: Policy,
-    stop: AtomicBool,
-    /// Why the source fails, and what each sink says.
-    source_error: Mutex<Option<String>>,
-    sink_errors: Mutex<HashMap<String, String>>,
-    program: Mutex<Option<Program>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Running {
-    /// Whether the line, or the server, stops.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.station.hub.is_stopping()
-    }
-
-    /// Sleeps, unless the line stops.
-    pub(super) fn sleep(&self, at_most: Duration) {
-        let begun = Instant::now();
-        while begun.elapsed() < at_most && !self.is_stopped() {
-            thread::sleep(HEAR.min(at_most.saturating_sub(begun.elapsed())));
-        }
-    }
-
-    /// Says that the source works.
-    pub(super) fn works(&self) {
-        *lock(&self.source_error) = None;
-    }
-
-    /// Says why the source does not.
-    pub(super) fn fails(&self, why: &str) {
-        let mut error = lock(&self.source_error);
-        if error.as_deref() != Some(why) {
-            tracing::warn!(line = self.settings.name, error = why, "a line can't take images; it tries again");
-            *error = Some(why.to_owned());
-        }
-    }
-
-    /// Keeps the program that the source waits for.
-    pub(super) fn has_program(&self, program: Option<Program>) {
-        *lock(&self.program) = program;
-    }
-
-    /// Delivers results to a sink until the line stops.
-    fn deliver_all(&self, settings: &SinkSettings) {
-        let (sink, name) = (Sink::new(settings), settings.name());
-        let dead = self.station.place.line(self.id).join("dead_letters.jsonl");
-        while !self.is_stopped() {
-            if let Err(error) = self.deliver_some(&sink, &name, &dead) {
-                tracing::error!(line = self.settings.name, %error, "results can't be delivered");
-                self.sleep(Duration::from_secs(2));
-            }
-        }
-    }
-
-    fn deliver_some(
-        &self,
-        sink: &Sink,
-        name: &str,
-        dead: &std::path::Path,
-    ) -> Result<(), crate::serve::store::StoreError> {
-        let upto = self.station.store.delivered(self.id, name)?;
-        let made = self.station.store.made_after(self.id, upto, TOGETHER)?;
-        if made.is_empty() {
-            self.sleep(LOOK);
-            return Ok(());
-        }
-        let mut last = upto;
-        for (seq, found) in made {
-            let pause = |wait: Duration, why: &str| {
-                lock(&self.sink_errors).insert(name.to_owned(), why.to_owned());
-                self.sleep(wait);
-                !self.is_stopped()
-            };
-            match sink.deliver(&found, dead, pause) {
-                Delivered::Yes => drop(lock(&self.sink_errors).remove(name)),
-                Delivered::Dead(why) => {
-                    tracing::warn!(
-                        line = self.settings.name,
-                        result = found.id,
-                        error = why,
-                        "a result went to the dead letters"
-                    );
-                    lock(&self.sink_errors).insert(name.to_owned(), why);
-                }
-                Delivered::Stopped => break,
-            }
-            last = seq;
-        }
-        self.station.store.deliver_upto(self.id, name, last)
-    }
-}
+/// A line and its threads.
+type Threads = (Arc<Running>, Vec<JoinHandle<()>>);
 
 /// The lines of a server.
 pub(in crate::serve) struct Lines {
     station: Arc<Station>,
-    running: Mutex<HashMap<i64, (Arc<Running>, Vec<JoinHandle<()>>)>>,
+    running: Mutex<HashMap<i64, Threads>>,
 }
 
 impl Lines {
@@ -168,7 +63,7 @@ impl Lines {
             Err(error) => line.fails(&error),
         }
         for sink in sinks.into_iter().flatten() {
-            spawn("sink", Box::new(move |line| line.deliver_all(&sink)));
+            spawn("sink", Box::new(move |line| deliver_all(line, &sink)));
         }
         lock(&self.running).insert(id, (line, threads));
     }

@@ -1,8 +1,8 @@
 //! The thread that takes images for a line.
 
 use super::frames::{FrameError, Frames, Program};
+use super::live::Running;
 use super::policy::{Policy, make_room};
-use super::running::Running;
 use super::settings::{After, Source};
 use super::watch::{Found, Watch, Watcher};
 use crate::serve::store::{Accepted, NewItem, Origin, Priority, StoreError, accept};

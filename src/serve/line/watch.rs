@@ -203,17 +203,16 @@ fn look_through(folder: &Path, recursive: bool, depth: usize, into: &mut Vec<(Pa
     for entry in fs::read_dir(folder)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() && recursive && depth > 0 && !name.starts_with('.') && !OWN.contains(&name.as_str()) {
-            if let Err(error) = look_through(&entry.path(), recursive, depth - 1, into) {
-                tracing::warn!(path = %entry.path().display(), %error, "a folder can't be read");
-            }
+        let is_inner =
+            kind.is_dir() && recursive && depth > 0 && !name.starts_with('.') && !OWN.contains(&name.as_str());
+        if is_inner && let Err(error) = look_through(&entry.path(), recursive, depth - 1, into) {
+            tracing::warn!(path = %entry.path().display(), %error, "a folder can't be read");
         }
         // Links, pipes and devices are nobody's images.
         let is_whole = !name.starts_with('.') && !UNFINISHED.iter().any(|end| name.ends_with(end));
-        if kind.is_file() && is_whole && is_image_path(Path::new(&name)) {
-            if let Ok(found) = entry.metadata() {
-                into.push((entry.path(), (found.len(), found.modified().ok())));
-            }
+        let is_image = kind.is_file() && is_whole && is_image_path(Path::new(&name));
+        if is_image && let Ok(found) = entry.metadata() {
+            into.push((entry.path(), (found.len(), found.modified().ok())));
         }
     }
     Ok(())

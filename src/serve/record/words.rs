@@ -13,7 +13,7 @@ pub struct UnknownWord {
     found: String,
 }
 
-macro_rules! words {
+macro_rules! choices {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -52,7 +52,7 @@ macro_rules! words {
     };
 }
 
-words! {
+choices! {
     /// What a job does.
     JobKind {
         /// Inspects images.
@@ -68,7 +68,7 @@ words! {
     }
 }
 
-words! {
+choices! {
     /// How far a job is.
     JobState {
         /// Nobody has begun.
@@ -92,7 +92,7 @@ impl JobState {
     }
 }
 
-words! {
+choices! {
     /// Whether a line takes images.
     LineState {
         /// It does.
@@ -104,7 +104,7 @@ words! {
     }
 }
 
-words! {
+choices! {
     /// What people say of a result.
     MarkWord {
         /// Called anomalous, and normal.
@@ -132,7 +132,7 @@ impl MarkWord {
     }
 }
 
-words! {
+choices! {
     /// What somebody may do; each may do what those before may.
     Role {
         /// Looks.

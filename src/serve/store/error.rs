@@ -44,8 +44,23 @@ pub enum StoreError {
 
 impl StoreError {
     /// Something that is not there.
-    pub(in crate::serve) fn missing(what: &'static str, which: impl ToString) -> Self {
-        Self::Missing { what, which: which.to_string() }
+    pub(in crate::serve) fn missing(what: &'static str, which: impl Into<Which>) -> Self {
+        Self::Missing { what, which: which.into().0 }
+    }
+}
+
+/// A number or a name.
+pub(in crate::serve) struct Which(String);
+
+impl From<i64> for Which {
+    fn from(number: i64) -> Self {
+        Self(number.to_string())
+    }
+}
+
+impl From<&str> for Which {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
     }
 }
 

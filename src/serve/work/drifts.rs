@@ -1,12 +1,13 @@
 //! Whether the images of each line still come from where those of the fit came from.
 
-use super::Station;
 use crate::bundle::Contents;
 use crate::condition::light_statistics;
 use crate::image::Image;
 use crate::infer::{Inspection, Inspector};
 use crate::live::drift::{Drift, DriftPlan, Part};
+use crate::serve::place::DataFolder;
 use crate::serve::record::{DriftRecord, FoundRecord};
+use crate::serve::store::Store;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,12 +40,12 @@ impl Drifts {
     }
 
     /// Takes in a result of a line.
-    pub(in crate::serve) fn push(&self, station: &Station, line: i64, found: &FoundRecord, seen: Option<&SeenText>) {
+    pub(in crate::serve) fn push(&self, place: &DataFolder, line: i64, found: &FoundRecord, seen: Option<&SeenText>) {
         let Some(raw_score) = found.raw_score else { return };
         let mut lines = self.lock();
         // Another bundle, another question.
         if lines.get(&line).is_none_or(|(sha, _)| *sha != found.bundle) {
-            match Contents::read(&station.place.bundle(&found.bundle)) {
+            match Contents::read(&place.bundle(&found.bundle)) {
                 Ok(contents) => {
                     lines.insert(line, (found.bundle.clone(), Drift::new(&contents, DriftPlan::default())));
                 }
@@ -62,12 +63,12 @@ impl Drifts {
     }
 
     /// Finds out again where lines are, by their last results.
-    pub(in crate::serve) fn resume(&self, station: &Station) {
-        let lines = station.store.lines().unwrap_or_default();
+    pub(in crate::serve) fn resume(&self, place: &DataFolder, store: &Store) {
+        let lines = store.lines().unwrap_or_default();
         for (line, _) in lines {
-            for (found, seen) in station.store.last_seen(line, BACK).unwrap_or_default() {
+            for (found, seen) in store.last_seen(line, BACK).unwrap_or_default() {
                 let seen = seen.and_then(|text| serde_json::from_str(&text).ok());
-                self.push(station, line, &found, seen.as_ref());
+                self.push(place, line, &found, seen.as_ref());
             }
         }
     }

@@ -152,10 +152,10 @@ impl Keeping<'_> {
 
 impl Keeping<'_> {
     fn look_for_drift(&self, item: &Pending, seen: Option<&SeenText>) {
-        if let (Some(line), Some(seen)) = (item.line, seen) {
-            if let Ok(found) = self.station.store.result(item.id) {
-                self.station.drifts.push(self.station, line, &found, Some(seen));
-            }
+        if let (Some(line), Some(seen)) = (item.line, seen)
+            && let Ok(found) = self.station.store.result(item.id)
+        {
+            self.station.drifts.push(&self.station.place, line, &found, Some(seen));
         }
     }
 }

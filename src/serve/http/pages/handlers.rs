@@ -1,7 +1,8 @@
 //! Pages of lines, detectors, data sets, and of the server.
 
+use super::asked::Asked;
 use super::jobs::detectors as choices;
-use super::{Asked, made};
+use super::made;
 use crate::serve::http::app::App;
 use crate::serve::http::guard::Reader;
 use crate::serve::http::problem::Problem;

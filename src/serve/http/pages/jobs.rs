@@ -1,7 +1,8 @@
 //! Pages of jobs and results.
 
+use super::asked::Asked;
+use super::made;
 use super::query::ListQuery;
-use super::{Asked, made};
 use crate::serve::http::app::App;
 use crate::serve::http::guard::Reader;
 use crate::serve::http::problem::Problem;

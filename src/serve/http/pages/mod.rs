@@ -1,21 +1,20 @@
 //! The page: what the store knows, as views, in the reader's language.
 
+mod asked;
 mod handlers;
 mod jobs;
 mod made;
 mod query;
 
 use super::app::App;
-use super::guard::cookie;
-use super::problem::{Problem, REQUEST};
+use super::problem::Problem;
 use super::sign_in::Caller;
-use crate::serve::page::views::{Failure, Shell};
-use crate::serve::page::words::Lang;
-use crate::serve::page::{self, assets};
+use crate::serve::page::assets;
+use asked::Asked;
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// The routes of the page.
@@ -43,54 +42,6 @@ async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     let found = assets::find(&name).ok_or_else(|| Problem::missing("there is no such file"))?;
     let kept = "public, max-age=31536000, immutable";
     Ok(([(header::CONTENT_TYPE, found.kind), (header::CACHE_CONTROL, kept)], found.text).into_response())
-}
-
-/// What is around a page for this reader.
-fn shell(app_version: &str, headers: &HeaderMap, caller: Option<&Caller>, path: &str) -> Shell {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let lang = cookie(headers, "lang").and_then(Lang::of_tag).unwrap_or_else(|| Lang::of_header(accepted));
-    let theme = cookie(headers, "theme").filter(|theme| ["light", "dark"].contains(theme)).unwrap_or("auto");
-    Shell {
-        lang,
-        theme: theme.to_owned(),
-        user: caller.filter(|caller| caller.name != super::guard::LOCAL).map(|caller| caller.name.clone()),
-        role: caller.map_or_else(String::new, |caller| caller.role.to_string()),
-        path: path.to_owned(),
-        version: app_version.to_owned(),
-    }
-}
-
-/// What a page is asked with.
-pub(super) struct Asked {
-    shell: Shell,
-}
-
-impl Asked {
-    fn new(headers: &HeaderMap, caller: Option<&Caller>, path: &str) -> Self {
-        Self { shell: shell(env!("CARGO_PKG_VERSION"), headers, caller, path) }
-    }
-
-    /// The page of a view, or the one that says what went wrong.
-    fn page<V>(&self, view: Result<V, Problem>, draw: fn(&Shell, &V) -> Result<String, askama::Error>) -> Response {
-        match view {
-            Ok(view) => html(StatusCode::OK, draw(&self.shell, &view)),
-            Err(problem) => self.failure(&problem),
-        }
-    }
-
-    fn failure(&self, problem: &Problem) -> Response {
-        let (detail, request_id) = (problem.detail().to_owned(), REQUEST.try_with(Clone::clone).ok());
-        let view = Failure { status: problem.status(), detail, request_id };
-        let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        html(status, page::error(&self.shell, &view))
-    }
-}
-
-fn html(status: StatusCode, text: Result<String, askama::Error>) -> Response {
-    match text {
-        Ok(text) => (status, Html(text)).into_response(),
-        Err(error) => Problem::internal(&error).into_response(),
-    }
 }
 
 /// What is not there: a page for people, a problem for programs.
