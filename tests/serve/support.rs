@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use ureq::Agent;
 
 /// How long a test waits for something to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Simulated parts and a bundle fitted on them; made once for all tests.
 pub(crate) struct Fixture {
