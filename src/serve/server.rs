@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
 
 /// How long requests may take that are there when the server is asked to stop.
@@ -129,7 +129,7 @@ impl Server {
                     continue;
                 }
             };
-            let Ok(turn) = Arc::clone(&room).acquire_owned().await else { break };
+            let Some(turn) = turn(&room, &is_stopped).await else { break };
             let service = TowerToHyperService::new(told(&routes, from));
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
             let connection = graceful.watch(connection);
@@ -147,6 +147,17 @@ impl Server {
             () = tokio::time::sleep(PATIENCE) => tracing::warn!("requests were broken off"),
         }
     }
+}
+
+/// Room for a connection; `None` where the server is asked to stop before there is any.
+async fn turn(room: &Arc<Semaphore>, is_stopped: &impl Fn() -> bool) -> Option<OwnedSemaphorePermit> {
+    while !is_stopped() {
+        let waiting = tokio::time::timeout(POLL, Arc::clone(room).acquire_owned());
+        if let Ok(turn) = waiting.await {
+            return turn.ok();
+        }
+    }
+    None
 }
 
 /// The routes, with every request told where it comes from.

@@ -125,9 +125,9 @@ fn every_verb_answers_with_json_that_parses() {
             assert!(documented.contains(&format!("`{key}`")), "docs/json.md does not tell of {key}");
         }
     }
-    // A verb that is added later must be here too, or be one whose answer is a text for another program.
+    // A verb that is added later must be here too, or be one whose answer is a text for another program, or requests.
     let help = text(&expect(0, pcore(folder.path()).args(["completions", "bash"])).stdout);
-    let texts = ["completions", "manual", "help"];
+    let texts = ["completions", "manual", "help", "serve"];
     let verbs = help.lines().filter_map(|l| l.trim().strip_prefix("pcore,")?.strip_suffix(')'));
     let missing: Vec<&str> =
         verbs.filter(|verb| !texts.contains(verb) && !CASES.iter().any(|case| case.arguments[0] == *verb)).collect();

@@ -4,9 +4,7 @@ use super::app::App;
 use super::guard::{Admin, Operator, Viewer};
 use super::problem::Problem;
 use super::upload::{Upload, take};
-use crate::bundle::Contents;
 use crate::detect::Quality;
-use crate::job::JobError;
 use crate::score::HeldOutScores;
 use crate::serve::clock::rfc3339;
 use crate::serve::record::{DetectorRecord, JobKind, JobRecord};
@@ -53,9 +51,9 @@ pub(in crate::serve) fn described(station: &Station, known: &KnownDetector) -> R
         suspects: vec![],
         error: None,
     };
-    match station.bundles.open(&station.place, &known.sha) {
-        Ok(opened) => {
-            let manifest = opened.inspector.manifest();
+    match station.bundles.known(&station.place, &known.sha) {
+        Ok(said) => {
+            let manifest = &said.manifest;
             record.method = manifest.detector.kind.clone();
             record.backbone = manifest.detector.lead().map_or_else(String::new, |own| own.backbone.name.clone());
             record.n_images = manifest.sources.len();
@@ -255,10 +253,10 @@ pub(in crate::serve) struct RecentScore {
 pub(in crate::serve) fn thresholds_of(station: &Station, id: &str, alpha: Option<f64>) -> Result<Thresholds, Problem> {
     check_alpha(alpha)?;
     let known = station.store.detector(id)?;
-    let contents = Contents::read(&station.place.bundle(&known.sha)).map_err(JobError::from)?;
-    let calibration = &contents.manifest.calibration;
+    let said = station.bundles.known(&station.place, &known.sha)?;
+    let calibration = &said.manifest.calibration;
     let alpha = alpha.unwrap_or(calibration.alpha);
-    let held = HeldOutScores::new(contents.scores_under(0), calibration.n_added.unwrap_or(0));
+    let held = HeldOutScores::new(&said.held_out, calibration.n_added.unwrap_or(0));
     let found = held.conformal(alpha).map_err(|error| Problem::bad(error.to_string()))?;
     let recent = station.store.recent_scores(id, RECENT)?;
     let recent = recent.into_iter().map(|(id, score, mark)| RecentScore { id, score, mark }).collect();

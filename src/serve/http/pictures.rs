@@ -80,7 +80,7 @@ pub(super) async fn result_image(
     _caller: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    app.block(move |station| shown(&station.store.result_file(id)?.0, None, station)).await
+    app.draw(move |station| shown(&station.store.result_file(id)?.0, None, station)).await
 }
 
 /// The image of a result, no side longer than 256 pixels.
@@ -90,7 +90,7 @@ pub(super) async fn thumbnail(
     _caller: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    app.block(move |station| shown(&station.store.result_file(id)?.0, Some(SMALL_PX), station)).await
+    app.draw(move |station| shown(&station.store.result_file(id)?.0, Some(SMALL_PX), station)).await
 }
 
 /// An image of a data set, no side longer than 256 pixels.
@@ -100,7 +100,7 @@ pub(super) async fn dataset_thumbnail(
     _caller: Viewer,
     Path((id, image)): Path<(i64, i64)>,
 ) -> Result<Response, Problem> {
-    app.block(move |station| shown(&station.store.image_file(id, image)?, Some(SMALL_PX), station)).await
+    app.draw(move |station| shown(&station.store.image_file(id, image)?, Some(SMALL_PX), station)).await
 }
 
 /// A result once more: the bundle that judged it, its image, and what is said of it.
@@ -117,7 +117,7 @@ fn again(station: &Station, id: i64) -> Result<(Arc<Opened>, Image, Inspection),
 /// The image with its anomaly map over it.
 #[utoipa::path(get, path = "/results/{id}/overlay", tag = "results", params(("id" = i64, Path)), responses((status = 200, content_type = "image/png"), (status = 410, body = Problem)))]
 pub(super) async fn overlay(State(app): State<App>, _caller: Viewer, Path(id): Path<i64>) -> Result<Response, Problem> {
-    app.block(move |station| {
+    app.draw(move |station| {
         let (_, image, found) = again(station, id)?;
         let style = DrawStyle {
             pixel_threshold: found.pixel_threshold,
@@ -134,7 +134,7 @@ pub(super) async fn overlay(State(app): State<App>, _caller: Viewer, Path(id): P
 /// The anomaly map alone, in colour, clear where nothing is unusual: to be laid over the image.
 #[utoipa::path(get, path = "/results/{id}/heat", tag = "results", params(("id" = i64, Path)), responses((status = 200, content_type = "image/png"), (status = 410, body = Problem)))]
 pub(super) async fn heat(State(app): State<App>, _caller: Viewer, Path(id): Path<i64>) -> Result<Response, Problem> {
-    app.block(move |station| {
+    app.draw(move |station| {
         let (_, image, found) = again(station, id)?;
         Ok::<_, Problem>(picture("image/png", heat_png(&image, &found)?))
     })
@@ -169,7 +169,7 @@ fn png(bytes: &[u8], (columns, rows): (usize, usize), kind: ExtendedColorType) -
 /// The anomaly map at the image's own resolution, grey, 16 bits: 0 to twice the pixel threshold.
 #[utoipa::path(get, path = "/results/{id}/map", tag = "results", params(("id" = i64, Path)), responses((status = 200, content_type = "image/png"), (status = 410, body = Problem)))]
 pub(super) async fn map(State(app): State<App>, _caller: Viewer, Path(id): Path<i64>) -> Result<Response, Problem> {
-    app.block(move |station| {
+    app.draw(move |station| {
         let (_, image, found) = again(station, id)?;
         let (height, width) = (image.height_px(), image.width_px());
         let map = found.map.at_source(&found.placement, height, width);
@@ -210,7 +210,7 @@ pub(super) async fn explain(
     _caller: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Json<Why>, Problem> {
-    app.block(move |station| {
+    app.draw(move |station| {
         let (path, sha) = station.store.result_file(id)?;
         let found = station.store.result(id)?;
         if !path.is_file() {

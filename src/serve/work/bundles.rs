@@ -1,6 +1,6 @@
-//! Bundles that are open.
+//! Bundles that are open, and what the others say of themselves.
 
-use crate::bundle::Contents;
+use crate::bundle::{Contents, Manifest};
 use crate::job::{JobError, Opened};
 use crate::model::OpenDevice;
 use crate::serve::place::DataFolder;
@@ -10,15 +10,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bundles that stay open: each takes the memory of its bank and of its network.
 const MOST_OPEN: usize = 4;
 
-/// The bundles in use, the last one used first.
+/// Bundles of which it is kept what they say.
+const MOST_KNOWN: usize = 200;
+
+/// What a bundle says of itself.
+pub(in crate::serve) struct Known {
+    pub(in crate::serve) manifest: Manifest,
+    /// Raw scores of held-out normal images, under its first view.
+    pub(in crate::serve) held_out: Vec<f32>,
+}
+
+/// The bundles in use, the last one used first. A bundle of one SHA-256 never changes.
 pub(in crate::serve) struct Bundles {
     device: OpenDevice,
     open: Mutex<Vec<(String, Arc<Opened>)>>,
+    known: Mutex<Vec<(String, Arc<Known>)>>,
 }
 
 impl Bundles {
     pub(in crate::serve) fn new(device: OpenDevice) -> Self {
-        Self { device, open: Mutex::default() }
+        Self { device, open: Mutex::default(), known: Mutex::default() }
     }
 
     /// What computes.
@@ -44,6 +55,27 @@ impl Bundles {
             open.truncate(MOST_OPEN);
         }
         Ok(Arc::clone(&open[0].1))
+    }
+
+    /// What the bundle of this SHA-256 says of itself, read where that is not known; it need not be opened for that.
+    ///
+    /// # Errors
+    /// A bundle that is not there, or damaged.
+    pub(in crate::serve) fn known(&self, place: &DataFolder, sha: &str) -> Result<Arc<Known>, JobError> {
+        let find = |known: &[(String, Arc<Known>)]| {
+            known.iter().find(|(own, _)| own == sha).map(|(_, found)| Arc::clone(found))
+        };
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return Ok(found);
+        }
+        let contents = Contents::read(&place.bundle(sha))?;
+        let held_out = contents.scores_under(0).to_vec();
+        let found = Arc::new(Known { manifest: contents.manifest, held_out });
+        let mut known = lock();
+        known.insert(0, (sha.to_owned(), Arc::clone(&found)));
+        known.truncate(MOST_KNOWN);
+        Ok(found)
     }
 
     /// Whether a file is a bundle that this server can use.

@@ -15,6 +15,8 @@ const BACKLOG: usize = 1024;
 pub(in crate::serve) enum Event {
     /// How far a job is.
     Job(Arc<JobRecord>),
+    /// The server ends.
+    Stopping,
     /// A result was made: its number, job and line.
     Result(i64, Option<i64>, Option<i64>),
 }
@@ -95,6 +97,7 @@ impl Hub {
     pub(in crate::serve) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.add();
+        self.tell(Event::Stopping);
     }
 
     /// Whether the server ends.
