@@ -93,11 +93,7 @@ pub(super) fn accept_one(station: &Station, upload: &Upload, what: &Single<'_>) 
     if !matches!(accepted, Ok(Accepted::New(_))) {
         drop(fs::remove_file(&path));
     }
-    if what.priority == Priority::Now {
-        station.hub.add_urgent();
-    } else {
-        station.hub.add();
-    }
+    station.hub.add_image(what.priority);
     Ok(accepted?)
 }
 

@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// The longest side of a small picture.
@@ -28,6 +29,9 @@ const SMALL_PX: usize = 256;
 const LARGE_PX: usize = 2000;
 /// Beyond it a file is drawn anew in place of being sent.
 const MAX_SENT_BYTES: u64 = 16 << 20;
+/// How often, and how long, a file is waited for that is being moved.
+const LOOKS: usize = 5;
+const LOOK: Duration = Duration::from_millis(100);
 /// The longest side of a normal patch that is shown, with what is around it.
 const AROUND_PX: usize = 128;
 
@@ -80,7 +84,7 @@ pub(super) async fn result_image(
     _caller: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    app.draw(move |station| shown(&station.store.result_file(id)?.0, None, station)).await
+    app.draw(move |station| shown(&file_of(station, id)?.0, None, station)).await
 }
 
 /// The image of a result, no side longer than 256 pixels.
@@ -90,7 +94,7 @@ pub(super) async fn thumbnail(
     _caller: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    app.draw(move |station| shown(&station.store.result_file(id)?.0, Some(SMALL_PX), station)).await
+    app.draw(move |station| shown(&file_of(station, id)?.0, Some(SMALL_PX), station)).await
 }
 
 /// An image of a data set, no side longer than 256 pixels.
@@ -103,12 +107,23 @@ pub(super) async fn dataset_thumbnail(
     app.draw(move |station| shown(&station.store.image_file(id, image)?, Some(SMALL_PX), station)).await
 }
 
+/// Where the image of a result lies, and the bundle that judged it. A file of a line is on its way for a moment after its result is
+/// made: it is looked for again then.
+fn file_of(station: &Station, id: i64) -> Result<(PathBuf, String), Problem> {
+    let mut found = station.store.result_file(id)?;
+    for _ in 0..LOOKS {
+        if found.0.is_file() {
+            return Ok(found);
+        }
+        std::thread::sleep(LOOK);
+        found = station.store.result_file(id)?;
+    }
+    if found.0.is_file() { Ok(found) } else { Err(gone(&found.0)) }
+}
+
 /// A result once more: the bundle that judged it, its image, and what is said of it.
 fn again(station: &Station, id: i64) -> Result<(Arc<Opened>, Image, Inspection), Problem> {
-    let (path, sha) = station.store.result_file(id)?;
-    if !path.is_file() {
-        return Err(gone(&path));
-    }
+    let (path, sha) = file_of(station, id)?;
     let opened = station.bundles.open(&station.place, &sha)?;
     let (image, found) = inspect_again(&opened, &path)?;
     Ok((opened, image, found))
@@ -211,11 +226,8 @@ pub(super) async fn explain(
     Path(id): Path<i64>,
 ) -> Result<Json<Why>, Problem> {
     app.draw(move |station| {
-        let (path, sha) = station.store.result_file(id)?;
+        let (path, sha) = file_of(station, id)?;
         let found = station.store.result(id)?;
-        if !path.is_file() {
-            return Err(gone(&path));
-        }
         let opened = station.bundles.open(&station.place, &sha)?;
         let root = station.store.fitted_on(&found.detector)?.map(|dataset| station.place.dataset(dataset));
         why(&opened, &path, root).map(Json)

@@ -112,7 +112,7 @@ fn accept_all(line: &Running, items: &[(String, PathBuf, Option<String>)], settl
         Ok::<_, StoreError>(n_new)
     })?;
     if n_new > 0 {
-        line.station.hub.add();
+        line.station.hub.add_image(Priority::Line);
         if line.policy == Policy::DropOldest {
             make_room(&line.station, line.id, line.settings.capacity)?;
         }

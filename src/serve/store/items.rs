@@ -154,14 +154,16 @@ pub(in crate::serve) fn text_of(path: &Path) -> Result<&str, StoreError> {
 }
 
 impl Store {
-    /// The next images of one detector, the most urgent first.
+    /// The next images of one detector, those that are most urgent alone: what is less urgent would hold up their results.
     pub(in crate::serve) fn next_pending(&self, limit: usize) -> Result<Vec<Pending>, StoreError> {
         self.read(|on| {
             let sql = format!("SELECT {PENDING} FROM item WHERE state = 'pending' ORDER BY priority, id LIMIT ?");
             let mut select = on.prepare_cached(&sql)?;
             let all: Vec<Pending> = select.query_map([limit as i64], pending)?.collect::<Result<_, _>>()?;
-            let first = all.first().map(|item| item.detector.clone());
-            Ok(all.into_iter().filter(|item| Some(&item.detector) == first.as_ref()).collect())
+            let first = all.first().map(|item| (item.detector.clone(), item.priority));
+            let is_alike =
+                |item: &Pending| first.as_ref().is_some_and(|(own, of)| *own == item.detector && *of == item.priority);
+            Ok(all.into_iter().filter(is_alike).collect())
         })
     }
 

@@ -1,8 +1,9 @@
 //! Who waits for what: results, progress, and the end.
 
 use crate::serve::record::JobRecord;
+use crate::serve::store::Priority;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
@@ -39,7 +40,8 @@ pub(in crate::serve) struct Hub {
     added: Mutex<u64>,
     wake: Condvar,
     stopping: AtomicBool,
-    urgent: AtomicBool,
+    /// The most urgent priority that was added since it was looked.
+    urgent: AtomicI64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -56,7 +58,7 @@ impl Hub {
             added: Mutex::default(),
             wake: Condvar::new(),
             stopping: AtomicBool::new(false),
-            urgent: AtomicBool::new(false),
+            urgent: AtomicI64::new(i64::MAX),
         }
     }
 
@@ -66,20 +68,20 @@ impl Hub {
         self.wake.notify_all();
     }
 
-    /// As [`Self::add`], of an image whose answer somebody waits for: what is less urgent gives way to it.
-    pub(in crate::serve) fn add_urgent(&self) {
-        self.urgent.store(true, Ordering::SeqCst);
+    /// As [`Self::add`], of an image: what is less urgent gives way to it.
+    pub(in crate::serve) fn add_image(&self, priority: Priority) {
+        self.urgent.fetch_min(priority as i64, Ordering::SeqCst);
         self.add();
     }
 
-    /// Whether an urgent image was added since [`Self::take_all`].
-    pub(in crate::serve) fn has_urgent(&self) -> bool {
-        self.urgent.load(Ordering::SeqCst)
+    /// Whether a more urgent image was added since [`Self::take_all`].
+    pub(in crate::serve) fn has_more_urgent(&self, than: Priority) -> bool {
+        self.urgent.load(Ordering::SeqCst) < than as i64
     }
 
     /// Says that what waits is about to be looked through.
     pub(in crate::serve) fn take_all(&self) {
-        self.urgent.store(false, Ordering::SeqCst);
+        self.urgent.store(i64::MAX, Ordering::SeqCst);
     }
 
     /// What has been added so far, for [`Self::sleep`].

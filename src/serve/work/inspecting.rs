@@ -163,7 +163,7 @@ impl Keeping<'_> {
 /// Whether the server stops, or somebody waits for another answer; progress is told by results.
 struct Until<'a> {
     station: &'a Station,
-    gives_way: bool,
+    priority: Priority,
 }
 
 impl Progress for Until<'_> {
@@ -180,7 +180,7 @@ impl Progress for Until<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.station.hub.is_stopping() || self.gives_way && self.station.hub.has_urgent()
+        self.station.hub.is_stopping() || self.station.hub.has_more_urgent(self.priority)
     }
 }
 
@@ -203,12 +203,10 @@ fn inspect_by(opened: &Opened, batch: &[Pending], keeping: &mut Keeping<'_>) -> 
     };
     let looks = what.pools;
     let mut items = batch.iter();
-    // What is left waits on.
-    let gives_way = batch.iter().all(|item| item.priority != Priority::Now);
     inspect_and(
         what,
         &station.pace,
-        &Until { station, gives_way },
+        &Until { station, priority: batch[0].priority },
         |item: &Item<'_>| {
             let found = item.outcome.as_ref().ok().filter(|_| looks);
             Ok(found.map(|(image, said)| SeenText::of(&opened.inspector, image, said)))
