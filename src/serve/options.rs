@@ -3,7 +3,7 @@
 use crate::flow::Pace;
 use crate::image::Limits;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The smallest number of characters of a password.
 pub const LEAST_PASSWORD: usize = 10;
@@ -61,5 +61,12 @@ impl ServeOptions {
             pace: Pace::default(),
             limits: Limits::default(),
         }
+    }
+
+    /// Where a folder really is, if jobs and lines may read it.
+    pub(super) fn allowed(&self, folder: &Path) -> Option<PathBuf> {
+        let real = folder.canonicalize().ok()?;
+        let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| real.starts_with(root));
+        (real.is_dir() && self.folders.iter().any(is_below)).then_some(real)
     }
 }

@@ -163,9 +163,7 @@ pub(super) fn allowed(station: &Station, folder: &std::path::Path) -> Result<Pat
             folder.display()
         ))
     };
-    let real = folder.canonicalize().map_err(|_| refused())?;
-    let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| real.starts_with(root));
-    if station.options.folders.iter().any(is_below) && real.is_dir() { Ok(real) } else { Err(refused()) }
+    station.options.allowed(folder).ok_or_else(refused)
 }
 
 fn folder_job(station: &Station, asked: &FolderJob, by: &str) -> Result<i64, Problem> {

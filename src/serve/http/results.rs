@@ -65,8 +65,7 @@ impl ListQuery {
     pub(in crate::serve) fn sort(&self) -> Result<Sort, Problem> {
         let Some(word) = self.sort.as_deref().filter(|word| !word.is_empty()) else { return Ok(Sort::default()) };
         let known = || Sort::ALL.map(|(word, _)| word).join(", ");
-        let found = Sort::ALL.into_iter().find(|(own, _)| *own == word).map(|(_, sort)| sort);
-        found.ok_or_else(|| Problem::bad(format!("sort={word}: expected {}", known())))
+        Sort::of_word(word).ok_or_else(|| Problem::bad(format!("sort={word}: expected {}", known())))
     }
 
     fn check(&self) -> Result<(), Problem> {

@@ -148,9 +148,8 @@ fn check_url(url: &str) -> Result<(), String> {
 }
 
 fn check_folder(folder: &Path, options: &ServeOptions) -> Result<(), String> {
-    let real = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
-    let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| real.starts_with(root));
-    if real.is_dir() && options.folders.iter().any(is_below) {
+    folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    if options.allowed(folder).is_some() {
         return Ok(());
     }
     Err(format!("{} is not below an allowed folder, see `ServeOptions::folders`", folder.display()))

@@ -2,14 +2,11 @@
 
 use super::error::optional;
 use super::{Store, StoreError};
-use crate::serve::clock::{day_start, now_ms, rfc3339};
+use crate::serve::clock::{DAY_MS, day_start, now_ms, rfc3339};
 use crate::serve::record::{FeedbackRecord, FoundPage, FoundRecord, FoundUnits, MarkWord, SCHEMA};
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use std::path::PathBuf;
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// What stands first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +33,11 @@ impl Sort {
         ("score", Self::Lowest),
         ("name", Self::Name),
     ];
+
+    /// The one of this word.
+    pub(in crate::serve) fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(own, _)| *own == word).map(|(_, sort)| sort)
+    }
 
     /// What is compared, and whether the largest stands first.
     fn by(self) -> (&'static str, bool) {

@@ -1,13 +1,10 @@
 //! Results by day.
 
 use super::{Store, StoreError};
-use crate::serve::clock::{day, day_start, now_ms};
+use crate::serve::clock::{DAY_MS, day, day_start, now_ms};
 use crate::serve::record::TrendDay;
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 #[derive(Default)]
 struct Gathered {

@@ -6,7 +6,7 @@ use crate::image::Image;
 use crate::infer::{Inspection, Inspector};
 use crate::live::drift::{Drift, DriftPlan, Part};
 use crate::serve::place::DataFolder;
-use crate::serve::record::{DriftRecord, FoundRecord};
+use crate::serve::record::DriftRecord;
 use crate::serve::store::Store;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -39,15 +39,21 @@ impl Drifts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a result of a line.
-    pub(in crate::serve) fn push(&self, place: &DataFolder, line: i64, found: &FoundRecord, seen: Option<&SeenText>) {
-        let Some(raw_score) = found.raw_score else { return };
+    /// Takes in a result of a line: the bundle that made it, its raw score and its condition.
+    pub(in crate::serve) fn push(
+        &self,
+        place: &DataFolder,
+        line: i64,
+        (bundle, raw_score, condition): (&str, Option<f32>, Option<&str>),
+        seen: Option<&SeenText>,
+    ) {
+        let Some(raw_score) = raw_score else { return };
         let mut lines = self.lock();
         // Another bundle, another question.
-        if lines.get(&line).is_none_or(|(sha, _)| *sha != found.bundle) {
-            match Contents::read(&place.bundle(&found.bundle)) {
+        if lines.get(&line).is_none_or(|(sha, _)| *sha != bundle) {
+            match Contents::read(&place.bundle(bundle)) {
                 Ok(contents) => {
-                    lines.insert(line, (found.bundle.clone(), Drift::new(&contents, DriftPlan::default())));
+                    lines.insert(line, (bundle.to_owned(), Drift::new(&contents, DriftPlan::default())));
                 }
                 Err(error) => return tracing::warn!(line, %error, "drift can't be looked for"),
             }
@@ -55,7 +61,7 @@ impl Drifts {
         if let Some((_, drift)) = lines.get_mut(&line) {
             drift.push_part(&Part {
                 raw_score: Some(raw_score),
-                condition: found.condition.as_deref(),
+                condition,
                 light: seen.map(|seen| seen.light),
                 alike: seen.and_then(|seen| seen.alike),
             });
@@ -68,7 +74,8 @@ impl Drifts {
         for (line, _) in lines {
             for (found, seen) in store.last_seen(line, BACK).unwrap_or_default() {
                 let seen = seen.and_then(|text| serde_json::from_str(&text).ok());
-                self.push(place, line, &found, seen.as_ref());
+                let said = (found.bundle.as_str(), found.raw_score, found.condition.as_deref());
+                self.push(place, line, said, seen.as_ref());
             }
         }
     }

@@ -134,8 +134,11 @@ impl Keeping<'_> {
         self.n_kept += outcomes.len();
         self.station.hub.done(&kept);
         let made = outcomes.iter().zip(&seen).filter(|(outcome, _)| kept.contains(&outcome.item.id));
-        for (Outcome { item, .. }, seen) in made {
-            self.look_for_drift(item, seen.as_ref());
+        for (Outcome { item, sha, row, .. }, seen) in made {
+            if let (Some(line), Some(seen)) = (item.line, seen) {
+                let said = (sha.as_str(), row.raw_score, row.condition.as_deref());
+                self.station.drifts.push(&self.station.place, line, said, Some(seen));
+            }
             self.station.hub.tell(Event::Result(item.id, item.job, item.line));
         }
         let mut jobs: Vec<i64> = outcomes.iter().filter_map(|outcome| outcome.item.job).collect();
@@ -147,16 +150,6 @@ impl Keeping<'_> {
             self.station.tell_job(job);
         }
         Ok(())
-    }
-}
-
-impl Keeping<'_> {
-    fn look_for_drift(&self, item: &Pending, seen: Option<&SeenText>) {
-        if let (Some(line), Some(seen)) = (item.line, seen)
-            && let Ok(found) = self.station.store.result(item.id)
-        {
-            self.station.drifts.push(&self.station.place, line, &found, Some(seen));
-        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Pages of lines, detectors, data sets, and of the server.
 
-use super::asked::Asked;
+use super::asked::{Asked, answered, shell};
 use super::jobs::detectors as choices;
 use super::made;
 use crate::serve::http::app::App;
-use crate::serve::http::guard::Reader;
 use crate::serve::http::problem::Problem;
 use crate::serve::http::{detectors as described, lines, system};
 use crate::serve::page::{self, views};
@@ -34,8 +33,7 @@ fn line_view(station: &Station, record: &LineRecord) -> Result<views::Line, Prob
 }
 
 /// `/`.
-pub(super) async fn overview(State(app): State<App>, Reader(caller): Reader, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn overview(State(app): State<App>, asked: Asked) -> Response {
     let lines = match lines::records(&app).await {
         Ok(lines) => lines,
         Err(problem) => return asked.failure(&problem),
@@ -54,14 +52,7 @@ pub(super) async fn overview(State(app): State<App>, Reader(caller): Reader, uri
 }
 
 /// `/lines/{id}`.
-pub(super) async fn line(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Path(id): Path<i64>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn line(State(app): State<App>, asked: Asked, Path(id): Path<i64>) -> Response {
     let record = match lines::record(&app, id).await {
         Ok(record) => record,
         Err(problem) => return asked.failure(&problem),
@@ -86,15 +77,8 @@ pub(super) struct Chosen {
 }
 
 /// `/upload`.
-pub(super) async fn upload(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Query(chosen): Query<Chosen>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
-    let is_admin = caller.role == Role::Admin;
+pub(super) async fn upload(State(app): State<App>, asked: Asked, Query(chosen): Query<Chosen>) -> Response {
+    let is_admin = asked.caller.role == Role::Admin;
     let view = move |station: &Station| -> Result<views::Upload, Problem> {
         let options = &station.options;
         let folders = options.folders.iter().filter(|_| is_admin).map(|path| path.display().to_string());
@@ -115,14 +99,7 @@ fn datasets_to_choose(station: &Station) -> Result<Vec<views::Choice>, Problem> 
 }
 
 /// `/detectors`.
-pub(super) async fn detectors(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Query(chosen): Query<Chosen>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn detectors(State(app): State<App>, asked: Asked, Query(chosen): Query<Chosen>) -> Response {
     let view = move |station: &Station| -> Result<views::Detectors, Problem> {
         let known = station.store.detectors()?;
         let detectors = known.iter().map(|known| Ok(made::detector(&described::described(station, known)?)));
@@ -136,14 +113,7 @@ pub(super) async fn detectors(
 }
 
 /// `/detectors/{id}`.
-pub(super) async fn detector(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn detector(State(app): State<App>, asked: Asked, Path(id): Path<String>) -> Response {
     asked.page(app.block(move |station| one_detector(station, &id)).await, page::detector)
 }
 
@@ -179,8 +149,7 @@ fn one_detector(station: &Station, id: &str) -> Result<views::OneDetector, Probl
 }
 
 /// `/datasets`.
-pub(super) async fn datasets(State(app): State<App>, Reader(caller): Reader, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn datasets(State(app): State<App>, asked: Asked) -> Response {
     let view = |station: &Station| -> Result<views::Datasets, Problem> {
         let set = |record: &crate::serve::record::DatasetRecord| -> Result<_, Problem> {
             let first = station.store.images(record.id, 0, 4)?;
@@ -194,13 +163,10 @@ pub(super) async fn datasets(State(app): State<App>, Reader(caller): Reader, uri
 /// `/datasets/{id}`.
 pub(super) async fn dataset(
     State(app): State<App>,
-    Reader(caller): Reader,
+    asked: Asked,
     Path(id): Path<i64>,
     Query(chosen): Query<Chosen>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
     let view = move |station: &Station| -> Result<views::OneDataset, Problem> {
         let record = station.store.dataset(id)?;
         let mut images = station.store.images(id, chosen.after.unwrap_or(0), IMAGES + 1)?;
@@ -221,9 +187,8 @@ pub(super) async fn dataset(
 }
 
 /// `/settings`.
-pub(super) async fn settings(State(app): State<App>, Reader(caller): Reader, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
-    let is_admin = caller.role == Role::Admin;
+pub(super) async fn settings(State(app): State<App>, asked: Asked) -> Response {
+    let is_admin = asked.caller.role == Role::Admin;
     let view = move |station: &Station| -> Result<views::Settings, Problem> {
         let facts = system::facts(station)?;
         let account =
@@ -248,5 +213,5 @@ pub(super) async fn login(Query(chosen): Query<Chosen>, uri: Uri, headers: Heade
     // A path of this server, and nothing else.
     let is_own = |then: &String| then.starts_with('/') && !then.starts_with("//") && !then.contains('\\');
     let then = chosen.then.filter(is_own).unwrap_or_else(|| "/".to_owned());
-    Asked::new(&headers, None, uri.path()).page(Ok(views::Login { then }), page::login)
+    answered(&shell(&headers, None, uri.path()), Ok(views::Login { then }), page::login)
 }

@@ -4,14 +4,12 @@ use super::asked::Asked;
 use super::made;
 use super::query::ListQuery;
 use crate::serve::http::app::App;
-use crate::serve::http::guard::Reader;
 use crate::serve::http::problem::Problem;
 use crate::serve::page::{self, views};
 use crate::serve::record::{JobKind, JobState};
 use crate::serve::store::Filter;
 use crate::serve::work::Station;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -37,14 +35,7 @@ fn word<T: std::str::FromStr<Err: ToString>>(text: &str) -> Result<Option<T>, Pr
 }
 
 /// `/jobs`.
-pub(super) async fn jobs(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Query(query): Query<JobsQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn jobs(State(app): State<App>, asked: Asked, Query(query): Query<JobsQuery>) -> Response {
     let view = move |station: &Station| -> Result<views::Jobs, Problem> {
         let (state, kind) = (word::<JobState>(&query.state)?, word::<JobKind>(&query.kind)?);
         let found = station.store.jobs((state, kind), PAGE, query.before)?;
@@ -81,13 +72,10 @@ fn listing(
 /// `/jobs/{id}`.
 pub(super) async fn job(
     State(app): State<App>,
-    Reader(caller): Reader,
+    asked: Asked,
     Path(id): Path<i64>,
     Query(query): Query<ListQuery>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
     let view = move |station: &Station| -> Result<views::OneJob, Problem> {
         let job = station.job(id)?;
         let (base, api) = (format!("/jobs/{id}"), format!("/api/v1/jobs/{id}/results"));
@@ -101,14 +89,7 @@ pub(super) async fn job(
 }
 
 /// `/history`.
-pub(super) async fn history(
-    State(app): State<App>,
-    Reader(caller): Reader,
-    Query(query): Query<ListQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
+pub(super) async fn history(State(app): State<App>, asked: Asked, Query(query): Query<ListQuery>) -> Response {
     let view = move |station: &Station| -> Result<views::History, Problem> {
         let filter = query.filter()?;
         let days = station.store.trends((filter.line, filter.detector.as_deref()), DAYS)?;
@@ -133,13 +114,10 @@ pub(super) fn detectors(station: &Station) -> Result<Vec<views::Choice>, Problem
 /// `/results/{id}`.
 pub(super) async fn result(
     State(app): State<App>,
-    Reader(caller): Reader,
+    asked: Asked,
     Path(id): Path<i64>,
     Query(query): Query<ListQuery>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&headers, Some(&caller), uri.path());
     asked.page(app.block(move |station| one(station, id, &query)).await, page::result)
 }
 

@@ -10,7 +10,7 @@ use super::app::App;
 use super::problem::Problem;
 use super::sign_in::Caller;
 use crate::serve::page::assets;
-use asked::Asked;
+use asked::{failed, shell};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
@@ -52,5 +52,5 @@ pub(super) async fn nothing(State(_app): State<App>, request: Request) -> Respon
         return problem.into_response();
     }
     let caller = request.extensions().get::<Caller>();
-    Asked::new(request.headers(), caller, request.uri().path()).failure(&problem)
+    failed(&shell(request.headers(), caller, request.uri().path()), &problem)
 }

@@ -52,8 +52,8 @@ impl ListQuery {
         if self.sort.is_empty() {
             return Ok(Sort::default());
         }
-        let found = Sort::ALL.into_iter().find(|(word, _)| *word == self.sort).map(|(_, sort)| sort);
-        found.ok_or_else(|| Problem::bad(format!("sort={}: expected one of those of the list", self.sort)))
+        Sort::of_word(&self.sort)
+            .ok_or_else(|| Problem::bad(format!("sort={}: expected one of those of the list", self.sort)))
     }
 
     /// The same for the page.
