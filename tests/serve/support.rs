@@ -280,7 +280,8 @@ impl Drop for Server {
 
 fn agent() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).max_redirects(0);
-    config.build().into()
+    // A connection that is kept may be closed by the server at the moment at which it is used again.
+    config.max_idle_connections(0).build().into()
 }
 
 /// A form as browsers send it: its content type, and its bytes.
