@@ -2,7 +2,7 @@
 
 use crate::flow::Pace;
 use crate::image::Limits;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The smallest number of characters of a password.
@@ -21,6 +21,8 @@ pub struct ServeOptions {
     pub folders: Vec<PathBuf>,
     /// Whether admins may have lines start programs, such as those that read a camera.
     pub allows_commands: bool,
+    /// Days after which the images of results are removed, but for those that somebody marked; none are where it is `None`.
+    pub keep_days: Option<u32>,
     /// Bytes of a request at most.
     pub max_request_bytes: u64,
     /// Images of a request at most.
@@ -35,6 +37,8 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Whether cookies go over HTTPS alone: behind a proxy that speaks it.
     pub secure_cookies: bool,
+    /// Proxies that are believed where a request comes from: the last address of its `X-Forwarded-For`.
+    pub proxies: Vec<IpAddr>,
     /// How images are read ahead, and in how much memory.
     pub pace: Pace,
     /// Limits of an image.
@@ -51,6 +55,7 @@ impl ServeOptions {
             admin: None,
             folders: vec![],
             allows_commands: false,
+            keep_days: None,
             max_request_bytes: 4 << 30,
             max_files: 20_000,
             header_timeout_s: 10,
@@ -58,6 +63,7 @@ impl ServeOptions {
             answer_timeout_s: 60,
             max_connections: 1024,
             secure_cookies: false,
+            proxies: vec![],
             pace: Pace::default(),
             limits: Limits::default(),
         }

@@ -11,13 +11,13 @@ use super::{ServeError, ServeOptions};
 use crate::model::OpenDevice;
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -130,7 +130,7 @@ impl Server {
                 }
             };
             let Some(turn) = turn(&room, &is_stopped).await else { break };
-            let service = TowerToHyperService::new(told(&routes, from));
+            let service = TowerToHyperService::new(told(&routes, from.ip(), options.proxies.contains(&from.ip())));
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
@@ -163,7 +163,8 @@ async fn turn(room: &Arc<Semaphore>, is_stopped: &impl Fn() -> bool) -> Option<O
 /// The routes, with every request told where it comes from.
 fn told(
     routes: &Router,
-    from: SocketAddr,
+    from: IpAddr,
+    is_proxy: bool,
 ) -> impl tower::Service<
     Request<Incoming>,
     Response = axum::response::Response,
@@ -173,8 +174,35 @@ fn told(
 + Send
 + 'static {
     let tell = move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(From(from.ip()));
+        let from = if is_proxy { forwarded(request.headers()).unwrap_or(from) } else { from };
+        request.extensions_mut().insert(From(from));
         request.map(Body::new)
     };
     ServiceBuilder::new().map_request(tell).service(routes.clone())
+}
+
+/// Whom a proxy speaks for: it adds the address that it was asked from as the last one; those before it anybody can write.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_believed_in_its_own_words_alone() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("x-forwarded-for", axum::http::HeaderValue::from_static(value));
+            }
+            forwarded(&headers).map(|address| address.to_string())
+        };
+        assert_eq!(of(&["10.0.0.9"]).as_deref(), Some("10.0.0.9"));
+        assert_eq!(of(&["1.1.1.1, 2.2.2.2,  2001:db8::7"]).as_deref(), Some("2001:db8::7"));
+        assert_eq!(of(&["1.1.1.1", "10.0.0.9"]).as_deref(), Some("10.0.0.9"));
+        assert_eq!((of(&[]), of(&["unknown"])), (None, None));
+    }
 }

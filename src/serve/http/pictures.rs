@@ -45,8 +45,11 @@ fn undrawn(error: &ReportError) -> Problem {
 }
 
 fn gone(path: &std::path::Path) -> Problem {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Problem::new(StatusCode::GONE, format!("the image {name} is no longer where it was"))
+    let why = match path.file_name() {
+        Some(name) => format!("the image {} is no longer where it was", name.to_string_lossy()),
+        None => "the image was removed, as it is older than images are kept".to_owned(),
+    };
+    Problem::new(StatusCode::GONE, why)
 }
 
 /// What browsers show as it is, by its first bytes.

@@ -3,11 +3,11 @@
 use super::app::App;
 use super::guard::{Operator, Viewer};
 use super::problem::Problem;
-use crate::report::{CsvResults, HistoryRow, history_table};
+use crate::report::{CsvResults, history_table};
 use crate::serve::clock::day_start;
 use crate::serve::record::{FeedbackRecord, FoundPage, FoundRecord, MarkWord};
 use crate::serve::store::{Filter, Sort, StoreError};
-use crate::serve::work::{Station, each_result, result_row};
+use crate::serve::work::{Station, each_result, history_row, result_row};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -122,12 +122,6 @@ pub(super) fn list(station: &Station, filter: &Filter, asked: &ListQuery) -> Res
         }
         other => Err(Problem::bad(format!("format={other}: expected json, csv or parquet"))),
     }
-}
-
-/// A result as a row of a history.
-fn history_row(found: &FoundRecord) -> HistoryRow {
-    let time = humantime::parse_rfc3339(&found.at).unwrap_or(std::time::UNIX_EPOCH);
-    HistoryRow { time, bundle: found.bundle.clone(), row: result_row(found), light: None, alike: None }
 }
 
 /// A result.

@@ -1,5 +1,8 @@
 //! Lines: where images come from, and where results go.
 
+#[cfg(feature = "s3")]
+mod bucket;
+mod check;
 mod deliver;
 mod frames;
 mod live;
@@ -9,9 +12,11 @@ mod settings;
 mod settle;
 mod sink;
 mod source;
+mod tables;
 mod watch;
 
+pub(super) use check::check;
 pub(super) use policy::{Policy, make_room};
 pub(super) use running::Lines;
-pub(super) use settings::{check, redacted, with_secrets};
+pub(super) use settings::{redacted, sink_name, with_secrets};
 pub(super) use settle::settle_all;

@@ -5,6 +5,7 @@ use super::live::{Running, lock};
 use super::policy::Policy;
 use super::settings::{sinks, source};
 use super::source::take_all;
+use super::tables::{Shelf, keep_all};
 use crate::serve::record::{DriftRecord, LineState};
 use crate::serve::store::LineSettings;
 use crate::serve::work::Station;
@@ -63,7 +64,14 @@ impl Lines {
             Err(error) => line.fails(&error),
         }
         for sink in sinks.into_iter().flatten() {
-            spawn("sink", Box::new(move |line| deliver_all(line, &sink)));
+            let name = sink.name();
+            match Shelf::of(&sink) {
+                Some(Ok((shelf, age))) => {
+                    spawn("tables", Box::new(move |line| keep_all(line, &name, (&shelf, age))));
+                }
+                Some(Err(why)) => drop(lock(&line.sink_errors).insert(name, why)),
+                None => spawn("sink", Box::new(move |line| deliver_all(line, &sink))),
+            }
         }
         lock(&self.running).insert(id, (line, threads));
     }

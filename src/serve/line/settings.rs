@@ -1,13 +1,17 @@
 //! What a line is told: where images come from, and where results go.
 
-use crate::serve::ServeOptions;
 use crate::serve::store::LineSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// What is shown in place of a secret, and keeps the one that is there where it is sent back.
 const HIDDEN: &str = "***";
+/// Settings of sinks that are never told.
+const SECRETS: [&str; 2] = ["secret", "password"];
+/// Settings that say to whom a secret is told.
+const ADDRESSES: [&str; 7] = ["url", "host", "port", "user", "endpoint", "bucket", "access_key"];
 
 /// What becomes of a file that was inspected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +68,78 @@ pub(super) enum SinkSettings {
         #[serde(default)]
         tries: Option<u32>,
     },
+    /// A message to an MQTT broker for each result.
+    Mqtt(BrokerSettings),
+    /// Parquet tables of so many minutes, in folders by line and day.
+    Parquet {
+        /// Which, below an allowed one.
+        folder: PathBuf,
+        /// How old a result gets before it is there.
+        #[serde(default = "minutes")]
+        minutes: u32,
+    },
+    /// The same, to an object store.
+    S3(StoreSettings),
+    /// Registers with the last result, which controllers read over Modbus TCP.
+    Modbus {
+        /// Where this server listens.
+        listen: SocketAddr,
+    },
+}
+
+/// An MQTT broker.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BrokerSettings {
+    /// Its name or address.
+    pub(super) host: String,
+    /// Its port.
+    #[serde(default = "mqtt_port")]
+    pub(super) port: u16,
+    /// Who says so.
+    #[serde(default)]
+    pub(super) user: Option<String>,
+    /// What proves it.
+    #[serde(default)]
+    pub(super) password: Option<String>,
+}
+
+/// A bucket of an object store that speaks S3.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreSettings {
+    /// Its address.
+    pub(super) endpoint: String,
+    /// The bucket.
+    pub(super) bucket: String,
+    /// Where it is; stores of one's own do not mind.
+    #[serde(default = "region")]
+    pub(super) region: String,
+    /// Begins the names of objects.
+    #[serde(default)]
+    pub(super) prefix: String,
+    /// Who writes.
+    pub(super) access_key: String,
+    /// What proves it.
+    #[serde(default)]
+    pub(super) secret: Option<String>,
+    /// How old a result gets before it is there.
+    #[serde(default = "minutes")]
+    pub(super) minutes: u32,
+}
+
+fn region() -> String {
+    "us-east-1".to_owned()
+}
+
+/// How old a result gets before it is in a table.
+fn minutes() -> u32 {
+    10
+}
+
+/// The port of brokers without TLS.
+fn mqtt_port() -> u16 {
+    1883
 }
 
 impl SinkSettings {
@@ -72,6 +148,10 @@ impl SinkSettings {
         match self {
             Self::Folder { folder } => format!("folder {}", folder.display()),
             Self::Webhook { url, .. } => format!("webhook {url}"),
+            Self::Mqtt(BrokerSettings { host, port, .. }) => format!("mqtt {host}:{port}"),
+            Self::Parquet { folder, .. } => format!("parquet {}", folder.display()),
+            Self::S3(StoreSettings { endpoint, bucket, prefix, .. }) => format!("s3 {endpoint}/{bucket}/{prefix}"),
+            Self::Modbus { listen } => format!("modbus {listen}"),
         }
     }
 }
@@ -90,8 +170,10 @@ pub(super) fn sinks(settings: &LineSettings) -> Result<Vec<SinkSettings>, String
 pub(in crate::serve) fn redacted(sinks: &str) -> Value {
     let mut sinks: Value = serde_json::from_str(sinks).unwrap_or(Value::Null);
     for sink in sinks.as_array_mut().into_iter().flatten() {
-        if sink.get("secret").is_some_and(Value::is_string) {
-            sink["secret"] = HIDDEN.into();
+        for key in SECRETS {
+            if sink.get(key).is_some_and(Value::is_string) {
+                sink[key] = HIDDEN.into();
+            }
         }
     }
     sinks
@@ -100,59 +182,20 @@ pub(in crate::serve) fn redacted(sinks: &str) -> Value {
 /// Sinks as they are kept: where a secret is sent back hidden, that of the sink before it with the same address stays.
 pub(in crate::serve) fn with_secrets(sinks: &mut Value, before: &str) {
     let before: Value = serde_json::from_str(before).unwrap_or(Value::Null);
-    for sink in sinks.as_array_mut().into_iter().flatten().filter(|sink| sink["secret"] == HIDDEN) {
-        let twin = before.as_array().into_iter().flatten().find(|old| old["url"] == sink["url"]);
-        sink["secret"] = twin.map_or(Value::Null, |old| old["secret"].clone());
+    for sink in sinks.as_array_mut().into_iter().flatten() {
+        let is_twin = |old: &&Value| ADDRESSES.iter().all(|key| old.get(key) == sink.get(key));
+        let twin = before.as_array().into_iter().flatten().find(is_twin);
+        for key in SECRETS {
+            if sink.get(key).is_some_and(|secret| secret == HIDDEN) {
+                sink[key] = twin.map_or(Value::Null, |old| old[key].clone());
+            }
+        }
     }
 }
 
-/// Refuses what a line can't do.
-///
-/// # Errors
-/// What, and why.
-pub(in crate::serve) fn check(settings: &LineSettings, options: &ServeOptions) -> Result<(), String> {
-    match source(settings)? {
-        Source::Push {} => {}
-        Source::Folder { folder, .. } => check_folder(&folder, options)?,
-        Source::Command { .. } if !options.allows_commands => {
-            return Err("source: programs are started where `ServeOptions::allows_commands` says so".to_owned());
-        }
-        Source::Command { command } if command.is_empty() => {
-            return Err("source: command is empty: name a program and its arguments".to_owned());
-        }
-        Source::Command { .. } => {}
-    }
-    let sinks = sinks(settings)?;
-    for (at, sink) in sinks.iter().enumerate() {
-        if sinks[..at].iter().any(|other| other.name() == sink.name()) {
-            return Err(format!("sinks: {} is there twice", sink.name()));
-        }
-        match sink {
-            SinkSettings::Folder { folder } => check_folder(folder, options)?,
-            SinkSettings::Webhook { url, .. } => check_url(url)?,
-        }
-    }
-    Ok(())
-}
-
-fn check_url(url: &str) -> Result<(), String> {
-    let has_tls = cfg!(feature = "fetch");
-    match url.split_once("://") {
-        Some(("http", rest)) if !rest.is_empty() => Ok(()),
-        Some(("https", rest)) if !rest.is_empty() && has_tls => Ok(()),
-        Some(("https", _)) => Err(format!(
-            "sinks: {url}: this pcore was built without HTTPS; build it with the feature fetch, or send to a proxy over http://"
-        )),
-        _ => Err(format!("sinks: {url}: expected an address such as http://mes.example/results")),
-    }
-}
-
-fn check_folder(folder: &Path, options: &ServeOptions) -> Result<(), String> {
-    folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
-    if options.allowed(folder).is_some() {
-        return Ok(());
-    }
-    Err(format!("{} is not below an allowed folder, see `ServeOptions::folders`", folder.display()))
+/// What a sink is called on the page.
+pub(in crate::serve) fn sink_name(sink: &Value) -> String {
+    serde_json::from_value(sink.clone()).map_or_else(|_| sink.to_string(), |sink: SinkSettings| sink.name())
 }
 
 #[cfg(test)]
@@ -172,36 +215,13 @@ mod tests {
         back[0]["secret"] = HIDDEN.into();
         with_secrets(&mut back, &kept);
         assert!(back[0]["secret"].is_null(), "the secret of one address is not sent to another");
-    }
-
-    #[test]
-    fn what_a_line_cannot_do_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut options = ServeOptions::new(folder.path().to_owned(), "127.0.0.1:0".parse().unwrap());
-        let settings = |source: Value, sinks: Value| LineSettings {
-            name: "line".to_owned(),
-            detector: "part".to_owned(),
-            running: false,
-            source: source.to_string(),
-            sinks: sinks.to_string(),
-            policy: "block".to_owned(),
-            capacity: 1,
-        };
-        let watch = settings(json!({"kind": "folder", "folder": folder.path()}), json!([]));
-        assert!(check(&watch, &options).unwrap_err().contains("allowed folder"));
-        options.folders.push(folder.path().to_owned());
-        assert_eq!(check(&watch, &options), Ok(()));
-        let push = || json!({"kind": "push"});
-        let cases = [
-            (json!({"kind": "command", "command": ["ffmpeg"]}), json!([]), "allows_commands"),
-            (json!({"kind": "push", "more": 1}), json!([]), "source"),
-            (push(), json!([{"kind": "webhook", "url": "ftp://x"}]), "expected an address"),
-            (push(), json!([{"kind": "webhook", "url": "http://x"}, {"kind": "webhook", "url": "http://x"}]), "twice"),
-            (push(), json!([{"kind": "fax"}]), "sinks"),
-        ];
-        for (source, sinks, expected) in cases {
-            let why = check(&settings(source, sinks), &options).unwrap_err();
-            assert!(why.contains(expected), "{why}");
-        }
+        let kept =
+            json!([{"kind": "mqtt", "host": "a", "user": "u", "password": "s3cret"}, {"kind": "mqtt", "host": "b"}]);
+        let kept = kept.to_string();
+        let mut back = redacted(&kept);
+        assert!(!back.to_string().contains("s3cret"));
+        back[1]["password"] = HIDDEN.into();
+        with_secrets(&mut back, &kept);
+        assert_eq!((&back[0]["password"], &back[1]["password"]), (&json!("s3cret"), &Value::Null));
     }
 }

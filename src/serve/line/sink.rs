@@ -1,13 +1,21 @@
-//! Where results go: to a folder, or to somebody's address.
+//! Where results go: to a folder, to somebody's address, to a broker, or to whoever reads registers.
 
-use super::settings::SinkSettings;
+mod error;
+#[cfg(feature = "modbus")]
+mod modbus;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+
+use super::settings::{BrokerSettings, SinkSettings};
 use crate::files::replace_unsynced;
 use crate::serve::record::FoundRecord;
 use data_encoding::HEXLOWER;
+use error::SinkError;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
@@ -19,22 +27,41 @@ const TRIES: u32 = 8;
 /// How long the first pause between tries is; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Why a result was not delivered.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SinkError {
-    /// It may be delivered later.
-    #[error("{0}")]
-    Later(String),
-    /// It never will be.
-    #[error("{0}")]
-    Never(String),
-}
+/// The same where each try costs nobody anything.
+const LONGEST_AT_BROKER: Duration = Duration::from_secs(5);
 
 /// Somewhere that results go to.
 pub(super) enum Sink {
     Folder(PathBuf),
-    Webhook { url: String, secret: Option<String>, tries: u32, agent: Agent },
+    Webhook {
+        url: String,
+        secret: Option<String>,
+        tries: u32,
+        agent: Agent,
+    },
+    #[cfg(feature = "mqtt")]
+    Mqtt(mqtt::MqttSink),
+    #[cfg(feature = "modbus")]
+    Modbus(modbus::ModbusSink),
+}
+
+/// The line that a sink is of.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "mqtt"), expect(dead_code, reason = "a broker alone is told who speaks"))]
+pub(super) struct Speaker<'a> {
+    /// The name of its server among all: the same after each start.
+    pub(super) owner: &'a str,
+    /// The line's name.
+    pub(super) line: &'a str,
+}
+
+/// How a delivery waits.
+pub(super) trait Waits {
+    /// Waits so long, for this reason; `false` where the line stops.
+    fn pause(&self, wait: Duration, why: &str) -> bool;
+
+    /// Whether the line stops.
+    fn is_stopped(&self) -> bool;
 }
 
 /// What became of a delivery.
@@ -48,8 +75,12 @@ pub(super) enum Delivered {
 }
 
 impl Sink {
-    pub(super) fn new(settings: &SinkSettings) -> Self {
-        match settings {
+    /// Opens a sink.
+    ///
+    /// # Errors
+    /// What the system says of an address to listen on or of a thread, and what this program was built without.
+    pub(super) fn open(settings: &SinkSettings, speaker: Speaker<'_>) -> Result<Self, String> {
+        Ok(match settings {
             SinkSettings::Folder { folder } => Self::Folder(folder.clone()),
             SinkSettings::Webhook { url, secret, tries } => {
                 let config = Agent::config_builder()
@@ -65,11 +96,17 @@ impl Sink {
                     agent: config.into(),
                 }
             }
-        }
+            SinkSettings::Mqtt(broker) => open_mqtt(broker, speaker)?,
+            SinkSettings::Modbus { listen } => open_modbus(*listen)?,
+            SinkSettings::Parquet { .. } | SinkSettings::S3(_) => {
+                return Err("tables are kept, not delivered".to_owned());
+            }
+        })
     }
 
     /// Delivers a result once.
-    fn try_deliver(&self, found: &FoundRecord, body: &str) -> Result<(), SinkError> {
+    #[cfg_attr(not(feature = "mqtt"), expect(unused_variables, reason = "a broker alone waits by itself"))]
+    fn try_deliver(&self, found: &FoundRecord, body: &str, waits: &impl Waits) -> Result<(), SinkError> {
         match self {
             Self::Folder(folder) => {
                 let day = folder.join(found.at.get(..10).unwrap_or_default());
@@ -99,32 +136,42 @@ impl Sink {
                     _ => Err(SinkError::Never(format!("{url} answers {status}"))),
                 }
             }
+            #[cfg(feature = "mqtt")]
+            Self::Mqtt(sink) => sink.deliver(body, &|| waits.is_stopped()),
+            #[cfg(feature = "modbus")]
+            Self::Modbus(sink) => {
+                sink.show(found);
+                Ok(())
+            }
         }
     }
 
-    /// Delivers a result, again and again where that may help; `pause` waits so long, or says that the line stops.
-    pub(super) fn deliver(
-        &self,
-        found: &FoundRecord,
-        dead: &Path,
-        mut pause: impl FnMut(Duration, &str) -> bool,
-    ) -> Delivered {
+    /// How often a result is tried, and the longest pause: folders and brokers are waited for as long as it takes.
+    fn patience(&self) -> (u32, Duration) {
+        match self {
+            Self::Webhook { tries, .. } => (*tries, LONGEST_PAUSE),
+            Self::Folder(_) => (u32::MAX, LONGEST_PAUSE),
+            #[cfg(feature = "mqtt")]
+            Self::Mqtt(_) => (u32::MAX, LONGEST_AT_BROKER),
+            #[cfg(feature = "modbus")]
+            Self::Modbus(_) => (1, LONGEST_PAUSE),
+        }
+    }
+
+    /// Delivers a result, again and again where that may help.
+    pub(super) fn deliver(&self, found: &FoundRecord, dead: &Path, waits: &impl Waits) -> Delivered {
         let body = serde_json::to_string(found).unwrap_or_default();
-        let tries = match self {
-            // A folder is waited for as long as it takes.
-            Self::Folder(_) => u32::MAX,
-            Self::Webhook { tries, .. } => *tries,
-        };
+        let (tries, longest) = self.patience();
         let mut wait = FIRST_PAUSE;
         let mut n = 1;
         let why = loop {
-            match self.try_deliver(found, &body) {
+            match self.try_deliver(found, &body, waits) {
                 Ok(()) => return Delivered::Yes,
                 Err(SinkError::Later(why)) if n < tries => {
-                    if !pause(wait, &why) {
+                    if !waits.pause(wait, &why) {
                         return Delivered::Stopped;
                     }
-                    wait = (2 * wait).min(LONGEST_PAUSE);
+                    wait = (2 * wait).min(longest);
                     n += 1;
                 }
                 Err(error) => break error.to_string(),
@@ -134,10 +181,34 @@ impl Sink {
             Ok(()) => Delivered::Dead(why),
             Err(error) => {
                 tracing::error!(path = %dead.display(), %error, "a dead letter can't be kept");
-                if pause(LONGEST_PAUSE, &why) { Delivered::Dead(why) } else { Delivered::Stopped }
+                if waits.pause(LONGEST_PAUSE, &why) { Delivered::Dead(why) } else { Delivered::Stopped }
             }
         }
     }
+}
+
+#[cfg(feature = "mqtt")]
+fn open_mqtt(settings: &BrokerSettings, speaker: Speaker<'_>) -> Result<Sink, String> {
+    let BrokerSettings { host, port, user, password } = settings;
+    let login = user.as_deref().map(|user| (user, password.as_deref().unwrap_or_default()));
+    let broker = mqtt::Broker { host, port: *port, login };
+    mqtt::MqttSink::open(broker, speaker.owner, speaker.line).map(Sink::Mqtt).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "mqtt"))]
+fn open_mqtt(_settings: &BrokerSettings, _speaker: Speaker<'_>) -> Result<Sink, String> {
+    Err(super::check::not_built("mqtt"))
+}
+
+#[cfg(feature = "modbus")]
+fn open_modbus(listen: SocketAddr) -> Result<Sink, String> {
+    let refused = |error| format!("{error}; it must be an address of this machine that nobody else has");
+    modbus::ModbusSink::open(listen).map(Sink::Modbus).map_err(refused)
+}
+
+#[cfg(not(feature = "modbus"))]
+fn open_modbus(_listen: SocketAddr) -> Result<Sink, String> {
+    Err(super::check::not_built("modbus"))
 }
 
 /// HMAC-SHA-256 over the time, a full stop and the body, as hexadecimal digits.

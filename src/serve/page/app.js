@@ -96,6 +96,8 @@
       case "percent": return value === "" ? undefined : Number((Number(value) / 100).toPrecision(12));
       case "boolean": return input.type === "checkbox" ? input.checked : value === "true";
       case "lines": return value.split("\n").map((line) => line.trim()).filter(Boolean);
+      // What is no JSON is refused by the server, in its words.
+      case "json": try { return JSON.parse(value); } catch { return value; }
       case "numbers": return value === "" ? undefined : value.split(",").map(Number);
       default: return value === "" ? undefined : value;
     }

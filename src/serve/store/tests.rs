@@ -8,13 +8,13 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
-fn store() -> (TempDir, Store) {
+pub(in crate::serve) fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("pcore.sqlite3")).unwrap();
     (folder, store)
 }
 
-fn add(store: &Store, origin: Origin, name: &str, key: Option<&str>) -> Accepted {
+pub(in crate::serve) fn add(store: &Store, origin: Origin, name: &str, key: Option<&str>) -> Accepted {
     let path = Path::new("/images").join(name);
     let priority = if matches!(origin, Origin::Job(_)) { Priority::Job } else { Priority::Now };
     let item = NewItem { origin, name, path: &path, detector: "part", priority, key, settled: true };
@@ -26,11 +26,23 @@ fn job(store: &Store, n_total: usize) -> i64 {
     store.write(|on| add_job(on, &job)).unwrap()
 }
 
-fn outcome(item: Pending, score: Option<f32>) -> Outcome {
+pub(in crate::serve) fn outcome(item: Pending, score: Option<f32>) -> Outcome {
     let verdict = score.map(|score| if score > 2.0 { Verdict::Anomalous } else { Verdict::Normal });
     let error = score.is_none().then(|| "it is no image".to_owned());
     let row = ResultRow { raw_score: score, score, verdict, error, regions: Some(vec![]), ..ResultRow::default() };
     Outcome { item, sha: "ab".repeat(32), row, seen: None }
+}
+
+pub(in crate::serve) fn line_settings() -> LineSettings {
+    LineSettings {
+        name: "line 1".to_owned(),
+        detector: "part".to_owned(),
+        running: true,
+        source: "{}".to_owned(),
+        sinks: "[]".to_owned(),
+        policy: "drop_oldest".to_owned(),
+        capacity: 2,
+    }
 }
 
 #[test]
@@ -213,15 +225,7 @@ fn somebody_stays_admin_and_a_new_password_ends_sessions() {
 #[test]
 fn the_oldest_that_wait_are_dropped_and_counted() {
     let (_folder, store) = store();
-    let settings = LineSettings {
-        name: "line 1".to_owned(),
-        detector: "part".to_owned(),
-        running: true,
-        source: "{}".to_owned(),
-        sinks: "[]".to_owned(),
-        policy: "drop_oldest".to_owned(),
-        capacity: 2,
-    };
+    let settings = line_settings();
     let line = store.set_line(None, &settings).unwrap();
     assert!(matches!(store.set_line(None, &settings), Err(StoreError::Conflict(_))));
     for at in 0..5 {

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod drifts;
+mod forget;
 mod hub;
 mod inspecting;
 mod station;
@@ -15,7 +16,7 @@ pub(super) use drifts::Drifts;
 pub(super) use hub::{Event, Hub};
 pub(super) use inspecting::{inspect_again, inspect_all};
 pub(super) use station::Station;
-pub(super) use summary::{each_result, row as result_row};
+pub(super) use summary::{each_result, history_row, row as result_row};
 pub(super) use sweep::sweep;
 pub(super) use tasks::{ComparePlan, FitPlanText, Learn, UpdatePlanText, work_all};
 pub(super) use versions::{VersionError, adopt, change_threshold};

@@ -2,7 +2,7 @@
 
 use super::Station;
 use crate::files::replace_unsynced;
-use crate::report::{CsvResults, ReportError, ResultRow};
+use crate::report::{CsvResults, HistoryRow, ReportError, ResultRow};
 use crate::score::Verdict;
 use crate::serve::record::FoundRecord;
 use crate::serve::store::{Filter, Sort, StoreError};
@@ -30,6 +30,12 @@ pub(in crate::serve) fn row(found: &FoundRecord) -> ResultRow {
         height: side(found.height),
         ..ResultRow::default()
     }
+}
+
+/// A result as a row of a history.
+pub(in crate::serve) fn history_row(found: &FoundRecord) -> HistoryRow {
+    let time = humantime::parse_rfc3339(&found.at).unwrap_or(std::time::UNIX_EPOCH);
+    HistoryRow { time, bundle: found.bundle.clone(), row: row(found), light: None, alike: None }
 }
 
 /// Every result of a filter, in its order.

@@ -1,5 +1,6 @@
 //! The thread that fits, updates, calibrates and compares, one job after the other. It gives way to images that wait.
 
+use super::forget::forget_old;
 use super::hub::Stage;
 use super::inspecting::sample;
 use super::versions::{VersionError, adopt};
@@ -83,8 +84,10 @@ enum TaskError {
 
 /// Works until the server stops.
 pub(in crate::serve) fn work_all(station: &Station) {
+    let mut forgotten = None;
     while !station.hub.is_stopping() {
         let seen = station.hub.n_added();
+        forget_old(station, &mut forgotten);
         match station.store.next_task() {
             Ok(Some(id)) => work(station, id),
             Ok(None) => station.hub.sleep(seen, SLEEP),

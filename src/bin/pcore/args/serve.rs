@@ -4,7 +4,7 @@ use super::MachineArgs;
 use super::headings::{INPUT, OUTPUT};
 use super::values::parse_bytes;
 use clap::{Args as ClapArgs, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
@@ -18,6 +18,11 @@ pub(crate) struct ServeArgs {
     /// Other addresses than those of this machine need an account first (--admin).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8642")]
     pub(crate) listen: SocketAddr,
+    /// Days that images of results are kept; results stay, and images that somebody marked
+    ///
+    /// Files of watched folders are not touched. Left out, images are kept until their job or result is deleted.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep_days: Option<u32>,
     /// Open the page in a browser
     #[arg(long)]
     pub(crate) open: bool,
@@ -55,6 +60,9 @@ pub(crate) struct AccessArgs {
     /// Send cookies over HTTPS alone: behind a proxy that speaks it
     #[arg(long)]
     pub(crate) secure_cookies: bool,
+    /// Address of a proxy before this server, which is believed who asks (X-Forwarded-For); may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) proxy: Vec<IpAddr>,
     /// The largest upload, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "4GiB")]
     pub(crate) max_upload: u64,

@@ -31,6 +31,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome> {
     options.folders.clone_from(&args.access.folder);
     options.allows_commands = args.access.allow_commands;
     options.secure_cookies = args.access.secure_cookies;
+    options.keep_days = args.keep_days;
+    options.proxies.clone_from(&args.access.proxy);
     options.max_request_bytes = args.access.max_upload;
     options.pace = args.machine.pace();
     let server = Server::start(options, device, |text| as_typed(text).into_owned())?;

@@ -1,5 +1,6 @@
 //! Records become what pages show.
 
+use crate::serve::line::sink_name;
 use crate::serve::page::views;
 use crate::serve::record::{DatasetImage, DatasetRecord, DetectorRecord, FoundRecord, JobRecord, LineRecord, TrendDay};
 use serde_json::Value;
@@ -100,10 +101,6 @@ pub(super) fn line(record: &LineRecord, n_false_alarm: i64) -> views::Line {
         _ => String::new(),
     };
     let sinks = record.sinks.as_array().into_iter().flatten();
-    let sink = |sink: &Value| {
-        let place = sink["url"].as_str().or(sink["folder"].as_str()).unwrap_or_default();
-        format!("{} {place}", text(&sink["kind"]))
-    };
     views::Line {
         id: record.id,
         name: record.name.clone(),
@@ -111,7 +108,8 @@ pub(super) fn line(record: &LineRecord, n_false_alarm: i64) -> views::Line {
         state: record.state.to_string(),
         source_kind: text(&source["kind"]),
         source: place,
-        sinks: sinks.map(sink).collect(),
+        sinks: sinks.map(sink_name).collect(),
+        sinks_json: serde_json::to_string_pretty(&record.sinks).unwrap_or_default(),
         policy: record.policy.clone(),
         capacity: record.capacity,
         n_inspected: record.n_inspected,

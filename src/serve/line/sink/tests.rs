@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::serve::record::FoundUnits;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-fn found() -> FoundRecord {
+pub(super) fn found() -> FoundRecord {
     FoundRecord {
         schema: "pcore.result.v1",
         id: 17,
@@ -68,21 +69,39 @@ fn listener(statuses: &'static [u16]) -> (String, Receiver<(Vec<String>, String)
     (url, receiver)
 }
 
+/// Waits for nothing; tells why it would.
+struct Heard<F>(F);
+
+impl<F: Fn(Duration, &str) -> bool> Waits for Heard<F> {
+    fn pause(&self, wait: Duration, why: &str) -> bool {
+        self.0(wait, why)
+    }
+
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+fn open(settings: &SinkSettings) -> Sink {
+    Sink::open(settings, Speaker { owner: "server", line: "Line 1" }).unwrap()
+}
+
 fn webhook(url: &str, secret: Option<&str>) -> Sink {
-    Sink::new(&SinkSettings::Webhook { url: url.to_owned(), secret: secret.map(str::to_owned), tries: Some(4) })
+    open(&SinkSettings::Webhook { url: url.to_owned(), secret: secret.map(str::to_owned), tries: Some(4) })
 }
 
 #[test]
 fn a_result_arrives_signed_after_two_failures() {
     let folder = tempfile::tempdir().unwrap();
     let (url, requests) = listener(&[503, 429, 204]);
-    let mut pauses = vec![];
-    let told = webhook(&url, Some("s3cret")).deliver(&found(), &folder.path().join("dead.jsonl"), |wait, _| {
-        pauses.push(wait);
+    let pauses = RefCell::new(vec![]);
+    let waits = Heard(|wait, _: &str| {
+        pauses.borrow_mut().push(wait);
         true
     });
+    let told = webhook(&url, Some("s3cret")).deliver(&found(), &folder.path().join("dead.jsonl"), &waits);
     assert_eq!(told, Delivered::Yes);
-    assert_eq!(pauses, [FIRST_PAUSE, 2 * FIRST_PAUSE]);
+    assert_eq!(*pauses.borrow(), [FIRST_PAUSE, 2 * FIRST_PAUSE]);
     let all: Vec<_> = requests.iter().collect();
     assert_eq!(all.len(), 3);
     let (headers, body) = &all[2];
@@ -111,10 +130,10 @@ fn what_is_refused_or_never_heard_goes_to_the_dead_letters() {
     // A redirect is no delivery: the result goes nowhere else.
     for statuses in [&[400][..], &[302], &[500, 500, 500, 500]] {
         let (url, _requests) = listener(statuses);
-        let told = webhook(&url, None).deliver(&found(), &dead, |_, _| true);
+        let told = webhook(&url, None).deliver(&found(), &dead, &Heard(|_, _: &str| true));
         assert!(matches!(told, Delivered::Dead(_)), "{statuses:?}: {told:?}");
     }
-    let told = webhook("http://127.0.0.1:1/", None).deliver(&found(), &dead, |_, _| true);
+    let told = webhook("http://127.0.0.1:1/", None).deliver(&found(), &dead, &Heard(|_, _: &str| true));
     assert!(matches!(told, Delivered::Dead(_)));
     let lines = fs::read_to_string(&dead).unwrap();
     assert_eq!(lines.lines().count(), 4);
@@ -124,7 +143,11 @@ fn what_is_refused_or_never_heard_goes_to_the_dead_letters() {
 #[test]
 fn a_line_that_stops_tries_no_longer() {
     let folder = tempfile::tempdir().unwrap();
-    let told = webhook("http://127.0.0.1:1/", None).deliver(&found(), &folder.path().join("dead.jsonl"), |_, _| false);
+    let told = webhook("http://127.0.0.1:1/", None).deliver(
+        &found(),
+        &folder.path().join("dead.jsonl"),
+        &Heard(|_, _: &str| false),
+    );
     assert_eq!(told, Delivered::Stopped);
 }
 
@@ -132,17 +155,18 @@ fn a_line_that_stops_tries_no_longer() {
 fn a_folder_gets_a_file_for_each_result_and_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("share");
-    let sink = Sink::new(&SinkSettings::Folder { folder: place.clone() });
-    let mut n = 0;
-    let told = sink.deliver(&found(), &folder.path().join("dead.jsonl"), |_, why| {
+    let sink = open(&SinkSettings::Folder { folder: place.clone() });
+    let n = Cell::new(0);
+    let waits = Heard(|_, why: &str| {
         assert!(why.contains("share"), "{why}");
-        n += 1;
-        if n == 3 {
+        n.set(n.get() + 1);
+        if n.get() == 3 {
             fs::create_dir(&place).unwrap();
         }
         true
     });
-    assert_eq!((told, n), (Delivered::Yes, 3));
+    let told = sink.deliver(&found(), &folder.path().join("dead.jsonl"), &waits);
+    assert_eq!((told, n.get()), (Delivered::Yes, 3));
     let text = fs::read_to_string(place.join("2026-11-28/17.json")).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["id"], 17);
 }

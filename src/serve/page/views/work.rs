@@ -81,6 +81,8 @@ pub(crate) struct Line {
     pub(crate) source: String,
     /// Each place where results go, in words: `webhook https://mes.example/in`.
     pub(crate) sinks: Vec<String>,
+    /// The same as JSON, without secrets.
+    pub(crate) sinks_json: String,
     /// `block`, `drop_oldest` or `spill`.
     pub(crate) policy: String,
     pub(crate) capacity: i64,

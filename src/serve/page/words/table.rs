@@ -145,6 +145,9 @@ words! {
     line_settings: "Source and sinks", "출처와 전송";
     sinks: "Results go to", "결과 전송";
     no_sinks: "nowhere but this server", "이 서버에만 보관";
+    change_sinks: "Change where results go", "전송 대상 변경";
+    sinks_hint: "A JSON list of sinks. A secret that is shown as *** stays as it is.", "전송 대상의 JSON 목록입니다. ***로 표시된 비밀은 그대로 유지됩니다.";
+    save_sinks: "Use these sinks", "이 전송 대상 사용";
     add_line: "Add the line", "라인 추가";
     start: "Start", "시작";
     stop: "Stop", "중지";
