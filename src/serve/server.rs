@@ -13,8 +13,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::net::{IpAddr, SocketAddr};
@@ -112,8 +112,8 @@ impl Server {
     async fn accept(&self, listener: TcpListener, is_stopped: impl Fn() -> bool) {
         let routes = router(App::new(Arc::clone(&self.station), Arc::clone(&self.lines)));
         let options = &self.station.options;
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(options.header_timeout_s));
+        let mut builder = Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(options.header_timeout_s));
         let (graceful, room) = (GracefulShutdown::new(), Arc::new(Semaphore::new(options.max_connections)));
         let mut tick = tokio::time::interval(POLL);
         while !is_stopped() {
@@ -131,7 +131,7 @@ impl Server {
             };
             let Some(turn) = turn(&room, &is_stopped).await else { break };
             let service = TowerToHyperService::new(told(&routes, from.ip(), options.proxies.contains(&from.ip())));
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = connection.await {

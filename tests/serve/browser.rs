@@ -176,6 +176,7 @@ fn a_newcomer_fits_inspects_marks_moves_the_threshold_updates_and_takes_back() {
     let job = browser.path();
     marks(&browser, &job);
     moves_updates_and_takes_back(&browser);
+    makes_a_line(&browser);
     assert_eq!(browser.errors(), Vec::<String>::new());
     looked_at(
         &browser,
@@ -192,6 +193,7 @@ fn a_newcomer_fits_inspects_marks_moves_the_threshold_updates_and_takes_back() {
             "/datasets",
             "/datasets/1",
             "/settings",
+            "/lines/1",
         ],
     );
 }
@@ -251,6 +253,27 @@ fn moves_updates_and_takes_back(browser: &Browser) {
     browser.until("document.querySelector('dialog.ask').open");
     browser.click("dialog.ask button[value=yes]");
     eventually("the version before", || (version(browser) != before).then_some(()));
+}
+
+/// A line that is pushed to, and where its results go.
+fn makes_a_line(browser: &Browser) {
+    browser.go("/");
+    browser.run("document.querySelector('#new-line').open = true");
+    browser.write("#new-line input[name=name]", "Line 1");
+    browser.run("const s = document.querySelector('#new-line select[name=\"source.kind\"]'); s.value = 'push'; s.dispatchEvent(new Event('change', {bubbles: true}))");
+    browser.click("#new-line button.primary");
+    browser.until("location.pathname === '/lines/1'");
+    let sinks = json!([{"kind": "webhook", "url": "http://127.0.0.1:9/", "secret": "s3cret"}]).to_string();
+    for (text, told) in [
+        ("no JSON".to_owned(), "/sinks/.test(document.querySelector('form:has(textarea)').innerText)"),
+        (sinks, "/webhook http:\\/\\/127.0.0.1:9/.test(document.querySelector('dl.panel').innerText)"),
+    ] {
+        browser.run("document.querySelector('details:has(textarea)').open = true");
+        browser.run(&format!("document.querySelector('textarea[name=sinks]').value = {}", json!(text)));
+        browser.click("form:has(textarea) button.primary");
+        browser.until(told);
+    }
+    assert!(!browser.run("return document.body.innerHTML").to_string().contains("s3cret"));
 }
 
 /// The bundle in use.

@@ -115,8 +115,13 @@ fn id_of(name: &str) -> Result<String, Problem> {
 /// The id of a detector that is new.
 fn new_id(station: &Station, name: &str) -> Result<String, Problem> {
     let id = id_of(name)?;
-    let is_taken = station.store.detector(&id).is_ok();
-    let taken = || Problem::new(StatusCode::CONFLICT, format!("there is a detector {id} already; choose another name"));
+    let is_taken = station.store.detector(&id).is_ok() || station.store.is_being_fitted(&id)?;
+    let taken = || {
+        Problem::new(
+            StatusCode::CONFLICT,
+            format!("there is a detector {id} already, or a fit that makes it; choose another name"),
+        )
+    };
     if is_taken { Err(taken()) } else { Ok(id) }
 }
 

@@ -99,7 +99,7 @@ pub(super) struct LineChange {
     /// `{"kind": "folder", "folder": ..., "after": "move"|"keep"}`, `{"kind": "push"}` or `{"kind": "command", "command": [...]}`.
     #[schema(value_type = Object)]
     source: Option<Value>,
-    /// `{"kind": "folder", ...}`, `{"kind": "webhook", ...}`, and where they are built in `mqtt` and `modbus`.
+    /// `{"kind": "folder", ...}`, `webhook`, `parquet`, and where they are built in `mqtt`, `modbus` and `s3`.
     #[schema(value_type = Vec<Object>)]
     sinks: Option<Value>,
     /// `block`, `drop_oldest` or `spill`.

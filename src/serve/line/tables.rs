@@ -28,7 +28,7 @@ pub(super) enum Shelf {
     Folder(PathBuf),
     /// A bucket.
     #[cfg(feature = "s3")]
-    Bucket(super::bucket::Bucket),
+    Bucket(Box<super::bucket::Bucket>),
 }
 
 impl Shelf {
@@ -44,7 +44,7 @@ impl Shelf {
 
     #[cfg(feature = "s3")]
     fn bucket(settings: &StoreSettings) -> Result<Self, String> {
-        super::bucket::Bucket::open(settings).map(Self::Bucket)
+        super::bucket::Bucket::open(settings).map(|bucket| Self::Bucket(Box::new(bucket)))
     }
 
     #[cfg(not(feature = "s3"))]

@@ -5,7 +5,7 @@ use crate::report::ResultRow;
 use crate::score::Verdict;
 use crate::serve::clock::now_ms;
 use crate::serve::record::JobState;
-use rusqlite::{Row, ToSql, Transaction, named_params, params};
+use rusqlite::{Row, Transaction, named_params, params};
 use std::path::{Path, PathBuf};
 
 /// Who is served first.
@@ -250,12 +250,21 @@ fn keep_one(on: &Transaction<'_>, Outcome { item, sha, row, seen }: &Outcome) ->
         return Ok(false);
     }
     on.prepare_cached("INSERT INTO done (item, line) VALUES (?, ?)")?.execute(params![item.id, item.line])?;
-    if let Some(job) = item.job {
-        let counts: [&dyn ToSql; 3] = [&row.error.is_some(), &(row.verdict == Some(Verdict::Anomalous)), &job];
-        on.prepare_cached(
+    let (failed, anomalous) = (row.error.is_some(), row.verdict == Some(Verdict::Anomalous));
+    let counters = [
+        (
+            item.job,
             "UPDATE job SET n_done = n_done + 1, n_failed = n_failed + ?, n_anomalous = n_anomalous + ? WHERE id = ?",
-        )?
-        .execute(counts.as_slice())?;
+        ),
+        (
+            item.line,
+            "UPDATE line SET n_inspected = n_inspected + 1, n_failed = n_failed + ?, n_anomalous = n_anomalous + ? WHERE id = ?",
+        ),
+    ];
+    for (owner, count) in counters {
+        if let Some(owner) = owner {
+            on.prepare_cached(count)?.execute(params![failed, anomalous, owner])?;
+        }
     }
     Ok(true)
 }

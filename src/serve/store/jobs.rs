@@ -4,7 +4,7 @@ use super::error::optional;
 use super::{Store, StoreError};
 use crate::serve::clock::{now_ms, rfc3339};
 use crate::serve::record::{JobKind, JobPage, JobRecord, JobState};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 /// A job that is to be done.
 pub(in crate::serve) struct NewJob<'a> {
@@ -47,8 +47,18 @@ fn record(row: &Row<'_>) -> Result<JobRecord, StoreError> {
     })
 }
 
-/// Adds a job; gives its number.
+/// The fit that will make this detector, if one waits or runs.
+fn fit_of(on: &Connection, detector: &str) -> Result<Option<i64>, StoreError> {
+    let ask = "SELECT id FROM job WHERE state IN ('pending', 'running') AND kind = 'fit' AND detector = ? LIMIT 1";
+    optional(on.query_row(ask, [detector], |row| row.get(0)))
+}
+
+/// Adds a job; gives its number. The name of a detector that is being fitted is taken.
 pub(in crate::serve) fn add_job(on: &Transaction<'_>, job: &NewJob<'_>) -> Result<i64, StoreError> {
+    if let Some(fit) = fit_of(on, job.detector)?.filter(|_| job.kind == JobKind::Fit) {
+        let why = format!("detector {} is being fitted by job {fit}; choose another name, or wait", job.detector);
+        return Err(StoreError::Conflict(why));
+    }
     on.execute(
         "INSERT INTO job (kind, state, detector, title, plan, n_total, created_at, by) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?)",
         params![job.kind.as_str(), job.detector, job.title, job.plan, job.n_total as i64, now_ms(), job.by],
@@ -57,6 +67,11 @@ pub(in crate::serve) fn add_job(on: &Transaction<'_>, job: &NewJob<'_>) -> Resul
 }
 
 impl Store {
+    /// Whether a fit that waits or runs will make this detector.
+    pub(in crate::serve) fn is_being_fitted(&self, detector: &str) -> Result<bool, StoreError> {
+        self.read(|on| Ok(fit_of(on, detector)?.is_some()))
+    }
+
     /// A job.
     pub(in crate::serve) fn job(&self, id: i64) -> Result<JobRecord, StoreError> {
         self.read(|on| {

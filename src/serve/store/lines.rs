@@ -106,12 +106,9 @@ impl Store {
     /// Numbers of a line.
     pub(in crate::serve) fn line_counts(&self, id: i64, now: i64) -> Result<LineCounts, StoreError> {
         self.read(|on| {
-            let (n_inspected, n_anomalous, n_failed) = on
-                .prepare_cached(
-                    "SELECT count(*), coalesce(sum(verdict = 'anomalous'), 0), coalesce(sum(error IS NOT NULL), 0) FROM item
-                     WHERE line = ? AND done_at IS NOT NULL",
-                )?
-                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let (n_inspected, n_anomalous, n_failed, n_dropped) = on
+                .prepare_cached("SELECT n_inspected, n_anomalous, n_failed, n_dropped FROM line WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             let one = |sql: &str, given: &[&dyn rusqlite::ToSql]| on.prepare_cached(sql)?.query_row(given, |row| row.get(0));
             let since = now - 60_000;
             let mut waits: Vec<i64> = on
@@ -124,7 +121,7 @@ impl Store {
                 n_inspected,
                 n_anomalous,
                 n_failed,
-                n_dropped: one("SELECT n_dropped FROM line WHERE id = ?", params![id])?,
+                n_dropped,
                 n_pending: one("SELECT count(*) FROM item WHERE line = ? AND state = 'pending'", params![id])?,
                 per_minute: one("SELECT count(*) FROM item WHERE line = ? AND done_at > ?", params![id, since])?,
                 p95_ms: p95,

@@ -65,4 +65,13 @@ CREATE TABLE image (
     path TEXT NOT NULL, label TEXT, bytes INTEGER NOT NULL, added_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX image_of ON image (dataset, id);
+", "
+-- Counted when a result is kept, so that a look at a line does not read all of its results.
+ALTER TABLE line ADD COLUMN n_inspected INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE line ADD COLUMN n_anomalous INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE line ADD COLUMN n_failed INTEGER NOT NULL DEFAULT 0;
+UPDATE line SET (n_inspected, n_anomalous, n_failed) = (
+    SELECT count(*), coalesce(sum(verdict = 'anomalous'), 0), coalesce(sum(error IS NOT NULL), 0) FROM item
+    WHERE item.line = line.id AND done_at IS NOT NULL
+);
 "];

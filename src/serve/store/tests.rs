@@ -67,6 +67,19 @@ fn an_image_gets_one_result_and_its_job_ends_with_the_last() {
 }
 
 #[test]
+fn a_name_is_taken_while_its_detector_is_being_fitted() {
+    let (_folder, store) = store();
+    let fit = |detector| NewJob { kind: JobKind::Fit, detector, title: "fit", plan: "{}", n_total: 0, by: "somebody" };
+    let first = store.write(|on| add_job(on, &fit("part"))).unwrap();
+    assert!(store.is_being_fitted("part").unwrap());
+    assert!(matches!(store.write(|on| add_job(on, &fit("part"))), Err(StoreError::Conflict(_))));
+    store.write(|on| add_job(on, &fit("other"))).unwrap();
+    job(&store, 1);
+    store.end_job(first, JobState::Failed, (Some("no images"), None)).unwrap();
+    store.write(|on| add_job(on, &fit("part"))).unwrap();
+}
+
+#[test]
 fn a_cancelled_job_takes_no_more_results() {
     let (_folder, store) = store();
     let id = job(&store, 1);
@@ -245,6 +258,33 @@ fn the_oldest_that_wait_are_dropped_and_counted() {
     assert_eq!((made.len(), made[0].1.name.as_str()), (1, "4.png"));
     store.deliver_upto(line, "folder", made[0].0).unwrap();
     assert_eq!(store.delivered(line, "folder").unwrap(), 2);
+}
+
+#[test]
+fn a_database_of_the_first_version_gets_the_counts_of_its_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pcore.sqlite3");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(MIGRATIONS[0]).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    for name in ["a", "b"] {
+        let line = "INSERT INTO line (name, detector, running, source, sinks, policy, capacity, created_at) VALUES (?, 'part', 1, '{}', '[]', 'block', 9, 0)";
+        first.execute(line, [name]).unwrap();
+    }
+    let items = [("normal", 5, None), ("anomalous", 6, None), ("anomalous", 7, None), ("", 8, Some("torn"))];
+    for (verdict, done_at, error) in items {
+        let item = "INSERT INTO item (line, name, path, priority, detector, accepted_at, done_at, verdict, error) VALUES (1, 'x', '', 1, 'part', 0, ?, ?, ?)";
+        let verdict = Some(verdict).filter(|verdict| !verdict.is_empty());
+        first.execute(item, rusqlite::params![done_at, verdict, error]).unwrap();
+    }
+    drop(first);
+    let store = Store::open(&path).unwrap();
+    let counts = |line| store.line_counts(line, 0).unwrap();
+    assert_eq!((counts(1).n_inspected, counts(1).n_anomalous, counts(1).n_failed), (4, 2, 1));
+    assert_eq!((counts(2).n_inspected, counts(2).n_anomalous, counts(2).n_failed), (0, 0, 0));
+    add(&store, Origin::Line(2), "c.png", None);
+    store.keep(&[outcome(store.next_pending(1).unwrap().remove(0), Some(4.0))]).unwrap();
+    assert_eq!((counts(2).n_inspected, counts(2).n_anomalous, counts(2).n_failed), (1, 1, 0));
 }
 
 #[test]
