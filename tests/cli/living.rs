@@ -64,6 +64,17 @@ fn thresholds_are_set_from_other_normals_and_undone() {
     assert_eq!((steps[0]["verb"].as_str(), steps[0]["n_added"].as_u64()), (Some("calibrate"), Some(12)), "{steps}");
     expect(0, pcore(at).args(["undo", "c.pcore"]));
     assert_eq!(fs::read(at.join("c.pcore")).unwrap(), before);
+    // Another rate needs no images: the held-out scores are in the bundle.
+    let rate = ["calibrate", "c.pcore", "--alpha", "0.25", "--out", "rate.pcore", "--json"];
+    let moved = &json(pcore(at).args(rate))["manifest"]["calibration"];
+    let usual = &inspected(at)["calibration"];
+    assert_eq!(moved["alpha"].as_f64(), Some(0.25));
+    assert!(moved["global"]["threshold"].as_f64() < usual["global"]["threshold"].as_f64(), "{moved} {usual}");
+    let beyond = text(&expect(2, pcore(at).args(["calibrate", "c.pcore", "--alpha", "0.0001"])).stderr);
+    assert!(beyond.contains("0.0001"), "{beyond}");
+    let both = ["calibrate", "c.pcore", "--alpha", "0.25", "--validation", "more/domain_C", "--best", "f1"];
+    assert!(text(&expect(2, pcore(at).args(both)).stderr).contains("--normal"));
+    assert_eq!(fs::read(at.join("c.pcore")).unwrap(), before);
     let chosen =
         ["calibrate", "c.pcore", "--validation", "more/domain_C", "--miss-cost", "10", "--out", "chosen.pcore"];
     let shown = text(&expect(0, pcore(at).args(chosen)).stdout);

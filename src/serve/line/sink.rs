@@ -28,6 +28,7 @@ const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The same where each try costs nobody anything.
+#[cfg(feature = "mqtt")]
 const LONGEST_AT_BROKER: Duration = Duration::from_secs(5);
 
 /// Somewhere that results go to.

@@ -67,10 +67,12 @@ pub(crate) struct CalibrateArgs {
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
     /// Folder of normal images that the bundle was not fitted on: they set the thresholds of their conditions
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["validation", "feedback", "cut"], help_heading = INPUT)]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["validation", "feedback", "cut", "alpha"], help_heading = INPUT)]
     pub(crate) normal: Option<PathBuf>,
     /// False alarms wanted among normal images [default: the bundle's rate]
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, requires = "normal", help_heading = CALIBRATION)]
+    ///
+    /// Without --normal the thresholds are set among the held-out scores of the bundle, which needs no images.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = CALIBRATION)]
     pub(crate) alpha: Option<f64>,
     /// Set the thresholds among the held-out scores by a rule of lines: sigma:K (K deviations above the mean) or percentile:P
     ///

@@ -10,7 +10,8 @@ use anyhow::{Result, bail};
 use pcore::bundle::{Contents, signature_path};
 use pcore::dataset::{self, Label, Listing, Sample, Shown};
 use pcore::job::{self, ChangeJob, Evidence, MarkJob, UpdateDone};
-use pcore::live::{self, Aim, CalibratePlan, Calibrated, ChoosePlan, Costs, UpdatePlan, Updated, Weighed};
+use pcore::live::{self, Aim, CalibratePlan, Calibrated, ChoosePlan, Chosen, Costs, UpdatePlan, Updated, Weighed};
+use pcore::model::OpenDevice;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::SystemTime;
@@ -21,6 +22,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
     let console = Console::new();
     let (mut n_failed, mut answer) = (0, json!({}));
     let mut out = args.change.out.clone();
+    let aim = aim(args)?;
     if let Some(normal) = &args.normal {
         let listing = dataset::normals_as(normal, None, &args.layout.hints())?;
         listed::say(&listing);
@@ -45,35 +47,56 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         // What comes next changes the same file once more.
         out = None;
     }
+    if let Some(alpha) = args.alpha.filter(|_| args.normal.is_none()) {
+        if aim.is_some() {
+            bail!("--alpha and labelled images both set the threshold: give one of them, or --normal as well");
+        }
+        let work = change(&args.change, &contents, out.as_deref());
+        contents = job::set_alpha(&work, alpha)?;
+        answer["alpha"] = json!(alpha);
+    }
     if let Some(rule) = args.cut {
         let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         contents = job::set_cut(&ChangeJob { contents: &contents, bundle: place, out: out.as_deref() }, rule)?;
         answer["cut"] = json!(rule.to_string());
     }
-    if let Some(aim) = aim(args)? {
-        let validation = args.validation.as_ref().map(|root| dataset::labelled_as(root, None, &args.layout.hints()));
-        let validation = validation.transpose()?;
-        validation.iter().for_each(listed::say);
-        let mut samples = validation.as_ref().map_or_else(Vec::new, |listing| listing.samples.clone());
-        samples.extend(job::marked(&args.feedback)?);
-        let told = args.told.told();
-        let plan = ChoosePlan { aim, told, pace: args.run.machine.pace(), at: Some(SystemTime::now()) };
+    if let Some(aim) = aim {
         let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
-        let done = job::choose_threshold(&work, &samples, &plan, &device, &context(&console, &args.run))?;
-        n_failed += done.failures.len() + validation.as_ref().map_or(0, Listing::n_failures);
-        say!(
-            "on {} defective and {} normal images the threshold finds {} and rejects {}",
-            done.entry.n_defects,
-            done.entry.n_normals,
-            percent(done.entry.recall),
-            percent(done.entry.false_alarm_rate)
-        );
+        let (done, n) = choose(args, aim, &work, &device, &console)?;
+        n_failed += n;
         answer["chosen"] = serde_json::to_value(&done.entry)?;
         contents = done.contents;
     }
     tell(&args.change, &contents, answer, args.run.json)?;
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Sets the threshold that is best on labelled images; gives how many of them failed, too.
+fn choose(
+    args: &CalibrateArgs,
+    aim: Aim,
+    work: &ChangeJob<'_>,
+    device: &OpenDevice,
+    console: &Console,
+) -> Result<(Chosen, usize)> {
+    let validation = args.validation.as_ref().map(|root| dataset::labelled_as(root, None, &args.layout.hints()));
+    let validation = validation.transpose()?;
+    validation.iter().for_each(listed::say);
+    let mut samples = validation.as_ref().map_or_else(Vec::new, |listing| listing.samples.clone());
+    samples.extend(job::marked(&args.feedback)?);
+    let told = args.told.told();
+    let plan = ChoosePlan { aim, told, pace: args.run.machine.pace(), at: Some(SystemTime::now()) };
+    let done = job::choose_threshold(work, &samples, &plan, device, &context(console, &args.run))?;
+    say!(
+        "on {} defective and {} normal images the threshold finds {} and rejects {}",
+        done.entry.n_defects,
+        done.entry.n_normals,
+        percent(done.entry.recall),
+        percent(done.entry.false_alarm_rate)
+    );
+    let n_failed = done.failures.len() + validation.as_ref().map_or(0, Listing::n_failures);
+    Ok((done, n_failed))
 }
 
 /// What a threshold is to be best at on labelled images; `None` where there are none.
