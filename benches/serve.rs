@@ -1,4 +1,4 @@
-//! A server under load, beside `pcore infer` on the same images: `cargo bench --bench serve [-- QUALITY]`.
+//! A server under load, beside `pcore infer` on the same images: `cargo bench --bench serve [-- QUALITY] [--no-folder | --folder-alone]`.
 //!
 //! 64 clients send 50 images each; then one job has them all; then a watched folder gets 10,000 in bursts. Prints images a second, the
 //! time from a request to its answer, and what was lost or came twice, which must be nothing.
@@ -46,9 +46,12 @@ fn main() {
     let bundle = fs::read(folder.path().join("part.pcore")).unwrap();
     server.form("/api/v1/detectors", &[("name", "Part")], &[("part.pcore", &bundle)], "bundle").ok();
     server.inspect(&images[0]).ok();
-    many_clients(&server, &images, infer);
-    one_job(&server, &images, infer);
-    if !std::env::args().any(|arg| arg == "--no-folder") {
+    let is_said = |flag: &str| std::env::args().any(|arg| arg == flag);
+    if !is_said("--folder-alone") {
+        many_clients(&server, &images, infer);
+        one_job(&server, &images, infer);
+    }
+    if !is_said("--no-folder") {
         bursts(&server, &images, &watched, infer);
     }
     println!("memory of the server   {:8} MiB at most", peak_mib(server.id()));
@@ -122,7 +125,10 @@ fn bursts(server: &Server, images: &[PathBuf], watched: &Path, infer: f64) {
     }
     let done = || -> Value { server.get(&path).ok() };
     eventually_in(Duration::from_secs(1800), "all of them", || {
-        (done()["n_inspected"].as_u64()? >= IN_FOLDER as u64).then_some(())
+        let n_left = (IN_FOLDER as u64).saturating_sub(done()["n_inspected"].as_u64()?);
+        // As often as a page asks.
+        thread::sleep(Duration::from_millis(if n_left > 500 { 1000 } else { 50 }));
+        (n_left == 0).then_some(())
     });
     let rate = IN_FOLDER as f64 / begun.elapsed().as_secs_f64();
     let found = done();

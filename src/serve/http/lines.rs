@@ -8,7 +8,7 @@ use super::upload::take;
 use crate::serve::clock::now_ms;
 use crate::serve::line::Policy;
 use crate::serve::record::{LineRecord, LineState};
-use crate::serve::store::{Filter, LineSettings, Origin, Priority, Sort};
+use crate::serve::store::{LineSettings, Origin, Priority};
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -35,8 +35,7 @@ pub(in crate::serve) async fn record(app: &App, id: i64) -> Result<LineRecord, P
     app.block(move |station| {
         let settings = station.store.line(id)?;
         let counts = station.store.line_counts(id, now_ms())?;
-        let filter = Filter { line: Some(id), ..Filter::default() };
-        let last = station.store.results(&filter, Sort::Newest, (LAST, None))?.results;
+        let last = station.store.last_of_line(id, LAST)?;
         let (state, error) = lines.state(id, settings.running);
         let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         Ok::<_, Problem>(LineRecord {

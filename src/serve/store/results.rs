@@ -314,6 +314,13 @@ impl Store {
         })
     }
 
+    /// The last results of a line, the newest first; the others are not looked at.
+    pub(in crate::serve) fn last_of_line(&self, line: i64, n: usize) -> Result<Vec<FoundRecord>, StoreError> {
+        let last = "SELECT item FROM done WHERE line = ? ORDER BY seq DESC LIMIT ?";
+        let sql = format!("SELECT {COLUMNS} FROM item WHERE id IN ({last}) ORDER BY done_at DESC, id DESC");
+        self.read(|on| all(on, &sql, &[line.into(), (n as i64).into()]))
+    }
+
     /// Images below a folder whose results were made before this time, in milliseconds, and that nobody marked.
     pub(in crate::serve) fn old_images(
         &self,

@@ -256,6 +256,9 @@ fn the_oldest_that_wait_are_dropped_and_counted() {
     store.keep(&[outcome(waiting[1].clone(), Some(1.0))]).unwrap();
     let made = store.made_after(line, 1, 10).unwrap();
     assert_eq!((made.len(), made[0].1.name.as_str()), (1, "4.png"));
+    let last: Vec<String> = store.last_of_line(line, 5).unwrap().into_iter().map(|found| found.name).collect();
+    assert_eq!(last, ["4.png", "3.png"]);
+    assert_eq!(store.last_of_line(line, 1).unwrap().len(), 1);
     store.deliver_upto(line, "folder", made[0].0).unwrap();
     assert_eq!(store.delivered(line, "folder").unwrap(), 2);
 }
