@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Flags of other programs that texts name: those of cargo and pip.
-const FOREIGN: [&str; 3] = ["--features", "--release", "--path"];
+const FOREIGN: [&str; 4] = ["--features", "--no-default-features", "--path", "--release"];
 
 /// All flags of all verbs, what clap itself adds, and those of other programs.
 pub(crate) fn known_flags() -> BTreeSet<String> {
