@@ -112,3 +112,24 @@ fn folders_of_the_server_are_read_where_that_is_allowed() {
         fs::remove_file(link).unwrap();
     }
 }
+
+#[test]
+fn a_refusal_is_said_in_the_language_of_whoever_asks() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let said = |headers: &[(&str, &str)], path| {
+        let answer = server.ask("GET", path, headers, &[]);
+        assert_eq!(answer.status, 404);
+        String::from_utf8(answer.body).unwrap()
+    };
+    let (api, page) = ("/api/v1/jobs/7", "/jobs/7");
+    for headers in [[("accept-language", "ko-KR,ko;q=0.9")], [("cookie", "lang=ko")]] {
+        assert!(said(&headers, api).contains("찾을 수 없습니다: job 7"), "{}", said(&headers, api));
+        assert!(said(&headers, page).contains("찾을 수 없습니다: job 7"), "{}", said(&headers, page));
+    }
+    for headers in [[("accept-language", "fr, en;q=0.5, ko;q=0.2")], [("cookie", "lang=en")]] {
+        assert!(
+            said(&headers, api).contains("there is no job 7") && said(&headers, page).contains("there is no job 7")
+        );
+    }
+}

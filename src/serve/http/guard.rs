@@ -1,8 +1,9 @@
 //! Before every request: who is it, may they, does it come from the page; and after it: what browsers may do with the answer.
 
 use super::app::App;
-use super::problem::{Problem, REQUEST};
+use super::problem::{LANG, Problem, REQUEST};
 use super::sign_in::{Caller, digest_of, new_secret};
+use crate::serve::page::words::Lang;
 use crate::serve::record::Role;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -44,12 +45,19 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
+/// The language of whoever asks: the one that was chosen on the page, or the one that the browser prefers.
+pub(super) fn language(headers: &HeaderMap) -> Lang {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    cookie(headers, "lang").and_then(Lang::of_tag).unwrap_or_else(|| Lang::of_header(accepted))
+}
+
 /// Numbers the request, tells and counts it, and adds what browsers are told.
 pub(super) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let (begun, id) = (Instant::now(), new_secret()[..12].to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("other", |route| route.as_str()).to_owned();
-    let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
+    let lang = language(request.headers());
+    let mut response = REQUEST.scope(id.clone(), LANG.scope(lang, next.run(request))).await;
     let status = response.status().as_u16();
     app.station.metrics.answered(&route, status, begun.elapsed());
     tracing::debug!(request = id, %method, path, status, ms = begun.elapsed().as_secs_f64() * 1e3, "answered");

@@ -1,6 +1,7 @@
 //! What a request is refused with: RFC 9457, `application/problem+json`.
 
 use crate::job::JobError;
+use crate::serve::page::words::{Lang, said};
 use crate::serve::store::StoreError;
 use crate::serve::work::VersionError;
 use axum::Json;
@@ -14,6 +15,8 @@ use utoipa::ToSchema;
 task_local! {
     /// The number of the request that is being answered.
     pub(super) static REQUEST: String;
+    /// The language of whoever asks.
+    pub(super) static LANG: Lang;
 }
 
 /// Why a request is refused, and the way out.
@@ -74,7 +77,8 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        self.detail = said(LANG.try_with(|lang| *lang).unwrap_or_default(), &self.detail);
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");

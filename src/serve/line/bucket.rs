@@ -1,5 +1,6 @@
 //! A bucket of an object store that speaks S3.
 
+use super::backoff::agent;
 use super::settings::StoreSettings;
 use rusty_s3::{Bucket as Address, Credentials, S3Action, UrlStyle};
 use std::time::Duration;
@@ -28,13 +29,11 @@ impl Bucket {
         // Names of buckets before the host need a name server of one's own.
         let address =
             Address::new(url, UrlStyle::Path, bucket.clone(), region.clone()).map_err(|error| wrong(&error))?;
-        let config =
-            Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0).build();
         Ok(Self {
             address,
             credentials: Credentials::new(access_key.clone(), secret.clone().unwrap_or_default()),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
-            agent: config.into(),
+            agent: agent(TIMEOUT),
         })
     }
 

@@ -113,6 +113,7 @@ fn check_folder(folder: &Path, options: &ServeOptions) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::store::tests::line_settings;
     use serde_json::{Value, json};
 
     #[test]
@@ -120,13 +121,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut options = ServeOptions::new(folder.path().to_owned(), "127.0.0.1:0".parse().unwrap());
         let settings = |source: Value, sinks: Value| LineSettings {
-            name: "line".to_owned(),
-            detector: "part".to_owned(),
-            running: false,
             source: source.to_string(),
             sinks: sinks.to_string(),
-            policy: "block".to_owned(),
-            capacity: 1,
+            ..line_settings()
         };
         let watch = settings(json!({"kind": "folder", "folder": folder.path()}), json!([]));
         assert!(check(&watch, &options).unwrap_err().contains("allowed folder"));

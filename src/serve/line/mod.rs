@@ -1,10 +1,13 @@
 //! Lines: where images come from, and where results go.
 
+mod backoff;
 #[cfg(feature = "s3")]
 mod bucket;
 mod check;
 mod deliver;
 mod frames;
+#[cfg(test)]
+mod listener;
 mod live;
 mod policy;
 mod running;

@@ -6,6 +6,7 @@ mod modbus;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 
+use super::backoff::{Backoff, agent};
 use super::settings::{BrokerSettings, SinkSettings};
 use crate::files::replace_unsynced;
 use crate::serve::record::FoundRecord;
@@ -24,7 +25,7 @@ use ureq::Agent;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Tries of one result.
 const TRIES: u32 = 8;
-/// How long the first pause between tries is; each is twice as long as the one before.
+/// The first pause between tries, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The same where each try costs nobody anything.
@@ -83,20 +84,12 @@ impl Sink {
     pub(super) fn open(settings: &SinkSettings, speaker: Speaker<'_>) -> Result<Self, String> {
         Ok(match settings {
             SinkSettings::Folder { folder } => Self::Folder(folder.clone()),
-            SinkSettings::Webhook { url, secret, tries } => {
-                let config = Agent::config_builder()
-                    .timeout_global(Some(TIMEOUT))
-                    .http_status_as_error(false)
-                    // A result goes where it was sent to, and nowhere else.
-                    .max_redirects(0)
-                    .build();
-                Self::Webhook {
-                    url: url.clone(),
-                    secret: secret.clone(),
-                    tries: tries.unwrap_or(TRIES).max(1),
-                    agent: config.into(),
-                }
-            }
+            SinkSettings::Webhook { url, secret, tries } => Self::Webhook {
+                url: url.clone(),
+                secret: secret.clone(),
+                tries: tries.unwrap_or(TRIES).max(1),
+                agent: agent(TIMEOUT),
+            },
             SinkSettings::Mqtt(broker) => open_mqtt(broker, speaker)?,
             SinkSettings::Modbus { listen } => open_modbus(*listen)?,
             SinkSettings::Parquet { .. } | SinkSettings::S3(_) => {
@@ -163,16 +156,15 @@ impl Sink {
     pub(super) fn deliver(&self, found: &FoundRecord, dead: &Path, waits: &impl Waits) -> Delivered {
         let body = serde_json::to_string(found).unwrap_or_default();
         let (tries, longest) = self.patience();
-        let mut wait = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, longest);
         let mut n = 1;
         let why = loop {
             match self.try_deliver(found, &body, waits) {
                 Ok(()) => return Delivered::Yes,
                 Err(SinkError::Later(why)) if n < tries => {
-                    if !waits.pause(wait, &why) {
+                    if !waits.pause(backoff.pause(), &why) {
                         return Delivered::Stopped;
                     }
-                    wait = (2 * wait).min(longest);
                     n += 1;
                 }
                 Err(error) => break error.to_string(),

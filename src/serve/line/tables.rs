@@ -3,6 +3,7 @@
 //! `line=ID/day=DAY/SEQ.parquet`, where `SEQ` is the sequence number of the first result: what is written again after a kill
 //! replaces what was there.
 
+use super::backoff::Backoff;
 use super::live::{Running, lock};
 use super::settings::{SinkSettings, StoreSettings};
 use crate::files::replace_unsynced;
@@ -18,7 +19,7 @@ use std::time::{Duration, SystemTime};
 const ROWS: usize = 10_000;
 /// How often it is looked whether results are old enough.
 const LOOK: Duration = Duration::from_secs(1);
-/// The first pause after a failure, and the longest; each is twice as long as the one before.
+/// The first pause after a failure, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -73,19 +74,18 @@ impl Shelf {
 
 /// Keeps tables of the results of a line until it stops. What is younger waits for the next start.
 pub(super) fn keep_all(line: &Running, name: &str, (shelf, age): (&Shelf, Duration)) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !line.is_stopped() {
         match keep_some(&line.station.store, line.id, name, (shelf, age)) {
             Ok(true) => {
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 drop(lock(&line.sink_errors).remove(name));
             }
             Ok(false) => line.sleep(LOOK),
             Err(why) => {
                 tracing::warn!(line = line.settings.name, error = why, "a table can't be kept; it is tried again");
                 lock(&line.sink_errors).insert(name.to_owned(), why);
-                line.sleep(pause);
-                pause = (2 * pause).min(LONGEST_PAUSE);
+                line.sleep(backoff.pause());
             }
         }
     }
@@ -113,8 +113,7 @@ fn keep_some(store: &Store, line: i64, name: &str, (shelf, age): (&Shelf, Durati
 }
 
 fn is_older(found: &FoundRecord, age: Duration) -> bool {
-    let at = humantime::parse_rfc3339(&found.at).unwrap_or(SystemTime::UNIX_EPOCH);
-    SystemTime::now().duration_since(at).is_ok_and(|passed| passed >= age)
+    SystemTime::now().duration_since(found.time()).is_ok_and(|passed| passed >= age)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::MarkWord;
 use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
 use utoipa::ToSchema;
 
 /// The name and version of this form.
@@ -78,6 +79,13 @@ pub struct FoundRecord {
     pub feedback: Option<FeedbackRecord>,
     /// What the numbers are counted in.
     pub units: FoundUnits,
+}
+
+impl FoundRecord {
+    /// When the image was inspected.
+    pub(in crate::serve) fn time(&self) -> SystemTime {
+        humantime::parse_rfc3339(&self.at).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
 }
 
 /// What somebody said of a result.

@@ -321,26 +321,27 @@ impl Store {
         self.read(|on| all(on, &sql, &[line.into(), (n as i64).into()]))
     }
 
-    /// Images below a folder whose results were made before this time, in milliseconds, and that nobody marked.
+    /// Images below a folder after this one whose results were made before this time, in milliseconds, and that nobody marked.
     pub(in crate::serve) fn old_images(
         &self,
         root: &Path,
-        before: i64,
+        (before, after): (i64, i64),
         limit: usize,
     ) -> Result<Vec<(i64, PathBuf)>, StoreError> {
         let root = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
         self.read(|on| {
-            let sql = "SELECT id, path FROM item WHERE done_at < ?1 AND mark IS NULL AND substr(path, 1, length(?2)) = ?2 LIMIT ?3";
+            let sql = "SELECT id, path FROM item WHERE done_at < ?1 AND mark IS NULL AND substr(path, 1, length(?2)) = ?2 AND id > ?3 \
+                       ORDER BY id LIMIT ?4";
             let pair = |row: &Row<'_>| Ok((row.get(0)?, PathBuf::from(row.get::<_, String>(1)?)));
-            Ok(on.prepare_cached(sql)?.query_map(params![before, root, limit as i64], pair)?.collect::<Result<_, _>>()?)
+            Ok(on.prepare_cached(sql)?.query_map(params![before, root, after, limit as i64], pair)?.collect::<Result<_, _>>()?)
         })
     }
 
     /// Says that the images of these results are no longer there.
-    pub(in crate::serve) fn forget_paths(&self, ids: impl Iterator<Item = i64>) -> Result<(), StoreError> {
+    pub(in crate::serve) fn forget_paths(&self, ids: &[i64]) -> Result<(), StoreError> {
         self.write(|on| {
             let mut update = on.prepare_cached("UPDATE item SET path = '' WHERE id = ?")?;
-            ids.into_iter().try_for_each(|id| update.execute([id]).map(drop))?;
+            ids.iter().try_for_each(|id| update.execute([id]).map(drop))?;
             Ok(())
         })
     }

@@ -22,11 +22,11 @@ pub(super) fn forget_old(station: &Station, last: &mut Option<Instant>) {
     }
     *last = Some(Instant::now());
     let before = now_ms() - i64::from(days) * DAY_MS;
-    let mut n = 0;
+    let (mut n, mut after) = (0, 0);
     while !station.hub.is_stopping() {
-        match forget_some(&station.store, station.place.root(), before) {
-            Ok(0) => break,
-            Ok(some) => n += some,
+        match forget_some(&station.store, station.place.root(), (before, after)) {
+            Ok(None) => break,
+            Ok(Some((last, some))) => (n, after) = (n + some, last),
             Err(error) => {
                 tracing::error!(%error, "can't read which images are old");
                 break;
@@ -38,19 +38,20 @@ pub(super) fn forget_old(station: &Station, last: &mut Option<Instant>) {
     }
 }
 
-/// Removes some images of results that were made before this time, in milliseconds; gives how many.
-fn forget_some(store: &Store, root: &Path, before: i64) -> Result<usize, StoreError> {
-    let old = store.old_images(root, before, AT_A_TIME)?;
-    for (_, path) in &old {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %path.display(), %error, "an old image can't be removed");
-            }
-            Ok(()) | Err(_) => {}
+/// Removes some images after this one of results that were made before this time, in milliseconds; gives the last of them, and how many
+/// went. What can't be removed stays known, and is tried again with the next look.
+fn forget_some(store: &Store, root: &Path, (before, after): (i64, i64)) -> Result<Option<(i64, usize)>, StoreError> {
+    let old = store.old_images(root, (before, after), AT_A_TIME)?;
+    let is_gone = |path: &Path| match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "an old image can't be removed");
+            false
         }
-    }
-    store.forget_paths(old.iter().map(|(id, _)| *id))?;
-    Ok(old.len())
+        Ok(()) | Err(_) => true,
+    };
+    let gone: Vec<i64> = old.iter().filter(|(_, path)| is_gone(path)).map(|(id, _)| *id).collect();
+    store.forget_paths(&gone)?;
+    Ok(old.last().map(|(last, _)| (*last, gone.len())))
 }
 
 #[cfg(test)]
@@ -80,9 +81,16 @@ mod tests {
         let mark = MarkWord::FalseAlarm;
         let feedback = FeedbackRecord { mark, r#box: None, note: None, at: String::new(), by: String::new() };
         store.mark(marked, &feedback, "anna").unwrap();
-        assert_eq!(forget_some(&store, root.path(), now_ms() - DAY_MS).unwrap(), 0, "none is a day old");
-        assert_eq!(forget_some(&store, root.path(), now_ms() + 1000).unwrap(), 1);
-        assert_eq!(forget_some(&store, root.path(), now_ms() + 1000).unwrap(), 0);
+        let soon = now_ms() + 1000;
+        assert_eq!(forget_some(&store, root.path(), (now_ms() - DAY_MS, 0)).unwrap(), None, "none is a day old");
+        fs::rename(&paths[0], root.path().join("away")).unwrap();
+        fs::create_dir(&paths[0]).unwrap();
+        assert_eq!(forget_some(&store, root.path(), (soon, 0)).unwrap(), Some((gone, 0)), "a folder is not removed");
+        assert_eq!(forget_some(&store, root.path(), (soon, gone)).unwrap(), None);
+        fs::remove_dir(&paths[0]).unwrap();
+        fs::rename(root.path().join("away"), &paths[0]).unwrap();
+        assert_eq!(forget_some(&store, root.path(), (soon, 0)).unwrap(), Some((gone, 1)));
+        assert_eq!(forget_some(&store, root.path(), (soon, 0)).unwrap(), None);
         assert_eq!(paths.map(|path| path.exists()), [false, true, true]);
         assert_eq!(store.result(gone).unwrap().score, Some(4.0), "its result stays");
         assert_eq!(store.result_file(gone).unwrap().0, Path::new(""));

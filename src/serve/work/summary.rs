@@ -34,8 +34,7 @@ pub(in crate::serve) fn row(found: &FoundRecord) -> ResultRow {
 
 /// A result as a row of a history.
 pub(in crate::serve) fn history_row(found: &FoundRecord) -> HistoryRow {
-    let time = humantime::parse_rfc3339(&found.at).unwrap_or(std::time::UNIX_EPOCH);
-    HistoryRow { time, bundle: found.bundle.clone(), row: row(found), light: None, alike: None }
+    HistoryRow { time: found.time(), bundle: found.bundle.clone(), row: row(found), light: None, alike: None }
 }
 
 /// Every result of a filter, in its order.

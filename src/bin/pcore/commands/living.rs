@@ -23,6 +23,8 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
     let (mut n_failed, mut answer) = (0, json!({}));
     let mut out = args.change.out.clone();
     let aim = aim(args)?;
+    // Where the bundle is once other normals have calibrated it.
+    let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
     if let Some(normal) = &args.normal {
         let listing = dataset::normals_as(normal, None, &args.layout.hints())?;
         listed::say(&listing);
@@ -56,12 +58,10 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Outcome> {
         answer["alpha"] = json!(alpha);
     }
     if let Some(rule) = args.cut {
-        let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         contents = job::set_cut(&ChangeJob { contents: &contents, bundle: place, out: out.as_deref() }, rule)?;
         answer["cut"] = json!(rule.to_string());
     }
     if let Some(aim) = aim {
-        let place = args.change.out.as_deref().filter(|_| args.normal.is_some()).unwrap_or(&args.change.bundle);
         let work = ChangeJob { contents: &contents, bundle: place, out: out.as_deref() };
         let (done, n) = choose(args, aim, &work, &device, &console)?;
         n_failed += n;

@@ -1,24 +1,22 @@
 //! What a page is asked with, and how it is answered.
 
 use crate::serve::http::app::App;
-use crate::serve::http::guard::{LOCAL, Reader, cookie};
+use crate::serve::http::guard::{LOCAL, Reader, cookie, language};
 use crate::serve::http::problem::{Problem, REQUEST};
 use crate::serve::http::sign_in::Caller;
 use crate::serve::page;
 use crate::serve::page::views::{Failure, Shell};
-use crate::serve::page::words::Lang;
+use crate::serve::page::words::said;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 /// What is around a page for this reader.
 pub(super) fn shell(headers: &HeaderMap, caller: Option<&Caller>, path: &str) -> Shell {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let lang = cookie(headers, "lang").and_then(Lang::of_tag).unwrap_or_else(|| Lang::of_header(accepted));
     let theme = cookie(headers, "theme").filter(|theme| ["light", "dark"].contains(theme)).unwrap_or("auto");
     Shell {
-        lang,
+        lang: language(headers),
         theme: theme.to_owned(),
         user: caller.filter(|caller| caller.name != LOCAL).map(|caller| caller.name.clone()),
         role: caller.map_or_else(String::new, |caller| caller.role.to_string()),
@@ -72,7 +70,7 @@ pub(super) fn answered<V>(
 
 /// The page that says what went wrong.
 pub(super) fn failed(shell: &Shell, problem: &Problem) -> Response {
-    let (detail, request_id) = (problem.detail().to_owned(), REQUEST.try_with(Clone::clone).ok());
+    let (detail, request_id) = (said(shell.lang, problem.detail()), REQUEST.try_with(Clone::clone).ok());
     let view = Failure { status: problem.status(), detail, request_id };
     let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     html(status, page::error(shell, &view))

@@ -1,12 +1,9 @@
 //! Deliveries, to somebody who does not always listen.
 
 use super::*;
+use crate::serve::line::listener::{Request, listener};
 use crate::serve::record::FoundUnits;
 use std::cell::{Cell, RefCell};
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 
 pub(super) fn found() -> FoundRecord {
     FoundRecord {
@@ -33,40 +30,6 @@ pub(super) fn found() -> FoundRecord {
         feedback: None,
         units: FoundUnits::ALL,
     }
-}
-
-/// Answers one request after the other with these statuses; tells headers and body of each.
-fn listener(statuses: &'static [u16]) -> (String, Receiver<(Vec<String>, String)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/results", listener.local_addr().unwrap());
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for status in statuses {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut headers, mut n) = (vec![], 0);
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                let line = line.trim_end().to_owned();
-                if line.is_empty() {
-                    break;
-                }
-                if let Some(length) = line.to_lowercase().strip_prefix("content-length: ") {
-                    n = length.parse().unwrap();
-                }
-                headers.push(line);
-            }
-            let mut body = vec![0; n];
-            reader.read_exact(&mut body).unwrap();
-            let answer = format!(
-                "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\nlocation: http://127.0.0.1:1/\r\n\r\n"
-            );
-            stream.write_all(answer.as_bytes()).unwrap();
-            sender.send((headers, String::from_utf8(body).unwrap())).unwrap();
-        }
-    });
-    (url, receiver)
 }
 
 /// Waits for nothing; tells why it would.
@@ -104,7 +67,8 @@ fn a_result_arrives_signed_after_two_failures() {
     assert_eq!(*pauses.borrow(), [FIRST_PAUSE, 2 * FIRST_PAUSE]);
     let all: Vec<_> = requests.iter().collect();
     assert_eq!(all.len(), 3);
-    let (headers, body) = &all[2];
+    let Request { headers, body, .. } = &all[2];
+    let body = str::from_utf8(body).unwrap();
     let expected = format!("x-pcore-signature: sha256={}", signature("s3cret", &found().at, body));
     assert!(headers.iter().any(|header| header.to_lowercase() == expected), "{headers:?}");
     assert!(headers.iter().any(|header| header.to_lowercase() == "x-pcore-delivery: 17"), "{headers:?}");

@@ -2,12 +2,11 @@
 
 use super::*;
 use crate::report::read_history;
+#[cfg(feature = "s3")]
+use crate::serve::line::listener::listener;
 use crate::serve::store::Origin;
 use crate::serve::store::tests::{add, line_settings, outcome, store};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::thread;
 use tempfile::TempDir;
 
 const NONE: Duration = Duration::ZERO;
@@ -85,50 +84,27 @@ fn a_folder_that_is_gone_is_told_and_its_results_wait() {
     assert_eq!(tables(&place.path().join("share")).len(), 1);
 }
 
-/// Answers one request with a status; gives its first line and its body.
-fn answer_once(listener: &TcpListener, status: u16) -> (String, Vec<u8>) {
-    let (stream, _) = listener.accept().unwrap();
-    let mut reader = BufReader::new(stream);
-    let (mut first, mut n) = (String::new(), 0);
-    reader.read_line(&mut first).unwrap();
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).unwrap();
-        if header.trim_end().is_empty() {
-            break;
-        }
-        if let Some(length) = header.to_lowercase().strip_prefix("content-length: ") {
-            n = length.trim_end().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; n];
-    reader.read_exact(&mut body).unwrap();
-    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    reader.get_mut().write_all(answer.as_bytes()).unwrap();
-    (first, body)
-}
-
 #[cfg(feature = "s3")]
 #[test]
 fn a_bucket_gets_a_signed_table_and_a_refusal_is_told_without_the_signature() {
     let (_folder, store, line) = line_with(2, "s3");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (endpoint, requests) = listener(&[403, 200]);
     let settings: SinkSettings = serde_json::from_value(serde_json::json!({
-        "kind": "s3", "endpoint": format!("http://{}", listener.local_addr().unwrap()), "bucket": "results",
+        "kind": "s3", "endpoint": endpoint, "bucket": "results",
         "prefix": "plant/one", "access_key": "key", "secret": "s3cret",
     }))
     .unwrap();
     let (shelf, age) = Shelf::of(&settings).unwrap().unwrap();
     assert_eq!(age, Duration::from_secs(600));
-    let requests = thread::spawn(move || [403, 200].map(|status| answer_once(&listener, status)));
     let why = keep_some(&store, line, "s3", (&shelf, NONE)).unwrap_err();
     assert!(why.contains("results/plant/one/line") && why.contains("403"), "{why}");
     assert!(!why.contains("ignature") && !why.contains("s3cret"), "{why}");
     assert_eq!(keep_some(&store, line, "s3", (&shelf, NONE)), Ok(true));
-    let [_, (first, body)] = requests.join().unwrap();
+    let sent = requests.iter().last().unwrap();
+    let first = &sent.first;
     assert!(first.starts_with("PUT /results/plant/one/line%3D1/day%3D20"), "{first}");
     assert!(first.contains("X-Amz-Signature=") && first.contains("X-Amz-Credential=key"), "{first}");
     let table = tempfile::NamedTempFile::new().unwrap();
-    fs::write(table.path(), body).unwrap();
+    fs::write(table.path(), &sent.body).unwrap();
     assert_eq!(read_history(File::open(table.path()).unwrap()).unwrap().len(), 2);
 }

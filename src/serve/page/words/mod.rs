@@ -2,8 +2,10 @@
 //!
 //! Both languages stand side by side in one table, so that a word that lacks one does not compile.
 
+mod said;
 mod table;
 
+pub(crate) use said::said;
 pub(crate) use table::{EN, KO, Words};
 
 /// A language of the pages.

@@ -1,5 +1,6 @@
 //! A connection to a broker that is made again where it is lost.
 
+use crate::serve::line::backoff::Backoff;
 use rumqttc::{Client, Connection, Event, MqttOptions, Outgoing, Packet, QoS};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How soon somebody who waits hears of a change that nobody told.
 const HEAR: Duration = Duration::from_millis(25);
-/// The first pause between tries to connect; each is twice as long as the one before.
+/// The first pause between tries to connect, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a broker may take to say that it has the status; looked at when something is heard of it.
@@ -154,15 +155,14 @@ impl Session {
 
 /// Connects again and again, until the session is closed.
 fn keep_connected(options: &MqttOptions, shared: &Shared) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let (client, mut connection) = Client::new(options.clone(), REQUESTS);
-        let why = serve(client, &mut connection, shared, &mut pause);
+        let why = serve(client, &mut connection, shared, &mut backoff);
         // Ends the connection, whatever it waits for.
         drop(connection);
         tracing::debug!(why, "no connection to a broker");
-        let until = Instant::now() + pause;
-        pause = (2 * pause).min(LONGEST_PAUSE);
+        let until = Instant::now() + backoff.pause();
         let mut state = shared.lock();
         match state.phase {
             Phase::Connecting | Phase::Up(_) => shared.lose(&mut state, why),
@@ -181,7 +181,7 @@ fn keep_connected(options: &MqttOptions, shared: &Shared) {
 }
 
 /// Serves one connection; gives why it ended. Where it was good for something, the next pause is short again.
-fn serve(client: Client, connection: &mut Connection, shared: &Shared, pause: &mut Duration) -> String {
+fn serve(client: Client, connection: &mut Connection, shared: &Shared, backoff: &mut Backoff) -> String {
     // Until the broker knows that the line is online, nobody else has the client.
     let mut client = Some(client);
     let begun = Instant::now();
@@ -207,7 +207,7 @@ fn serve(client: Client, connection: &mut Connection, shared: &Shared, pause: &m
             Event::Incoming(Packet::PubAck(_)) => match client.take() {
                 // That of the status.
                 Some(client) => {
-                    *pause = FIRST_PAUSE;
+                    backoff.reset();
                     shared.change(|state| {
                         (state.n_sent, state.n_acked) = (0, 0);
                         state.phase = Phase::Up(client);
