@@ -2,7 +2,7 @@
 
 use super::asked::Asked;
 use super::made;
-use super::query::ListQuery;
+use super::query::ListAddress;
 use crate::serve::http::app::App;
 use crate::serve::http::problem::Problem;
 use crate::serve::page::{self, views};
@@ -49,7 +49,7 @@ pub(super) async fn jobs(State(app): State<App>, asked: Asked, Query(query): Que
 /// A page of results.
 fn listing(
     station: &Station,
-    query: &ListQuery,
+    query: &ListAddress,
     filter: &Filter,
     base: &str,
     api: &str,
@@ -74,7 +74,7 @@ pub(super) async fn job(
     State(app): State<App>,
     asked: Asked,
     Path(id): Path<i64>,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<ListAddress>,
 ) -> Response {
     let view = move |station: &Station| -> Result<views::OneJob, Problem> {
         let job = station.job(id)?;
@@ -89,7 +89,7 @@ pub(super) async fn job(
 }
 
 /// `/history`.
-pub(super) async fn history(State(app): State<App>, asked: Asked, Query(query): Query<ListQuery>) -> Response {
+pub(super) async fn history(State(app): State<App>, asked: Asked, Query(query): Query<ListAddress>) -> Response {
     let view = move |station: &Station| -> Result<views::History, Problem> {
         let filter = query.filter()?;
         let days = station.store.trends((filter.line, filter.detector.as_deref()), DAYS)?;
@@ -116,12 +116,12 @@ pub(super) async fn result(
     State(app): State<App>,
     asked: Asked,
     Path(id): Path<i64>,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<ListAddress>,
 ) -> Response {
     asked.page(app.block(move |station| one(station, id, &query)).await, page::result)
 }
 
-fn one(station: &Station, id: i64, query: &ListQuery) -> Result<views::OneResult, Problem> {
+fn one(station: &Station, id: i64, query: &ListAddress) -> Result<views::OneResult, Problem> {
     let found = station.store.result(id)?;
     let filter = query.filter()?;
     let narrowed = query.address();

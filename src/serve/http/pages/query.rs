@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// What is asked of a list; empty is as left out.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ListQuery {
+pub(super) struct ListAddress {
     verdict: String,
     search: String,
     sort: String,
@@ -21,7 +21,7 @@ pub(super) struct ListQuery {
     pub(super) after: String,
 }
 
-impl ListQuery {
+impl ListAddress {
     /// What is narrowed to.
     ///
     /// # Errors
