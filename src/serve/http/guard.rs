@@ -46,7 +46,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// The language of whoever asks: the one that was chosen on the page, or the one that the browser prefers.
-pub(super) fn language(headers: &HeaderMap) -> Lang {
+fn preferred(headers: &HeaderMap) -> Lang {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     cookie(headers, "lang").and_then(Lang::of_tag).unwrap_or_else(|| Lang::of_header(accepted))
 }
@@ -56,7 +56,7 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     let (begun, id) = (Instant::now(), new_secret()[..12].to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("other", |route| route.as_str()).to_owned();
-    let lang = language(request.headers());
+    let lang = preferred(request.headers());
     let mut response = REQUEST.scope(id.clone(), LANG.scope(lang, next.run(request))).await;
     let status = response.status().as_u16();
     app.station.metrics.answered(&route, status, begun.elapsed());

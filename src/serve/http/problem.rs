@@ -19,6 +19,11 @@ task_local! {
     pub(super) static LANG: Lang;
 }
 
+/// The language of whoever asks; English outside of a request.
+pub(super) fn language() -> Lang {
+    LANG.try_with(|lang| *lang).unwrap_or_default()
+}
+
 /// Why a request is refused, and the way out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(in crate::serve) struct Problem {
@@ -78,7 +83,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
-        self.detail = said(LANG.try_with(|lang| *lang).unwrap_or_default(), &self.detail);
+        self.detail = said(language(), &self.detail);
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -1,8 +1,8 @@
 //! What a page is asked with, and how it is answered.
 
 use crate::serve::http::app::App;
-use crate::serve::http::guard::{LOCAL, Reader, cookie, language};
-use crate::serve::http::problem::{Problem, REQUEST};
+use crate::serve::http::guard::{LOCAL, Reader, cookie};
+use crate::serve::http::problem::{Problem, REQUEST, language};
 use crate::serve::http::sign_in::Caller;
 use crate::serve::page;
 use crate::serve::page::views::{Failure, Shell};
@@ -16,7 +16,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 pub(super) fn shell(headers: &HeaderMap, caller: Option<&Caller>, path: &str) -> Shell {
     let theme = cookie(headers, "theme").filter(|theme| ["light", "dark"].contains(theme)).unwrap_or("auto");
     Shell {
-        lang: language(headers),
+        lang: language(),
         theme: theme.to_owned(),
         user: caller.filter(|caller| caller.name != LOCAL).map(|caller| caller.name.clone()),
         role: caller.map_or_else(String::new, |caller| caller.role.to_string()),
