@@ -6,7 +6,7 @@ use super::layout::{self, Part, Purpose};
 use super::place::GROUND_TRUTH;
 use super::sorting::sort;
 use super::walk::{Walk, require_folder};
-use super::{DatasetError, LayoutHints, Listing, Notes, domains, listing};
+use super::{DatasetError, Label, LayoutHints, Listing, Notes, domains, listing};
 
 /// [`labelled_as`] without hints.
 ///
@@ -27,9 +27,24 @@ pub fn labelled(root: &Path, domain: Option<&str>) -> Result<Listing, DatasetErr
 /// If there is no such folder, nothing that tells normal images from others, or no image, if several domains leave a
 /// choice, if the chosen domain is not there, or if `hints` do not fit.
 pub fn labelled_as(root: &Path, domain: Option<&str>, hints: &LayoutHints) -> Result<Listing, DatasetError> {
+    list(root, domain, hints, Purpose::Evaluate)
+}
+
+/// Lists the defective images of `root`: of a labelled data set as [`labelled_as`] takes it, of folders of defects without normal
+/// images beside them (one folder per defect, masks in `ground_truth` or beside the images), or of one folder of images.
+///
+/// # Errors
+/// As [`labelled_as`]; no defective image is none.
+pub fn defects_as(root: &Path, hints: &LayoutHints) -> Result<Listing, DatasetError> {
+    let mut listing = list(root, None, hints, Purpose::Defects)?;
+    listing.samples.retain(|sample| sample.label == Some(Label::Anomalous));
+    Ok(listing)
+}
+
+fn list(root: &Path, domain: Option<&str>, hints: &LayoutHints, purpose: Purpose) -> Result<Listing, DatasetError> {
     require_folder(root)?;
     domains::check_agrees(root, domain)?;
-    let described = layout::describe(root, domain, hints, Purpose::Evaluate)?;
+    let described = layout::describe(root, domain, hints, purpose)?;
     let mut walk = Walk::default();
     walk.skipped.extend_from_slice(described.rule.passed_over());
     for folder in &described.walk {

@@ -40,7 +40,7 @@ pub(crate) use apart::renamed_apart;
 pub use conditions::{ConditionTable, MAX_TABLE_BYTES};
 pub use error::DatasetError;
 pub use inputs::{inputs, inputs_as};
-pub use labelled::{labelled, labelled_as};
+pub use labelled::{defects_as, labelled, labelled_as};
 pub use layout::{Layout, LayoutHints};
 pub use look_at::look_at;
 pub use names::{path_from_text, path_text};

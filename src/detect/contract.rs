@@ -1,6 +1,9 @@
 //! What every detector keeps.
 
-use super::{Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, PartLevels, Patches, Scoring, View};
+use super::{
+    Canvas, DetectError, Distances, Drawn, FeaturePipeline, Inside, PartLevels, Patches, Scoring, Stage, StageClock,
+    View,
+};
 use crate::bank::{BankError, Describer, MemoryBank};
 use crate::bundle::Section;
 use crate::condition::{Admission, Gate, Policy, Pooling};
@@ -51,7 +54,7 @@ pub trait Detector: Send + Sync {
             let in_tiles = |(i, image): (usize, &&Image)| self.score_in_tiles(image, &|pooled| admit(i, pooled), asked);
             return images.iter().enumerate().map(in_tiles).collect();
         }
-        let (features, seen) = self.features().features(images)?;
+        let (features, seen) = asked.timed(Stage::Network, || self.features().features(images))?;
         let describer = Describer::new(&features, self.features().descriptor())?;
         let (grid, pipeline) = (describer.grid, self.features());
         let one = |(i, image): (usize, &&Image)| {
@@ -75,7 +78,7 @@ pub trait Detector: Send + Sync {
             let descriptors = asked.keep_descriptors.then_some(rows);
             Ok(Scored { pooled, ..Scored::of(drawn, (grid, inside), placement, admission, descriptors) })
         };
-        images.par_iter().enumerate().map(one).collect()
+        asked.timed(Stage::Comparing, || images.par_iter().enumerate().map(one).collect())
     }
 
     /// The answer to one image in tiles: [`Self::score_described`] gets the patches of each tile, and what it says of all of them is
@@ -94,7 +97,8 @@ pub trait Detector: Send + Sync {
         // Where a gate sees descriptors, the network runs twice: those of a large image are not kept.
         let admission = admit(&|| pipeline.pooled_in_tiles(image, &tiling))?;
         let (mut said, mut kept, mut pooling): (_, _, Option<Pooling>) = (vec![], vec![], None);
-        pipeline.describe_tiles(image, &tiling, |tiles, dim| {
+        for tiles in tiling.pieces() {
+            let (tiles, dim) = asked.timed(Stage::Network, || pipeline.describe_some(image, &tiling, tiles))?;
             let start = said.len();
             let score = |(i, rows): (usize, &Vec<f32>)| {
                 let patches = Patches { rows, grid: tiling.grid, places: Some(tiling.places(start + i)) };
@@ -104,15 +108,15 @@ pub trait Detector: Send + Sync {
                 let pooling = pooling.get_or_insert_with(|| Pooling::new(dim));
                 tiles.iter().for_each(|rows| pooling.add(rows));
             }
-            said.extend(tiles.par_iter().enumerate().map(score).collect::<Result<Vec<_>, _>>()?);
+            let score_all = || tiles.par_iter().enumerate().map(score).collect::<Result<Vec<_>, _>>();
+            said.extend(asked.timed(Stage::Comparing, score_all)?);
             if asked.keep_descriptors {
                 kept.resize(tiling.grid.n_patches() * dim, 0.0);
                 for (i, rows) in tiles.iter().enumerate() {
                     tiling.keep(start + i, rows, &mut kept, dim);
                 }
             }
-            Ok::<_, DetectError>(())
-        })?;
+        }
         let (inside, placement) = (tiling.inside.clone(), pipeline.preprocessing().placement(size.0, size.1));
         let order = Some(&*tiling.order);
         let on = Canvas { grid: tiling.grid, inside: inside.as_deref(), order, placement: &placement };
@@ -190,7 +194,7 @@ pub trait Detector: Send + Sync {
 pub type JoiningOf<'a> = (&'a [Vec<PartLevels>], &'a [View]);
 
 /// What is asked of a detector.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
     /// The views to score under, at least one.
     pub views: &'a [View],
@@ -198,6 +202,17 @@ pub struct Asked<'a> {
     pub keep_descriptors: bool,
     /// Whether pooled descriptors are wanted ([`Gate::pooled`]).
     pub pools: bool,
+    /// Told where the time goes, if anybody asks.
+    pub clock: Option<&'a StageClock>,
+}
+
+impl Asked<'_> {
+    fn timed<T>(&self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        match self.clock {
+            Some(clock) => clock.time(stage, work),
+            None => work(),
+        }
+    }
 }
 
 /// What a detector says of one image, before anything is decided.

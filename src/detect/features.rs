@@ -24,9 +24,6 @@ pub struct PipelineSpec {
     pub descriptor: DescriptorSpec,
 }
 
-/// Tiles that go through the network at a time.
-pub(super) const TILES_AT_A_TIME: usize = 8;
-
 /// A network, ready to describe images.
 pub struct FeaturePipeline {
     pub(super) source: Box<dyn FeatureSource>,
@@ -221,7 +218,7 @@ impl FeaturePipeline {
         tiling: &Tiling,
         mut receive: impl FnMut(Vec<Vec<f32>>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        for tiles in tiling.tiles.chunks(TILES_AT_A_TIME) {
+        for tiles in tiling.pieces() {
             let (rows, dim) = self.describe_some(image, tiling, tiles)?;
             receive(rows, dim)?;
         }
@@ -229,7 +226,7 @@ impl FeaturePipeline {
     }
 
     /// The rows of some tiles, and values of each row.
-    fn describe_some(
+    pub(super) fn describe_some(
         &self,
         image: &Image,
         tiling: &Tiling,

@@ -6,6 +6,7 @@
 mod augment;
 mod autoencoder;
 mod built_in;
+mod clock;
 mod combined;
 mod contract;
 mod described;
@@ -32,6 +33,7 @@ mod training;
 mod view;
 
 pub use augment::Augment;
+pub use clock::{Stage, StageClock};
 pub(crate) use combined::{FittedPart, Said, joined, leave_out, levels_of, standardised};
 pub use combined::{Level, PartLevels};
 pub(crate) use contract::strongest;

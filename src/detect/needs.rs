@@ -1,7 +1,8 @@
 //! What images take on their way through a pipeline.
 
 use super::DetectError;
-use super::features::{FeaturePipeline, TILES_AT_A_TIME};
+use super::features::FeaturePipeline;
+use super::tiling::TILES_AT_A_TIME;
 use crate::flow::{Flow, Needs, Pace};
 use crate::image::{Preprocessing, Reading, Tiles};
 

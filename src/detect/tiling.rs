@@ -6,6 +6,9 @@ use crate::model::Grid;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Tiles that go through the network at a time.
+pub(super) const TILES_AT_A_TIME: usize = 8;
+
 /// In which order the patches of an image are described, where that is not the order of the grid.
 #[derive(Debug, PartialEq)]
 pub struct Order {
@@ -68,6 +71,11 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
+    /// The tiles that the network sees together, one lot after the other.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[Tile]> {
+        self.tiles.chunks(TILES_AT_A_TIME)
+    }
+
     /// The grid of an image of `size` (rows, columns) whose tiles are described on the grid `of_tile`.
     pub(super) fn grid(input: &Preprocessing, size: (usize, usize), of_tile: Grid) -> Grid {
         let (height_px, width_px) = input.placement(size.0, size.1).input_px();

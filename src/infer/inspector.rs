@@ -5,7 +5,7 @@ use super::levels::Levels;
 use crate::bank::{MemoryBank, PatchDescriptors};
 use crate::bundle::Manifest;
 use crate::condition::{Admission, Alike, Condition, Gate, GateUse, Policy};
-use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Pooled, Scored, View};
+use crate::detect::{Asked, DetectError, Detector, FeaturePipeline, Pooled, Scored, StageClock, View};
 use crate::flow::{Flow, Pace};
 use crate::image::{Image, Preprocessing, Reading, Tiles};
 use crate::model::Precision;
@@ -15,9 +15,11 @@ use std::num::NonZeroUsize;
 
 /// What is kept of an image beside its scores.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Keeps {
+pub(super) struct Keeps<'a> {
     pub(super) descriptors: bool,
     pub(super) pooled: bool,
+    /// And told of the time it takes.
+    pub(super) clock: Option<&'a StageClock>,
 }
 
 /// A fitted detector on a device, with what its scores mean.
@@ -234,7 +236,7 @@ impl Inspector {
         let names = &self.manifest.calibration.views;
         let views: Vec<View> =
             names.iter().map(|name| DetectError::parse("calibration.views", name)).collect::<Result<_, _>>()?;
-        self.score_as(images, conditions, Asked { views: &views, keep_descriptors: false, pools: false })
+        self.score_as(images, conditions, Asked { views: &views, ..Asked::default() })
     }
 
     pub(super) fn score_under(
@@ -242,13 +244,13 @@ impl Inspector {
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
-        Keeps { descriptors: keep_descriptors, pooled: pools }: Keeps,
+        Keeps { descriptors: keep_descriptors, pooled: pools, clock }: Keeps<'_>,
     ) -> Result<Vec<Scored>, DetectError> {
         if calibration == Calibration::Density && !self.levels.keys().any(|view| view.by_density) {
             return Err(DetectError::NoDensity);
         }
         let views = [calibration.view(self.policy)];
-        self.score_as(images, conditions, Asked { views: &views, keep_descriptors, pools })
+        self.score_as(images, conditions, Asked { views: &views, keep_descriptors, pools, clock })
     }
 
     fn score_as(
@@ -273,18 +275,18 @@ impl Inspector {
         conditions: &[Option<&str>],
         calibration: Calibration,
     ) -> Result<Vec<Inspection>, DetectError> {
-        self.inspect_and_pool(images, conditions, calibration, self.pools)
+        let keeps = Keeps { pooled: self.pools, ..Keeps::default() };
+        self.inspect_and_keep(images, conditions, calibration, keeps)
     }
 
     /// As [`Self::inspect`], with [`Inspection::pooled`] where it is wanted.
-    pub(super) fn inspect_and_pool(
+    pub(super) fn inspect_and_keep(
         &self,
         images: &[&Image],
         conditions: &[Option<&str>],
         calibration: Calibration,
-        pooled: bool,
+        keeps: Keeps<'_>,
     ) -> Result<Vec<Inspection>, DetectError> {
-        let keeps = Keeps { descriptors: false, pooled };
         let scored = self.score_under(images, conditions, calibration, keeps)?;
         scored.into_iter().map(|scored| self.decide(scored, calibration)).collect()
     }

@@ -23,4 +23,4 @@ pub use explain::{
 };
 pub use inspection::{Calibration, Inspection};
 pub use inspector::Inspector;
-pub use stream::{Inspecting, Item, inspect_all, inspect_and};
+pub use stream::{Inspecting, Item, StageTimes, inspect_all, inspect_and};

@@ -1,15 +1,16 @@
 //! Many files through one inspector.
 
+use super::inspector::Keeps;
 use super::{Calibration, ExplainPlan, Explanation, Inspection, Inspector};
 use crate::dataset::{ConditionTable, Sample};
-use crate::detect::DetectError;
+use crate::detect::{DetectError, Stage, StageClock};
 use crate::flow::{Decoded, Origin, Pace, Share, in_batches};
 use crate::image::{Image, ImageError};
 use crate::progress::Progress;
 use rayon::prelude::*;
 use std::sync::mpsc::sync_channel;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One file's outcome.
 pub struct Item<'a> {
@@ -19,10 +20,23 @@ pub struct Item<'a> {
     pub outcome: Result<(Image, Inspection), ImageError>,
     /// Time of its decoding, and its share of the time in which its batch was scored, in milliseconds.
     pub ms: f64,
+    /// How much of it went where.
+    pub stages: StageTimes,
     /// Why, where that was asked for.
     pub explanation: Option<Explanation>,
     /// Its part of the memory for images.
     _share: Option<Share>,
+}
+
+/// Where the time of an image goes, in milliseconds. Of a batch each image has its share.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTimes {
+    /// From the file to pixels.
+    pub decoding_ms: f64,
+    /// [`Stage::Network`].
+    pub network_ms: f64,
+    /// [`Stage::Comparing`].
+    pub comparing_ms: f64,
 }
 
 /// Inspects `samples` in order, at `pace`, and hands each outcome to `receive`. A file that can't be read is an
@@ -138,8 +152,11 @@ fn inspect_batch<'a>(what: Inspecting<'a>, decoded: Vec<Decoded<'_>>) -> Result<
         samples.iter().zip(&decoded).filter_map(|(s, d)| d.image.as_ref().ok().map(|image| (s, &**image))).collect();
     let conditions: Vec<Option<&str>> = readable.iter().map(|(s, _)| table.and_then(|t| t.get(s))).collect();
     let images: Vec<&Image> = readable.iter().map(|(_, image)| *image).collect();
-    let mut inspections = inspect_each(what, &images, &conditions)?.into_iter();
-    let shared_ms = start.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
+    let clock = StageClock::default();
+    let mut inspections = inspect_each(what, &images, &conditions, &clock)?.into_iter();
+    let share_ms = |of: Duration| of.as_secs_f64() * 1e3 / samples.len() as f64;
+    let shared_ms = share_ms(start.elapsed());
+    let [network_ms, comparing_ms] = [Stage::Network, Stage::Comparing].map(|stage| share_ms(clock.spent(stage)));
     let items = samples.iter().zip(decoded).filter_map(|(sample, Decoded { image, ms, share, .. })| {
         let (outcome, explanation) = match image {
             Ok(image) => match inspections.next()? {
@@ -148,7 +165,8 @@ fn inspect_batch<'a>(what: Inspecting<'a>, decoded: Vec<Decoded<'_>>) -> Result<
             },
             Err(error) => (Err(error), None),
         };
-        Some(Item { sample, outcome, ms: ms + shared_ms, explanation, _share: share })
+        let stages = StageTimes { decoding_ms: ms, network_ms, comparing_ms };
+        Some(Item { sample, outcome, ms: ms + shared_ms, stages, explanation, _share: share })
     });
     Ok(items.collect())
 }
@@ -162,6 +180,7 @@ fn inspect_each(
     what: Inspecting<'_>,
     images: &[&Image],
     conditions: &[Option<&str>],
+    clock: &StageClock,
 ) -> Result<Vec<Said>, DetectError> {
     let Inspecting { inspector, calibration, explain, pools, .. } = what;
     let unscorable = |image: &Image, reason: String| {
@@ -171,12 +190,13 @@ fn inspect_each(
     if images.is_empty() {
         return Ok(vec![]);
     }
+    let keeps = Keeps { descriptors: false, pooled: pools || inspector.pools, clock: Some(clock) };
     let found = match explain {
         None => inspector
-            .inspect_and_pool(images, conditions, calibration, pools || inspector.pools)
+            .inspect_and_keep(images, conditions, calibration, keeps)
             .map(|all| all.into_iter().map(|inspection| (inspection, None)).collect::<Vec<_>>()),
         Some(plan) => inspector
-            .explain_each(images, conditions, calibration, &plan)
+            .explain_each(images, conditions, calibration, &plan, Some(clock))
             .map(|all| all.into_iter().map(|why| (why.inspection.clone(), Some(why))).collect()),
     };
     match found {
@@ -191,7 +211,7 @@ fn inspect_each(
         Err(error) if !error.is_of_one_image() => Err(error),
         Err(error) if images.len() == 1 => Ok(vec![Err(unscorable(images[0], error.to_string()))]),
         Err(_) => {
-            let alone = |i: usize| inspect_each(what, &images[i..=i], &conditions[i..=i]);
+            let alone = |i: usize| inspect_each(what, &images[i..=i], &conditions[i..=i], clock);
             let each: Vec<_> = (0..images.len()).map(alone).collect::<Result<_, _>>()?;
             Ok(each.into_iter().flatten().collect())
         }

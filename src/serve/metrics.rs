@@ -2,6 +2,7 @@
 
 use super::clock::now_ms;
 use super::store::Pending;
+use crate::infer::StageTimes;
 use crate::report::ResultRow;
 use crate::score::Verdict;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -37,6 +38,11 @@ struct OfRequest {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfStage {
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfLine {
     line: String,
 }
@@ -46,6 +52,7 @@ pub(super) struct Metrics {
     registry: Registry,
     images: Family<OfImage, Counter>,
     image_seconds: Histogram,
+    stage_seconds: Family<OfStage, Histogram>,
     wait_seconds: Histogram,
     scores: Family<OfDetector, Histogram>,
     requests: Family<OfRequest, Counter>,
@@ -77,6 +84,7 @@ impl Metrics {
             registry: Registry::with_prefix("pcore"),
             images: Family::default(),
             image_seconds: times(),
+            stage_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             wait_seconds: times(),
             scores: Family::new_with_constructor(|| Histogram::new(SCORES)),
             requests: Family::default(),
@@ -90,6 +98,12 @@ impl Metrics {
         registry.register("images", "Images with a result", own.images.clone());
         let unit = Unit::Seconds;
         registry.register_with_unit("image", "Time spent on an image", unit.clone(), own.image_seconds.clone());
+        registry.register_with_unit(
+            "stage",
+            "Time spent on an image by stage: decoding, network, comparing, storing",
+            unit.clone(),
+            own.stage_seconds.clone(),
+        );
         registry.register_with_unit(
             "result_wait",
             "From an image accepted to its result",
@@ -115,16 +129,27 @@ impl Metrics {
     }
 
     /// An image has its result.
-    pub(super) fn inspected(&self, item: &Pending, row: &ResultRow) {
+    pub(super) fn inspected(&self, item: &Pending, row: &ResultRow, stages: StageTimes) {
         let verdict = row.verdict.map_or("failed", Verdict::as_str);
         self.images.get_or_create(&OfImage { detector: item.detector.clone(), verdict }).inc();
         if let Some(ms) = row.ms {
             self.image_seconds.observe(ms / 1e3);
+            let StageTimes { decoding_ms, network_ms, comparing_ms } = stages;
+            for (stage, ms) in [("decoding", decoding_ms), ("network", network_ms), ("comparing", comparing_ms)] {
+                self.stage_seconds.get_or_create(&OfStage { stage }).observe(ms / 1e3);
+            }
         }
         self.wait_seconds.observe((now_ms() - item.accepted_at).max(0) as f64 / 1e3);
         if let Some(score) = row.score {
             self.scores.get_or_create(&OfDetector { detector: item.detector.clone() }).observe(score.into());
         }
+    }
+
+    /// So many results were stored in that time.
+    pub(super) fn stored(&self, n_results: usize, after: Duration) {
+        let stage = self.stage_seconds.get_or_create(&OfStage { stage: "storing" });
+        let share = after.as_secs_f64() / n_results as f64;
+        (0..n_results).for_each(|_| stage.observe(share));
     }
 
     /// A request was answered.

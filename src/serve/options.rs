@@ -3,10 +3,13 @@
 use crate::flow::Pace;
 use crate::image::Limits;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 /// The smallest number of characters of a password.
 pub const LEAST_PASSWORD: usize = 10;
+/// Requests in a second of one address: more than a page with all its pictures asks for.
+const MAX_REQUESTS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 /// What a server is told.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct ServeOptions {
     pub idle_timeout_s: u64,
     /// Seconds that somebody waits for an answer of `inspect`.
     pub answer_timeout_s: u64,
+    /// Requests in a second that one address is answered.
+    pub max_requests: NonZeroU32,
     /// Connections at a time.
     pub max_connections: usize,
     /// Whether cookies go over HTTPS alone: behind a proxy that speaks it.
@@ -61,6 +66,7 @@ impl ServeOptions {
             header_timeout_s: 10,
             idle_timeout_s: 30,
             answer_timeout_s: 60,
+            max_requests: MAX_REQUESTS,
             max_connections: 1024,
             secure_cookies: false,
             proxies: vec![],

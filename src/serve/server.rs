@@ -110,8 +110,8 @@ impl Server {
     }
 
     async fn accept(&self, listener: TcpListener, is_stopped: impl Fn() -> bool) {
-        let routes = router(App::new(Arc::clone(&self.station), Arc::clone(&self.lines)));
         let options = &self.station.options;
+        let routes = router(App::new(Arc::clone(&self.station), Arc::clone(&self.lines), options.max_requests));
         let mut builder = Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(options.header_timeout_s));
         let (graceful, room) = (GracefulShutdown::new(), Arc::new(Semaphore::new(options.max_connections)));

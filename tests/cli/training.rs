@@ -194,6 +194,11 @@ fn defects_are_learned_from_besides_and_one_among_the_normals_is_refused() {
     };
     let (without, with) = (figure("without.pcore"), figure("with.pcore"));
     assert!(with.0 >= without.0 && with.1 > without.1.max(0.9), "{with:?} with, {without:?} without");
+    // The same without normal images beside them, which were not learned from: nothing else is told to the training.
+    fs::rename(at.join("known/test/good"), at.join("good")).unwrap();
+    expect(0, &mut fit("alone.pcore", &["--defects", "known/test"]));
+    assert_eq!(figure("alone.pcore"), with);
+    fs::rename(at.join("good"), at.join("known/test/good")).unwrap();
     // A bank learns nothing of them, and says so; together with a head it may.
     let bank = ["fit", "--normal", "parts/train/good", "--bundle", "x.pcore", "--defects", "known"];
     let refused = text(&expect(2, pcore(at).args(bank)).stderr);

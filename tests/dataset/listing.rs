@@ -2,7 +2,7 @@
 
 use crate::shared::shared;
 use crate::trees::{HDMAP, MVTEC, names, tree};
-use pcore::dataset::{DatasetError, Label, Layout, Listing, Why, inputs, labelled, normals};
+use pcore::dataset::{DatasetError, Label, Layout, LayoutHints, Listing, Why, defects_as, inputs, labelled, normals};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -134,6 +134,42 @@ fn labelled_needs_a_good_folder_and_skips_loose_images() {
     let listing = labelled(loose.path(), None).unwrap();
     assert_eq!(names(&listing), ["test/good/0.png"]);
     assert!(listing.skipped.iter().any(|skipped| skipped.path.ends_with("loose.png")));
+}
+
+#[test]
+fn defects_need_no_normal_images_beside_them_and_are_never_taken_for_normal_ones() {
+    let list = |files: &[&str], below: &str| {
+        let tree = tree(files);
+        let listing = defects_as(&tree.path().join(below), &LayoutHints::default()).unwrap();
+        assert!(listing.samples.iter().all(|sample| sample.label == Some(Label::Anomalous)));
+        let told = listing.samples.iter().map(|sample| {
+            let mask = sample.mask.as_ref().map(|mask| mask.strip_prefix(tree.path().canonicalize().unwrap()).unwrap());
+            let mask = mask.map(|mask| mask.to_str().unwrap().to_owned());
+            (sample.name.clone(), sample.defect.clone(), mask)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let told = |name: &str, defect: Option<&str>, mask: Option<&str>| {
+        (name.to_owned(), defect.map(str::to_owned), mask.map(str::to_owned))
+    };
+    // A labelled data set, and the same without its normal images.
+    let masked = told("test/hole/0.png", Some("hole"), Some("ground_truth/hole/0_mask.png"));
+    let whole = ["train/good/1.png", "test/good/2.png", "test/hole/0.png", "ground_truth/hole/0_mask.png"];
+    assert_eq!(list(&whole, ""), [masked.clone()]);
+    assert_eq!(list(&["test/hole/0.png", "ground_truth/hole/0_mask.png"], ""), [masked]);
+    // One folder per defect, masks in a folder of their own or beside the images.
+    let folders = ["a/0.png", "b/1.png", "b/1_mask.png", "ground_truth/a/0_mask.png"];
+    let expected = [
+        told("a/0.png", Some("a"), Some("ground_truth/a/0_mask.png")),
+        told("b/1.png", Some("b"), Some("b/1_mask.png")),
+    ];
+    assert_eq!(list(&folders, ""), expected);
+    // The images themselves.
+    let loose = ["new/0.png", "new/0_mask.png", "new/1.png", "new/ground_truth/1.png"];
+    let expected = [told("0.png", None, Some("new/0_mask.png")), told("1.png", None, Some("new/ground_truth/1.png"))];
+    assert_eq!(list(&loose, "new"), expected);
+    // What is called as normal images are is none.
+    assert_eq!(list(&["ok/0.png", "dent/1.png"], ""), [told("dent/1.png", Some("dent"), None)]);
 }
 
 #[test]

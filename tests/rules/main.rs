@@ -12,6 +12,7 @@ mod documents;
 mod layers;
 mod licences;
 mod modules;
+mod said;
 mod settings;
 mod sizes;
 mod skipping;

@@ -1,6 +1,6 @@
 //! Who may do what, and what comes from elsewhere.
 
-use crate::support::{Fixture, Server, named, pcore};
+use crate::support::{Fixture, Server, eventually, named, pcore};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -89,6 +89,19 @@ fn passwords_are_not_guessed_and_short_ones_not_taken() {
     // Neither the password nor a secret is in the folder.
     let database = fs::read(data.path().join("data/pcore.sqlite3")).unwrap();
     assert!(!database.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()));
+}
+
+#[test]
+fn an_address_that_asks_too_often_is_told_when_it_is_answered_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-requests", "5"]);
+    let answers: Vec<_> = (0..40).map(|_| server.get("/api/v1/jobs")).collect();
+    let n_answered = answers.iter().filter(|answer| answer.status == 200).count();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("some are refused");
+    assert!((5..40).contains(&n_answered), "{n_answered} of 40");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.json()["detail"], "too many requests; wait a moment");
+    eventually("an answer", || (server.get("/api/v1/jobs").status == 200).then_some(()));
 }
 
 #[test]

@@ -248,6 +248,10 @@ fn figures_are_told_to_prometheus() {
     });
     for name in [
         "pcore_image_seconds_bucket",
+        "pcore_stage_seconds_count{stage=\"decoding\"} 1",
+        "pcore_stage_seconds_count{stage=\"network\"} 1",
+        "pcore_stage_seconds_count{stage=\"comparing\"} 1",
+        "pcore_stage_seconds_count{stage=\"storing\"} 1",
         "pcore_result_wait_seconds_count 1",
         "pcore_queue_depth 0",
         "pcore_http_requests_total",

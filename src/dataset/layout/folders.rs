@@ -7,7 +7,7 @@ use super::names::{Layout, LayoutHints, is_wanted};
 use super::paths::{beside_image, folders_below, named_masks};
 use super::rule::{Described, Kind, Part, Rule};
 use super::words::{ABNORMAL, MASKS, NORMAL, NORMAL_TEST, first_of, is_one_of};
-use super::{split, tree};
+use super::{split, test_folder};
 use crate::dataset::DatasetError;
 use crate::dataset::place::{GOOD, absolute};
 use crate::dataset::walk::subfolders;
@@ -140,7 +140,7 @@ pub(super) fn folder(root: &Path, hints: &LayoutHints) -> Result<Option<Describe
     }
     let masks = match named_masks(root, hints)? {
         Some(masks) => vec![masks],
-        None => all(&MASKS).into_iter().chain(tree::mask_folders(&place)).collect(),
+        None => all(&MASKS).into_iter().chain(test_folder::mask_folders(&place)).collect(),
     };
     let mut sets =
         FolderSets { normal: all(&NORMAL), normal_test: all(&NORMAL_TEST), anomalous, ..FolderSets::default() };

@@ -3,6 +3,7 @@
 
 mod beside;
 mod by_table;
+mod defects;
 mod folders;
 mod from_text;
 mod masks;
@@ -13,6 +14,7 @@ mod products;
 mod recognise;
 mod rule;
 mod split;
+mod test_folder;
 mod tree;
 mod words;
 
@@ -54,6 +56,7 @@ pub(super) fn describe(
         return named::describe(root, hints);
     }
     match hints.layout {
+        None if purpose == Purpose::Defects => defects::describe(root, root.to_path_buf(), Layout::Flat, hints),
         None | Some(Layout::Flat) => tree::flat(root, hints, purpose),
         Some(layout) => Err(refuse(root, layout)),
     }

@@ -88,8 +88,8 @@ fn one(
     match (purpose, holds(&[TRAIN]), holds(&[TEST, TEST_PUBLIC])) {
         (_, false, false) => return Ok(Err("no product: it holds neither train nor test")),
         (Purpose::Fit, false, true) => return Ok(Err("a product without training images")),
-        (Purpose::Evaluate, true, false) => return Ok(Err("a product without test images")),
-        (Purpose::Fit, true, _) | (Purpose::Evaluate, _, true) => {}
+        (Purpose::Evaluate | Purpose::Defects, true, false) => return Ok(Err("a product without test images")),
+        (Purpose::Fit, true, _) | (Purpose::Evaluate | Purpose::Defects, _, true) => {}
     }
     if recognise(folder, hints)?.is_some() {
         return Ok(Err("a data set of another layout than the products beside it"));

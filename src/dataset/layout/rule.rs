@@ -58,6 +58,8 @@ impl Kind {
 pub(in crate::dataset) enum Purpose {
     Fit,
     Evaluate,
+    /// Defective images alone are wanted: there may be no others.
+    Defects,
 }
 
 /// A data set whose layout is known.

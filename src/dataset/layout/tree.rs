@@ -3,35 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::masks::{MaskFinder, MaskNames, MaskPlace};
+use super::defects;
+use super::masks::MaskFinder;
 use super::names::{Layout, LayoutHints};
-use super::paths::{beside_image, folders_below, named_masks};
+use super::paths::{folders_below, named_masks};
 use super::rule::{Described, Kind, Normals, Part, Purpose, Rule, Said};
+use super::test_folder::{NOT_RGB, RGB, TestFolder};
 use super::words::{NORMAL, first_of, is_one_of};
-use crate::dataset::place::{GOOD, GROUND_TRUTH, TEST, TEST_PUBLIC, TRAIN, absolute};
+use crate::dataset::place::{GOOD, TEST, TEST_PUBLIC, TRAIN, absolute};
 use crate::dataset::walk::subfolders;
 use crate::dataset::{DatasetError, domains};
-
-/// Folders of masks beside `test`, or in it. `label` is none of them: it may be a defect.
-const MASK_FOLDERS: [&str; 5] = [GROUND_TRUTH, "groundtruth", "masks", "mask", "gt"];
-/// The folder of colour images in MVTec 3D-AD.
-const RGB: &str = "rgb";
-const NOT_RGB: &str = "points or other data of a 3D data set, no colour image";
-
-/// The folder that holds normal images and one folder per defect.
-#[derive(Debug)]
-pub(in crate::dataset) struct TestFolder {
-    /// Absolute.
-    at: PathBuf,
-    /// Names of the folders of normal images in it.
-    good: Vec<String>,
-    /// Absolute folders of masks that exist.
-    pub(super) mask_roots: Vec<PathBuf>,
-    /// Whether masks may lie in these folders themselves: where a stem cannot be that of two images.
-    is_shared: bool,
-    /// Whether each folder holds `rgb` and more.
-    is_3d: bool,
-}
 
 /// Whether a layout is one of these.
 pub(super) fn is_tree(layout: Layout) -> bool {
@@ -62,14 +43,15 @@ pub(super) fn describe(
     }
     match purpose {
         Purpose::Fit => normals(root, found.folder, &good, layout).map(Some),
+        Purpose::Defects if good.is_empty() => defects::describe(root, found.folder, layout, hints).map(Some),
         Purpose::Evaluate if good.is_empty() => Err(DatasetError::NoGood { path: found.folder, found: names }),
-        Purpose::Evaluate => test(root, found.folder, good, layout, hints).map(Some),
+        Purpose::Evaluate | Purpose::Defects => test(root, found.folder, good, layout, hints).map(Some),
     }
 }
 
 /// A folder without a recognised meaning.
 pub(super) fn flat(root: &Path, hints: &LayoutHints, purpose: Purpose) -> Result<Described, DatasetError> {
-    if purpose == Purpose::Evaluate {
+    if purpose != Purpose::Fit {
         return Err(DatasetError::NoGood { path: root.to_path_buf(), found: subfolders(root)? });
     }
     let mut described = normals(root, root.to_path_buf(), &[], Layout::Flat)?;
@@ -90,7 +72,7 @@ struct Entered {
 fn enter(root: &Path, domain: Option<&str>, purpose: Purpose) -> Result<Entered, DatasetError> {
     let parts: &[&str] = match purpose {
         Purpose::Fit => &[TRAIN],
-        Purpose::Evaluate => &[TEST, TEST_PUBLIC],
+        Purpose::Evaluate | Purpose::Defects => &[TEST, TEST_PUBLIC],
     };
     let mut at = Entered { folder: root.to_path_buf(), in_domain: false, is_inside: false, set: None };
     loop {
@@ -177,80 +159,6 @@ pub(super) fn shown_below(root: &Path, folders: &[PathBuf]) -> String {
     let below = folders.iter().filter_map(|folder| folder.strip_prefix(root).ok());
     let names: Vec<String> = below.map(|below| below.display().to_string()).filter(|name| !name.is_empty()).collect();
     names.join(", ")
-}
-
-impl TestFolder {
-    pub(super) fn new(at: PathBuf, good: Vec<String>, masks: Option<PathBuf>) -> Self {
-        let is_defect = |name: &String| !good.contains(name) && !is_one_of(name, &MASK_FOLDERS);
-        let n_defects = subfolders(&at).unwrap_or_default().iter().filter(|name| is_defect(name)).count();
-        let is_shared = masks.is_some() || n_defects == 1;
-        let mask_roots = match masks {
-            Some(masks) => vec![masks],
-            None => mask_folders(&at),
-        };
-        let is_3d = good.iter().any(|good| at.join(good).join(RGB).is_dir());
-        TestFolder { at, good, mask_roots, is_shared, is_3d }
-    }
-}
-
-impl Rule for TestFolder {
-    /// The first folder below `test` decides.
-    fn kind(&self, place: &Path, finder: &mut MaskFinder) -> Kind {
-        let folders = folders_below(&self.at, place);
-        let Some(first) = folders.first() else { return Kind::Unlabelled("neither in good/ nor in a defect folder") };
-        if is_one_of(first, &MASK_FOLDERS) || finder.is_beside_its_image(place) {
-            return Kind::Mask;
-        }
-        if self.is_3d {
-            match folders.get(1).map(String::as_str) {
-                Some(RGB) => {}
-                Some("gt") => return Kind::Mask,
-                _ => return Kind::NoImage(NOT_RGB),
-            }
-        }
-        if self.good.contains(first) {
-            Kind::normal(Part::Test)
-        } else {
-            Kind::anomalous(Part::Test, Some(first.clone()))
-        }
-    }
-
-    /// The last folder on the way to an image, below that of its label.
-    fn inner(&self, place: &Path, _walk: &[PathBuf]) -> Option<String> {
-        folders_below(&self.at, place).into_iter().skip(if self.is_3d { 2 } else { 1 }).last()
-    }
-
-    fn mask_places(&self, place: &Path) -> Vec<MaskPlace> {
-        let folders = folders_below(&self.at, place);
-        let (Some(defect), Some(parent)) = (folders.first(), place.parent()) else { return vec![] };
-        let inside: PathBuf = folders.iter().skip(1).collect();
-        let any = |folder: PathBuf| MaskPlace { folder, names: MaskNames::Any };
-        let mut places = vec![];
-        for root in &self.mask_roots {
-            places.push(any(root.join(defect).join(&inside)));
-            if self.is_shared {
-                places.push(any(root.join(&inside)));
-            }
-        }
-        if self.is_3d {
-            places.push(any(self.at.join(defect).join("gt")));
-        }
-        places.push(beside_image(parent, MaskNames::Suffixed));
-        places
-    }
-
-    fn mask_roots(&self) -> Vec<PathBuf> {
-        self.mask_roots.clone()
-    }
-}
-
-/// The folders of masks beside `test` and in it. Beside a folder of another name only `ground_truth` is meant.
-pub(super) fn mask_folders(test: &Path) -> Vec<PathBuf> {
-    let is_test = test.file_name().is_some_and(|name| name == TEST || name == TEST_PUBLIC);
-    let beside = if is_test { &MASK_FOLDERS[..] } else { &MASK_FOLDERS[..1] };
-    let beside = test.parent().into_iter().flat_map(|set| beside.iter().map(move |name| set.join(name)));
-    let inside = MASK_FOLDERS.iter().map(|name| test.join(name));
-    beside.chain(inside).filter(|folder| folder.is_dir()).collect()
 }
 
 /// What the folders above an image say of it, where no root says more; looks at each folder once.

@@ -11,7 +11,7 @@ use super::{Calibration, Inspection, Inspector};
 use crate::bank::{MemoryBank, Neighbours, Search};
 use crate::bundle::UNKNOWN;
 use crate::condition::{Condition, Policy};
-use crate::detect::{DetectError, Detector, Inside, PartScored, Patches, Scored, strongest};
+use crate::detect::{DetectError, Detector, Inside, PartScored, Patches, Scored, StageClock, strongest};
 use crate::image::Image;
 use crate::model::Grid;
 
@@ -124,7 +124,7 @@ impl Inspector {
         calibration: Calibration,
         plan: &ExplainPlan,
     ) -> Result<Explanation, DetectError> {
-        let explained = self.explain_each(&[image], &[condition], calibration, plan)?;
+        let explained = self.explain_each(&[image], &[condition], calibration, plan, None)?;
         explained.into_iter().next().ok_or(DetectError::NoThreshold)
     }
 
@@ -135,8 +135,10 @@ impl Inspector {
         conditions: &[Option<&str>],
         calibration: Calibration,
         plan: &ExplainPlan,
+        clock: Option<&StageClock>,
     ) -> Result<Vec<Explanation>, DetectError> {
-        let scored = self.score_under(images, conditions, calibration, Keeps { descriptors: true, pooled: true })?;
+        let keeps = Keeps { descriptors: true, pooled: true, clock };
+        let scored = self.score_under(images, conditions, calibration, keeps)?;
         scored.into_iter().zip(images).map(|(scored, image)| self.reasons(scored, image, calibration, plan)).collect()
     }
 

@@ -1,9 +1,12 @@
 //! What every handler is given.
 
 use super::problem::{Problem, REQUEST};
+use super::rate::Rate;
 use super::sign_in::SignIns;
 use crate::serve::line::Lines;
 use crate::serve::work::Station;
+use governor::Quota;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -16,13 +19,22 @@ pub(in crate::serve) struct App {
     pub(in crate::serve) station: Arc<Station>,
     pub(in crate::serve) lines: Arc<Lines>,
     pub(super) sign_ins: Arc<SignIns>,
+    /// Requests of all kinds.
+    pub(super) requests: Arc<Rate>,
     /// Turns to draw pictures: each takes the memory of an image and time of a core.
     drawing: Arc<Semaphore>,
 }
 
 impl App {
-    pub(in crate::serve) fn new(station: Arc<Station>, lines: Arc<Lines>) -> Self {
-        Self { station, lines, sign_ins: Arc::new(SignIns::new()), drawing: Arc::new(Semaphore::new(AT_A_TIME)) }
+    /// `max_requests`: those of one address in a second that are answered.
+    pub(in crate::serve) fn new(station: Arc<Station>, lines: Arc<Lines>, max_requests: NonZeroU32) -> Self {
+        Self {
+            station,
+            lines,
+            sign_ins: Arc::new(SignIns::new()),
+            requests: Arc::new(Rate::new(Quota::per_second(max_requests))),
+            drawing: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
     }
 
     /// Works where blocking hurts nobody: the database, files, pictures.

@@ -75,6 +75,11 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
 /// Finds out who makes the request, and refuses those from elsewhere.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = !request.uri().path().starts_with("/api/");
+    if let Some(From(address)) = request.extensions().get()
+        && let Err(problem) = app.requests.count(*address, "too many requests; wait a moment")
+    {
+        return problem.into_response();
+    }
     // The body is not looked at, and can't be shared between threads.
     let (mut parts, body) = request.into_parts();
     match identify(&app, &parts).await {

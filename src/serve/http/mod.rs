@@ -12,6 +12,7 @@ mod lines;
 mod pages;
 mod pictures;
 mod problem;
+mod rate;
 mod results;
 mod sign_in;
 mod system;

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::io;
+use std::time::Duration;
 use tokio::task_local;
 use utoipa::ToSchema;
 
@@ -37,13 +38,16 @@ pub(in crate::serve) struct Problem {
     detail: String,
     /// The number of the request, also in the log.
     request_id: Option<String>,
+    /// When it may be tried again.
+    #[serde(skip)]
+    after: Option<Duration>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("error").to_owned();
         let request_id = REQUEST.try_with(Clone::clone).ok();
-        Self { r#type: "about:blank", title, status: status.as_u16(), detail: detail.into(), request_id }
+        Self { r#type: "about:blank", title, status: status.as_u16(), detail: detail.into(), request_id, after: None }
     }
 
     pub(super) fn bad(detail: impl Into<String>) -> Self {
@@ -62,6 +66,12 @@ impl Problem {
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the server failed: {error}"))
+    }
+
+    /// The same, to be tried again after that time.
+    pub(super) fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
     }
 
     /// The same in the words of users.
@@ -85,9 +95,13 @@ impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
         self.detail = said(language(), &self.detail);
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let after = self.after.map(|wait| wait.as_secs_f64().ceil() as u64);
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(seconds) = after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }

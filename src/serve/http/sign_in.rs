@@ -1,14 +1,14 @@
 //! Passwords, sessions and tokens.
 
 use super::problem::Problem;
+use super::rate::Rate;
 use crate::serve::record::Role;
 use crate::serve::store::{Account, Store};
 use crate::serve::{LEAST_PASSWORD, ServeError};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use axum::http::StatusCode;
 use data_encoding::BASE64URL_NOPAD;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::Quota;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -23,13 +23,13 @@ const AT_A_TIME: usize = 2;
 
 /// Who tried to sign in.
 pub(super) struct SignIns {
-    tries: DefaultKeyedRateLimiter<IpAddr>,
+    tries: Rate,
     pub(super) hashing: Semaphore,
 }
 
 impl SignIns {
     pub(super) fn new() -> Self {
-        Self { tries: RateLimiter::keyed(Quota::per_minute(TRIES)), hashing: Semaphore::new(AT_A_TIME) }
+        Self { tries: Rate::new(Quota::per_minute(TRIES)), hashing: Semaphore::new(AT_A_TIME) }
     }
 
     /// Counts a try.
@@ -37,9 +37,7 @@ impl SignIns {
     /// # Errors
     /// Too many of them.
     pub(super) fn count(&self, from: IpAddr) -> Result<(), Problem> {
-        self.tries.retain_recent();
-        let many = |_| Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a minute");
-        self.tries.check_key(&from).map_err(many)
+        self.tries.count(from, "too many tries; wait a minute")
     }
 }
 

@@ -1,6 +1,6 @@
 //! A bucket of an object store that speaks S3.
 
-use super::backoff::agent;
+use super::remote::agent;
 use super::settings::StoreSettings;
 use rusty_s3::{Bucket as Address, Credentials, S3Action, UrlStyle};
 use std::time::Duration;

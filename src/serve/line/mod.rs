@@ -1,6 +1,5 @@
 //! Lines: where images come from, and where results go.
 
-mod backoff;
 #[cfg(feature = "s3")]
 mod bucket;
 mod check;
@@ -10,6 +9,7 @@ mod frames;
 mod listener;
 mod live;
 mod policy;
+mod remote;
 mod running;
 mod settings;
 mod settle;

@@ -6,7 +6,7 @@ mod modbus;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 
-use super::backoff::{Backoff, agent};
+use super::remote::{Backoff, agent};
 use super::settings::{BrokerSettings, SinkSettings};
 use crate::files::replace_unsynced;
 use crate::serve::record::FoundRecord;

@@ -3,8 +3,8 @@
 //! `line=ID/day=DAY/SEQ.parquet`, where `SEQ` is the sequence number of the first result: what is written again after a kill
 //! replaces what was there.
 
-use super::backoff::Backoff;
 use super::live::{Running, lock};
+use super::remote::Backoff;
 use super::settings::{SinkSettings, StoreSettings};
 use crate::files::replace_unsynced;
 use crate::report::{HistoryRow, history_table};

@@ -4,7 +4,7 @@ use super::Station;
 use super::drifts::SeenText;
 use super::hub::Event;
 use crate::dataset::Sample;
-use crate::infer::{Calibration, Inspecting, Item, inspect_and};
+use crate::infer::{Calibration, Inspecting, Item, StageTimes, inspect_and};
 use crate::job::{JobError, Opened};
 use crate::progress::Progress;
 use crate::report::ResultRow;
@@ -114,11 +114,16 @@ struct Keeping<'a> {
 }
 
 impl Keeping<'_> {
-    fn add(&mut self, item: &Pending, row: ResultRow, seen: Option<SeenText>) -> Result<(), Stopped> {
+    fn add(
+        &mut self,
+        item: &Pending,
+        (row, stages): (ResultRow, StageTimes),
+        seen: Option<SeenText>,
+    ) -> Result<(), Stopped> {
         if self.outcomes.is_empty() {
             self.since = Instant::now();
         }
-        self.station.metrics.inspected(item, &row);
+        self.station.metrics.inspected(item, &row, stages);
         let seen_text = seen.as_ref().and_then(|seen| serde_json::to_string(seen).ok());
         self.seen.push(seen);
         self.outcomes.push(Outcome { item: item.clone(), sha: self.sha.clone(), row, seen: seen_text });
@@ -130,7 +135,9 @@ impl Keeping<'_> {
         if outcomes.is_empty() {
             return Ok(());
         }
+        let start = Instant::now();
         let (kept, ended) = self.station.store.keep(&outcomes).map_err(Stopped::Store)?;
+        self.station.metrics.stored(outcomes.len(), start.elapsed());
         self.n_kept += outcomes.len();
         self.station.hub.done(&kept);
         let made = outcomes.iter().zip(&seen).filter(|(outcome, _)| kept.contains(&outcome.item.id));
@@ -205,7 +212,7 @@ fn inspect_by(opened: &Opened, batch: &[Pending], keeping: &mut Keeping<'_>) -> 
             Ok(found.map(|(image, said)| SeenText::of(&opened.inspector, image, said)))
         },
         |item, seen| {
-            let row = ResultRow::of(&item, station.wording);
+            let row = (ResultRow::of(&item, station.wording), item.stages);
             items.next().map_or(Ok(()), |pending| keeping.add(pending, row, seen.filter(|_| pending.line.is_some())))
         },
     )

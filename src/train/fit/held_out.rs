@@ -47,7 +47,7 @@ pub(super) fn calibrate(
             let labelled = Admission::certain(label[chunk[index]]);
             Ok(if own.condition.is_some() { own } else { labelled })
         };
-        let scored = detector.score(&images, &admit, Asked { views, keep_descriptors: false, pools: false })?;
+        let scored = detector.score(&images, &admit, Asked { views, ..Asked::default() })?;
         found.extend(scored.into_iter().zip(chunk).map(|(scored, image)| HeldOut {
             image: *image,
             map_maximum: scored.map.max(),

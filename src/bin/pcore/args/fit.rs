@@ -61,9 +61,10 @@ pub(crate) struct FitArgs {
     /// theirs too.
     #[arg(long, value_name = "DIR", help_heading = INPUT, hide_short_help = true)]
     pub(crate) roi_masks: Option<PathBuf>,
-    /// Labelled data set, as `pcore eval` takes it, whose defective images are learned from besides
+    /// Folder of defective images that are learned from besides: a labelled data set, or folders of defects alone
     ///
-    /// For --detector discriminative. Where an image has a mask, what is marked in it is learned as defective and what lies away from it as
+    /// For --detector discriminative. A labelled data set is one as `pcore eval` takes it; of folders without `good` beside them each
+    /// is a defect, with masks in ground_truth or beside the images (NAME_mask). Where an image has a mask, what is marked in it is learned as defective and what lies away from it as
     /// normal; without one, the 1 % of its patches least like the normal ones are. Test with other images.
     #[arg(long, value_name = "DIR", conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
     pub(crate) defects: Option<PathBuf>,

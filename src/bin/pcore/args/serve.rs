@@ -5,6 +5,7 @@ use super::headings::{INPUT, OUTPUT};
 use super::values::parse_bytes;
 use clap::{Args as ClapArgs, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
@@ -66,6 +67,9 @@ pub(crate) struct AccessArgs {
     /// The largest upload, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "4GiB")]
     pub(crate) max_upload: u64,
+    /// Requests in a second that one address is answered; the others are refused (429)
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) max_requests: NonZeroU32,
 }
 
 const EXAMPLES: &str = "\

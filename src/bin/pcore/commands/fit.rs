@@ -11,7 +11,7 @@ use crate::terminal;
 use anyhow::{Context as _, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
-use pcore::dataset::{self, Label, Sample};
+use pcore::dataset::{self, Sample};
 use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
@@ -74,12 +74,11 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     Ok(if n_failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// The defective images of a labelled data set.
+/// The defective images of a folder.
 fn defects(root: &Path, layout: &LayoutArgs) -> Result<Vec<Sample>> {
-    let listing = dataset::labelled_as(root, None, &layout.hints())?;
+    let listing = dataset::defects_as(root, &layout.hints())?;
     listed::say(&listing);
-    let samples: Vec<Sample> =
-        listing.samples.into_iter().filter(|sample| sample.label == Some(Label::Anomalous)).collect();
+    let samples = listing.samples;
     if samples.is_empty() {
         bail!("{} holds no defective images: what is not called good counts as one", root.display());
     }

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome> {
     options.keep_days = args.keep_days;
     options.proxies.clone_from(&args.access.proxy);
     options.max_request_bytes = args.access.max_upload;
+    options.max_requests = args.access.max_requests;
     options.pace = args.machine.pace();
     let server = Server::start(options, device, |text| as_typed(text).into_owned())?;
     let has_accounts = server.has_accounts()?;

@@ -1,6 +1,6 @@
 //! A connection to a broker that is made again where it is lost.
 
-use crate::serve::line::backoff::Backoff;
+use crate::serve::line::remote::Backoff;
 use rumqttc::{Client, Connection, Event, MqttOptions, Outgoing, Packet, QoS};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
