@@ -1,6 +1,6 @@
 //! Named points of the measured trade between time and accuracy.
 
-use super::{DetectError, PipelineSpec};
+use super::{DetectError, Metric, PipelineSpec};
 use crate::bank::{CoresetSize, DescriptorSpec};
 use crate::image::{Preprocessing, Resize};
 use crate::model::{DEFAULT_BACKBONE, PIXELS};
@@ -104,6 +104,13 @@ impl Preset {
         image_score: ImageScore::Max,
         sees: Sees::Patches,
     };
+
+    /// [`Self::whitening`] with this network and this metric: none where it is not known to gain anything (docs/quality.md), and none
+    /// for a cosine, which is one of rows as they are.
+    #[must_use]
+    pub fn whitening_with(&self, backbone: &str, metric: Metric) -> Option<f64> {
+        self.whitening.filter(|_| backbone == DEFAULT_BACKBONE && metric == Metric::L2)
+    }
 }
 
 /// Side of the square network input of a single part.
@@ -125,6 +132,10 @@ mod tests {
                 assert!(!scales.is_empty() && scales.is_sorted(), "{} {quality}", kind.name);
             }
         }
+        let preset = (Registry::built_in().kinds()[0].preset)(Quality::Balanced);
+        assert_eq!(preset.whitening_with(DEFAULT_BACKBONE, Metric::L2), preset.whitening);
+        assert_eq!(preset.whitening_with("resnet18", Metric::L2), None);
+        assert_eq!(preset.whitening_with(DEFAULT_BACKBONE, Metric::Cosine), None);
         assert!("good".parse::<Quality>().unwrap_err().to_string().contains("fast, balanced, best"));
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
 use pcore::dataset::{self, Sample};
-use pcore::detect::{DEFAULT_SIDE_PX, Metric, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
+use pcore::detect::{DEFAULT_SIDE_PX, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
 use pcore::model::DEFAULT_BACKBONE;
@@ -172,7 +172,7 @@ pub(super) fn plan(
     let preset = registry.preset(&method.detector.0[0].kind, method.quality);
     let options = options(method, training, preset);
     let sized = sized(method, preset);
-    let whitening = whitening(method, sized.len(), preset.whitening)?;
+    let whitening = whitening(method, sized.len(), preset)?;
     let part = |((kind, size), whitening): (&(String, (usize, usize)), Option<f64>)| -> Result<PartPlan> {
         let mut options = options.clone();
         options.whitening = whitening;
@@ -235,12 +235,11 @@ fn options(method: &MethodArgs, training: &TrainingOptions, preset: Preset) -> O
 }
 
 /// How each of the parts is whitened.
-fn whitening(method: &MethodArgs, n_parts: usize, preset: Option<f64>) -> Result<Vec<Option<f64>>> {
+fn whitening(method: &MethodArgs, n_parts: usize, preset: Preset) -> Result<Vec<Option<f64>>> {
     match &method.whiten[..] {
-        // A cosine is one of rows as they are, and with other networks whitening gained nothing.
         [] => {
-            let is_measured = method.pipeline.backbone.as_ref().is_none_or(|name| name == DEFAULT_BACKBONE);
-            Ok(vec![preset.filter(|_| is_measured && Metric::from(method.metric) == Metric::L2); n_parts])
+            let backbone = method.pipeline.backbone.as_deref().unwrap_or(DEFAULT_BACKBONE);
+            Ok(vec![preset.whitening_with(backbone, method.metric.into()); n_parts])
         }
         [one] => Ok(vec![one.0; n_parts]),
         all if all.len() == n_parts => Ok(all.iter().map(|own| own.0).collect()),
