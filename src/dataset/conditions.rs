@@ -178,7 +178,7 @@ pub(super) fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {
 
 /// The image a line names. Tables written on Windows separate folders by `\`; lines copied from results name some files in
 /// another way than they are called.
-fn key(folder: &Path, image: &str) -> Result<PathBuf, DatasetError> {
+pub(super) fn key(folder: &Path, image: &str) -> Result<PathBuf, DatasetError> {
     let as_written = folder.join(image);
     if as_written.exists() {
         return real_path(&as_written);

@@ -14,6 +14,7 @@
 //! damaged one is found, and named, when it is read.
 
 mod apart;
+mod boxes;
 mod conditions;
 mod content;
 mod domains;
@@ -37,6 +38,7 @@ mod unicode;
 mod walk;
 
 pub(crate) use apart::renamed_apart;
+pub use boxes::BoxTable;
 pub use conditions::{ConditionTable, MAX_TABLE_BYTES};
 pub use error::DatasetError;
 pub use inputs::{inputs, inputs_as};

@@ -51,11 +51,12 @@ pub use living::{GoingOn, Living, Merging};
 pub use method::{Defects, Fit, FitSize, Method, Pixels, SeeDefect, Training};
 pub(crate) use method::{distances_without, draw_without, go_on, leave_out_of};
 pub use options::{
-    Axis, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options, Scoring, Shape,
+    Axis, DEFAULT_CORESET, DEFAULT_MAP_NEIGHBOURS, Faults, MAX_CHANNELS, MAX_VERSIONS, MAX_WHITENING, Metric, Options,
+    Scoring, Shape,
 };
 pub use patchcore::station;
 pub use patches::Patches;
-pub use quality::{DEFAULT_CORESET, DEFAULT_SIDE_PX, Preset, Quality, Sees};
+pub use quality::{DEFAULT_SIDE_PX, Preset, Quality, Sees};
 pub use registry::{Growth, Kind, LivingOf, MethodOf, Open, Opening, Registry};
 pub(crate) use source::{FeatureSource, Network, Sight};
 pub use tiling::Order;

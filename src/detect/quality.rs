@@ -1,6 +1,6 @@
 //! Named points of the measured trade between time and accuracy.
 
-use super::{DetectError, Metric, PipelineSpec};
+use super::{DEFAULT_CORESET, DetectError, Metric, PipelineSpec};
 use crate::bank::{CoresetSize, DescriptorSpec};
 use crate::image::{Preprocessing, Resize};
 use crate::model::{DEFAULT_BACKBONE, PIXELS};
@@ -115,8 +115,6 @@ impl Preset {
 
 /// Side of the square network input of a single part.
 pub const DEFAULT_SIDE_PX: usize = 256;
-/// Share of the patches kept. The paper finds 1 % as good as 25 % (Roth et al., 2022, table 1), and far faster.
-pub const DEFAULT_CORESET: CoresetSize = CoresetSize::Ratio(0.01);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! What can go wrong between a file and pixels.
 
+use super::PixelBox;
 use std::path::{Path, PathBuf};
 
 /// Why an image could not be read, prepared or written.
@@ -97,6 +98,19 @@ pub enum ImageError {
         mask: (usize, usize),
         /// Rows and columns of the image.
         image: (usize, usize),
+    },
+    /// A rectangle that is not inside its image.
+    #[error(
+        "the rectangle {} x {} at column {}, row {} is not inside the image of {width_px} x {height_px} pixels",
+        found.width_px, found.height_px, found.left_px, found.top_px
+    )]
+    Box {
+        /// The rectangle.
+        found: PixelBox,
+        /// Rows of the image.
+        height_px: usize,
+        /// Columns of the image.
+        width_px: usize,
     },
     /// The file is larger, or claims to be larger, than the limits allow.
     #[error("{what} is {found}, the limit is {limit}; cut the image into pieces, or scale it down")]

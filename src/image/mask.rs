@@ -1,7 +1,7 @@
 //! Masks.
 
-use super::ImageError;
 use super::resize::nearest_index;
+use super::{ImageError, PixelBox};
 
 /// Which pixels are meant: in ground truth, those that are defective.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,24 @@ pub struct Mask {
 }
 
 impl Mask {
+    /// What lies in any of these rectangles.
+    ///
+    /// # Errors
+    /// [`ImageError::Box`] for one that is not inside the image.
+    pub fn of_boxes(boxes: &[PixelBox], (height_px, width_px): (usize, usize)) -> Result<Mask, ImageError> {
+        let mut values = vec![false; height_px * width_px];
+        for own in boxes {
+            let PixelBox { top_px, left_px, height_px: rows, width_px: columns } = *own;
+            if top_px + rows > height_px || left_px + columns > width_px {
+                return Err(ImageError::Box { found: *own, height_px, width_px });
+            }
+            for y in top_px..top_px + rows {
+                values[y * width_px + left_px..][..columns].fill(true);
+            }
+        }
+        Ok(Mask { values, height_px, width_px })
+    }
+
     /// The mask on another grid: `source = floor((target + 0.5) * source_size / target_size)` per
     /// axis, the convention of Pillow's `NEAREST`, in integers.
     pub fn resize_nearest(&self, height_px: usize, width_px: usize) -> Mask {

@@ -2,7 +2,7 @@
 
 use super::{GroupRule, TileRule, TrainError};
 use crate::condition::{ConditionRule, GateKind};
-use crate::dataset::Sample;
+use crate::dataset::{BoxTable, Sample};
 use crate::detect::{
     DEFAULT_SIDE_PX, DetectError, Method, Options, PipelineSpec, Preset, Quality, Registry, Scoring, Sees,
 };
@@ -122,6 +122,8 @@ pub struct FitPlan {
     pub parts: Vec<PartPlan>,
     /// Defective images to learn from besides, for methods that do; those with a mask tell where the defect is.
     pub defects: Vec<Sample>,
+    /// Rectangles around the defects of those without a mask, if any; what lies in them is learned as masks are.
+    pub defect_boxes: Option<BoxTable>,
     /// What is looked at of every image: patches elsewhere are neither learned nor scored. All of it without any. Pixels are
     /// those of the first image that can be read; other sizes are scaled.
     pub roi: Vec<RoiShape>,
@@ -197,6 +199,7 @@ impl FitPlan {
             registry: Registry::built_in().clone(),
             parts: vec![part],
             defects: vec![],
+            defect_boxes: None,
             roi: vec![],
             ignore: vec![],
             tiles: TileRule::Auto,

@@ -1,6 +1,8 @@
 //! Trainings that are set up in a file, recorded, killed and gone on with.
 
 use crate::support::{expect, pcore, text};
+use pcore::dataset::{LayoutHints, defects_as};
+use pcore::image::{Limits, Mask, read_mask, write_png_grey8};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,6 +16,80 @@ const PLAN: &str = "steps = 30\nbatch = 32\nschedule = 'restarts:1'\nclip_norm =
 [stop]\nfigure = 'watch'\npatience = 100\n[checkpoints]\nevery = 2\nbest = 1\n[record]\nevery = 1\n";
 const N_HEADS: usize = 4;
 const N_STEPS: usize = 30;
+
+/// The rectangle around a mask: left, top, width, height.
+fn around(mask: &Mask) -> [usize; 4] {
+    let places = mask.values.iter().enumerate().filter(|(_, is_marked)| **is_marked);
+    let (mut left, mut top, mut right, mut bottom) = (usize::MAX, usize::MAX, 0, 0);
+    for (at, _) in places {
+        let (y, x) = (at / mask.width_px, at % mask.width_px);
+        (left, top, right, bottom) = (left.min(x), top.min(y), right.max(x), bottom.max(y));
+    }
+    [left, top, right + 1 - left, bottom + 1 - top]
+}
+
+/// The defects of `known` with masks that are rectangles in `masked`, and in `bare` with the rectangles alone in a table.
+fn with_rectangles(at: &Path) {
+    let mut table = String::from("path,left,top,width,height\n");
+    for sample in defects_as(&at.join("known"), &LayoutHints::default()).unwrap().samples {
+        let mask = read_mask(sample.mask.as_ref().unwrap(), &Limits::default()).unwrap();
+        let (defect, name) = (sample.defect.unwrap(), sample.path.file_name().unwrap().to_str().unwrap().to_owned());
+        let [left, top, width, height] = around(&mask);
+        table += &format!("{defect}/{name},{left},{top},{width},{height}\n");
+        let inside = |at: usize| {
+            let (y, x) = (at / mask.width_px, at % mask.width_px);
+            (top..top + height).contains(&y) && (left..left + width).contains(&x)
+        };
+        let drawn: Vec<u8> = (0..mask.values.len()).map(|at| u8::from(inside(at)) * 255).collect();
+        let masks = at.join("masked/ground_truth").join(&defect);
+        fs::create_dir_all(&masks).unwrap();
+        write_png_grey8(&masks.join(&name), &drawn, mask.height_px, mask.width_px).unwrap();
+        for side in ["bare", "masked"] {
+            fs::create_dir_all(at.join(side).join(&defect)).unwrap();
+            fs::copy(&sample.path, at.join(side).join(&defect).join(&name)).unwrap();
+        }
+    }
+    fs::write(at.join("bare/boxes.csv"), &table).unwrap();
+}
+
+#[test]
+fn rectangles_around_defects_teach_what_masks_of_them_do() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    for (out, seed, train) in [("parts", "1", "24"), ("known", "2", "0")] {
+        let shape = ["synth", "part", "--size", "64", "--good", "8", "--train", train, "--each", "5"];
+        expect(0, pcore(at).args(shape).args(["--out", out, "--seed", seed]));
+    }
+    with_rectangles(at);
+    let fit = |bundle: &str, more: &[&str]| {
+        let mut command = pcore(at);
+        command.args(["fit", "--normal", "parts/train/good", "--detector", "discriminative", "--faults", "none"]);
+        command.args(["--image-size", "64", "--steps", "40", "--alpha", "0.1", "--bundle", bundle]);
+        command.args(more);
+        command
+    };
+    let scores = |bundle: &str| {
+        let eval = ["eval", "parts", "--bundle", bundle, "--json"];
+        let found: Value = serde_json::from_slice(&expect(0, pcore(at).args(eval)).stdout).unwrap();
+        [&found["image_AUROC"], &found["pixel_AUROC"]].map(|figure| figure.as_f64().unwrap())
+    };
+    expect(0, &mut fit("boxes.pcore", &["--defects", "bare", "--defect-boxes", "bare/boxes.csv"]));
+    expect(0, &mut fit("masks.pcore", &["--defects", "masked"]));
+    expect(0, &mut fit("neither.pcore", &["--defects", "bare"]));
+    assert_eq!(scores("boxes.pcore"), scores("masks.pcore"));
+    assert_ne!(scores("boxes.pcore"), scores("neither.pcore"));
+    let wrong = |line: &str, words: &str| {
+        fs::write(at.join("bare/boxes.csv"), format!("path,left,top,width,height\n{line}\n")).unwrap();
+        let said = expect(2, &mut fit("x.pcore", &["--defects", "bare", "--defect-boxes", "bare/boxes.csv"]));
+        let said = text(&said.stderr);
+        assert!(said.contains(words) && !at.join("x.pcore").exists(), "{said}");
+    };
+    let first = fs::read_dir(at.join("bare/stain")).unwrap().next().unwrap().unwrap().file_name();
+    let first = first.to_str().unwrap();
+    wrong("stain/none.png,1,1,2,2", "names none of the 10 images");
+    wrong(&format!("stain/{first},1,1,-2,2"), "line 2: width \"-2\" is no whole number of pixels");
+    wrong(&format!("stain/{first},60,1,9,2"), "at column 60, row 1 is not inside the image of 64 x 64 pixels");
+}
 
 /// Small images and a plan.
 fn folder() -> TempDir {

@@ -2,7 +2,9 @@
 
 use crate::shared::shared;
 use crate::trees::{HDMAP, MVTEC, names, tree};
-use pcore::dataset::{DatasetError, Label, Layout, LayoutHints, Listing, Why, defects_as, inputs, labelled, normals};
+use pcore::dataset::{
+    BoxTable, DatasetError, Label, Layout, LayoutHints, Listing, Why, defects_as, inputs, labelled, normals,
+};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -170,6 +172,34 @@ fn defects_need_no_normal_images_beside_them_and_are_never_taken_for_normal_ones
     assert_eq!(list(&loose, "new"), expected);
     // What is called as normal images are is none.
     assert_eq!(list(&["ok/0.png", "dent/1.png"], ""), [told("dent/1.png", Some("dent"), None)]);
+}
+
+#[test]
+fn rectangles_are_read_by_image_and_damaged_lines_are_named() {
+    let tree = tree(&["hole/0.png", "hole/1.png"]);
+    let table = tree.path().join("boxes.csv");
+    let read = |text: &str| {
+        std::fs::write(&table, text).unwrap();
+        BoxTable::read(&table)
+    };
+    let listing = defects_as(tree.path(), &LayoutHints::default()).unwrap();
+    // Columns in any order, several lines for an image.
+    let found = read("width,height,path,top,left,note\n3,4,hole/0.png,2,1,a\n1,1,hole/0.png,0,0,b\n").unwrap();
+    let boxes: Vec<_> =
+        found.get(&listing.samples[0]).iter().map(|b| [b.left_px, b.top_px, b.width_px, b.height_px]).collect();
+    assert_eq!(boxes, [[1, 2, 3, 4], [0, 0, 1, 1]]);
+    assert!(found.get(&listing.samples[1]).is_empty() && found.names_any_of(&listing.samples).is_ok());
+    for (text, words) in [
+        ("path,left,top,width\nhole/0.png,1,1,1\n", "height"),
+        ("path,left,top,width,height\nhole/0.png,1,1,1,0\n", "line 2: a rectangle has at least one pixel"),
+        ("path,left,top,width,height\nhole/0.png,1,1,1,1\n,1,1,1,1\n", "line 3: path must not be empty"),
+        ("path,left,top,width,height\nhole/0.png,1.5,1,1,1\n", "line 2: left \"1.5\""),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let none = read("path,left,top,width,height\nhole/7.png,1,1,1,1\n").unwrap();
+    assert!(none.names_any_of(&listing.samples).unwrap_err().to_string().contains("names none of the 2 images"));
 }
 
 #[test]

@@ -303,7 +303,7 @@ impl Learning<'_> {
         let again = Again { samples, glances, images, flow };
         let fingerprint = &fingerprint(samples, glances);
         let wanted = if method.learns_from_defects() { &*self.plan.defects } else { &[] };
-        let defective = Defective::open(wanted, flow, (samples, glances))?;
+        let defective = Defective::open((wanted, self.plan.defect_boxes.as_ref()), flow, (samples, glances))?;
         let defects = defective.as_ref().map(|own| own as &dyn Defects);
         let training = Training { pixels: Some(&again), fingerprint, defects, ..self.training(&described) };
         let fit = part.method.fit(features, &training, progress)?;

@@ -68,6 +68,11 @@ pub(crate) struct FitArgs {
     /// normal; without one, the 1 % of its patches least like the normal ones are. Test with other images.
     #[arg(long, value_name = "DIR", conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
     pub(crate) defects: Option<PathBuf>,
+    /// CSV path,left,top,width,height of rectangles around the defects of --defects that have no mask
+    ///
+    /// Pixels of the image, one line for each rectangle; paths are relative to the table.
+    #[arg(long, value_name = "FILE", requires = "defects", help_heading = INPUT, hide_short_help = true)]
+    pub(crate) defect_boxes: Option<PathBuf>,
     /// Write suspects.html there, a page with pictures of the training images that score far above the others
     ///
     /// Each with its score, its anomaly map as the detector would have drawn it had it never seen the image, and the training image it

@@ -11,7 +11,7 @@ use crate::terminal;
 use anyhow::{Context as _, Result, bail};
 use pcore::bank::DescriptorSpec;
 use pcore::bundle::Contents;
-use pcore::dataset::{self, Sample};
+use pcore::dataset::{self, BoxTable, Sample};
 use pcore::detect::{DEFAULT_SIDE_PX, Options, PipelineSpec, Preset, Registry, Scoring, Sees, TrainingOptions};
 use pcore::image::Preprocessing;
 use pcore::job::{self, FitDone, FitJob};
@@ -41,6 +41,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Outcome> {
     plan.references = args.shots_list.as_deref().map(|list| dataset::references(list, &listing)).transpose()?;
     (plan.roi, plan.ignore) = (args.roi.clone(), args.ignore.clone());
     plan.defects = args.defects.as_deref().map(|root| defects(root, &args.layout)).transpose()?.unwrap_or_default();
+    plan.defect_boxes = args.defect_boxes.as_deref().map(BoxTable::read).transpose()?;
     plan.training_run = training_run(&args.keeping, &plan, &training)?;
     let base = args.add_to.as_deref().map(Contents::read).transpose()?;
     let suspects = args.suspects.as_deref();
@@ -194,6 +195,7 @@ pub(super) fn plan(
         parts,
         registry: registry.clone(),
         defects: vec![],
+        defect_boxes: None,
         roi: vec![],
         ignore: vec![],
         tiles: method.tiles,
