@@ -23,7 +23,7 @@ impl Mask {
         let mut values = vec![false; height_px * width_px];
         for own in boxes {
             let PixelBox { top_px, left_px, height_px: rows, width_px: columns } = *own;
-            if top_px + rows > height_px || left_px + columns > width_px {
+            if top_px.saturating_add(rows) > height_px || left_px.saturating_add(columns) > width_px {
                 return Err(ImageError::Box { found: *own, height_px, width_px });
             }
             for y in top_px..top_px + rows {
