@@ -10,9 +10,10 @@
 
 use super::conditions::{key, line_error, read_bytes, real_path};
 use super::place::absolute;
-use super::{DatasetError, Sample};
+use super::unicode::composed_path;
+use super::{DatasetError, Sample, Shown};
 use crate::image::PixelBox;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The columns beside `path`.
@@ -21,14 +22,13 @@ const SIDES: [&str; 4] = ["left", "top", "width", "height"];
 /// The rectangles of each image that a CSV file names.
 #[derive(Clone, Debug)]
 pub struct BoxTable {
-    by_path: HashMap<PathBuf, Vec<PixelBox>>,
-    /// The first image that it names.
-    first: Option<PathBuf>,
+    /// By its real path in composed Unicode: the line that names it first, and its rectangles.
+    by_path: HashMap<PathBuf, (u64, Vec<PixelBox>)>,
     csv: PathBuf,
 }
 
 impl BoxTable {
-    /// Reads the table. Lines may name images that do not exist.
+    /// Reads the table.
     ///
     /// # Errors
     /// If the file cannot be read or is larger than [`MAX_TABLE_BYTES`](super::MAX_TABLE_BYTES), a column is missing, or a line is
@@ -49,7 +49,7 @@ impl BoxTable {
         let (path_column, columns) = (column("path")?, SIDES.map(column));
         let [left, top, width, height] = columns;
         let columns = [left?, top?, width?, height?];
-        let mut table = Self { by_path: HashMap::new(), first: None, csv: csv.to_path_buf() };
+        let mut table = Self { by_path: HashMap::new(), csv: csv.to_path_buf() };
         for record in reader.records() {
             let record = record.map_err(|error| line_error(csv, &error))?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -61,40 +61,43 @@ impl BoxTable {
             let number = |at: usize| {
                 let text = record.get(columns[at]).unwrap_or("");
                 let whole = || refused(format!("{} {text:?} is no whole number of pixels", SIDES[at]));
-                text.parse::<u32>().map(|pixels| pixels as usize).map_err(|_| whole())
+                text.parse::<usize>().map_err(|_| whole())
             };
             let own = PixelBox { left_px: number(0)?, top_px: number(1)?, width_px: number(2)?, height_px: number(3)? };
             if own.width_px == 0 || own.height_px == 0 {
                 return Err(refused("a rectangle has at least one pixel".to_owned()));
             }
-            let image = key(&folder, image)?;
-            table.first.get_or_insert_with(|| image.clone());
-            table.by_path.entry(image).or_default().push(own);
+            let image = composed_path(&key(&folder, image)?);
+            table.by_path.entry(image).or_insert((line, vec![])).1.push(own);
         }
         Ok(table)
     }
 
-    /// The rectangles of an image, by whichever path it was reached.
+    /// The rectangles of an image, by whichever path it was reached and in whichever Unicode form.
     #[must_use]
     pub fn get(&self, sample: &Sample) -> &[PixelBox] {
-        let found = real_path(&sample.path).ok().and_then(|path| self.by_path.get(&path));
-        found.map_or(&[], Vec::as_slice)
+        let found = own_key(sample).and_then(|path| self.by_path.get(&path));
+        found.map_or(&[], |(_, boxes)| boxes)
     }
 
-    /// Refuses a table that names none of these images.
+    /// Refuses a table with a line that names none of these images: its rectangles would count for nothing.
     ///
     /// # Errors
-    /// [`DatasetError::TableMatchesNothing`], with an example of each side; never without images.
-    pub fn names_any_of(&self, samples: &[Sample]) -> Result<(), DatasetError> {
-        let Some(image) = samples.first() else { return Ok(()) };
-        if samples.iter().any(|sample| !self.get(sample).is_empty()) {
-            return Ok(());
-        }
-        Err(DatasetError::TableMatchesNothing {
-            path: self.csv.clone(),
-            n_images: samples.len(),
-            named: self.first.clone(),
-            image: real_path(&image.path).unwrap_or_else(|_| image.path.clone()),
-        })
+    /// [`DatasetError::TableLine`].
+    pub fn check_names(&self, samples: &[Sample]) -> Result<(), DatasetError> {
+        let known: HashSet<PathBuf> = samples.iter().filter_map(own_key).collect();
+        let strange = self.by_path.iter().filter(|(path, _)| !known.contains(*path));
+        let Some((path, (line, _))) = strange.min_by_key(|(_, (line, _))| *line) else { return Ok(()) };
+        let reason = format!(
+            "{} is none of the {} defective images; paths are relative to the table",
+            Shown::path(path),
+            samples.len()
+        );
+        Err(DatasetError::TableLine { path: self.csv.clone(), line: *line, reason })
     }
+}
+
+/// How the table knows an image.
+fn own_key(sample: &Sample) -> Option<PathBuf> {
+    real_path(&sample.path).ok().map(|path| composed_path(&path))
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::layout::{self, Part, Purpose};
-use super::place::GROUND_TRUTH;
+use super::place::{GROUND_TRUTH, absolute};
 use super::sorting::sort;
 use super::walk::{Walk, require_folder};
-use super::{DatasetError, Label, LayoutHints, Listing, Notes, domains, listing};
+use super::{DatasetError, Label, LayoutHints, Listing, Notes, Sample, domains, listing};
 
 /// [`labelled_as`] without hints.
 ///
@@ -33,11 +33,30 @@ pub fn labelled_as(root: &Path, domain: Option<&str>, hints: &LayoutHints) -> Re
 /// Lists the defective images of `root`: of a labelled data set as [`labelled_as`] takes it, of folders of defects without normal
 /// images beside them (one folder per defect, masks in `ground_truth` or beside the images), or of one folder of images.
 ///
+/// Images below a folder that is called as those of normal images or of masks are, at any depth, are never among them;
+/// [`Notes::warnings`] counts those that are left out for that.
+///
 /// # Errors
 /// As [`labelled_as`]; no defective image is none.
 pub fn defects_as(root: &Path, hints: &LayoutHints) -> Result<Listing, DatasetError> {
     let mut listing = list(root, None, hints, Purpose::Defects)?;
     listing.samples.retain(|sample| sample.label == Some(Label::Anomalous));
+    let at = absolute(root)?;
+    let above = at.parent().unwrap_or(Path::new(""));
+    let is_defect = |sample: &Sample| {
+        let place = absolute(&sample.path).unwrap_or_else(|_| sample.path.clone());
+        let below = place.strip_prefix(above).unwrap_or(&place).parent().unwrap_or(Path::new(""));
+        !below.iter().any(|folder| layout::is_no_defect(&folder.to_string_lossy()))
+    };
+    let (defects, others): (Vec<_>, Vec<_>) = listing.samples.into_iter().partition(is_defect);
+    listing.samples = defects;
+    if let Some(first) = others.first() {
+        listing.notes.warnings.push(format!(
+            "{} images are no defects, since they lie below folders that are called as those of normal images or of masks are, such as {}",
+            others.len(),
+            first.name
+        ));
+    }
     Ok(listing)
 }
 
@@ -63,7 +82,7 @@ fn list(root: &Path, domain: Option<&str>, hints: &LayoutHints, purpose: Purpose
     let mut listing = listing::build(root, described.layout, walk, domain, role)?;
     let mut warnings = described.warnings;
     warnings.append(&mut sorted.warnings);
-    warnings.extend((sorted.n_shared > 0).then_some(warning));
+    warnings.extend((sorted.n_shared > 0 && purpose == Purpose::Evaluate).then_some(warning));
     listing.notes = Notes { detail: described.detail, warnings, unmatched_masks: sorted.unmatched_masks };
     Ok(listing)
 }

@@ -69,6 +69,11 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// A name as the value of a label: the library writes values as they are.
+fn label(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
 /// A line at the moment of being asked.
 pub(super) struct LineFigures {
     pub(super) name: String,
@@ -131,7 +136,7 @@ impl Metrics {
     /// An image has its result.
     pub(super) fn inspected(&self, item: &Pending, row: &ResultRow, stages: StageTimes) {
         let verdict = row.verdict.map_or("failed", Verdict::as_str);
-        self.images.get_or_create(&OfImage { detector: item.detector.clone(), verdict }).inc();
+        self.images.get_or_create(&OfImage { detector: label(&item.detector), verdict }).inc();
         if let Some(ms) = row.ms {
             self.image_seconds.observe(ms / 1e3);
             let StageTimes { decoding_ms, network_ms, comparing_ms } = stages;
@@ -141,7 +146,7 @@ impl Metrics {
         }
         self.wait_seconds.observe((now_ms() - item.accepted_at).max(0) as f64 / 1e3);
         if let Some(score) = row.score {
-            self.scores.get_or_create(&OfDetector { detector: item.detector.clone() }).observe(score.into());
+            self.scores.get_or_create(&OfDetector { detector: label(&item.detector) }).observe(score.into());
         }
     }
 
@@ -164,8 +169,12 @@ impl Metrics {
     /// Never, but for a text that can't grow.
     pub(super) fn text(&self, n_pending: i64, lines: &[LineFigures]) -> Result<String, fmt::Error> {
         self.queue.set(n_pending);
+        // A line that was deleted has no figures any more.
+        self.dropped.clear();
+        self.pending.clear();
+        self.drift.clear();
         for line in lines {
-            let of = OfLine { line: line.name.clone() };
+            let of = OfLine { line: label(&line.name) };
             self.dropped.get_or_create(&of).set(line.n_dropped);
             self.pending.get_or_create(&of).set(line.n_pending);
             if let Some(p) = line.drift_p {
@@ -175,5 +184,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped_and_lines_that_are_gone_have_no_figures() {
+        let metrics = Metrics::new();
+        let line = |name: &str| LineFigures { name: name.to_owned(), n_dropped: 1, n_pending: 2, drift_p: Some(0.5) };
+        let text = metrics.text(3, &[line("Halle \"Nord\" \\ 1\n2")]).unwrap();
+        assert!(text.contains(r#"pcore_line_pending{line="Halle \"Nord\" \\ 1\n2"} 2"#), "{text}");
+        let text = metrics.text(3, &[line("b")]).unwrap();
+        assert!(text.contains("line=\"b\"") && !text.contains("Nord"), "{text}");
     }
 }

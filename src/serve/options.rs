@@ -36,7 +36,7 @@ pub struct ServeOptions {
     pub idle_timeout_s: u64,
     /// Seconds that somebody waits for an answer of `inspect`.
     pub answer_timeout_s: u64,
-    /// Requests in a second that one address is answered.
+    /// Requests in a second that one address is answered on average; as many at once. `/healthz` and `/readyz` do not count.
     pub max_requests: NonZeroU32,
     /// Connections at a time.
     pub max_connections: usize,

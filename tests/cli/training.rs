@@ -86,7 +86,7 @@ fn rectangles_around_defects_teach_what_masks_of_them_do() {
     };
     let first = fs::read_dir(at.join("bare/stain")).unwrap().next().unwrap().unwrap().file_name();
     let first = first.to_str().unwrap();
-    wrong("stain/none.png,1,1,2,2", "names none of the 10 images");
+    wrong("stain/none.png,1,1,2,2", "none.png is none of the 10 defective images");
     wrong(&format!("stain/{first},1,1,-2,2"), "line 2: width \"-2\" is no whole number of pixels");
     wrong(&format!("stain/{first},60,1,9,2"), "at column 60, row 1 is not inside the image of 64 x 64 pixels");
 }

@@ -157,7 +157,7 @@ fn defects_need_no_normal_images_beside_them_and_are_never_taken_for_normal_ones
     // A labelled data set, and the same without its normal images.
     let masked = told("test/hole/0.png", Some("hole"), Some("ground_truth/hole/0_mask.png"));
     let whole = ["train/good/1.png", "test/good/2.png", "test/hole/0.png", "ground_truth/hole/0_mask.png"];
-    assert_eq!(list(&whole, ""), [masked.clone()]);
+    assert_eq!(list(&whole, ""), std::slice::from_ref(&masked));
     assert_eq!(list(&["test/hole/0.png", "ground_truth/hole/0_mask.png"], ""), [masked]);
     // One folder per defect, masks in a folder of their own or beside the images.
     let folders = ["a/0.png", "b/1.png", "b/1_mask.png", "ground_truth/a/0_mask.png"];
@@ -171,7 +171,15 @@ fn defects_need_no_normal_images_beside_them_and_are_never_taken_for_normal_ones
     let expected = [told("0.png", None, Some("new/0_mask.png")), told("1.png", None, Some("new/ground_truth/1.png"))];
     assert_eq!(list(&loose, "new"), expected);
     // What is called as normal images are is none.
-    assert_eq!(list(&["ok/0.png", "dent/1.png"], ""), [told("dent/1.png", Some("dent"), None)]);
+    let dent = [told("dent/1.png", Some("dent"), None)];
+    assert_eq!(list(&["ok/0.png", "dent/1.png"], ""), dent);
+    for other in ["dent/GOOD/0.png", "good/0.png", "test_ok/0.png", "dent/masks/0.png", "train/Normal/0.png"] {
+        assert_eq!(list(&[other, "dent/1.png"], ""), dent, "{other}");
+    }
+    assert_eq!(list(&["test/good/0.png", "test/OK/2.png", "test/dent/1.png"], "").len(), 1);
+    for root in ["good", "Normal", "ground_truth"] {
+        assert!(list(&[&format!("{root}/0.png")], root).is_empty(), "{root}");
+    }
 }
 
 #[test]
@@ -188,7 +196,7 @@ fn rectangles_are_read_by_image_and_damaged_lines_are_named() {
     let boxes: Vec<_> =
         found.get(&listing.samples[0]).iter().map(|b| [b.left_px, b.top_px, b.width_px, b.height_px]).collect();
     assert_eq!(boxes, [[1, 2, 3, 4], [0, 0, 1, 1]]);
-    assert!(found.get(&listing.samples[1]).is_empty() && found.names_any_of(&listing.samples).is_ok());
+    assert!(found.get(&listing.samples[1]).is_empty() && found.check_names(&listing.samples).is_ok());
     for (text, words) in [
         ("path,left,top,width\nhole/0.png,1,1,1\n", "height"),
         ("path,left,top,width,height\nhole/0.png,1,1,1,0\n", "line 2: a rectangle has at least one pixel"),
@@ -198,8 +206,16 @@ fn rectangles_are_read_by_image_and_damaged_lines_are_named() {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    let none = read("path,left,top,width,height\nhole/7.png,1,1,1,1\n").unwrap();
-    assert!(none.names_any_of(&listing.samples).unwrap_err().to_string().contains("names none of the 2 images"));
+    let one_of_two = read("path,left,top,width,height\nhole/0.png,1,1,1,1\nhole/7.png,1,1,1,1\n").unwrap();
+    let error = one_of_two.check_names(&listing.samples).unwrap_err().to_string();
+    assert!(error.contains("line 3: ") && error.contains("7.png is none of the 2 defective images"), "{error}");
+    // A name in another Unicode form.
+    let tree = crate::trees::tree(&["hole/Kra\u{308}tzer.png"]);
+    let listing = defects_as(tree.path(), &LayoutHints::default()).unwrap();
+    let table = tree.path().join("boxes.csv");
+    std::fs::write(&table, "path,left,top,width,height\nhole/Kr\u{e4}tzer.png,1,1,1,1\n").unwrap();
+    let found = BoxTable::read(&table).unwrap();
+    assert!(found.check_names(&listing.samples).is_ok() && found.get(&listing.samples[0]).len() == 1);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) use paths::named_masks;
 use recognise::recognise;
 pub(super) use rule::{Described, Kind, Part, Purpose, Said};
 pub(super) use tree::SeenFromBelow;
-pub(super) use words::{not_normal, odd_one_out};
+pub(super) use words::{is_no_defect, not_normal, odd_one_out};
 
 /// Folders above a given one that are looked at: `Data/Images/Anomaly` lies so deep.
 const N_ABOVE: usize = 4;
@@ -56,7 +56,9 @@ pub(super) fn describe(
         return named::describe(root, hints);
     }
     match hints.layout {
-        None if purpose == Purpose::Defects => defects::describe(root, root.to_path_buf(), Layout::Flat, hints),
+        None | Some(Layout::Flat) if purpose == Purpose::Defects => {
+            defects::describe(root, root.to_path_buf(), Layout::Flat, hints)
+        }
         None | Some(Layout::Flat) => tree::flat(root, hints, purpose),
         Some(layout) => Err(refuse(root, layout)),
     }

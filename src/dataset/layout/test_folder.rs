@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use super::masks::{MaskFinder, MaskNames, MaskPlace};
 use super::paths::{beside_image, folders_below};
 use super::rule::{Kind, Part, Rule};
-use super::words::is_one_of;
-use crate::dataset::place::{GROUND_TRUTH, TEST, TEST_PUBLIC};
+use super::words::{MASK_FOLDERS, is_one_of};
+use crate::dataset::place::{TEST, TEST_PUBLIC};
 use crate::dataset::walk::subfolders;
 
-/// Folders of masks beside `test`, or in it. `label` is none of them: it may be a defect.
-const MASK_FOLDERS: [&str; 5] = [GROUND_TRUTH, "groundtruth", "masks", "mask", "gt"];
 /// The folder of colour images in MVTec 3D-AD.
 pub(super) const RGB: &str = "rgb";
 pub(super) const NOT_RGB: &str = "points or other data of a 3D data set, no colour image";

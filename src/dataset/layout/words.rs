@@ -46,6 +46,8 @@ pub(super) const MASKS: [&str; 11] = [
     "segmentation",
     "segmentations",
 ];
+/// Those beside `test`, or in it. `label` is none of them: it may be a defect.
+pub(super) const MASK_FOLDERS: [&str; 5] = ["ground_truth", "groundtruth", "masks", "mask", "gt"];
 /// What a mask's name adds to that of its image, lower case; the first is the commonest.
 pub(super) const MASK_SUFFIXES: [&str; 9] =
     ["_mask", "_label", "_gt", "_ground_truth", "_groundtruth", "_annotation", "_segmentation", "_seg", "-mask"];
@@ -104,6 +106,11 @@ const DENIALS: [&str; 6] = ["no", "non", "not", "without", "free", "zero"];
 /// Whether `name` is one of `names`, in upper or lower case.
 pub(super) fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a folder is called as those of normal images or of masks are.
+pub(in crate::dataset) fn is_no_defect(name: &str) -> bool {
+    [&NORMAL[..], &NORMAL_TEST, &MASK_FOLDERS].iter().any(|names| is_one_of(name, names))
 }
 
 /// The first of `names`, in their order, that is among `found`, as it is written there.

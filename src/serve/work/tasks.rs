@@ -314,10 +314,12 @@ impl Progress for Told<'_> {
     fn end(&self) {}
 
     fn note(&self, message: &str) {
+        let message = (self.station.wording)(message);
         tracing::info!(job = self.job, "{message}");
     }
 
     fn warn(&self, message: &str) {
+        let message = (self.station.wording)(message);
         tracing::warn!(job = self.job, "{message}");
     }
 

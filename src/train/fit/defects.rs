@@ -30,7 +30,7 @@ impl<'a> Defective<'a> {
         }
         let mut digests = Vec::with_capacity(samples.len());
         if let Some(boxes) = boxes {
-            boxes.names_any_of(samples)?;
+            boxes.check_names(samples)?;
         }
         let own = Self { samples, boxes, flow, fingerprint: String::new() };
         own.read(&mut |at, image| {

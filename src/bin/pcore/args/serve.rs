@@ -67,7 +67,7 @@ pub(crate) struct AccessArgs {
     /// The largest upload, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "4GiB")]
     pub(crate) max_upload: u64,
-    /// Requests in a second that one address is answered; the others are refused (429)
+    /// Requests in a second that one address is answered on average, and at once; the others are refused (429)
     #[arg(long, value_name = "N", default_value = "1000")]
     pub(crate) max_requests: NonZeroU32,
 }
