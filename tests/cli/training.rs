@@ -86,6 +86,10 @@ fn rectangles_around_defects_teach_what_masks_of_them_do() {
     };
     let first = fs::read_dir(at.join("bare/stain")).unwrap().next().unwrap().unwrap().file_name();
     let first = first.to_str().unwrap();
+    let dot = format!("path,left,top,width,height\nstain/{first},1,1,1,1\n");
+    fs::write(at.join("bare/boxes.csv"), dot).unwrap();
+    let said = expect(0, &mut fit("dot.pcore", &["--defects", "bare", "--defect-boxes", "bare/boxes.csv"]));
+    assert!(text(&said.stderr).contains("of 1 of 10 defective images nothing is learned as defective"));
     wrong("stain/none.png,1,1,2,2", "none.png is none of the 10 defective images");
     wrong(&format!("stain/{first},1,1,-2,2"), "line 2: width \"-2\" is no whole number of pixels");
     wrong(&format!("stain/{first},60,1,9,2"), "at column 60, row 1 is not inside the image of 64 x 64 pixels");

@@ -114,17 +114,25 @@ impl<'a> Examples<'a> {
         let Some(defects) = self.training.defects else { return Ok(()) };
         let n_kept = (MOST_DEFECTIVE / defects.n().max(1)).max(1);
         progress.begin("describing defects", defects.n());
-        let mut number = 0;
+        let (mut number, mut n_without) = (0, 0);
         defects.each(&mut |image, mask| {
             go_on(progress)?;
             let mut random = ChaCha8Rng::seed_from_u64(self.training.seed);
             random.set_stream((1 << 48) + number);
             number += 1;
+            let n_before = self.defective.images.len();
             self.add_defect(features, (image, mask), (n_kept, random))?;
+            n_without += usize::from(self.defective.images.len() == n_before);
             progress.advance(1);
             Ok(())
         })?;
         progress.end();
+        if n_without > 0 {
+            progress.warn(&format!(
+                "of {n_without} of {} defective images nothing is learned as defective: no patch of them is marked on a fifth of it; look at their masks, or at the size of the network's input",
+                defects.n()
+            ));
+        }
         Ok(())
     }
 
