@@ -8,16 +8,14 @@
 //! Paths as in a table of conditions ([`ConditionTable`](super::ConditionTable)); pixels of the image, from its left and its top; one
 //! line for each rectangle. Further columns are ignored.
 
-use super::conditions::{key, line_error, read_bytes, real_path};
-use super::place::absolute;
+use super::conditions::{for_each_line, key, real_path};
 use super::unicode::composed_path;
 use super::{DatasetError, Sample, Shown};
 use crate::image::PixelBox;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// The columns beside `path`.
-const SIDES: [&str; 4] = ["left", "top", "width", "height"];
+const COLUMNS: [&str; 5] = ["path", "left", "top", "width", "height"];
 
 /// The rectangles of each image that a CSV file names.
 #[derive(Clone, Debug)]
@@ -34,42 +32,24 @@ impl BoxTable {
     /// If the file cannot be read or is larger than [`MAX_TABLE_BYTES`](super::MAX_TABLE_BYTES), a column is missing, or a line is
     /// damaged, names no image, or a rectangle without pixels; lines are named by their number.
     pub fn read(csv: &Path) -> Result<Self, DatasetError> {
-        let bytes = read_bytes(csv)?;
-        let folder = real_path(absolute(csv)?.parent().unwrap_or(Path::new("")))?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
-        let header = reader.headers().map_err(|error| line_error(csv, &error))?.clone();
-        let column = |missing: &'static str| {
-            header.iter().position(|name| name == missing).ok_or_else(|| DatasetError::TableColumns {
-                path: csv.to_path_buf(),
-                missing,
-                value: "left, top, width and height",
-                found: header.iter().map(str::to_owned).collect(),
-            })
-        };
-        let (path_column, columns) = (column("path")?, SIDES.map(column));
-        let [left, top, width, height] = columns;
-        let columns = [left?, top?, width?, height?];
         let mut table = Self { by_path: HashMap::new(), csv: csv.to_path_buf() };
-        for record in reader.records() {
-            let record = record.map_err(|error| line_error(csv, &error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+        for_each_line(csv, (COLUMNS, "left, top, width and height"), |folder, line, [image, sides @ ..]| {
             let refused = |reason: String| DatasetError::TableLine { path: csv.to_path_buf(), line, reason };
-            let image = record.get(path_column).unwrap_or("");
             if image.is_empty() {
                 return Err(refused("path must not be empty".to_owned()));
             }
             let number = |at: usize| {
-                let text = record.get(columns[at]).unwrap_or("");
-                let whole = || refused(format!("{} {text:?} is no whole number of pixels", SIDES[at]));
-                text.parse::<usize>().map_err(|_| whole())
+                let whole = || refused(format!("{} {:?} is no whole number of pixels", COLUMNS[at + 1], sides[at]));
+                sides[at].parse::<usize>().map_err(|_| whole())
             };
             let own = PixelBox { left_px: number(0)?, top_px: number(1)?, width_px: number(2)?, height_px: number(3)? };
             if own.width_px == 0 || own.height_px == 0 {
                 return Err(refused("a rectangle has at least one pixel".to_owned()));
             }
-            let image = composed_path(&key(&folder, image)?);
+            let image = composed_path(&key(folder, image)?);
             table.by_path.entry(image).or_insert((line, vec![])).1.push(own);
-        }
+            Ok(())
+        })?;
         Ok(table)
     }
 

@@ -57,39 +57,22 @@ impl ConditionTable {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_column(csv: &Path, value: &'static str) -> Result<Self, DatasetError> {
-        let bytes = read_bytes(csv)?;
-        let folder = real_path(absolute(csv)?.parent().unwrap_or(Path::new("")))?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
-        let header = reader.headers().map_err(|error| line_error(csv, &error))?.clone();
-        let column = |wanted: &'static str| {
-            header.iter().position(|name| name == wanted).ok_or_else(|| DatasetError::TableColumns {
-                path: csv.to_path_buf(),
-                missing: wanted,
-                value,
-                found: header.iter().map(str::to_owned).collect(),
-            })
-        };
-        let (path_column, condition_column) = (column("path")?, column(value)?);
-
         let mut table = ConditionTable { by_path: HashMap::new(), by_composed: HashMap::new(), csv: csv.to_path_buf() };
-        for record in reader.records() {
-            let record = record.map_err(|error| line_error(csv, &error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+        for_each_line(csv, (["path", value], value), |folder, line, [image, condition]| {
             let refuse = |reason: String| Err(DatasetError::TableLine { path: csv.to_path_buf(), line, reason });
-            let field = |column| record.get(column).unwrap_or("");
-            let (image, condition) = (field(path_column), field(condition_column));
             if image.is_empty() || condition.is_empty() {
                 return refuse(format!("path and {value} must not be empty"));
             }
             let condition = composed(condition).into_owned();
-            if let Some(first) = table.add(key(&folder, image)?, Entry { condition: condition.clone(), line }) {
+            if let Some(first) = table.add(key(folder, image)?, Entry { condition: condition.clone(), line }) {
                 return refuse(if first.condition == condition {
                     format!("{image} is already named in line {}", first.line)
                 } else {
                     format!("{image} has {value} {condition} here and {} in line {}", first.condition, first.line)
                 });
             }
-        }
+            Ok(())
+        })?;
         Ok(table)
     }
 
@@ -159,6 +142,34 @@ impl ConditionTable {
     pub fn is_empty(&self) -> bool {
         self.by_path.is_empty()
     }
+}
+
+/// Reads a table: `receive` gets the folder that paths are relative to, the number of each line, and its fields in these columns.
+/// `value`: how the columns beside `path` are called where one is missing.
+pub(super) fn for_each_line<const N: usize>(
+    csv: &Path,
+    (columns, value): ([&'static str; N], &'static str),
+    mut receive: impl FnMut(&Path, u64, [&str; N]) -> Result<(), DatasetError>,
+) -> Result<(), DatasetError> {
+    let bytes = read_bytes(csv)?;
+    let folder = real_path(absolute(csv)?.parent().unwrap_or(Path::new("")))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*bytes);
+    let header = reader.headers().map_err(|error| line_error(csv, &error))?.clone();
+    let place = |missing: &&'static str| {
+        header.iter().position(|name| name == *missing).ok_or_else(|| DatasetError::TableColumns {
+            path: csv.to_path_buf(),
+            missing,
+            value,
+            found: header.iter().map(str::to_owned).collect(),
+        })
+    };
+    let places = columns.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    for record in reader.records() {
+        let record = record.map_err(|error| line_error(csv, &error))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        receive(&folder, line, std::array::from_fn(|at| record.get(places[at]).unwrap_or("")))?;
+    }
+    Ok(())
 }
 
 pub(super) fn read_bytes(csv: &Path) -> Result<Vec<u8>, DatasetError> {

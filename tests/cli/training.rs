@@ -17,6 +17,21 @@ const PLAN: &str = "steps = 30\nbatch = 32\nschedule = 'restarts:1'\nclip_norm =
 const N_HEADS: usize = 4;
 const N_STEPS: usize = 30;
 
+/// A fit of a head to the parts, without pasted faults: side of the network's input, and steps.
+fn fit_to_parts(at: &Path, bundle: &str, [side, steps]: [&str; 2], more: &[&str]) -> Command {
+    let mut command = pcore(at);
+    command.args(["fit", "--normal", "parts/train/good", "--detector", "discriminative", "--faults", "none"]);
+    command.args(["--image-size", side, "--steps", steps, "--alpha", "0.1", "--bundle", bundle]).args(more);
+    command
+}
+
+/// Image and pixel AUROC of a bundle on the parts.
+fn figures(at: &Path, bundle: &str) -> (f64, f64) {
+    let eval = ["eval", "parts", "--bundle", bundle, "--json"];
+    let found: Value = serde_json::from_slice(&expect(0, pcore(at).args(eval)).stdout).unwrap();
+    (found["image_AUROC"].as_f64().unwrap(), found["pixel_AUROC"].as_f64().unwrap())
+}
+
 /// The rectangle around a mask: left, top, width, height.
 fn around(mask: &Mask) -> [usize; 4] {
     let places = mask.values.iter().enumerate().filter(|(_, is_marked)| **is_marked);
@@ -61,18 +76,8 @@ fn rectangles_around_defects_teach_what_masks_of_them_do() {
         expect(0, pcore(at).args(shape).args(["--out", out, "--seed", seed]));
     }
     with_rectangles(at);
-    let fit = |bundle: &str, more: &[&str]| {
-        let mut command = pcore(at);
-        command.args(["fit", "--normal", "parts/train/good", "--detector", "discriminative", "--faults", "none"]);
-        command.args(["--image-size", "64", "--steps", "40", "--alpha", "0.1", "--bundle", bundle]);
-        command.args(more);
-        command
-    };
-    let scores = |bundle: &str| {
-        let eval = ["eval", "parts", "--bundle", bundle, "--json"];
-        let found: Value = serde_json::from_slice(&expect(0, pcore(at).args(eval)).stdout).unwrap();
-        [&found["image_AUROC"], &found["pixel_AUROC"]].map(|figure| figure.as_f64().unwrap())
-    };
+    let fit = |bundle: &str, more: &[&str]| fit_to_parts(at, bundle, ["64", "40"], more);
+    let scores = |bundle: &str| figures(at, bundle);
     expect(0, &mut fit("boxes.pcore", &["--defects", "bare", "--defect-boxes", "bare/boxes.csv"]));
     expect(0, &mut fit("masks.pcore", &["--defects", "masked"]));
     expect(0, &mut fit("neither.pcore", &["--defects", "bare"]));
@@ -257,21 +262,11 @@ fn defects_are_learned_from_besides_and_one_among_the_normals_is_refused() {
     };
     synth("parts", "1", "24", "8");
     synth("known", "2", "0", "6");
-    let fit = |bundle: &str, more: &[&str]| {
-        let mut command = pcore(at);
-        command.args(["fit", "--normal", "parts/train/good", "--detector", "discriminative", "--faults", "none"]);
-        command.args(["--image-size", "128", "--steps", "150", "--alpha", "0.1", "--bundle", bundle]);
-        command.args(more);
-        command
-    };
+    let fit = |bundle: &str, more: &[&str]| fit_to_parts(at, bundle, ["128", "150"], more);
     expect(0, &mut fit("without.pcore", &[]));
     let said = text(&expect(0, &mut fit("with.pcore", &["--defects", "known"])).stdout);
     assert!(said.contains("patches of 12 defective images"), "{said}");
-    let figure = |bundle: &str| {
-        let eval = ["eval", "parts", "--bundle", bundle, "--json"];
-        let found: Value = serde_json::from_slice(&expect(0, pcore(at).args(eval)).stdout).unwrap();
-        (found["image_AUROC"].as_f64().unwrap(), found["pixel_AUROC"].as_f64().unwrap())
-    };
+    let figure = |bundle: &str| figures(at, bundle);
     let (without, with) = (figure("without.pcore"), figure("with.pcore"));
     assert!(with.0 >= without.0 && with.1 > without.1.max(0.9), "{with:?} with, {without:?} without");
     // The same without normal images beside them, which were not learned from: nothing else is told to the training.

@@ -64,8 +64,8 @@ pub(crate) struct FitArgs {
     /// Folder of defective images that are learned from besides: a labelled data set, or folders of defects alone
     ///
     /// For --detector discriminative. A labelled data set is one as `pcore eval` takes it; of folders without `good` beside them each
-    /// is a defect, with masks in ground_truth or beside the images (NAME_mask). Where an image has a mask, what is marked in it is learned as defective and what lies away from it as
-    /// normal; without one, the 1 % of its patches least like the normal ones are. Test with other images.
+    /// is a defect, with masks in ground_truth or beside the images (NAME_mask). Where an image has a mask, what is marked in it is
+    /// learned as defective and what lies away from it as normal; without one, the 1 % of its patches least like the normal ones are. Test with other images.
     #[arg(long, value_name = "DIR", conflicts_with = "add_to", help_heading = INPUT, hide_short_help = true)]
     pub(crate) defects: Option<PathBuf>,
     /// CSV path,left,top,width,height of rectangles around the defects of --defects that have no mask
